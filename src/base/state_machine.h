@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What a cluster replicates: anything that turns commands into replies, always in the same way.
+//
+// node/ drives it and knows no more of it than this; kv/ is the one we ship, and a program that
+// embeds a node may bring its own. Every call comes on the node's one thread.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/types.h"
+
+namespace zatt {
+
+class StateMachine {
+ public:
+  StateMachine() = default;
+  StateMachine(const StateMachine&) = delete;
+  StateMachine& operator=(const StateMachine&) = delete;
+  virtual ~StateMachine() = default;
+
+  // Carries out one committed command and puts its reply in `reply` (which comes empty). Total and
+  // deterministic: the same commands at the same indexes give the same state and the same replies
+  // on every node, and nothing local (clock, memory, configuration) may decide a result.
+  // `command` is borrowed for the call.
+  virtual void apply(Index index, std::string_view command, std::string& reply) = 0;
+
+  // Slices out: the state as of begin_snapshot, in slices of about max_bytes, while apply goes on
+  // in between. next_slice appends to `out` and answers whether more slices follow; end_snapshot
+  // gives up what is left. One snapshot at a time.
+  virtual void begin_snapshot() = 0;
+  virtual bool next_slice(std::size_t max_bytes, std::string& out) = 0;
+  virtual void end_snapshot() = 0;
+
+  // Slices in: drops the state, takes the slices in the order and sizes they came out, and ends
+  // with the state they describe. Code::corrupt where they do not parse.
+  virtual void begin_restore() = 0;
+  virtual Status restore_slice(std::string_view slice) = 0;
+  virtual Status end_restore() = 0;
+};
+
+}  // namespace zatt

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The words that every floor shares: Index, Term, Server, Address.
+//
+// Index and Term are distinct types, so that swapping the two does not compile.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace zatt {
+
+enum class Index : std::uint64_t {};  // a place in the log; 0 is before the first entry
+enum class Term : std::uint64_t {};   // a term of leadership; 0 is before the first election
+
+constexpr std::uint64_t raw(Index index) { return static_cast<std::uint64_t>(index); }
+constexpr std::uint64_t raw(Term term) { return static_cast<std::uint64_t>(term); }
+
+constexpr Index operator+(Index index, std::uint64_t n) { return Index{raw(index) + n}; }
+constexpr Index operator-(Index index, std::uint64_t n) { return Index{raw(index) - n}; }
+constexpr std::uint64_t operator-(Index a, Index b) { return raw(a) - raw(b); }
+constexpr Index& operator++(Index& index) { return index = index + 1; }
+constexpr Term operator+(Term term, std::uint64_t n) { return Term{raw(term) + n}; }
+
+// A member as votes and acknowledgements count it: its id, and the random number that its storage
+// directory got when it was made. A wiped directory under the same id is another Server.
+struct Server {
+  std::string id;
+  std::uint64_t incarnation = 0;
+
+  friend bool operator==(const Server&, const Server&) = default;
+  friend std::strong_ordering operator<=>(const Server&, const Server&) = default;
+};
+
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;
+
+  friend bool operator==(const Address&, const Address&) = default;
+  friend std::strong_ordering operator<=>(const Address&, const Address&) = default;
+};
+
+// "host:port", with brackets around an IPv6 host.
+inline std::string to_string(const Address& address) {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
+}
+
+// What an entry of the log is for. The numbers are in files and frames and are never reused.
+enum class EntryKind : std::uint8_t {
+  noop = 1,           // a leader's first word in its term
+  configuration = 2,  // who votes: raft/configuration.h
+  command = 3,        // for the state machine
+};
+
+// An entry whose body somebody else owns: valid until the call it was handed to returns.
+struct EntryView {
+  Index index{};
+  Term term{};
+  EntryKind kind = EntryKind::noop;
+  std::string_view body;
+};
+
+}  // namespace zatt

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The dictionary itself: keys to JSON texts with revisions, found by hash, walked in byte order.
+//
+// A write's revision is the index of its log entry, so it grows with every later write in the
+// whole cluster.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/state_machine.h"
+
+namespace zatt::kv {
+
+// Borrowed from the store: valid until its next apply or restore.
+struct Item {
+  std::string_view key;
+  std::string_view value;  // JSON text
+  std::uint64_t rev = 0;
+};
+
+class Store final : public StateMachine {
+ public:
+  Store();
+  ~Store() override;
+
+  void apply(Index index, std::string_view command, std::string& reply) override;
+  void begin_snapshot() override;
+  bool next_slice(std::size_t max_bytes, std::string& out) override;
+  void end_snapshot() override;
+  void begin_restore() override;
+  Status restore_slice(std::string_view slice) override;
+  Status end_restore() override;
+
+  std::optional<Item> get(std::string_view key) const;
+
+  // A walk in byte order over the keys that start with `prefix` and come strictly after `after`
+  // (where given). Valid until the next apply or restore.
+  class Cursor {
+   public:
+    bool at_end() const;
+    Item item() const;
+    void advance();
+
+   private:
+    friend class Store;
+    // The implementer of the store chooses what stands here.
+  };
+  Cursor scan(std::string_view prefix, std::optional<std::string_view> after) const;
+
+  // Keys that start with `prefix`. O(keys counted) at worst; the empty prefix is O(1).
+  std::uint64_t count(std::string_view prefix) const;
+  std::uint64_t size() const;
+
+  // The revision of the last write that took effect; 0 before the first.
+  std::uint64_t rev() const;
+
+  // A hash over all (key, value, rev), independent of their order, kept running: equal on every
+  // node at the same applied index.
+  std::uint64_t state_hash() const;
+
+  // Bytes that the store holds from the allocator now.
+  std::size_t memory_bytes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace zatt::kv

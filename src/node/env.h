@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// All that a node knows of the world.
+//
+// server/ makes it real with libuv, tests/sim/ makes it from a seed. Whatever a node does follows
+// from the calls it gets (node.h) and the answers it gets here, byte for byte.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/types.h"
+#include "storage/batch.h"
+
+namespace zatt::node {
+
+using LinkId = std::uint64_t;    // one connection to a peer; never used twice
+using ClientId = std::uint64_t;  // one client's connection; never used twice
+
+enum class LogLevel : std::uint8_t { error, warning, info, debug };
+
+struct PeerAddress {
+  std::string id;
+  Address address;
+  friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
+};
+
+// Control frames (heartbeats, votes, read rounds) overtake bulk ones that still wait here.
+enum class Priority : std::uint8_t { control, bulk };
+
+class Env {
+ public:
+  Env() = default;
+  Env(const Env&) = delete;
+  Env& operator=(const Env&) = delete;
+  virtual ~Env() = default;
+
+  virtual std::uint64_t now_us() = 0;  // monotonic
+  virtual std::uint64_t random() = 0;
+
+  // Runs the batch off this thread, then calls Node::on_disk. One at a time.
+  virtual void submit(storage::Batch batch) = 0;
+
+  // The peers to be connected to: dial these, and dial again, with back-off, whenever a link ends.
+  // Replaces the list before; links to peers no longer named stay until they end.
+  virtual void dial(std::vector<PeerAddress> peers) = 0;
+  // One whole frame. In order within its priority; may be lost with the link.
+  virtual void send(LinkId link, Priority priority, std::string frame) = 0;
+  // Ends the link once what was sent is on its way; Node::on_link_down follows, from the loop.
+  virtual void close_link(LinkId link) = 0;
+
+  // Whole reply lines, with their newlines. Nothing happens where the client is gone.
+  virtual void reply(ClientId client, std::string_view lines) = 0;
+  // The node has answered all that it will answer: close once it is written.
+  virtual void close_client(ClientId client) = 0;
+  // Whether more lines of this client are wanted now. Bytes already read are kept.
+  virtual void want_lines(ClientId client, bool wanted) = 0;
+
+  // One event, one line, for a person: what happened and what to do.
+  virtual void log(LogLevel level, std::string_view line) = 0;
+
+  // The node can't go on (exit codes 4 to 6 of zattd); nothing is said after it. Called once.
+  virtual void stop(int exit_code) = 0;
+};
+
+}  // namespace zatt::node

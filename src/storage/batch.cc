@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "storage/batch.h"
+
+#include <utility>
+
+namespace zatt::storage {
+namespace {
+
+Status carry_out(Disk& disk, const Step& step, std::vector<std::string>& reads) {
+  switch (step.kind) {
+    case Step::Kind::write: return disk.write(step.name, step.offset, step.bytes);
+    case Step::Kind::sync: return disk.sync(step.name);
+    case Step::Kind::rename: return disk.rename(step.name, step.to);
+    case Step::Kind::remove: return disk.remove(step.name);
+    case Step::Kind::sync_directory: return disk.sync_directory();
+    case Step::Kind::read: break;
+  }
+  auto bytes = disk.read(step.name, step.offset, step.length);
+  if (!bytes) return bytes.error();
+  reads.push_back(std::move(*bytes));
+  return ok;
+}
+
+}  // namespace
+
+BatchResult run(Disk& disk, const Batch& batch) {
+  BatchResult result;
+  for (const Step& step : batch.steps) {
+    result.status = carry_out(disk, step, result.reads);
+    if (!result.status) break;
+  }
+  return result;
+}
+
+}  // namespace zatt::storage

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Work for the disk's thread: steps carried out in order, reported once, at the first failure or
+// at the end.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "storage/disk.h"
+
+namespace zatt::storage {
+
+struct Step {
+  enum class Kind : std::uint8_t { write, sync, rename, remove, sync_directory, read };
+  Kind kind = Kind::write;
+  std::string name;
+  std::string to;            // rename
+  std::uint64_t offset = 0;  // write, read
+  std::uint64_t length = 0;  // read
+  std::string bytes;         // write
+};
+
+struct Batch {
+  std::vector<Step> steps;
+};
+
+struct BatchResult {
+  Status status = ok;
+  std::vector<std::string> reads;  // one a read step, in order
+};
+
+// Runs `batch` on `disk`, on the calling thread.
+BatchResult run(Disk& disk, const Batch& batch);
+
+}  // namespace zatt::storage

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What a node must never take back: who it is, its term and vote, its floor, the offers it held.
+//
+// Kept in one file, `hard_state`, in two slots. STORAGE rule 14: every save, and every start with
+// the value it read, writes both slots, each synced, before anything is acted on: a bad slot first,
+// else the one written last, since only that one can be in doubt.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/types.h"
+#include "raft/configuration.h"
+
+namespace zatt::storage {
+
+// A first configuration that a founder offered: DESIGN, "Who is who".
+struct Offer {
+  std::uint64_t number = 0;
+  std::uint64_t cluster = 0;  // its own: the cluster this offer would found
+  raft::Configuration configuration;
+
+  friend bool operator==(const Offer&, const Offer&) = default;
+};
+
+struct HardState {
+  Server self;                // the id and incarnation of this directory
+  std::uint64_t cluster = 0;  // 0: not yet in one. Else an offer's, or that of a cluster joined
+  Term current_term{};
+  std::optional<Server> voted_for;
+  Term floor_term{};  // until the log reaches (floor_term, floor_index) again, after damage,
+  Index floor_index{};  // this node does not campaign and votes only for logs at or past it
+  std::vector<Offer> offers;  // every offer ever held, oldest first
+
+  friend bool operator==(const HardState&, const HardState&) = default;
+};
+
+void encode(const HardState& state, std::string& out);
+std::optional<HardState> decode_hard_state(std::string_view bytes);
+
+}  // namespace zatt::storage

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What survives a node: its hard state and its log, as one ordered stream of writes.
+//
+// A start has two steps, so that nothing is written before somebody has judged what was found:
+// inspect() only reads; start() writes what every start must. From then on save, cut and append
+// gather; the owner takes a batch when none is under way, has it run off its thread, and hands back
+// the result. Writes are named by tickets that only grow: "ticket 7 is durable" speaks of every
+// write up to it, where an index alone could not say which entry 16 it means.
+//
+// After any failed batch the storage is finished (what the kernel dropped cannot be synced later):
+// every later result is that failure.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "storage/batch.h"
+#include "storage/disk.h"
+#include "storage/hard_state.h"
+
+namespace zatt::storage {
+
+struct Options {
+  std::string directory;  // for messages only
+  std::uint64_t segment_bytes = 4 << 20;
+  std::uint64_t mark_after_us = 200'000;  // quiet time before the mark behind the last batch
+};
+
+struct Damage {
+  std::string file;
+  std::uint64_t offset = 0;
+  std::string what;       // a sentence for a person
+  Index last_good{};      // the log is whole up to here
+  Term floor_term{};      // the highest (term, index) that the files show
+  Index floor_index{};
+};
+
+// What a directory holds, read and not changed. Moved into start().
+struct Found {
+  struct Log;  // the lives and where their entries are: of storage.cc alone
+  Found();
+  Found(Found&&) noexcept;
+  Found& operator=(Found&&) noexcept;
+  ~Found();
+
+  std::optional<HardState> hard_state;  // nothing: the directory is empty
+  Index last_index{};                   // of the log that start() will serve
+  std::optional<Damage> damage;
+  std::vector<std::string> notes;  // what a person should read: a torn tail of n bytes was cut off…
+  std::unique_ptr<Log> log;
+};
+
+// Reads everything, and hands the log's entries to `on_entry`, in order, each once; their bodies
+// are borrowed for the call. Damage is no error here, it is Found::damage; errors are io, newer
+// formats, and an unreadable hard state (Code::corrupt).
+Result<Found> inspect(Disk& disk, const Options& options,
+                      const std::function<void(const EntryView&)>& on_entry);
+
+class Storage {
+ public:
+  // Writes, and waits for: `state` into both slots, with the floor raised where there was damage;
+  // then a new life of the log. Only when this returns may the node speak. `state` is what was
+  // found, or the identity of a new directory.
+  static Result<std::unique_ptr<Storage>> start(Disk& disk, const Options& options, Found found,
+                                                const HardState& state);
+  ~Storage();
+
+  const HardState& hard_state() const;  // as last handed to save()
+  Index last_index() const;             // of the log as handed over, durable or not
+
+  using Ticket = std::uint64_t;
+
+  Ticket save(const HardState& state);
+  // Drops the entries above `last`.
+  Ticket cut(Index last);
+  // The first continues the log, each the one before. Bodies are copied before this returns.
+  Ticket append(std::span<const EntryView> entries);
+
+  // Asks for entries from `first` on, at least one where there is one, up to about max_bytes of
+  // bodies. The answer is in a later Done, under the number returned here, and holds less or
+  // nothing where the log was cut below `first` meanwhile. Entries not yet written are not read.
+  std::uint64_t read(Index first, std::uint64_t max_bytes);
+
+  // The next batch, when none is under way and there is something to do at `now_us`.
+  std::optional<Batch> take_batch(std::uint64_t now_us);
+  // When take_batch could have something to do without a new call above; nothing: never.
+  std::optional<std::uint64_t> wake_at_us() const;
+
+  struct Entry {
+    Index index{};
+    Term term{};
+    EntryKind kind = EntryKind::noop;
+    std::string body;
+  };
+  struct ReadDone {
+    std::uint64_t number = 0;
+    std::vector<Entry> entries;
+  };
+  struct Done {
+    Status status = ok;
+    Ticket durable = 0;  // every write up to this ticket is on stable storage
+    std::vector<ReadDone> reads;
+  };
+  Done on_done(BatchResult result, std::uint64_t now_us);
+
+  // No spare segment can be made (the disk is full) and little of the present one is left: new
+  // growth should be refused. Falls back by itself when there is room.
+  bool is_full() const;
+  std::uint64_t pending_bytes() const;  // handed over and not yet durable
+
+ private:
+  struct Impl;
+  explicit Storage(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace zatt::storage
