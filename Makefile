@@ -1,6 +1,193 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# skeleton, replaced soon
-V ?= debug
+#
+# make          builds zattd and zatt-sim             make run      three nodes, to try things on
+# make test     all tests, below ten minutes          make soak     the longer forms of the same
+# make check    what a change must pass               make sim      SEEDS=200, or SEED=81 to replay one
+# make format   clang-format over everything          make install  PREFIX=/usr/local DESTDIR=
+#
+# Variants, each in a folder of its own below build/:
+#   make SAN=address,undefined test      CXX=clang++      V=name with any CXXFLAGS of your own
+# JOBS=1 builds one file at a time; DEPS=no leaves the system's packages alone; WERROR= for packagers.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SEEDS ?= 200
 WERROR ?= -Werror
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast \
-        -Wcast-qual -Wnon-virtual-dtor -Woverloaded-virtual -Wformat=2 -Wundef $(WERROR)
+DEPS ?= yes
+
+# --- the variant: where it is built, and how ---
+comma := ,
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
+CC := $(if $(findstring clang,$(CXX)),$(subst clang++,clang,$(CXX)),$(subst g++,gcc,$(CXX)))
+variant_parts := $(if $(filter g++,$(CXX)),,$(notdir $(CXX))) $(subst $(comma),-,$(SAN))
+V ?= $(subst $(eval ) ,-,$(strip $(variant_parts)))
+B := $(if $(V),build/$(V),build)
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wformat=2 \
+        -Wundef $(WERROR)
+CXX_WARN := -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual
+GCC_WARN := -Wduplicated-cond -Wlogical-op -Wuseless-cast
+ifeq ($(findstring clang,$(CXX)),)
+CXX_WARN += $(GCC_WARN)
+endif
+OPTIMIZE := -O2 -g
+ifneq ($(SAN),)
+# g++'s flow warnings see ghosts in instrumented code.
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all \
+            $(if $(findstring clang,$(CXX)),,-Wno-maybe-uninitialized)
+LINK_SAN := -fsanitize=$(SAN)
+endif
+CPPFLAGS += -I src -I . -DSIMDJSON_EXCEPTIONS=0
+CXX_FLAGS := -std=c++20 $(OPTIMIZE) -pthread $(WARN) $(CXX_WARN) $(CXXFLAGS)
+C_FLAGS := -std=c11 -O2 -g $(WARN) $(CFLAGS)
+
+# Asked only when a recipe needs it: `make deps` may have to install pkg-config first.
+modules := libuv simdjson libxxhash
+module_flags = $(eval module_flags := $$(shell pkg-config --cflags $(modules)))$(module_flags)
+module_libs = $(eval module_libs := $$(shell pkg-config --libs $(modules)))$(module_libs)
+
+# --- what there is: found, never listed ---
+mains := $(wildcard src/*/main.cc)
+lib_sources := $(filter-out $(mains),$(wildcard src/*/*.cc))
+sim_main := $(wildcard tests/sim/main.cc)
+test_sources := $(filter-out $(sim_main),$(wildcard tests/*/*.cc))
+sim_sources := $(filter-out %_test.cc tests/support/main.cc,$(wildcard tests/sim/*.cc tests/support/*.cc))
+shims := $(patsubst tests/support/%.c,$(B)/%.so,$(wildcard tests/support/*.c))
+formatted := $(wildcard src/*/*.h src/*/*.cc tests/*/*.h tests/*/*.cc tests/*/*.c include/zatt/*)
+
+objects = $(patsubst %.cc,$(B)/obj/%.o,$(1))
+lib := $(B)/libzatt.a
+programs := $(patsubst src/%/main.cc,$(B)/%,$(mains))
+sim := $(if $(sim_main),$(B)/zatt-sim)
+unit_tests := $(if $(test_sources),$(B)/unit-tests)
+all_objects := $(call objects,$(mains) $(lib_sources) $(sim_main) $(test_sources))
+
+# --- building ---
+.PHONY: all build tests-built deps deps-check help
+all: build
+	@echo
+	@echo "built: $(programs) $(sim)"
+	@echo "to have them on your PATH:  export PATH=\"$(CURDIR)/$(B):\$$PATH\"   or: make install"
+	@echo "to try it:  make run"
+
+build: $(programs) $(sim)
+tests-built: build $(unit_tests) $(shims)
+
+help:
+	@sed -n '3,10s/^# \{0,1\}//p' Makefile
+
+deps:
+ifneq ($(DEPS),no)
+	@CXX="$(CXX)" sh tools/deps.sh
+endif
+deps-check: deps
+ifneq ($(DEPS),no)
+	@CXX="$(CXX)" sh tools/deps.sh check
+endif
+
+# Changes only when what it says changes, so that other flags, or a source that is gone, rebuild.
+define stamp
+$(1): FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$(2)' | cmp -s - $$@ || printf '%s\n' '$(2)' > $$@
+endef
+.PHONY: FORCE
+$(eval $(call stamp,$(B)/obj/flags,$(CXX) $(CPPFLAGS) $(CXX_FLAGS) $(LDFLAGS)))
+$(eval $(call stamp,$(B)/obj/lib-sources,$(lib_sources)))
+$(eval $(call stamp,$(B)/obj/test-sources,$(test_sources)))
+
+$(all_objects): $(B)/obj/%.o: %.cc $(B)/obj/flags | deps
+	@mkdir -p $(@D)
+	@echo "CXX   $<"
+	@$(CXX) $(CPPFLAGS) $(module_flags) $(CXX_FLAGS) -MMD -MP -c $< -o $@
+
+$(lib): $(call objects,$(lib_sources)) $(B)/obj/lib-sources
+	@echo "AR    $@"
+	@rm -f $@
+	@ar rcs $@ $(filter %.o,$^)
+
+link = echo "LINK  $@" && $(CXX) $(CXX_FLAGS) $(LINK_SAN) $(LDFLAGS) $(filter %.o,$^) $(lib) $(module_libs) -o $@
+
+$(programs): $(B)/%: $(B)/obj/src/%/main.o $(lib)
+	@$(link)
+
+$(B)/zatt-sim: $(call objects,$(sim_sources)) $(lib)
+	@$(link)
+
+$(B)/unit-tests: $(call objects,$(test_sources)) $(lib) $(B)/obj/test-sources
+	@$(link)
+
+$(shims): $(B)/%.so: tests/support/%.c Makefile | deps
+	@mkdir -p $(@D)
+	@echo "CC    $<"
+	@$(CC) $(C_FLAGS) -fPIC -shared $< -o $@ -ldl
+
+-include $(all_objects:.o=.d)
+
+# --- running and testing ---
+.PHONY: run test soak sim unit-test
+run: build
+	@exec python3 tools/run_cluster.py --build $(B)
+
+test: tests-built
+	@exec python3 tools/run_tests.py --build $(B)
+
+unit-test: deps $(unit_tests)
+	@exec python3 tools/run_tests.py --build $(B) --only unit
+
+soak: tests-built
+	@exec python3 tools/run_tests.py --build $(B) --soak
+
+sim: deps $(sim)
+	@exec $(sim) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+# --- what a change must pass ---
+.PHONY: check check-built format format-check floors tidy
+check: format-check floors tidy tests-built
+	@exec python3 tools/run_tests.py --build $(B)
+
+format: deps-check
+	@clang-format -i $(formatted)
+
+format-check: deps-check
+	@clang-format --dry-run --Werror $(formatted) || { echo "remedy: make format"; exit 1; }
+
+floors: deps
+	@python3 tools/check_floors.py
+
+# A stamp a file, behind its object: only what changed, headers included, is looked at again.
+tidied := $(patsubst %.cc,$(B)/tidy/%.ok,$(mains) $(lib_sources))
+tidy: $(tidied)
+$(tidied): $(B)/tidy/%.ok: %.cc $(B)/obj/%.o .clang-tidy | deps-check
+	@mkdir -p $(@D)
+	@echo "TIDY  $<"
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) $(module_flags) -std=c++20 2>$@.log \
+	  || { cat $@.log; exit 1; }
+	@rm -f $@.log
+	@touch $@
+
+# --- installing and cleaning ---
+.PHONY: install clean
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/zatt \
+	  $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 755 $(programs) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 README.md conf/zatt.conf $(DESTDIR)$(PREFIX)/share/doc/zatt/
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|g' conf/zattd.service \
+	  > $(DESTDIR)$(PREFIX)/lib/systemd/system/zattd.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/zattd.service
+
+clean:
+	rm -rf build
