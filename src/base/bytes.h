@@ -23,7 +23,8 @@ template <class T>
 T load_le(const char* data) {
   T n = 0;
   for (std::size_t i = 0; i < sizeof n; ++i)
-    n = static_cast<T>(n | static_cast<T>(static_cast<T>(static_cast<unsigned char>(data[i])) << (8 * i)));
+    n = static_cast<T>(
+        n | static_cast<T>(static_cast<T>(static_cast<unsigned char>(data[i])) << (8 * i)));
   return n;
 }
 

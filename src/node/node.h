@@ -31,9 +31,8 @@ class Node {
   // for a person; its Code says which exit code it deserves (all of them 4 in zattd).
   // `machine` and `env` are borrowed for the node's life. `store` is the machine where that is the
   // one we ship, else null: key-value requests are then refused.
-  static Result<std::unique_ptr<Node>> open(const Options& options, Env& env,
-                                            storage::Disk& disk, StateMachine& machine,
-                                            kv::Store* store);
+  static Result<std::unique_ptr<Node>> open(const Options& options, Env& env, storage::Disk& disk,
+                                            StateMachine& machine, kv::Store* store);
   ~Node();
 
   // Begins to talk: the first Env::dial.

@@ -12,13 +12,13 @@ namespace zatt::node {
 
 struct Options {
   std::string id;
-  std::map<std::string, Address> cluster;  // every initial member by id, this one included
-  std::string storage;                     // the directory's name, for messages
+  std::map<std::string, Address> cluster;   // every initial member by id, this one included
+  std::string storage;                      // the directory's name, for messages
   std::uint64_t election_timeout_ms = 600;  // drawn anew between this and twice this
   std::uint64_t segment_bytes = 4 << 20;
   std::uint64_t max_request_bytes = 1 << 20;  // of a line, without its newline
-  bool create = true;    // false: an empty directory is an error ("create": "never")
-  std::string version;   // of the program, for status
+  bool create = true;   // false: an empty directory is an error ("create": "never")
+  std::string version;  // of the program, for status
 };
 
 }  // namespace zatt::node

@@ -6,6 +6,7 @@
 // that a wiped directory under a known id counts for nobody.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,16 @@ struct Configuration {
   bool votes(const Server& server) const;            // in either half
 
   friend bool operator==(const Configuration&, const Configuration&) = default;
+};
+
+// A first configuration that a founder offered, before there is a log to keep one. Each offer has
+// its own cluster id, so that nothing said under one is ever taken for another's.
+struct Offer {
+  std::uint64_t number = 0;
+  std::uint64_t cluster = 0;
+  Configuration configuration;
+
+  friend bool operator==(const Offer&, const Offer&) = default;
 };
 
 // Little-endian: u32 number of members, each: bytes id, u64 incarnation, bytes host, u16 port,

@@ -8,12 +8,18 @@ namespace {
 
 Status carry_out(Disk& disk, const Step& step, std::vector<std::string>& reads) {
   switch (step.kind) {
-    case Step::Kind::write: return disk.write(step.name, step.offset, step.bytes);
-    case Step::Kind::sync: return disk.sync(step.name);
-    case Step::Kind::rename: return disk.rename(step.name, step.to);
-    case Step::Kind::remove: return disk.remove(step.name);
-    case Step::Kind::sync_directory: return disk.sync_directory();
-    case Step::Kind::read: break;
+    case Step::Kind::write:
+      return disk.write(step.name, step.offset, step.bytes);
+    case Step::Kind::sync:
+      return disk.sync(step.name);
+    case Step::Kind::rename:
+      return disk.rename(step.name, step.to);
+    case Step::Kind::remove:
+      return disk.remove(step.name);
+    case Step::Kind::sync_directory:
+      return disk.sync_directory();
+    case Step::Kind::read:
+      break;
   }
   auto bytes = disk.read(step.name, step.offset, step.length);
   if (!bytes) return bytes.error();

@@ -17,21 +17,14 @@
 
 namespace zatt::storage {
 
-// A first configuration that a founder offered: DESIGN, "Who is who".
-struct Offer {
-  std::uint64_t number = 0;
-  std::uint64_t cluster = 0;  // its own: the cluster this offer would found
-  raft::Configuration configuration;
-
-  friend bool operator==(const Offer&, const Offer&) = default;
-};
+using raft::Offer;
 
 struct HardState {
   Server self;                // the id and incarnation of this directory
   std::uint64_t cluster = 0;  // 0: not yet in one. Else an offer's, or that of a cluster joined
   Term current_term{};
   std::optional<Server> voted_for;
-  Term floor_term{};  // until the log reaches (floor_term, floor_index) again, after damage,
+  Term floor_term{};    // until the log reaches (floor_term, floor_index) again, after damage,
   Index floor_index{};  // this node does not campaign and votes only for logs at or past it
   std::vector<Offer> offers;  // every offer ever held, oldest first
 

@@ -36,9 +36,9 @@ struct Options {
 struct Damage {
   std::string file;
   std::uint64_t offset = 0;
-  std::string what;       // a sentence for a person
-  Index last_good{};      // the log is whole up to here
-  Term floor_term{};      // the highest (term, index) that the files show
+  std::string what;   // a sentence for a person
+  Index last_good{};  // the log is whole up to here
+  Term floor_term{};  // the highest (term, index) that the files show
   Index floor_index{};
 };
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Who leads: votes asked for, granted and counted (paper 5.2, 5.4.1; thesis 4.2.3, 6.2, 9.6).
+#include "base/assert.h"
+#include "raft/quorum.h"
+#include "raft/raft.h"
+
+namespace zatt::raft {
+
+void Raft::draw_election_deadline() {
+  const std::uint64_t timeout = options_.election_timeout_us;
+  election_at_us_ = now_us_ + prng_.between(timeout, 2 * timeout);
+}
+
+void Raft::on_election_timeout() {
+  draw_election_deadline();
+  // Who can't store can't lead; who lost what it promised must first get it back.
+  if (disk_is_stuck(options_.election_timeout_us) || is_below_floor()) {
+    become_follower(current_term(), std::nullopt);
+    return;
+  }
+  start_pre_vote();
+}
+
+void Raft::start_pre_vote() {
+  role_ = PreCandidate{};
+  std::get<PreCandidate>(role_).votes.insert(options_.self);
+  const RequestVote request{current_term() + 1, log_.last_index(), log_.last_term(), true};
+  for (const Member& member : configuration().members)
+    if (member.server != options_.self && configuration().votes(member.server))
+      send(member.server, request);
+  count_votes();
+}
+
+void Raft::start_election() {
+  save_term(current_term() + 1, options_.self);
+  role_ = Candidate{{}, output_.write};
+  verified_index_ = Index{0};
+  draw_election_deadline();
+  // Our own vote is a promise too: nobody hears of it before it is durable.
+  const RequestVote request{current_term(), log_.last_index(), log_.last_term(), false};
+  for (const Member& member : configuration().members)
+    if (member.server != options_.self && configuration().votes(member.server))
+      send(member.server, request, output_.write);
+}
+
+bool Raft::heard_from_leader() const {
+  if (is_leader()) return true;
+  const auto* follower = std::get_if<Follower>(&role_);
+  return follower != nullptr && follower->leader && follower->heard_us != 0 &&
+         now_us_ - follower->heard_us < options_.election_timeout_us;
+}
+
+bool Raft::is_up_to_date(Index last_log_index, Term last_log_term) const {
+  const auto at_least = [&](Term term, Index index) {  // paper 5.4.1: the term first
+    return last_log_term > term || (last_log_term == term && last_log_index >= index);
+  };
+  return at_least(log_.last_term(), log_.last_index()) &&
+         (!is_below_floor() || at_least(floor_.term, floor_.index));
+}
+
+void Raft::on_message(const Server& from, const RequestVote& request) {
+  const bool up_to_date = is_up_to_date(request.last_log_index, request.last_log_term);
+  if (request.pre_vote) {  // changes nothing here, whatever the answer
+    const bool granted = request.term > current_term() && !heard_from_leader() && up_to_date;
+    send(from, VoteReply{granted ? request.term : current_term(), granted, true});
+    return;
+  }
+  const bool free = !voted_for() || *voted_for() == from;
+  const bool granted = request.term == current_term() && free && up_to_date && !is_leader();
+  if (granted) {
+    if (!voted_for()) save_term(current_term(), from);
+    draw_election_deadline();
+  }
+  send(from, VoteReply{current_term(), granted, false});  // waits for term and vote to be durable
+}
+
+void Raft::on_message(const Server& from, const VoteReply& reply) {
+  if (!reply.granted) return;  // a higher term in it has been adopted already
+  auto* pre_candidate = std::get_if<PreCandidate>(&role_);
+  auto* candidate = std::get_if<Candidate>(&role_);
+  if (reply.pre_vote && pre_candidate != nullptr && reply.term == current_term() + 1)
+    pre_candidate->votes.insert(from);
+  else if (!reply.pre_vote && candidate != nullptr && reply.term == current_term())
+    candidate->votes.insert(from);
+  else
+    return;
+  count_votes();
+}
+
+void Raft::count_votes() {
+  // By value: what follows replaces the role that holds them.
+  if (const auto* pre_candidate = std::get_if<PreCandidate>(&role_)) {
+    const std::set<Server> votes = pre_candidate->votes;
+    if (is_quorum(configuration(), [&](const Server& s) { return votes.contains(s); }))
+      start_election();
+  } else if (const auto* candidate = std::get_if<Candidate>(&role_)) {
+    const std::set<Server> votes = candidate->votes;
+    if (is_quorum(configuration(), [&](const Server& s) { return votes.contains(s); }))
+      become_leader();
+  }
+}
+
+void Raft::become_leader() {
+  Leader leader;
+  leader.check_quorum_at_us = now_us_ + options_.election_timeout_us;
+  role_ = std::move(leader);
+  for (const Member& member : configuration().members)
+    if (member.server != options_.self) add_progress(member.server);
+  for (const Server& server : connected_)
+    if (gets_the_log(server)) add_progress(server);
+  // Thesis 6.4: until an entry of this term is committed, nothing below is known to be.
+  append_entry(current_term(), EntryKind::noop, {});
+  std::get<Leader>(role_).noop_index = log_.last_index();
+  send_to_all();
+  send_heartbeats();
+}
+
+void Raft::on_message(const Server&, const TimeoutNow& request) {
+  // Thesis 3.10: the leader itself asks, so nobody has to be asked whether it is alive.
+  if (request.term != current_term() || is_leader() || !votes()) return;
+  if (disk_is_stuck(options_.election_timeout_us) || is_below_floor()) return;
+  start_election();
+}
+
+void Raft::check_quorum() {
+  auto& leader = std::get<Leader>(role_);
+  leader.check_quorum_at_us = now_us_ + options_.election_timeout_us;
+  const bool heard = is_quorum(configuration(), [&](const Server& server) {
+    if (server == options_.self) return true;
+    const auto it = leader.progress.find(server);
+    return it != leader.progress.end() &&
+           now_us_ - it->second.heard_us <= options_.election_timeout_us;
+  });
+  if (!heard) become_follower(current_term(), std::nullopt);  // thesis 6.2
+}
+
+void Raft::hand_over() {
+  const auto& leader = std::get<Leader>(role_);
+  const Server* heir = nullptr;
+  Index longest{};
+  for (const auto& [server, progress] : leader.progress) {
+    if (!progress.connected || !configuration().votes(server)) continue;
+    if (heir != nullptr && progress.match_index <= longest) continue;
+    heir = &server;
+    longest = progress.match_index;
+  }
+  if (heir != nullptr) send(*heir, TimeoutNow{current_term()});
+  become_follower(current_term(), std::nullopt);
+}
+
+void Raft::on(const HandOver&) {
+  if (is_leader() && configuration().members.size() > 1) hand_over();
+}
+
+}  // namespace zatt::raft

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The follower's side of the log: the leader's entries in, promises out (paper 5.3, figure 2).
+#include <algorithm>
+
+#include "base/assert.h"
+#include "raft/raft.h"
+
+namespace zatt::raft {
+
+void Raft::accept_leader(const Server& from) {
+  ZATT_ASSERT(!is_leader());  // election safety: one leader a term
+  auto* follower = std::get_if<Follower>(&role_);
+  if (follower == nullptr) {
+    become_follower(current_term(), from);
+  } else {
+    ZATT_ASSERT(!follower->leader || *follower->leader == from);
+    follower->leader = from;
+    follower->heard_us = now_us_;
+  }
+  draw_election_deadline();
+}
+
+void Raft::on_message(const Server& from, const AppendEntries& append) {
+  if (append.term < current_term()) {  // rule 1: an old leader, which hears of our term
+    AppendReply reply;
+    reply.term = current_term();
+    reply.rejected = append.prev_log_index;
+    send(from, reply);
+    return;
+  }
+  accept_leader(from);
+  if (!log_.holds(append.prev_log_index, append.prev_log_term)) {  // rule 2
+    refuse_append(from, append);
+    return;
+  }
+  const Index last = append.prev_log_index + append.entries.size();
+  take_entries(append);
+  verified_index_ = std::max(verified_index_, last);
+  commit_to(append.leader_commit);
+  // The promise waits for the disk: Persisted sends it. Where nothing is to be waited for, now.
+  if (last <= durable_index_) send_append_reply();
+}
+
+void Raft::take_entries(const AppendEntries& append) {
+  for (const EntryView& entry : append.entries) {
+    if (log_.holds(entry.index, entry.term)) continue;  // a late or repeated message cuts nothing
+    if (entry.index <= log_.last_index()) cut_log(entry.index - 1);  // rule 3
+    append_entry(entry.term, entry.kind, std::string(entry.body));   // rule 4
+  }
+}
+
+void Raft::refuse_append(const Server& from, const AppendEntries& append) {
+  AppendReply reply;
+  reply.term = current_term();
+  reply.rejected = append.prev_log_index;
+  reply.hint_index = log_.last_at_or_below(append.prev_log_index, append.prev_log_term);
+  reply.hint_term = log_.term_at(reply.hint_index);
+  reply.full = full_;
+  send(from, reply);
+}
+
+void Raft::send_append_reply() {
+  const auto* follower = std::get_if<Follower>(&role_);
+  if (follower == nullptr || !follower->leader || verified_index_ == Index{0}) return;
+  AppendReply reply;
+  reply.term = current_term();
+  reply.success = true;
+  reply.match_index = std::min(verified_index_, durable_index_);
+  reply.received_index = verified_index_;
+  reply.full = full_;
+  send(*follower->leader, reply);
+}
+
+void Raft::on_message(const Server& from, const Heartbeat& heartbeat) {
+  HeartbeatReply reply;
+  reply.term = current_term();
+  if (heartbeat.term == current_term()) {
+    accept_leader(from);
+    commit_to(heartbeat.leader_commit);
+    reply.round = heartbeat.round;
+    reply.match_index = std::min(verified_index_, durable_index_);
+    reply.received_index = verified_index_;
+    reply.full = full_;
+  }
+  send(from, reply);  // waits for our term at most, never for entries
+}
+
+void Raft::on(const CommitHint& hint) {
+  if (hint.term == current_term() && std::holds_alternative<Follower>(role_))
+    commit_to(hint.leader_commit);
+}
+
+void Raft::commit_to(Index leader_commit) {
+  // Rule 5, "index of last new entry": beyond what this leader has verified, our log may differ.
+  commit_index_ = std::max(commit_index_, std::min(leader_commit, verified_index_));
+}
+
+}  // namespace zatt::raft

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "raft/log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace zatt::raft {
+
+std::vector<Log::Run>::const_iterator Log::run_of(Index index) const {
+  const auto behind = std::upper_bound(runs_.begin(), runs_.end(), index,
+                                       [](Index i, const Run& run) { return i < run.first; });
+  ZATT_ASSERT(behind != runs_.begin());
+  return behind - 1;
+}
+
+Term Log::term_at(Index index) const {
+  ZATT_ASSERT(index <= last_index_);
+  return index == Index{0} ? Term{0} : run_of(index)->term;
+}
+
+bool Log::holds(Index index, Term term) const {
+  return index <= last_index_ && term_at(index) == term;
+}
+
+Index Log::last_at_or_below(Index index, Term term) const {
+  index = std::min(index, last_index_);
+  while (index > Index{0}) {
+    const auto run = run_of(index);
+    if (run->term <= term) break;
+    index = run->first - 1;
+  }
+  return index;
+}
+
+const Entry& Log::at(Index index) const {
+  ZATT_ASSERT(in_memory(index));
+  return entries_[index - first_in_memory()];
+}
+
+std::vector<EntryView> Log::slice(Index first, Index last, std::uint64_t max_bytes) const {
+  std::vector<EntryView> views;
+  std::uint64_t bytes = 0;
+  for (Index index = first; index <= last; ++index) {
+    const Entry& entry = at(index);
+    bytes += cost(entry.body.size());
+    if (!views.empty() && bytes > max_bytes) break;
+    views.push_back(entry.view());
+  }
+  return views;
+}
+
+void Log::append(Term term, EntryKind kind, std::string body) {
+  ZATT_ASSERT(last_index_ == Index{0} || term >= last_term());
+  ++last_index_;
+  if (runs_.empty() || runs_.back().term != term) runs_.push_back({last_index_, term});
+  bytes_ += cost(body.size());
+  entries_.push_back({last_index_, term, kind, std::move(body)});
+}
+
+void Log::cut(Index last) {
+  ZATT_ASSERT(last <= last_index_);
+  while (!entries_.empty() && entries_.back().index > last) {
+    bytes_ -= cost(entries_.back().body.size());
+    entries_.pop_back();
+  }
+  while (!runs_.empty() && runs_.back().first > last) runs_.pop_back();
+  last_index_ = last;
+}
+
+void Log::forget(Index limit, std::uint64_t max_bytes) {
+  while (bytes_ > max_bytes && !entries_.empty() && entries_.front().index <= limit) {
+    bytes_ -= cost(entries_.front().body.size());
+    entries_.pop_front();
+  }
+}
+
+}  // namespace zatt::raft

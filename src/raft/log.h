@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The log as the core sees it: every index's term, and the newest entries themselves.
+//
+// Terms are kept as runs, a few bytes each, so they are always at hand. Bodies are kept for the
+// newest entries only; older ones are on disk, and are fetched for a follower that far behind.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "base/types.h"
+
+namespace zatt::raft {
+
+struct Entry {
+  Index index{};
+  Term term{};
+  EntryKind kind = EntryKind::noop;
+  std::string body;
+
+  EntryView view() const { return {index, term, kind, body}; }
+};
+
+class Log {
+ public:
+  Index last_index() const { return last_index_; }
+  Term last_term() const { return term_at(last_index_); }
+  Index first_in_memory() const { return last_index_ + 1 - entries_.size(); }
+  bool in_memory(Index index) const { return index >= first_in_memory() && index <= last_index_; }
+
+  // Term 0 at index 0. `index` is at most last_index.
+  Term term_at(Index index) const;
+  // Whether (index, term) is in this log: the check of AppendEntries, rule 2.
+  bool holds(Index index, Term term) const;
+  // The last index, at or below `index`, whose term is not above `term`: where two logs may meet.
+  Index last_at_or_below(Index index, Term term) const;
+
+  const Entry& at(Index index) const;  // in memory
+  // The entries from `first` on that are in memory, at least one, up to about max_bytes.
+  std::vector<EntryView> slice(Index first, Index last, std::uint64_t max_bytes) const;
+
+  void append(Term term, EntryKind kind, std::string body);
+  void cut(Index last);  // drops what is above
+  // Forgets the bodies of the oldest entries, up to `limit`, while they hold over max_bytes.
+  void forget(Index limit, std::uint64_t max_bytes);
+  std::uint64_t bytes_in_memory() const { return bytes_; }
+
+ private:
+  struct Run {
+    Index first;
+    Term term;
+  };
+  std::vector<Run>::const_iterator run_of(Index index) const;
+
+  std::vector<Run> runs_;  // ascending; a run ends where the next begins
+  std::deque<Entry> entries_;
+  Index last_index_{};
+  std::uint64_t bytes_ = 0;
+};
+
+// What an entry costs in memory, about.
+inline std::uint64_t cost(std::size_t body_bytes) { return body_bytes + sizeof(Entry); }
+
+}  // namespace zatt::raft

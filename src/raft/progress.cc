@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "raft/progress.h"
+
+#include <algorithm>
+
+namespace zatt::raft {
+
+void Progress::to_probe(Index next) {
+  state = State::probe;
+  next_index = std::max(next, match_index + 1);
+  probing = false;
+  fetch = 0;
+  in_flight.clear();
+  in_flight_bytes = 0;
+}
+
+void Progress::sent(Index last, std::uint64_t bytes, std::uint64_t now_us) {
+  if (state == State::probe) {
+    probing = true;
+    probe_sent_us = now_us;
+    return;
+  }
+  next_index = last + 1;
+  in_flight.push_back({last, bytes, now_us});
+  in_flight_bytes += bytes;
+}
+
+void Progress::received(Index index) {
+  while (!in_flight.empty() && in_flight.front().last <= index) {
+    in_flight_bytes -= in_flight.front().bytes;
+    in_flight.pop_front();
+  }
+}
+
+}  // namespace zatt::raft

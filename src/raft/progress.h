@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What a leader knows of one follower's log, and what is on its way there.
+//
+// Probe: one AppendEntries at a time, until the follower says where its log meets ours.
+// Replicate: several in flight, bounded in bytes, next_index running ahead of the answers.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "base/types.h"
+
+namespace zatt::raft {
+
+struct Progress {
+  enum class State : std::uint8_t { probe, replicate };
+
+  State state = State::probe;
+  Index match_index{};  // durable there; only grows while the follower's process lives
+  Index next_index{1};
+  bool connected = false;
+  std::uint64_t start = 0;      // of the follower's process: another one starts from nothing
+  bool full = false;            // its disk has no room
+  std::uint64_t heard_us = 0;   // its last word in our term
+  std::uint64_t round = 0;      // the last round of reads that it answered
+  std::uint64_t resend_us = 0;  // how long an AppendEntries may go unanswered
+  std::uint64_t fetch = 0;      // number of the fetch from disk under way, or 0
+
+  // In probe: whether the one is out, and since when.
+  bool probing = false;
+  std::uint64_t probe_sent_us = 0;
+
+  struct InFlight {
+    Index last{};
+    std::uint64_t bytes = 0;
+    std::uint64_t sent_us = 0;
+  };
+  std::deque<InFlight> in_flight;
+  std::uint64_t in_flight_bytes = 0;
+
+  void to_probe(Index next);
+  void sent(Index last, std::uint64_t bytes, std::uint64_t now_us);
+  void received(Index index);  // everything up to index has arrived there
+};
+
+}  // namespace zatt::raft

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "raft/raft.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/assert.h"
+
+namespace zatt::raft {
+
+Raft::Raft(const Options& options, const HardState& hard_state, const Floor& floor)
+    : options_(options), prng_(options.seed), hard_state_(hard_state), floor_(floor) {
+  draw_election_deadline();
+}
+
+void Raft::restore(const EntryView& entry) {
+  ZATT_ASSERT(entry.index == log_.last_index() + 1);
+  log_.append(entry.term, entry.kind, std::string(entry.body));
+  if (entry.kind == EntryKind::configuration) {
+    auto configuration = decode_configuration(entry.body);
+    ZATT_ASSERT(configuration.has_value());
+    configurations_.emplace_back(entry.index, std::move(*configuration));
+  }
+  durable_index_ = log_.last_index();
+  log_.forget(durable_index_, options_.max_log_bytes);
+}
+
+Output Raft::step(const Input& input) {
+  ZATT_ASSERT(input.now_us >= now_us_);
+  if (now_us_ == 0) {  // the first step: the deadline drawn before knew no time
+    now_us_ = input.now_us;
+    draw_election_deadline();
+  }
+  now_us_ = input.now_us;
+  output_ = Output{};
+  appended_from_.reset();
+  std::visit([this](const auto& event) { on(event); }, input.event);
+  collect_write();
+  return std::move(output_);
+}
+
+std::uint64_t Raft::wake_at_us() const {
+  if (const auto* leader = std::get_if<Leader>(&role_))
+    return std::min(leader->heartbeat_at_us, leader->check_quorum_at_us);
+  return votes() ? election_at_us_ : std::numeric_limits<std::uint64_t>::max();
+}
+
+const Configuration& Raft::configuration() const {
+  static const Configuration none;
+  return configurations_.empty() ? none : configurations_.back().second;
+}
+
+Index Raft::configuration_index() const {
+  return configurations_.empty() ? Index{0} : configurations_.back().first;
+}
+
+std::optional<Server> Raft::leader() const {
+  if (is_leader()) return options_.self;
+  if (const auto* follower = std::get_if<Follower>(&role_)) return follower->leader;
+  return std::nullopt;
+}
+
+bool Raft::is_below_floor() const {
+  const Term term = log_.term_at(durable_index_);
+  return term < floor_.term || (term == floor_.term && durable_index_ < floor_.index);
+}
+
+// --- events ------------------------------------------------------------------------------------
+
+void Raft::on(const Tick&) {
+  if (auto* leader = std::get_if<Leader>(&role_)) {
+    if (now_us_ >= leader->check_quorum_at_us) check_quorum();
+    // A leader whose own disk has stopped answering does not keep its cluster hostage.
+    if (is_leader() &&
+        disk_is_stuck(std::max<std::uint64_t>(5 * options_.election_timeout_us, 3'000'000)))
+      hand_over();
+    if (is_leader() && now_us_ >= leader->heartbeat_at_us) send_heartbeats();
+    return;
+  }
+  if (votes() && now_us_ >= election_at_us_) on_election_timeout();
+}
+
+void Raft::on(const Received& received) {
+  const Message& message = *received.message;
+  const Term term = term_of(message);
+  const auto* request = std::get_if<RequestVote>(&message);
+  const auto* reply = std::get_if<VoteReply>(&message);
+  // A pre-vote speaks of a term that nobody is in yet (thesis 9.6).
+  const bool hypothetical = (request != nullptr && request->pre_vote) ||
+                            (reply != nullptr && reply->pre_vote && reply->granted);
+
+  // Figure 2, all servers: a higher term makes a follower. A lower one is answered with ours by
+  // those who can be asked, so that an old leader or candidate hears of it.
+  if (term > current_term() && !hypothetical) become_follower(term, std::nullopt);
+  std::visit([&](const auto& m) { on_message(received.from, m); }, message);
+}
+
+void Raft::on(const PeerUp& up) {
+  connected_.insert(up.server);
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr || !gets_the_log(up.server)) return;
+  add_progress(up.server);
+  Progress& progress = leader->progress[up.server];
+  if (progress.start != up.start) {
+    const Index next = progress.next_index;
+    progress = Progress{};  // another process: its log is what it will say
+    progress.start = up.start;
+    progress.next_index = next;
+    progress.resend_us = options_.election_timeout_us;
+    progress.heard_us = now_us_;
+  }
+  progress.connected = true;
+  progress.to_probe(progress.next_index);
+  send_entries(up.server, progress);
+}
+
+void Raft::on(const PeerDown& down) {
+  connected_.erase(down.server);
+  if (auto* leader = std::get_if<Leader>(&role_)) {
+    const auto it = leader->progress.find(down.server);
+    if (it == leader->progress.end()) return;
+    it->second.connected = false;
+    it->second.to_probe(it->second.next_index);
+    return;
+  }
+  // The leader's connection has closed: most likely its process is gone, so the next leader is
+  // looked for at once. If it is not gone, those who still hear it refuse their pre-votes.
+  auto* follower = std::get_if<Follower>(&role_);
+  if (follower == nullptr || follower->leader != down.server) return;
+  follower->leader.reset();
+  follower->heard_us = 0;
+  const std::uint64_t soon =
+      prng_.between(options_.election_timeout_us / 60, options_.election_timeout_us / 10);
+  election_at_us_ = std::min(election_at_us_, now_us_ + soon);
+}
+
+void Raft::on(const Persisted& persisted) {
+  ZATT_ASSERT(persisted.write >= durable_write_ && persisted.write <= last_write_);
+  durable_write_ = persisted.write;
+  const Index before = durable_index_;
+  while (!writes_.empty() && writes_.front().number <= durable_write_) {
+    durable_index_ = std::max(durable_index_, writes_.front().last);
+    writes_.pop_front();
+  }
+  if (!is_below_floor()) floor_ = Floor{};
+  release_held();
+
+  if (auto* candidate = std::get_if<Candidate>(&role_)) {
+    if (candidate->own_vote_write != 0 && candidate->own_vote_write <= durable_write_) {
+      candidate->own_vote_write = 0;
+      candidate->votes.insert(options_.self);
+      count_votes();
+    }
+  } else if (is_leader()) {
+    advance_commit_index();
+  } else if (durable_index_ > before) {
+    send_append_reply();
+  }
+}
+
+void Raft::on(const Applied& applied) {
+  ZATT_ASSERT(applied.index >= applied_index_ && applied.index <= commit_index_);
+  applied_index_ = applied.index;
+  log_.forget(std::min(applied_index_, durable_index_), options_.max_log_bytes);
+}
+
+void Raft::on(const Found& found) {
+  ZATT_ASSERT(log_.last_index() == Index{0});
+  std::string body;
+  encode(found.configuration, body);
+  append_entry(Term{0}, EntryKind::configuration, std::move(body));
+  draw_election_deadline();
+  if (const Member* self = configuration().find(options_.self);
+      self != nullptr && configuration().members.size() == 1)
+    election_at_us_ = now_us_;  // nobody to wait for
+}
+
+// --- writes, and what waits for them -------------------------------------------------------------
+
+void Raft::begin_write() {
+  if (output_.write == 0) output_.write = ++last_write_;
+}
+
+void Raft::append_entry(Term term, EntryKind kind, std::string body) {
+  begin_write();
+  log_.append(term, kind, std::move(body));
+  const Entry& entry = log_.at(log_.last_index());
+  if (!appended_from_) appended_from_ = entry.index;
+  if (kind != EntryKind::configuration) return;
+  auto configuration = decode_configuration(entry.body);
+  ZATT_ASSERT(configuration.has_value());
+  configurations_.emplace_back(entry.index, std::move(*configuration));
+}
+
+void Raft::cut_log(Index last) {
+  ZATT_ASSERT(last >= commit_index_);
+  ZATT_ASSERT(!appended_from_);
+  begin_write();
+  output_.cut = last;
+  log_.cut(last);
+  durable_index_ = std::min(durable_index_, last);
+  for (Write& write : writes_) write.last = std::min(write.last, last);
+  while (!configurations_.empty() && configurations_.back().first > last)
+    configurations_.pop_back();
+}
+
+void Raft::collect_write() {
+  if (appended_from_)
+    output_.append =
+        log_.slice(*appended_from_, log_.last_index(), std::numeric_limits<std::uint64_t>::max());
+  if (output_.write != 0) writes_.push_back({output_.write, log_.last_index(), now_us_});
+}
+
+void Raft::release_held() {
+  std::deque<Held> still_held;
+  for (Held& held : held_) {
+    if (held.after_write > durable_write_)
+      still_held.push_back(std::move(held));
+    else if (term_of(held.envelope.message) >= current_term())
+      output_.messages.push_back(std::move(held.envelope));
+  }
+  held_ = std::move(still_held);
+}
+
+void Raft::send(const Server& to, Message message, std::uint64_t after_write) {
+  // Whatever we say, we say it in a term; after a crash we must not act in a lower one.
+  const std::uint64_t after = std::max(after_write, term_write_);
+  if (after <= durable_write_) {
+    output_.messages.push_back({to, std::move(message)});
+    return;
+  }
+  ZATT_ASSERT(!std::holds_alternative<AppendEntries>(message));  // its views would not live
+  held_.push_back({after, {to, std::move(message)}});
+}
+
+void Raft::save_term(Term term, std::optional<Server> voted_for) {
+  ZATT_ASSERT(term >= current_term());
+  begin_write();
+  hard_state_ = {term, std::move(voted_for)};
+  output_.hard_state = hard_state_;
+  term_write_ = output_.write;
+}
+
+void Raft::become_follower(Term term, std::optional<Server> leader) {
+  const bool led = is_leader();
+  if (led) fail_reads();
+  if (term > current_term()) save_term(term, std::nullopt);
+  const std::uint64_t heard = leader ? now_us_ : 0;
+  role_ = Follower{std::move(leader), heard};
+  verified_index_ = Index{0};
+  if (led) draw_election_deadline();  // ours has not run while we led
+}
+
+bool Raft::disk_is_stuck(std::uint64_t for_us) const {
+  return !writes_.empty() && now_us_ - writes_.front().begun_us > for_us;
+}
+
+}  // namespace zatt::raft

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The consensus core: one server of the Raft algorithm as a function of its inputs.
+//
+// step() takes one event with the time it was delivered at, and answers what to do: what to make
+// durable, what to send, what is committed, which reads may be answered. No file, socket, clock,
+// thread or random source is known here; sections cited are of Ongaro and Ousterhout's extended
+// Raft paper and of Ongaro's thesis.
+//
+// A promise is made only after the disk keeps it: the core holds back every message that rests on a
+// write until Persisted says that the write is durable, so all of Output::messages may be sent at
+// once.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/prng.h"
+#include "base/types.h"
+#include "raft/configuration.h"
+#include "raft/log.h"
+#include "raft/message.h"
+#include "raft/progress.h"
+
+namespace zatt::raft {
+
+struct Options {
+  Server self;
+  std::uint64_t seed = 0;
+  std::uint64_t election_timeout_us = 600'000;  // drawn anew from this up to twice this
+  std::uint64_t max_append_bytes = 256 << 10;   // of one AppendEntries; a larger entry goes alone
+  std::uint64_t max_in_flight_bytes = 1 << 20;  // sent and unanswered, a follower
+  std::uint64_t max_log_bytes = 4 << 20;        // of entries kept in memory, once applied
+};
+
+// Figure 2, "persistent state", but for the log.
+struct HardState {
+  Term current_term{};
+  std::optional<Server> voted_for;
+
+  friend bool operator==(const HardState&, const HardState&) = default;
+};
+
+// After damage: until the log is at or past this, its server does not campaign, and votes only for
+// logs at or past it.
+struct Floor {
+  Term term{};
+  Index index{};
+};
+
+// --- what happens -----------------------------------------------------------------------------
+
+struct Tick {};  // time has passed
+struct Received {
+  Server from;
+  const Message* message = nullptr;  // borrowed for the step
+};
+struct PeerUp {  // a connection to this server. Another start number: forget what its log held
+  Server server;
+  std::uint64_t start = 0;
+};
+struct PeerDown {
+  Server server;
+};
+struct Proposal {
+  EntryKind kind = EntryKind::command;
+  std::string body;
+};
+struct Propose {  // taken by a leader only: see Output::proposed
+  std::vector<Proposal> proposals;
+};
+struct Persisted {  // every write up to this number is durable
+  std::uint64_t write = 0;
+};
+struct Fetched {  // the answer to Output::fetches; entries may be fewer than asked, or none
+  std::uint64_t number = 0;
+  std::vector<EntryView> entries;
+};
+struct ReadRequest {
+  std::uint64_t id = 0;
+  bool to_log_end = false;  // see also what the leader has not committed: it settles it
+};
+struct ReadRequests {
+  std::vector<ReadRequest> reads;
+};
+struct Applied {  // the state machine has applied up to here; bodies below may be forgotten
+  Index index{};
+};
+struct Found {  // the cluster's first configuration, stored by all its members; the log is empty
+  Configuration configuration;
+};
+struct HandOver {};  // stop leading, in favour of the follower with the longest log
+struct CommitHint {  // the leader of this term said so, with a read's index
+  Term term{};
+  Index leader_commit{};
+};
+struct Room {  // whether the disk has room for growth; append replies say so
+  bool full = false;
+};
+
+struct Input {
+  std::uint64_t now_us = 0;
+  std::variant<Tick, Received, PeerUp, PeerDown, Propose, Persisted, Fetched, ReadRequests, Applied,
+               Found, HandOver, CommitHint, Room>
+      event;
+};
+
+// --- what to do about it ----------------------------------------------------------------------
+
+struct Envelope {
+  Server to;
+  Message message;
+};
+struct Fetch {  // read entries from `first` on from disk, then step Fetched{number}
+  std::uint64_t number = 0;
+  Index first{};
+  Index last{};
+  std::uint64_t max_bytes = 0;
+};
+struct ReadState {
+  std::uint64_t id = 0;
+  bool confirmed = false;  // false: not the leader (any more); ask the one who is
+  Index index{};           // answer once the state machine has applied this
+};
+
+struct Output {
+  // One write, in this order: hard state, cut, append. `write` is its number, 0 where nothing is
+  // to be written.
+  std::uint64_t write = 0;
+  std::optional<HardState> hard_state;
+  std::optional<Index> cut;  // drop the entries above
+  std::vector<EntryView> append;
+
+  std::vector<Envelope> messages;  // borrowed views in them: until the next step
+  std::vector<Fetch> fetches;
+  std::vector<ReadState> reads;
+  Index proposed{};  // Propose: index of the first; 0: refused, this server does not lead
+};
+
+// --- the roles (paper 5.1, thesis 9.6) --------------------------------------------------------
+
+struct Follower {
+  std::optional<Server> leader;
+  std::uint64_t heard_us = 0;  // the leader's last word; 0: none, or its connection has closed
+};
+struct PreCandidate {
+  std::set<Server> votes;
+};
+struct Candidate {
+  std::set<Server> votes;
+  std::uint64_t own_vote_write = 0;  // counted once this is durable; 0: it is
+};
+struct Leader {
+  std::map<Server, Progress> progress;  // of everybody else who gets the log
+  Index noop_index{};                   // its first entry (thesis 6.4)
+  std::uint64_t heartbeat_at_us = 0;
+  std::uint64_t check_quorum_at_us = 0;
+  std::uint64_t round = 0;       // the last round begun
+  std::uint64_t round_done = 0;  // the last round a quorum answered
+  struct Read {
+    std::uint64_t id = 0;
+    std::uint64_t round = 0;  // confirmed by this round or a later one
+    Index index{};
+  };
+  std::deque<Read> reads;
+};
+
+class Raft {
+ public:
+  // `hard_state` as it was found. The log's entries follow by restore(), in order, before the
+  // first step.
+  Raft(const Options& options, const HardState& hard_state, const Floor& floor);
+  void restore(const EntryView& entry);
+
+  Output step(const Input& input);
+
+  // When Tick is due. Calling later is fine, calling earlier does nothing.
+  std::uint64_t wake_at_us() const;
+
+  const Server& self() const { return options_.self; }
+  Term current_term() const { return hard_state_.current_term; }
+  const std::optional<Server>& voted_for() const { return hard_state_.voted_for; }
+  Index commit_index() const { return commit_index_; }
+  Index durable_index() const { return durable_index_; }
+  const Log& log() const { return log_; }
+  const Floor& floor() const { return floor_; }
+  // In force: the last in the log, committed or not (thesis 4.1). Empty before the first.
+  const Configuration& configuration() const;
+  Index configuration_index() const;
+  bool is_leader() const { return std::holds_alternative<Leader>(role_); }
+  const std::variant<Follower, PreCandidate, Candidate, Leader>& role() const { return role_; }
+  std::optional<Server> leader() const;
+  bool is_connected(const Server& server) const { return connected_.contains(server); }
+  bool is_below_floor() const;
+  // Whether a quorum's disks have room for growth, as far as this leader has heard.
+  bool has_room() const;
+  const Options& options() const { return options_; }
+
+ private:
+  // raft.cc
+  void on(const Tick&);
+  void on(const Received& received);
+  void on(const PeerUp& up);
+  void on(const PeerDown& down);
+  void on(const Persisted& persisted);
+  void on(const Applied& applied);
+  void on(const Found& found);
+  void on(const Room& room) { full_ = room.full; }
+  void begin_write();
+  void append_entry(Term term, EntryKind kind, std::string body);
+  void cut_log(Index last);
+  void collect_write();
+  void release_held();
+  void send(const Server& to, Message message, std::uint64_t after_write = 0);
+  void become_follower(Term term, std::optional<Server> leader);
+  void save_term(Term term, std::optional<Server> voted_for);
+  bool votes() const { return configuration().votes(options_.self); }
+  bool disk_is_stuck(std::uint64_t for_us) const;
+
+  // election.cc
+  void draw_election_deadline();
+  void on_election_timeout();
+  void start_pre_vote();
+  void start_election();
+  void become_leader();
+  bool heard_from_leader() const;
+  bool is_up_to_date(Index last_log_index, Term last_log_term) const;
+  void on_message(const Server& from, const RequestVote& request);
+  void on_message(const Server& from, const VoteReply& reply);
+  void on_message(const Server& from, const TimeoutNow& request);
+  void count_votes();
+  void check_quorum();
+  void hand_over();
+
+  // replication.cc: the leader's side
+  void on(const Propose& propose);
+  void on(const Fetched& fetched);
+  void on(const HandOver&);
+  void on_message(const Server& from, const AppendReply& reply);
+  void on_message(const Server& from, const HeartbeatReply& reply);
+  void add_progress(const Server& server);
+  bool gets_the_log(const Server& server) const;
+  void learn(const Server& from, Progress& progress, Index match_index, Index received_index);
+  void send_entries(const Server& to, Progress& progress);
+  void send_append(const Server& to, Progress& progress, std::vector<EntryView> entries);
+  void send_to_all();
+  void resend_lost(Progress& progress, Index received_index);
+  void send_heartbeats();
+  void advance_commit_index();
+  Index match_of(const Server& server) const;
+
+  // follower.cc: the follower's side
+  void on_message(const Server& from, const AppendEntries& append);
+  void on_message(const Server& from, const Heartbeat& heartbeat);
+  void accept_leader(const Server& from);
+  void take_entries(const AppendEntries& append);
+  void refuse_append(const Server& from, const AppendEntries& append);
+  void send_append_reply();
+  void on(const CommitHint& hint);
+  void commit_to(Index leader_commit);
+
+  // reads.cc
+  void on(const ReadRequests& requests);
+  void begin_round();
+  void finish_round();
+  void fail_reads();
+
+  Options options_;
+  Prng prng_;
+  HardState hard_state_;
+  Floor floor_;
+  Log log_;
+  std::vector<std::pair<Index, Configuration>> configurations_;  // ascending by index
+  std::variant<Follower, PreCandidate, Candidate, Leader> role_ = Follower{};
+  Index commit_index_{};
+  Index applied_index_{};
+  Index verified_index_{};  // follower: the log is the leader's of this term up to here
+  std::set<Server> connected_;
+  std::uint64_t now_us_ = 0;
+  std::uint64_t election_at_us_ = 0;
+  std::uint64_t fetches_ = 0;
+  bool full_ = false;
+
+  // Writes. An index alone can't say which entry 16 is durable: a cut lowers what is under way.
+  struct Write {
+    std::uint64_t number = 0;
+    Index last{};  // durable up to here once the write is, as far as no cut came after it
+    std::uint64_t begun_us = 0;
+  };
+  struct Held {
+    std::uint64_t after_write = 0;
+    Envelope envelope;
+  };
+  std::uint64_t last_write_ = 0;
+  std::uint64_t durable_write_ = 0;
+  std::uint64_t term_write_ = 0;  // the write that made current_term durable
+  Index durable_index_{};
+  std::deque<Write> writes_;  // under way
+  std::deque<Held> held_;     // ascending by after_write
+  std::optional<Index> appended_from_;
+  Output output_;
+};
+
+}  // namespace zatt::raft

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Linearizable reads without a log entry (ReadIndex, thesis 6.4).
+//
+// A read is answered from any state at or past the commit_index of its arrival, once a quorum has
+// said, to a question asked after that arrival, that this server still leads. One round of
+// heartbeats confirms all reads that wait for it.
+#include <algorithm>
+
+#include "raft/quorum.h"
+#include "raft/raft.h"
+
+namespace zatt::raft {
+
+void Raft::on(const ReadRequests& requests) {
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) {
+    for (const ReadRequest& read : requests.reads) output_.reads.push_back({read.id, false, {}});
+    return;
+  }
+  // A round under way was asked before these reads came: they wait for the next.
+  const bool under_way = leader->round > leader->round_done;
+  for (const ReadRequest& read : requests.reads) {
+    // Before this term's first entry is committed, commit_index may be behind what an earlier
+    // leader answered; that entry is the bound then.
+    const Index index =
+        read.to_log_end ? log_.last_index() : std::max(commit_index_, leader->noop_index);
+    leader->reads.push_back({read.id, leader->round + 1, index});
+  }
+  if (!under_way && !leader->reads.empty()) begin_round();
+}
+
+void Raft::begin_round() {
+  ++std::get<Leader>(role_).round;
+  send_heartbeats();
+  finish_round();  // alone, we are the quorum
+}
+
+void Raft::finish_round() {
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr || leader->round == leader->round_done) return;
+  const std::uint64_t round = leader->round;
+  const bool answered = is_quorum(configuration(), [&](const Server& server) {
+    if (server == options_.self) return true;
+    const auto it = leader->progress.find(server);
+    return it != leader->progress.end() && it->second.round >= round;
+  });
+  if (!answered) return;
+  leader->round_done = round;
+  while (!leader->reads.empty() && leader->reads.front().round <= round) {
+    output_.reads.push_back({leader->reads.front().id, true, leader->reads.front().index});
+    leader->reads.pop_front();
+  }
+  if (!leader->reads.empty()) begin_round();
+}
+
+void Raft::fail_reads() {
+  for (const Leader::Read& read : std::get<Leader>(role_).reads)
+    output_.reads.push_back({read.id, false, {}});
+}
+
+}  // namespace zatt::raft

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The leader's side of the log: entries out, answers in, commit_index up (paper 5.3).
+#include <algorithm>
+
+#include "base/assert.h"
+#include "raft/commit.h"
+#include "raft/quorum.h"
+#include "raft/raft.h"
+
+namespace zatt::raft {
+
+namespace {
+constexpr std::uint64_t max_resend_us = 10'000'000;
+}
+
+void Raft::on(const Propose& propose) {
+  if (!is_leader() || propose.proposals.empty()) return;
+  output_.proposed = log_.last_index() + 1;
+  for (const Proposal& proposal : propose.proposals)
+    append_entry(current_term(), proposal.kind, proposal.body);
+  // The followers get the entries while our own disk writes them (thesis 10.2.1).
+  send_to_all();
+}
+
+bool Raft::gets_the_log(const Server& server) const {
+  if (server == options_.self) return false;
+  if (configuration().find(server) != nullptr) return true;
+  // A member's directory was wiped: it is sent the log, and counts for nothing.
+  return connected_.contains(server) && configuration().find_id(server.id) != nullptr;
+}
+
+void Raft::add_progress(const Server& server) {
+  auto& leader = std::get<Leader>(role_);
+  if (leader.progress.contains(server)) return;
+  Progress progress;
+  progress.next_index = (configuration().votes(server) ? log_.last_index() : commit_index_) + 1;
+  progress.connected = connected_.contains(server);
+  progress.heard_us = now_us_;
+  progress.resend_us = options_.election_timeout_us;
+  leader.progress.emplace(server, std::move(progress));
+}
+
+void Raft::send_to_all() {
+  for (auto& [server, progress] : std::get<Leader>(role_).progress) send_entries(server, progress);
+}
+
+void Raft::send_entries(const Server& to, Progress& progress) {
+  if (!progress.connected || progress.fetch != 0) return;
+  // Who does not vote is sent only what is committed: nothing it holds is ever taken back.
+  const Index limit = configuration().votes(to) ? log_.last_index() : commit_index_;
+
+  if (progress.state == Progress::State::probe) {
+    if (progress.probing) return;
+    std::vector<EntryView> entries;
+    if (progress.next_index <= limit && log_.in_memory(progress.next_index))
+      entries = log_.slice(progress.next_index, limit, options_.max_append_bytes);
+    send_append(to, progress, std::move(entries));
+    return;
+  }
+  while (progress.next_index <= limit && progress.in_flight_bytes < options_.max_in_flight_bytes) {
+    if (!log_.in_memory(progress.next_index)) {
+      progress.fetch = ++fetches_;
+      output_.fetches.push_back(
+          {progress.fetch, progress.next_index, limit, options_.max_append_bytes});
+      return;
+    }
+    send_append(to, progress, log_.slice(progress.next_index, limit, options_.max_append_bytes));
+  }
+}
+
+void Raft::send_append(const Server& to, Progress& progress, std::vector<EntryView> entries) {
+  const Index prev = progress.next_index - 1;
+  std::uint64_t bytes = 0;
+  for (const EntryView& entry : entries) bytes += cost(entry.body.size());
+  const Index last = entries.empty() ? prev : entries.back().index;
+  send(to,
+       AppendEntries{current_term(), prev, log_.term_at(prev), commit_index_, std::move(entries)});
+  progress.sent(last, bytes, now_us_);
+}
+
+void Raft::on(const Fetched& fetched) {
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return;
+  for (auto& [server, progress] : leader->progress) {
+    if (progress.fetch != fetched.number) continue;
+    progress.fetch = 0;
+    if (progress.state != Progress::State::replicate || fetched.entries.empty()) return;
+    if (fetched.entries.front().index != progress.next_index) return;
+    ZATT_ASSERT(log_.holds(fetched.entries.back().index, fetched.entries.back().term));
+    send_append(server, progress, fetched.entries);
+    send_entries(server, progress);
+    return;
+  }
+}
+
+void Raft::on_message(const Server& from, const AppendReply& reply) {
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr || reply.term != current_term()) return;
+  const auto it = leader->progress.find(from);
+  if (it == leader->progress.end()) return;
+  Progress& progress = it->second;
+  progress.heard_us = now_us_;
+  progress.full = reply.full;
+  if (reply.success) {
+    learn(from, progress, reply.match_index, reply.received_index);
+    return;
+  }
+  if (reply.rejected <= progress.match_index) return;  // overtaken by later answers
+  if (progress.state == Progress::State::probe && reply.rejected != progress.next_index - 1) return;
+  // Paper 5.3: back to where the logs may meet, a term at a time and not an entry at a time.
+  progress.to_probe(log_.last_at_or_below(reply.hint_index, reply.hint_term) + 1);
+  send_entries(from, progress);
+}
+
+void Raft::on_message(const Server& from, const HeartbeatReply& reply) {
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr || reply.term != current_term()) return;
+  const auto it = leader->progress.find(from);
+  if (it == leader->progress.end()) return;
+  Progress& progress = it->second;
+  progress.heard_us = now_us_;
+  progress.full = reply.full;
+  progress.round = std::max(progress.round, reply.round);
+  resend_lost(progress, reply.received_index);
+  learn(from, progress, reply.match_index, reply.received_index);
+  finish_round();
+}
+
+void Raft::learn(const Server& from, Progress& progress, Index match_index, Index received_index) {
+  ZATT_ASSERT(received_index <= log_.last_index() && match_index <= received_index);
+  progress.received(received_index);
+  if (received_index > Index{0} && progress.state == Progress::State::probe) {
+    progress.to_probe(std::max(progress.match_index, received_index) + 1);
+    progress.state = Progress::State::replicate;
+  }
+  progress.next_index = std::max(progress.next_index, received_index + 1);
+  if (match_index > progress.match_index) {
+    progress.match_index = match_index;
+    progress.resend_us = options_.election_timeout_us;
+    advance_commit_index();
+  }
+  send_entries(from, progress);
+}
+
+void Raft::resend_lost(Progress& progress, Index received_index) {
+  // A connection loses nothing before it ends, so this is for what lies between: patience grows
+  // with the bytes under way and with each try, and what has arrived is not sent again because a
+  // disk is slow.
+  const bool probe_lost = progress.state == Progress::State::probe && progress.probing &&
+                          now_us_ - progress.probe_sent_us > progress.resend_us;
+  const bool entries_lost =
+      !progress.in_flight.empty() && progress.in_flight.front().last > received_index &&
+      now_us_ - progress.in_flight.front().sent_us > progress.resend_us + progress.in_flight_bytes;
+  if (!probe_lost && !entries_lost) return;
+  progress.resend_us = std::min(2 * progress.resend_us, max_resend_us);
+  progress.to_probe(probe_lost ? progress.next_index : received_index + 1);
+}
+
+void Raft::send_heartbeats() {
+  auto& leader = std::get<Leader>(role_);
+  leader.heartbeat_at_us = now_us_ + options_.election_timeout_us / 5;
+  for (auto& [server, progress] : leader.progress) {
+    if (!progress.connected) continue;
+    send(server, Heartbeat{current_term(), commit_index_, leader.round});
+    send_entries(server, progress);
+  }
+}
+
+Index Raft::match_of(const Server& server) const {
+  if (server == options_.self) return durable_index_;  // only once our own sync is done
+  const auto& leader = std::get<Leader>(role_);
+  const auto it = leader.progress.find(server);
+  return it == leader.progress.end() ? Index{0} : it->second.match_index;
+}
+
+void Raft::advance_commit_index() {
+  const Index stored =
+      quorum_index(configuration(), [this](const Server& server) { return match_of(server); });
+  const Index before = commit_index_;
+  commit_index_ = advance_commit(commit_index_, current_term(), log_, stored);
+  if (commit_index_ == before) return;
+  for (auto& [server, progress] : std::get<Leader>(role_).progress)
+    if (!configuration().votes(server)) send_entries(server, progress);
+}
+
+bool Raft::has_room() const {
+  const auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr || full_) return !full_;
+  return is_quorum(configuration(), [&](const Server& server) {
+    if (server == options_.self) return !full_;
+    const auto it = leader->progress.find(server);
+    return it != leader->progress.end() && !it->second.full;
+  });
+}
+
+}  // namespace zatt::raft
