@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// A disk in memory that forgets what was not synced, as a power loss makes a real one forget.
+//
+// Every file is kept twice: as a process sees it (the page cache), and as the device holds it. They
+// differ by sectors of 512 bytes; a crash lets each differing sector come out old, new, zeroed or
+// as noise, the file's size either way, and the directory's operations in part. Time does not exist
+// here: whoever simulates it calls later.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/prng.h"
+#include "storage/disk.h"
+
+namespace zatt::test {
+
+// What a power loss leaves of all that was not synced.
+enum class Crash : std::uint8_t {
+  all_lost,
+  all_kept,
+  one_kept,    // a single sector, unit or directory operation, and nothing else
+  one_lost,    // all but one
+  torn_last,   // all, but the last write only in part
+  data_lost,   // the directory's operations without the data
+  names_lost,  // the data without the directory's operations
+  random,      // each sector old, new, zeros or noise; a subset or a prefix of the operations
+};
+inline constexpr Crash every_crash[] = {Crash::all_lost,   Crash::all_kept,  Crash::one_kept,
+                                        Crash::one_lost,   Crash::torn_last, Crash::data_lost,
+                                        Crash::names_lost, Crash::random};
+
+class SimDisk final : public storage::Disk {
+ public:
+  static constexpr std::uint64_t sector_size = 512;
+  static constexpr int crashed_errno = 108;  // ESHUTDOWN: what every call says after crash_at
+
+  Result<std::vector<std::string>> list() override;
+  Result<std::uint64_t> size(const std::string& name) override;
+  Result<std::string> read(const std::string& name, std::uint64_t offset,
+                           std::uint64_t length) override;
+  Status write(const std::string& name, std::uint64_t offset, std::string_view bytes) override;
+  Status sync(const std::string& name) override;
+  Status rename(const std::string& from, const std::string& to) override;
+  Status remove(const std::string& name) override;
+  Status sync_directory() override;
+
+  // The power fails and comes back: what is left is all there is, and all of it is durable.
+  void crash(Prng& prng, Crash mode);
+  // The process ends and the machine goes on: all stays visible, what was not synced is still in
+  // doubt.
+  void kill();
+  std::unique_ptr<SimDisk> clone() const;  // without its faults and listeners
+
+  // --- faults; n = 0 is the next call ---------------------------------------------------------
+  void fail_call(std::uint64_t n, int error, bool for_good = false);
+  void crash_at(std::uint64_t n);  // that call and all later ones fail, until crash() or kill()
+  void clear_faults();
+  std::uint64_t calls() const { return calls_; }
+  bool is_crashed() const { return crashed_; }
+  // What the cache shows of unsynced sectors after a failed sync. They are lost in any case: a
+  // later sync does not bring them to the device.
+  enum class FailedSync : std::uint8_t { shows_new, shows_old };
+  void set_failed_sync(FailedSync mode) { failed_sync_ = mode; }
+  // ENOSPC for what would make the files larger than this together.
+  void limit_space(std::optional<std::uint64_t> bytes) { space_ = bytes; }
+  void flip_bit(const std::string& name, std::uint64_t bit);  // rot, at rest
+  // Spoils a stretch at rest: cache and device hold `bytes` from now on.
+  void overwrite_at_rest(const std::string& name, std::uint64_t offset, std::string_view bytes);
+
+  // --- what the device holds ------------------------------------------------------------------
+  bool is_name_durable(const std::string& name) const;  // it names the same file after a crash
+  std::vector<std::string> durable_names() const;
+  std::string durable_read(const std::string& name, std::uint64_t offset,
+                           std::uint64_t length) const;
+  // Called after each sync that succeeded; the name is empty for the directory.
+  std::function<void(const std::string& name)> on_synced;
+
+  std::uint64_t bytes_written() const { return bytes_written_; }
+  std::uint64_t syncs() const { return syncs_; }
+
+ private:
+  using FileId = std::uint64_t;
+  struct File {
+    std::string bytes;                          // as the process sees it
+    std::uint64_t durable_size = 0;             // all at or behind it was not synced
+    std::map<std::uint64_t, std::string> old;   // sectors rewritten since: what the device holds
+    std::map<std::uint64_t, std::string> lost;  // the same, where a failed sync dropped the new
+  };
+  struct NameChange {
+    std::string from;  // removed where it still names `file`; empty: none
+    std::string to;    // names `file` from now on; empty: none
+    FileId file = 0;
+  };
+  struct Item;  // of what a crash may keep or lose
+
+  std::optional<Error> step(const char* what, const std::string& name);
+  File* find(const std::string& name);
+  void put(File& file, std::uint64_t offset, std::string_view bytes);
+  void drop_unsynced(File& file);
+  std::uint64_t used() const;
+  static void apply(const NameChange& change, std::map<std::string, FileId>& names);
+  static std::string durable_sector(const File& file, std::uint64_t sector);
+  static std::vector<std::uint64_t> unsynced_sectors(const File& file);
+  std::vector<Item> unsynced() const;
+  void choose(std::vector<Item>& items, Prng& prng, Crash mode) const;
+  void forget_unnamed();
+
+  std::map<FileId, File> files_;
+  std::map<std::string, FileId> names_;
+  std::map<std::string, FileId> durable_names_;
+  std::vector<NameChange> changes_;  // since the last sync of the directory
+  FileId next_file_ = 1;
+  FileId last_file_ = 0;  // the last write
+  std::uint64_t last_offset_ = 0;
+  std::uint64_t last_length_ = 0;
+
+  std::uint64_t calls_ = 0;
+  bool crashed_ = false;
+  std::optional<std::uint64_t> crash_call_;
+  std::optional<std::uint64_t> fail_call_;
+  int fail_error_ = 0;
+  bool fail_for_good_ = false;
+  FailedSync failed_sync_ = FailedSync::shows_new;
+  std::optional<std::uint64_t> space_;
+  std::uint64_t bytes_written_ = 0;
+  std::uint64_t syncs_ = 0;
+};
+
+}  // namespace zatt::test
