@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What a host and port mean to the system: the socket addresses to try, in order.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/types.h"
+
+struct addrinfo;
+
+namespace zatt::loop {
+
+struct SocketAddress {
+  sockaddr_storage storage = {};
+  socklen_t length = 0;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  int family() const { return storage.ss_family; }
+};
+
+// Where `address.host` is numbers, without asking anybody.
+std::optional<SocketAddress> numeric(const Address& address);
+
+std::vector<SocketAddress> from_list(const addrinfo* list);
+
+// Asks the system's resolver and waits for it: for the start of a program only.
+Result<std::vector<SocketAddress>> resolve_now(const Address& address);
+
+// "127.0.0.1:5254", "[::1]:5254"
+Address to_address(const sockaddr_storage& storage);
+
+}  // namespace zatt::loop

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "loop/job_thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "loop/async.h"
+
+namespace zatt::loop {
+
+struct JobThread::Impl {
+  struct Job {
+    std::function<void()> job;
+    std::function<void()> done;
+  };
+
+  explicit Impl(Loop& loop) : wake(loop, [this] { deliver(); }) {}
+
+  void run() {
+    std::unique_lock lock(mutex);
+    while (true) {
+      changed.wait(lock, [this] { return closing || !jobs.empty(); });
+      if (jobs.empty()) return;
+      Job next = std::move(jobs.front());
+      jobs.pop_front();
+      lock.unlock();
+      next.job();
+      next.job = nullptr;  // what it holds is freed here, not on the loop
+      lock.lock();
+      finished.push_back(std::move(next.done));
+      wake.send();
+    }
+  }
+
+  void deliver() {
+    std::vector<std::function<void()>> ready;
+    {
+      const std::lock_guard lock(mutex);
+      ready.swap(finished);
+    }
+    for (const auto& done : ready) done();
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Job> jobs;
+  std::vector<std::function<void()>> finished;
+  bool closing = false;
+  Async wake;
+  std::thread thread;
+};
+
+JobThread::JobThread(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {
+  // The process's signals are for its other threads, above all a host's.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  impl_->thread = std::thread([impl = impl_.get()]() noexcept { impl->run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+JobThread::~JobThread() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->closing = true;
+  }
+  impl_->changed.notify_one();
+  impl_->thread.join();
+}
+
+void JobThread::submit(std::function<void()> job, std::function<void()> done) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->jobs.push_back({std::move(job), std::move(done)});
+  }
+  impl_->changed.notify_one();
+}
+
+}  // namespace zatt::loop

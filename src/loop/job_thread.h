@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// One thread that carries out jobs in the order they came, and says so on the loop.
+//
+// libuv's own pool runs jobs in no order, and a name look-up there can hold up
+// everybody else's.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "loop/loop.h"
+
+namespace zatt::loop {
+
+class JobThread {
+ public:
+  explicit JobThread(Loop& loop);
+  // Waits for the jobs that were handed over; their `done` is not called any more.
+  ~JobThread();
+  JobThread(const JobThread&) = delete;
+  JobThread& operator=(const JobThread&) = delete;
+
+  // `job` runs on the thread, then `done` on the loop, where it must not destroy this.
+  void submit(std::function<void()> job, std::function<void()> done);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace zatt::loop

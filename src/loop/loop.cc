@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "loop/loop.h"
+
+#include <uv.h>
+
+#include "base/assert.h"
+
+namespace zatt::loop {
+
+std::uint64_t now_us() noexcept { return uv_hrtime() / 1000; }
+
+std::string error_text(int sys) { return uv_strerror(-sys); }
+
+Loop::Loop() : own_(std::make_unique<uv_loop_t>()), uv_(own_.get()) {
+  const int rc = uv_loop_init(uv_);
+  ZATT_ASSERT(rc == 0);
+  read_buffer_ = std::make_unique<char[]>(read_buffer_bytes + read_slack_bytes);
+}
+
+Loop::Loop(uv_loop_s* borrowed)
+    : uv_(borrowed), read_buffer_(new char[read_buffer_bytes + read_slack_bytes]()) {}
+
+Loop::~Loop() {
+  if (!own_) return;
+  while (uv_loop_close(uv_) == UV_EBUSY) uv_run(uv_, UV_RUN_ONCE);
+}
+
+void Loop::run() { uv_run(uv_, UV_RUN_DEFAULT); }
+void Loop::run_once() { uv_run(uv_, UV_RUN_ONCE); }
+void Loop::run_ready() { uv_run(uv_, UV_RUN_NOWAIT); }
+void Loop::stop() noexcept { uv_stop(uv_); }
+
+bool Loop::drain(std::uint64_t max_ms) {
+  uv_timer_t limit;
+  uv_timer_init(uv_, &limit);
+  uv_timer_start(
+      &limit, [](uv_timer_t*) noexcept {}, max_ms, 0);
+  uv_unref(reinterpret_cast<uv_handle_t*>(&limit));
+  const std::uint64_t end_us = now_us() + max_ms * 1000;
+  while (uv_loop_alive(uv_) != 0 && now_us() < end_us) uv_run(uv_, UV_RUN_ONCE);
+  const bool drained = uv_loop_alive(uv_) == 0;
+  bool closed = false;
+  limit.data = &closed;
+  uv_close(reinterpret_cast<uv_handle_t*>(&limit),
+           [](uv_handle_t* handle) noexcept { *static_cast<bool*>(handle->data) = true; });
+  while (!closed) uv_run(uv_, UV_RUN_NOWAIT);
+  return drained;
+}
+
+}  // namespace zatt::loop

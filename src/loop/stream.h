@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// One TCP connection: bytes in as they come, bytes out as the other side takes them.
+//
+// Its owner may destroy it at any time, even from its own callbacks, and hand it on by moving it.
+// No callback comes out of a call to it, and none after it is destroyed.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/types.h"
+#include "loop/loop.h"
+
+namespace zatt::loop {
+
+class Stream {
+ public:
+  struct Events {
+    // Borrowed for the call; Loop::read_slack_bytes behind them are readable.
+    std::function<void(std::string_view bytes)> on_bytes;
+    // 0: the other side sends no more, and may still read. Else the connection is lost: an errno.
+    std::function<void(int sys)> on_end;
+    // Some of what was queued is with the kernel now.
+    std::function<void()> on_written;
+  };
+
+  Stream() = default;
+  explicit operator bool() const { return box_ != nullptr; }
+
+  // Whom to tell from now on. Nothing is read before the first read_start().
+  void set_events(Events events);
+
+  void read_start();
+  void read_stop();
+
+  // Bytes go out in order; what the kernel does not take at once is kept.
+  void write(std::string bytes);
+  std::size_t queued_bytes() const;  // not yet taken by the kernel
+  // No more is written: the other side sees the end once it has read what is queued.
+  void shut_down();
+
+  // The kernel holds back from us once this much of ours is unsent (TCP_NOTSENT_LOWAT).
+  void limit_unsent(int bytes);
+  // Notice a dead other side within about this time, idle or not.
+  void notice_death_within(int seconds);
+
+  Address remote() const;
+
+ private:
+  friend class Listener;
+  friend class Connect;
+  struct Box;
+  struct Close {
+    void operator()(Box* box) const noexcept;
+  };
+  explicit Stream(Loop& loop);
+  bool adopt_socket(int fd);  // false: it is no use; closed
+
+  std::unique_ptr<Box, Close> box_;
+};
+
+}  // namespace zatt::loop

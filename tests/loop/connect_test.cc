@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "loop/connect.h"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <optional>
+
+#include "tests/loop/harness.h"
+
+using namespace zatt::loop;
+
+TEST_CASE("Connect: by name, each of its addresses in turn") {
+  Loop loop;
+  auto listener = Listener::bind(loop, {"127.0.0.1", 0});
+  REQUIRE(listener);
+  REQUIRE(listener->listen({.on_connection = [](Stream) {}, .on_shortage = [](int) {}}));
+  std::optional<bool> connected;
+  std::string why;
+  // Where localhost is ::1 first, that attempt is refused and the next address is tried.
+  Connect connect(loop, {"localhost", listener->local().port}, 5000,
+                  [&](Stream stream, std::string reason) {
+                    connected = static_cast<bool>(stream);
+                    why = std::move(reason);
+                  });
+  REQUIRE(run_until(loop, [&] { return connected.has_value(); }));
+  CHECK(*connected);
+  CHECK(why.empty());
+}
+
+TEST_CASE("Connect: failures in plain words") {
+  Loop loop;
+  std::string why;
+  bool done = false;
+  const auto attempt = [&](const zatt::Address& address) {
+    done = false;
+    Connect connect(loop, address, 50, [&](Stream, std::string reason) {
+      done = true;
+      why = std::move(reason);
+    });
+    REQUIRE(run_until(loop, [&] { return done; }));
+    return why;
+  };
+  CHECK(attempt({"127.0.0.1", 1}) == "nothing listens at 127.0.0.1:1");
+  CHECK(attempt({"no such host", 1}).find("cannot look up \"no such host\": ") == 0);
+}
+
+TEST_CASE("Connect: destroyed before, and from, its answer") {
+  Loop loop;
+  int calls = 0;
+  {
+    Connect by_number(loop, {"127.0.0.1", 1}, 1000, [&](Stream, std::string) { ++calls; });
+    Connect by_name(loop, {"localhost", 1}, 1000, [&](Stream, std::string) { ++calls; });
+    loop.run_ready();  // both begin; a refusal by this machine may be there at once
+  }
+  calls = 0;
+  std::unique_ptr<Connect> suicidal;
+  suicidal = std::make_unique<Connect>(loop, zatt::Address{"127.0.0.1", 1}, 1000,
+                                       [&](Stream, std::string) {
+                                         ++calls;
+                                         suicidal.reset();
+                                       });
+  REQUIRE(run_until(loop, [&] { return suicidal == nullptr; }));
+  CHECK(loop.drain(5000));
+  CHECK(calls == 1);
+}
