@@ -23,19 +23,24 @@ class StateMachine {
 
   // Carries out one committed command and puts its reply in `reply` (which comes empty). Total and
   // deterministic: the same commands at the same indexes give the same state and the same replies
-  // on every node, and nothing local (clock, memory, configuration) may decide a result.
-  // `command` is borrowed for the call.
+  // on every node, and nothing local (clock, memory, configuration) may decide a result. Bytes that
+  // are no command change nothing and get a reply too. Indexes ascend, with gaps. `command` is
+  // borrowed for the call.
   virtual void apply(Index index, std::string_view command, std::string& reply) = 0;
 
   // Slices out: the state as of begin_snapshot, in slices of about max_bytes, while apply goes on
-  // in between. next_slice appends to `out` and answers whether more slices follow; end_snapshot
-  // gives up what is left. One snapshot at a time.
+  // in between. next_slice appends to `out`, always something and at most max_bytes and one entry,
+  // and answers whether more slices follow. end_snapshot ends a complete one, gives up one under
+  // way, and does nothing without one. One snapshot at a time.
   virtual void begin_snapshot() = 0;
   virtual bool next_slice(std::size_t max_bytes, std::string& out) = 0;
   virtual void end_snapshot() = 0;
 
-  // Slices in: drops the state, takes the slices in the order and sizes they came out, and ends
-  // with the state they describe. Code::corrupt where they do not parse.
+  // Slices in: drops the state (and gives up a snapshot under way), takes the slices in the order
+  // and sizes they came out, and ends with the state they describe. Code::corrupt where they do not
+  // parse or do not add up to what was written, Code::newer where a later version wrote them. From
+  // begin_restore to an end_restore that went well only these three may be called: after an error,
+  // begin_restore again.
   virtual void begin_restore() = 0;
   virtual Status restore_slice(std::string_view slice) = 0;
   virtual Status end_restore() = 0;

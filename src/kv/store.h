@@ -2,7 +2,8 @@
 // The dictionary itself: keys to JSON texts with revisions, found by hash, walked in byte order.
 //
 // A write's revision is the index of its log entry, so it grows with every later write in the
-// whole cluster.
+// whole cluster. What decides a result (conditions, incr) is in store.cc; how entries are kept is
+// dictionary.h's, how they become slices snapshot.h's.
 #pragma once
 
 #include <cstddef>
@@ -13,19 +14,17 @@
 #include <string_view>
 
 #include "base/state_machine.h"
+#include "kv/item.h"
 
 namespace zatt::kv {
 
-// Borrowed from the store: valid until its next apply or restore.
-struct Item {
-  std::string_view key;
-  std::string_view value;  // JSON text
-  std::uint64_t rev = 0;
-};
+struct OrderLeaf;
 
 class Store final : public StateMachine {
  public:
-  Store();
+  // The seed places keys in the hash table. It decides no reply, no hash of the state and no
+  // snapshot: nodes may differ in it.
+  explicit Store(std::uint64_t hash_seed = 0);
   ~Store() override;
 
   void apply(Index index, std::string_view command, std::string& reply) override;
@@ -48,11 +47,14 @@ class Store final : public StateMachine {
 
    private:
     friend class Store;
-    // The implementer of the store chooses what stands here.
+    const Store* store_ = nullptr;
+    const OrderLeaf* leaf_ = nullptr;  // of the order index; null behind the last key
+    std::uint32_t at_ = 0;
+    std::string prefix_;
   };
   Cursor scan(std::string_view prefix, std::optional<std::string_view> after) const;
 
-  // Keys that start with `prefix`. O(keys counted) at worst; the empty prefix is O(1).
+  // Keys that start with `prefix`: a step for every hundred of them; the empty prefix is O(1).
   std::uint64_t count(std::string_view prefix) const;
   std::uint64_t size() const;
 
@@ -63,7 +65,7 @@ class Store final : public StateMachine {
   // node at the same applied index.
   std::uint64_t state_hash() const;
 
-  // Bytes that the store holds from the allocator now.
+  // Bytes that the store holds from the heap now, the heap's own overhead included.
   std::size_t memory_bytes() const;
 
  private:

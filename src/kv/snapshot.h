@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The store's state as slices: written while it goes on changing, read back with proof.
+//
+// A slice is one or more whole records, little-endian:
+//
+//   header  kind u8 = 1 | magic u64 | format u32 | rev u64 | count u64      first in the first
+//   slice entry   kind u8 = 2 | key length u16 | value length u32 | rev u64 | key | value `count`
+//   end     kind u8 = 3 | hash u64 | proof u64                                last in the last
+//   slice
+//
+//   nothing kind u8 = 4            a slice that only passed over younger entries: none is empty
+//
+// `rev` is the store's last revision, `hash` its order-free hash over all entries, and `proof` the
+// checksum of the header keyed by `hash`.
+//
+// The walk goes in byte order of the keys. An entry that is about to change before the walk has
+// reached it is written out first; one that has a later revision than the snapshot is not of it.
+// So a snapshot taken in quiet is the same bytes on every node, and one with writes in between has
+// the same entries in another order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "kv/dictionary.h"
+
+namespace zatt::kv {
+
+class SnapshotWriter {
+ public:
+  // The state as of now. The dictionary must outlive the writer.
+  SnapshotWriter(const Dictionary& dictionary, std::uint64_t rev);
+
+  // Must hear of every entry before it is changed or erased.
+  void before_change(const Item& item);
+
+  // Appends at least one record, and stops once max_bytes are passed. False with the last one.
+  // The work is bounded by max_bytes and the longest entry, however many younger ones are in
+  // between.
+  bool next_slice(std::size_t max_bytes, std::string& out);
+
+ private:
+  void write(const Item& item, std::string& out);
+  void walk(std::size_t max_bytes, std::string& out);
+
+  const Dictionary& dictionary_;
+  const std::uint64_t rev_;
+  const std::uint64_t count_;
+  const std::uint64_t hash_;
+  std::string header_;
+  bool started_ = false;           // the header is out
+  std::uint64_t written_ = 0;      // entries out, or in saved_
+  bool walking_ = false;           // walked_ has a key
+  std::string walked_;             // the last key that the walk passed
+  std::deque<std::string> saved_;  // records of entries that changed ahead of the walk
+};
+
+class SnapshotReader {
+ public:
+  // Puts the slice's entries into the dictionary, which was empty before the first.
+  Status take(std::string_view slice, Dictionary& dictionary);
+
+  // The store's revision, once the last slice was taken and the state so proven.
+  Result<std::uint64_t> finish() const;
+
+ private:
+  Status take_record(Reader& r, Dictionary& dictionary);
+  Status take_header(Reader& r);
+  Status take_entry(Reader& r, Dictionary& dictionary);
+  Status take_end(Reader& r, const Dictionary& dictionary);
+
+  enum class Stage : std::uint8_t { header, entries, ended, failed };
+  Stage stage_ = Stage::header;
+  std::string header_;
+  std::uint64_t rev_ = 0;
+  std::uint64_t count_ = 0;
+};
+
+}  // namespace zatt::kv
