@@ -42,7 +42,7 @@ class Out {
   Out& operator<<(std::string_view bytes) { return writer_.bytes(bytes), *this; }
   Out& operator<<(const Server& server) { return *this << server.id << server.incarnation; }
   Out& operator<<(const Standing& standing) {
-    *this << standing.cluster << standing.acted
+    *this << standing.cluster << standing.acted << standing.asks
           << static_cast<std::uint32_t>(standing.offers.size());
     for (const raft::Offer& offer : standing.offers) {
       std::string configuration;
@@ -92,6 +92,7 @@ class In {
     Standing standing;
     standing.cluster = u64();
     standing.acted = flag();
+    standing.asks = flag();
     const std::uint32_t n = length(max_offers, 8 + 8 + 4);
     for (std::uint32_t i = 0; i < n && ok(); ++i) {
       raft::Offer offer;

@@ -8,9 +8,12 @@
 
 namespace zatt::raft {
 
-Raft::Raft(const Options& options, const HardState& hard_state, const Floor& floor)
-    : options_(options), prng_(options.seed), hard_state_(hard_state), floor_(floor) {
-  draw_election_deadline();
+Raft::Raft(const Options& options) : options_(options), prng_(options.seed) {}
+
+void Raft::restore(const Server& self, const HardState& hard_state, const Floor& floor) {
+  options_.self = self;
+  hard_state_ = hard_state;
+  floor_ = floor;
 }
 
 void Raft::restore(const EntryView& entry) {

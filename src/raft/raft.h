@@ -174,10 +174,11 @@ struct Leader {
 
 class Raft {
  public:
-  // `hard_state` as it was found. The log's entries follow by restore(), in order, before the
-  // first step.
-  Raft(const Options& options, const HardState& hard_state, const Floor& floor);
+  // A server without a past. What was found on disk follows, in any order but that of the entries,
+  // before the first step.
+  explicit Raft(const Options& options);
   void restore(const EntryView& entry);
+  void restore(const Server& self, const HardState& hard_state, const Floor& floor);
 
   Output step(const Input& input);
 

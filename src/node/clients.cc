@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/clients.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace zatt::node {
+namespace {
+
+constexpr std::size_t max_pipelined = 1024;
+constexpr std::uint64_t max_client_bytes = 4 << 20;
+
+std::uint64_t cost(const codec::Request& request) {
+  return sizeof(Pending) + request.id.size() + request.key.size() + request.prefix.size() +
+         request.command.size() + (request.after ? request.after->size() : 0);
+}
+
+}  // namespace
+
+void Clients::open(ClientId id) {
+  Client client;
+  client.id = id;
+  clients_.emplace(id, std::move(client));
+}
+
+void Clients::close(ClientId id) {
+  const auto it = clients_.find(id);
+  if (it == clients_.end()) return;
+  for (const Pending& pending : it->second.queue) tokens_.erase(pending.token);
+  bytes_ -= it->second.bytes;
+  clients_.erase(it);
+  active_.erase(id);
+  waiting_.erase(id);
+  dirty_.erase(id);
+}
+
+void Clients::end(ClientId id) {
+  Client* client = find(id);
+  if (client == nullptr) return;
+  client->ended = true;
+  dirty_.insert(id);
+}
+
+Client* Clients::find(ClientId id) {
+  const auto it = clients_.find(id);
+  return it == clients_.end() ? nullptr : &it->second;
+}
+
+Pending* Clients::find_token(Token token) {
+  const auto it = tokens_.find(token);
+  return it == tokens_.end() ? nullptr : it->second;
+}
+
+std::uint32_t& Clients::count_of(Client& client, Pending::State state) {
+  ZATT_ASSERT(state != Pending::State::done);
+  if (state == Pending::State::writing) return client.writing;
+  return state == Pending::State::reading ? client.reading : client.waiting;
+}
+
+Pending& Clients::add(Client& client, codec::Request request, std::uint64_t deadline_us) {
+  const std::uint64_t bytes = cost(request);
+  client.bytes += bytes;
+  bytes_ += bytes;
+  Pending& pending = client.queue.emplace_back();
+  pending.token = ++last_token_;
+  pending.client = client.id;
+  pending.request = std::move(request);
+  pending.deadline_us = deadline_us;
+  pending.bytes = bytes;
+  tokens_[pending.token] = &pending;
+  ++client.waiting;
+  active_.insert(client.id);
+  waiting_.insert(client.id);
+  next_deadline_us_ = std::min(next_deadline_us_, deadline_us);
+  if (!client.paused &&
+      (client.queue.size() >= max_pipelined || client.bytes >= max_client_bytes)) {
+    client.paused = true;
+    env_.want_lines(client.id, false);
+  }
+  return pending;
+}
+
+void Clients::set_state(Pending& pending, Pending::State state) {
+  Client& client = clients_.at(pending.client);
+  --count_of(client, pending.state);
+  pending.state = state;
+  if (state == Pending::State::done) {
+    tokens_.erase(pending.token);
+    dirty_.insert(client.id);
+  } else {
+    ++count_of(client, state);
+  }
+  if (client.waiting > 0)
+    waiting_.insert(client.id);
+  else
+    waiting_.erase(client.id);
+}
+
+void Clients::finish(Pending& pending, std::string reply) {
+  pending.reply = std::move(reply);
+  set_state(pending, Pending::State::done);
+}
+
+std::vector<Token> Clients::expired(std::uint64_t now_us) {
+  std::vector<Token> tokens;
+  if (now_us < next_deadline_us_) return tokens;
+  next_deadline_us_ = UINT64_MAX;
+  for_each([&](Pending& pending) {
+    if (pending.deadline_us <= now_us)
+      tokens.push_back(pending.token);
+    else
+      next_deadline_us_ = std::min(next_deadline_us_, pending.deadline_us);
+  });
+  return tokens;
+}
+
+void Clients::for_each(const std::function<void(Pending&)>& visit) {
+  for (const ClientId id : active_)
+    for (Pending& pending : clients_.at(id).queue)
+      if (pending.state != Pending::State::done) visit(pending);
+}
+
+void Clients::flush() {
+  const std::set<ClientId> dirty = std::exchange(dirty_, {});
+  for (const ClientId id : dirty)
+    if (Client* client = find(id)) emit(*client);
+}
+
+void Clients::emit(Client& client) {
+  const ClientId id = client.id;
+  std::string lines;
+  while (!client.queue.empty() && client.queue.front().state == Pending::State::done) {
+    Pending& pending = client.queue.front();
+    client.bytes -= pending.bytes;
+    bytes_ -= pending.bytes;
+    if (lines.empty())
+      lines = std::move(pending.reply);
+    else
+      lines += pending.reply;
+    client.queue.pop_front();
+  }
+  if (client.queue.empty()) active_.erase(id);
+  const bool over = client.ended && client.queue.empty();
+  const bool resume = client.paused && client.queue.size() <= max_pipelined / 2 &&
+                      client.bytes <= max_client_bytes / 2;
+  if (resume) client.paused = false;
+  // The calls come last: each may call back in and change what `client` is.
+  if (!lines.empty()) env_.reply(id, lines);
+  if (over)
+    env_.close_client(id);
+  else if (resume)
+    env_.want_lines(id, true);
+}
+
+}  // namespace zatt::node

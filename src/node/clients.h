@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The people who talk to this node: their requests in order, each until its reply is said.
+//
+// Replies leave in request order. Requests of one client take effect in the order sent, which is
+// what decides here when the next may be handed on (DESIGN, "Between peers"): a write waits for the
+// answers of the reads before it; a read behind a write that is not settled asks for the end of the
+// leader's log; and nothing goes to another leader or term while something handed to an earlier one
+// can still be answered.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "codec/request.h"
+#include "node/env.h"
+
+namespace zatt::node {
+
+using Token = std::uint64_t;  // one request; never used twice
+
+// Whom a request was handed to: ourselves as leader (link 0) or a leader behind a link.
+struct Target {
+  LinkId link = 0;
+  Term term{};
+  friend bool operator==(const Target&, const Target&) = default;
+};
+
+struct Pending {
+  enum class State : std::uint8_t { waiting, writing, reading, done };
+  Token token = 0;
+  ClientId client = 0;
+  State state = State::waiting;
+  codec::Request request;
+  std::uint64_t deadline_us = 0;
+  std::uint64_t bytes = 0;  // what it counts for in the bounds
+  std::string reply;        // done: the line
+};
+
+struct Client {
+  ClientId id = 0;
+  std::list<Pending> queue;
+  std::uint32_t waiting = 0, writing = 0, reading = 0;  // how many of the queue
+  Target target;                                        // of those that are writing or reading
+  bool unsettled = false;   // a write's fate is unknown, and no later read has settled it
+  bool ended = false;       // it will send no more
+  bool paused = false;      // its lines are not wanted now
+  std::uint64_t bytes = 0;  // of the requests in the queue
+};
+
+class Clients {
+ public:
+  explicit Clients(Env& env) : env_(env) {}
+
+  void open(ClientId id);
+  void close(ClientId id);  // it is gone: what it asked for is nobody's any more
+  void end(ClientId id);
+  Client* find(ClientId id);
+  Pending* find_token(Token token);
+
+  // Queues a request, to be answered until deadline_us.
+  Pending& add(Client& client, codec::Request request, std::uint64_t deadline_us);
+  void set_state(Pending& pending, Pending::State state);
+  // Answers it. The reply leaves with the next flush(), behind those before it.
+  void finish(Pending& pending, std::string reply);
+  // Clients with requests that wait to be handed on, oldest client first.
+  const std::set<ClientId>& waiting() const { return waiting_; }
+
+  // Requests whose deadline has passed; scanned only when the earliest one has.
+  std::vector<Token> expired(std::uint64_t now_us);
+  std::uint64_t next_deadline_us() const { return next_deadline_us_; }
+  void for_each(const std::function<void(Pending&)>& visit);
+
+  void flush();
+  std::size_t pending() const { return tokens_.size(); }  // not answered
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  std::uint32_t& count_of(Client& client, Pending::State state);
+  void emit(Client& client);
+
+  Env& env_;
+  std::unordered_map<ClientId, Client> clients_;  // looked up, never walked
+  std::unordered_map<Token, Pending*> tokens_;    // looked up, never walked
+  std::set<ClientId> active_;                     // with a queue
+  std::set<ClientId> waiting_;
+  std::set<ClientId> dirty_;  // with something to emit
+  Token last_token_ = 0;
+  std::uint64_t next_deadline_us_ = UINT64_MAX;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace zatt::node

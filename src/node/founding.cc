@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/founding.h"
+
+#include <algorithm>
+
+namespace zatt::node {
+namespace {
+
+using What = FoundingStep::What;
+
+const raft::Offer* offer_of(const std::vector<raft::Offer>& offers, std::uint64_t cluster) {
+  for (const raft::Offer& offer : offers)
+    if (cluster != 0 && offer.cluster == cluster) return &offer;
+  return nullptr;
+}
+
+const Met* met_id(const FoundingView& view, const std::string& id) {
+  for (const Met& met : view.met)
+    if (met.server.id == id) return &met;
+  return nullptr;
+}
+
+// Whether `next` names a majority of the incarnations of every offer that was held: then no two
+// clusters can come out of them.
+bool supersedes(const raft::Offer& next, const std::vector<raft::Offer>& held) {
+  return std::all_of(held.begin(), held.end(), [&](const raft::Offer& offer) {
+    const auto& members = offer.configuration.members;
+    const auto kept = std::count_if(members.begin(), members.end(), [&](const raft::Member& m) {
+      return next.configuration.find(m.server) != nullptr;
+    });
+    return 2 * static_cast<std::size_t>(kept) > members.size();
+  });
+}
+
+raft::Offer make_offer(const FoundingView& view) {
+  raft::Offer offer;
+  offer.cluster = view.fresh_cluster;
+  for (const raft::Offer& held : view.mine.offers)
+    offer.number = std::max(offer.number, held.number);
+  for (const Met& met : view.met)
+    for (const raft::Offer& held : met.standing.offers)
+      offer.number = std::max(offer.number, held.number);
+  ++offer.number;
+  for (const auto& [id, address] : view.cluster) {
+    const Met* met = met_id(view, id);
+    const Server server = id == view.mine.self.id ? view.mine.self : met->server;
+    offer.configuration.members.push_back({server, address, true, false, false});
+  }
+  std::sort(offer.configuration.members.begin(), offer.configuration.members.end(),
+            [](const raft::Member& a, const raft::Member& b) { return a.server < b.server; });
+  return offer;
+}
+
+// The ids whose directories an offer names and that are others now.
+std::string replaced_ids(const FoundingView& view, const raft::Offer& offer) {
+  std::string ids;
+  for (const raft::Member& member : offer.configuration.members) {
+    const Met* met = met_id(view, member.server.id);
+    const bool mine = member.server.id == view.mine.self.id;
+    const bool same =
+        mine ? member.server == view.mine.self : met == nullptr || met->server == member.server;
+    if (!same) ids += (ids.empty() ? "" : ", ") + member.server.id;
+  }
+  return ids;
+}
+
+FoundingStep stuck(const FoundingView& view, const raft::Offer& held) {
+  FoundingStep step;
+  step.what = What::stuck;
+  step.why = "the directories of nodes " + replaced_ids(view, held) +
+             " are not those that this one was to form a cluster with, and nothing was ever voted "
+             "in it: stop this node, empty its directory and start it again";
+  return step;
+}
+
+FoundingStep store(raft::Offer offer) {
+  FoundingStep step;
+  step.what = What::store;
+  step.offer = std::move(offer);
+  return step;
+}
+
+// A peer that has been in a term: its cluster lives, and decides for us.
+std::optional<FoundingStep> follow_the_living(const FoundingView& view) {
+  for (const Met& met : view.met) {
+    if (!met.standing.acted || met.standing.cluster == 0) continue;
+    FoundingStep step;
+    step.cluster = met.standing.cluster;
+    const raft::Offer* held = offer_of(view.mine.offers, met.standing.cluster);
+    if (met.standing.cluster == view.mine.cluster) {
+      if (held == nullptr) return step;  // we entered it without an offer: the log will come
+      step.what = What::found;
+      step.configuration = held->configuration;
+      return step;
+    }
+    const raft::Offer* current = current_offer(view.mine);
+    const bool named =
+        held != nullptr && current != nullptr && current->configuration.find(met.server) != nullptr;
+    if (named || (view.mine.offers.empty() && view.mine.cluster == 0)) {
+      step.what = What::enter;
+      return step;
+    }
+    step.what = What::stuck;
+    step.why = "node " + met.server.id +
+               " belongs to a cluster that lives, and this directory was to found another: stop "
+               "this node, empty its directory and start it again";
+    return step;
+  }
+  return std::nullopt;
+}
+
+std::optional<FoundingStep> take_offer(const FoundingView& view, const Met& founder) {
+  const raft::Offer* offer = current_offer(founder.standing);
+  if (offer == nullptr || offer->cluster == view.mine.cluster) return std::nullopt;
+  if (offer->configuration.find(view.mine.self) == nullptr) return std::nullopt;
+  const raft::Offer* current = current_offer(view.mine);
+  if (current != nullptr && offer->number <= current->number) return std::nullopt;
+  if (!supersedes(*offer, view.mine.offers)) return stuck(view, *current);
+  return store(*offer);
+}
+
+// All have stored our offer, as their greetings say; the founder's own storing its offer implies.
+bool is_stored_by_all(const FoundingView& view, const raft::Offer& offer,
+                      const std::string& founder) {
+  return std::all_of(offer.configuration.members.begin(), offer.configuration.members.end(),
+                     [&](const raft::Member& member) {
+                       if (member.server == view.mine.self || member.server.id == founder)
+                         return true;
+                       const Met* met = met_id(view, member.server.id);
+                       return met != nullptr && met->server == member.server &&
+                              met->standing.cluster == offer.cluster;
+                     });
+}
+
+std::vector<std::string> unmet(const FoundingView& view) {
+  std::vector<std::string> ids;
+  for (const auto& [id, address] : view.cluster)
+    if (id != view.mine.self.id && met_id(view, id) == nullptr) ids.push_back(id);
+  return ids;
+}
+
+}  // namespace
+
+const raft::Offer* current_offer(const storage::HardState& state) {
+  return offer_of(state.offers, state.cluster);
+}
+
+const raft::Offer* current_offer(const codec::Standing& standing) {
+  return offer_of(standing.offers, standing.cluster);
+}
+
+FoundingStep next_founding_step(const FoundingView& view) {
+  const raft::Offer* current = current_offer(view.mine);
+  FoundingStep step;
+  if (view.mine.current_term > Term{0}) {  // this directory has acted: nothing is open any more
+    if (current != nullptr) {
+      step.what = What::found;
+      step.configuration = current->configuration;
+    }
+    return step;
+  }
+  if (auto living = follow_the_living(view)) return *living;
+
+  const std::string& founder = view.cluster.begin()->first;
+  step.waiting_for = unmet(view);
+  if (founder == view.mine.self.id) {
+    if (!step.waiting_for.empty()) return step;
+    if (view.mine.cluster != 0 && current == nullptr) return step;  // entered a living cluster
+    if (current == nullptr || !replaced_ids(view, *current).empty()) {
+      raft::Offer offer = make_offer(view);
+      return supersedes(offer, view.mine.offers) ? store(std::move(offer)) : stuck(view, *current);
+    }
+  } else if (const Met* met = met_id(view, founder)) {
+    if (auto taken = take_offer(view, *met)) return *taken;
+  }
+  if (current != nullptr && is_stored_by_all(view, *current, founder)) {
+    step.what = What::found;
+    step.configuration = current->configuration;
+  }
+  return step;
+}
+
+}  // namespace zatt::node

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/links.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace zatt::node {
+
+void Links::on_link_up(LinkId id, std::optional<std::string> dialed) {
+  auto link = std::make_unique<Link>();
+  link->id = id;
+  link->dialed = std::move(dialed);
+  Link& added = *link;
+  links_[id] = std::move(link);
+  codec::Hello hello = owner_.own_hello();
+  if (added.dialed) hello.to = *added.dialed;
+  send(added, Priority::control, hello);
+}
+
+void Links::on_frame(LinkId id, std::string_view bytes) {
+  const auto it = links_.find(id);
+  if (it == links_.end() || it->second->over) return;
+  Link& link = *it->second;
+  const auto frame = codec::decode_frame(bytes);
+  if (!frame) {
+    log_once(link.greeted ? link.server.id : "somebody",
+             "a spoiled frame came in; the connection is closed");
+    close(link);
+    return;
+  }
+  // Said by, or to, another start of one of the two processes.
+  const bool to_us = frame->to_start == start_ || (frame->to_start == 0 && !link.greeted);
+  if (!to_us || (link.greeted && frame->from_start != link.start)) return;
+  const auto whole = link.assembler.add(*frame);
+  if (!whole) return;
+  const auto message = codec::decode_peer_message(*whole);
+  if (!message) {
+    log_once(link.greeted ? link.server.id : "somebody",
+             "a message came in that this version does not know; the connection is closed");
+    close(link);
+    return;
+  }
+  if (const auto* refused = std::get_if<codec::Refused>(&*message)) {
+    const std::string about = link.greeted ? link.server.id : link.dialed.value_or("?");
+    log_once(about, "node " + about + " refuses this node: " + refused->text);
+    owner_.on_refused(about, *refused);
+    close(link);
+  } else if (const auto* hello = std::get_if<codec::Hello>(&*message)) {
+    if (!link.greeted) on_hello(link, *hello, frame->from_start);
+  } else if (link.greeted) {
+    owner_.on_peer_message(link, *message);
+  }
+}
+
+std::optional<codec::Refused> Links::check(const Link& link, const codec::Hello& hello,
+                                           std::uint64_t from_start) {
+  using Why = codec::Refused::Why;
+  const codec::Hello own = owner_.own_hello();
+  if (hello.lowest_version > codec::highest_version ||
+      hello.highest_version < codec::lowest_version)
+    return codec::Refused{Why::version, "node " + hello.server.id + " speaks versions " +
+                                            std::to_string(hello.lowest_version) + " to " +
+                                            std::to_string(hello.highest_version) +
+                                            " of the peer protocol, node " + own.server.id + " " +
+                                            std::to_string(codec::lowest_version) + " to " +
+                                            std::to_string(codec::highest_version)};
+  if (!hello.to.empty() && hello.to != own.server.id)
+    return codec::Refused{Why::identity, "this is node " + own.server.id + ", not node " +
+                                             hello.to +
+                                             ": look at the addresses in the configuration"};
+  if (link.dialed && hello.server.id != *link.dialed)
+    return codec::Refused{Why::identity,
+                          "node " + *link.dialed + " was called and node " + hello.server.id +
+                              " answers: look at the addresses in the configuration"};
+  if (hello.server.id == own.server.id || from_start == start_ || from_start == 0)
+    return codec::Refused{Why::identity,
+                          "node " + own.server.id +
+                              " is running here already: two nodes were started with the id " +
+                              own.server.id + ", or a node has called itself"};
+  return owner_.judge(hello);
+}
+
+void Links::on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_start) {
+  link.start = from_start;
+  if (const auto refused = check(link, hello, from_start)) {
+    refuse(link, hello.server.id, *refused);
+    return;
+  }
+  if (const auto older = by_id_.find(hello.server.id); older != by_id_.end())
+    close(*links_.at(older->second));
+  link.greeted = true;
+  link.server = hello.server;
+  link.address = hello.address;
+  link.standing = hello.standing;
+  by_id_[hello.server.id] = link.id;
+  logged_.erase(hello.server.id);
+  owner_.on_peer_up(link);
+}
+
+void Links::refuse(Link& link, const std::string& id, const codec::Refused& refused) {
+  log_once(owner_.is_known_id(id) ? id : "somebody", "node " + id + " is refused: " + refused.text);
+  send(link, Priority::control, refused);
+  close(link);
+}
+
+void Links::close(Link& link) {
+  if (link.over) return;
+  link.over = true;
+  env_.close_link(link.id);
+  if (!link.greeted) return;
+  if (const auto it = by_id_.find(link.server.id); it != by_id_.end() && it->second == link.id)
+    by_id_.erase(it);
+  owner_.on_peer_down(link);
+}
+
+void Links::on_link_down(LinkId id) {
+  const auto it = links_.find(id);
+  if (it == links_.end()) return;
+  const std::unique_ptr<Link> link = std::move(it->second);
+  links_.erase(it);
+  if (link->over || !link->greeted) return;
+  link->over = true;
+  if (const auto by = by_id_.find(link->server.id); by != by_id_.end() && by->second == id)
+    by_id_.erase(by);
+  owner_.on_peer_down(*link);
+}
+
+Link* Links::find_id(std::string_view id) const {
+  const auto it = by_id_.find(std::string(id));
+  return it == by_id_.end() ? nullptr : links_.at(it->second).get();
+}
+
+Link* Links::find(const Server& server) const {
+  Link* link = find_id(server.id);
+  return link != nullptr && link->server == server ? link : nullptr;
+}
+
+Link* Links::find_link(LinkId id) const {
+  const auto it = links_.find(id);
+  return it == links_.end() || it->second->over || !it->second->greeted ? nullptr
+                                                                        : it->second.get();
+}
+
+void Links::send_bytes(Link& link, Priority priority, std::string_view message) {
+  if (link.over) return;
+  codec::cut_into_frames(start_, link.start, ++link.messages_sent, message, [&](std::string frame) {
+    env_.send(link.id, priority, std::move(frame));
+  });
+}
+
+void Links::log_once(const std::string& about, std::string text) {
+  std::string& last = logged_[about];
+  if (last == text) return;
+  env_.log(LogLevel::warning, text);
+  last = std::move(text);
+}
+
+}  // namespace zatt::node

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The connections to the other members: greeted, checked, numbered, one a peer.
+//
+// A connection is of use once both hellos were found good. Then its frames are cut and put together
+// here, frames of other starts are dropped, and a new connection ends the older one to the same
+// member, unread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codec/frame.h"
+#include "codec/peer_message.h"
+#include "node/env.h"
+
+namespace zatt::node {
+
+struct Link {
+  LinkId id = 0;
+  std::optional<std::string> dialed;
+  bool greeted = false;  // the peer's hello was good
+  bool over = false;     // closed by us: what still comes is not read
+  Server server;
+  std::uint64_t start = 0;  // of the peer's process
+  Address address;
+  codec::Standing standing;
+  codec::Assembler assembler;
+  std::uint64_t messages_sent = 0;
+  std::uint64_t last_number_sent = 0;  // of forwards and read requests
+  std::uint64_t last_number_seen = 0;  // at or below: repeated or overtaken, dropped
+};
+
+// What the owner of the links knows and does.
+class LinksOwner {
+ public:
+  LinksOwner() = default;
+  LinksOwner(const LinksOwner&) = delete;
+  LinksOwner& operator=(const LinksOwner&) = delete;
+  virtual ~LinksOwner() = default;
+
+  virtual codec::Hello own_hello() = 0;
+  virtual bool is_known_id(const std::string& id) = 0;
+  // Why this peer's hello can't be taken; nothing where it can.
+  virtual std::optional<codec::Refused> judge(const codec::Hello& hello) = 0;
+  virtual void on_peer_up(Link& link) = 0;
+  virtual void on_peer_down(Link& link) = 0;
+  virtual void on_peer_message(Link& link, const codec::PeerMessage& message) = 0;
+  virtual void on_refused(const std::string& id, const codec::Refused& refused) = 0;
+};
+
+class Links {
+ public:
+  Links(Env& env, LinksOwner& owner, std::uint64_t start)
+      : env_(env), owner_(owner), start_(start) {}
+
+  void on_link_up(LinkId id, std::optional<std::string> dialed);
+  void on_frame(LinkId id, std::string_view frame);
+  void on_link_down(LinkId id);
+
+  // The greeted link to a member; null where there is none.
+  Link* find(const Server& server) const;
+  Link* find_id(std::string_view id) const;
+  Link* find_link(LinkId id) const;  // greeted and in use
+  const std::map<std::string, LinkId>& by_id() const { return by_id_; }
+
+  template <class M>
+  void send(Link& link, Priority priority, const M& message) {
+    std::string bytes;
+    codec::encode(message, bytes);
+    send_bytes(link, priority, bytes);
+  }
+  void close(Link& link);
+
+ private:
+  void send_bytes(Link& link, Priority priority, std::string_view message);
+  void on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_start);
+  std::optional<codec::Refused> check(const Link& link, const codec::Hello& hello,
+                                      std::uint64_t from_start);
+  void refuse(Link& link, const std::string& id, const codec::Refused& refused);
+  void log_once(const std::string& about, std::string text);
+
+  Env& env_;
+  LinksOwner& owner_;
+  std::uint64_t start_;
+  std::map<LinkId, std::unique_ptr<Link>> links_;
+  std::map<std::string, LinkId> by_id_;        // greeted links, by the peer's id
+  std::map<std::string, std::string> logged_;  // the last complaint about each peer
+};
+
+}  // namespace zatt::node

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/opening.h"
+
+#include <utility>
+
+#include "node/founding.h"
+
+namespace zatt::node {
+namespace {
+
+std::string ids_of(const raft::Configuration& configuration) {
+  std::string ids;
+  for (const raft::Member& member : configuration.members)
+    ids += (ids.empty() ? "" : ", ") + member.server.id;
+  return ids;
+}
+
+// The configuration that the directory was last in: of its log, or of the offer it holds.
+raft::Configuration last_configuration(const raft::Raft& raft, const storage::HardState& state) {
+  if (!raft.configuration().empty()) return raft.configuration();
+  const raft::Offer* offer = current_offer(state);
+  return offer == nullptr ? raft::Configuration{} : offer->configuration;
+}
+
+Status judge_identity(const Options& options, const storage::HardState& state) {
+  if (state.self.id == options.id) return ok;
+  const std::string of = state.cluster == 0 ? "" : " of cluster " + cluster_name(state.cluster);
+  return Error{
+      Code::foreign, 0, "",
+      options.storage + " belongs to node " + state.self.id + of + ", not to node " + options.id};
+}
+
+Status judge_cluster(const Options& options, const raft::Configuration& last) {
+  if (last.empty()) return ok;
+  const std::size_t members = last.members.size();
+  if (options.cluster.size() == 1 && members > 1)
+    return Error{Code::foreign, 0, "",
+                 options.storage + " is a member of a cluster of " + std::to_string(members) +
+                     "; give -c with the configuration file that names its members"};
+  if (options.cluster.size() > 1 && members == 1)
+    return Error{Code::foreign, 0, "",
+                 options.storage +
+                     " is a cluster of its own, with one member, and the "
+                     "configuration names " +
+                     std::to_string(options.cluster.size()) +
+                     "; give this node another storage directory"};
+  return ok;
+}
+
+Status judge_damage(const Options& options, const storage::Found& found,
+                    const raft::Configuration& last) {
+  if (!found.damage || last.members.size() > 1) return ok;
+  const storage::Damage& damage = *found.damage;
+  return Error{Code::corrupt, 0, "",
+               options.storage + "/" + damage.file + ", byte " + std::to_string(damage.offset) +
+                   ": " + damage.what +
+                   ". Nothing was changed. There is no other member to repair it from: put back a "
+                   "copy of the whole directory, or move it away to start empty"};
+}
+
+}  // namespace
+
+std::string cluster_name(std::uint64_t cluster) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string name;
+  for (int shift = 60; shift >= 0; shift -= 4) name += digits[(cluster >> shift) & 15];
+  return name;
+}
+
+Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& disk) {
+  raft::Options raft_options;
+  raft_options.seed = env.random();
+  raft_options.election_timeout_us = options.election_timeout_ms * 1000;
+  auto raft = std::make_unique<raft::Raft>(raft_options);
+
+  const storage::Options storage_options{options.storage, options.segment_bytes};
+  auto found = storage::inspect(disk, storage_options,
+                                [&](const EntryView& entry) { raft->restore(entry); });
+  if (!found) return found.error();
+
+  storage::HardState state;
+  if (found->hard_state) {
+    state = *found->hard_state;
+    if (auto good = judge_identity(options, state); !good) return good.error();
+    const raft::Configuration last = last_configuration(*raft, state);
+    if (auto good = judge_cluster(options, last); !good) return good.error();
+    if (auto good = judge_damage(options, *found, last); !good) return good.error();
+  } else {
+    if (!options.create)
+      return Error{Code::invalid, 0, "",
+                   options.storage +
+                       " is empty, and \"create\" is \"never\": is the disk mounted that should be "
+                       "there?"};
+    state.self = {options.id, env.random()};
+  }
+  for (const std::string& note : found->notes)
+    env.log(LogLevel::warning, options.storage + ": " + note);
+  if (found->damage)
+    env.log(LogLevel::error,
+            options.storage + "/" + found->damage->file + ", byte " +
+                std::to_string(found->damage->offset) + ": " + found->damage->what +
+                ". This node does not lead, and votes only for logs that hold what it had "
+                "promised, until the others (" +
+                ids_of(raft->configuration()) + ") have repaired it.");
+
+  auto storage = storage::Storage::start(disk, storage_options, std::move(*found), state);
+  if (!storage) return storage.error();
+  const storage::HardState& stored = (*storage)->hard_state();
+  raft->restore(stored.self, {stored.current_term, stored.voted_for},
+                {stored.floor_term, stored.floor_index});
+  return Opened{std::move(*storage), std::move(raft)};
+}
+
+}  // namespace zatt::node

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Greetings, founding, and messages between members.
+#include <algorithm>
+
+#include "node/opening.h"
+#include "node/replica.h"
+
+namespace zatt::node {
+namespace {
+
+constexpr std::uint64_t ask_every_us = 1'000'000;
+constexpr std::uint64_t say_every_us = 30'000'000;
+constexpr std::uint64_t max_term_jump = 1ULL << 32;
+
+std::vector<std::string> ids_of(const std::map<std::string, Address>& cluster) {
+  std::vector<std::string> ids;
+  for (const auto& [id, address] : cluster) ids.push_back(id);
+  return ids;
+}
+
+std::string joined(const std::vector<std::string>& ids) {
+  std::string text;
+  for (const std::string& id : ids) text += (text.empty() ? "" : ", ") + id;
+  return text;
+}
+
+}  // namespace
+
+codec::Standing Replica::standing() const {
+  codec::Standing standing;
+  const storage::HardState& state = hard_state_;
+  standing.acted = has_acted();
+  // What is not durable yet is not shown.
+  if (founding_ticket_ != 0) return standing;
+  standing.cluster = state.cluster;
+  if (!standing.acted) standing.offers = state.offers;
+  return standing;
+}
+
+codec::Hello Replica::own_hello() {
+  codec::Hello hello;
+  hello.server = hard_state_.self;
+  hello.address = options_.cluster.at(options_.id);
+  hello.ids = ids_of(options_.cluster);
+  hello.standing = standing();
+  return hello;
+}
+
+bool Replica::is_known_id(const std::string& id) {
+  return options_.cluster.contains(id) || raft_->configuration().find_id(id) != nullptr;
+}
+
+std::optional<codec::Refused> Replica::judge(const codec::Hello& hello) {
+  using Why = codec::Refused::Why;
+  const std::string who = "node " + hello.server.id;
+  const std::uint64_t theirs = hello.standing.cluster;
+  const std::uint64_t ours = hard_state_.cluster;
+  if (has_acted() && hello.standing.acted && theirs != ours)
+    return codec::Refused{Why::cluster, who + " belongs to cluster " + cluster_name(theirs) +
+                                            ", node " + options_.id + " to cluster " +
+                                            cluster_name(ours)};
+  if (!has_acted() && !hello.standing.acted && hello.ids != ids_of(options_.cluster))
+    return codec::Refused{Why::ids, "the configuration of " + who + " names the nodes " +
+                                        joined(hello.ids) + ", that of node " + options_.id + " " +
+                                        joined(ids_of(options_.cluster))};
+  if (!is_known_id(hello.server.id))
+    return codec::Refused{Why::other, who + " is not a member of this cluster"};
+  const Link* link = links_.find_id(hello.server.id);
+  if (link != nullptr && link->server.incarnation != hello.server.incarnation)
+    return codec::Refused{Why::identity, who +
+                                             " is connected already, from another storage "
+                                             "directory: was it started twice?"};
+  return std::nullopt;
+}
+
+bool Replica::is_in_cluster() const {
+  return hard_state_.cluster != 0 && founding_ticket_ == 0 &&
+         (raft_->log().last_index() > Index{0} || current_offer(hard_state_) == nullptr);
+}
+
+bool Replica::is_same_cluster(const Link& link) const {
+  return hard_state_.cluster != 0 && link.standing.cluster == hard_state_.cluster;
+}
+
+void Replica::on_peer_up(Link& link) {
+  Acquaintance& known = acquaintances_[link.server.id];
+  known.seen_us = env_.now_us();
+  known.dial_error.clear();
+  known.refuses_us = false;
+  env_.log(LogLevel::debug, "node " + link.server.id + " is connected");
+  ask_standing_at_us_ = std::min(ask_standing_at_us_, env_.now_us() + ask_every_us);
+  meet(link);
+  pursue_founding();
+  retry_waiting_ = true;
+}
+
+void Replica::on_peer_down(Link& link) {
+  acquaintances_[link.server.id].seen_us = env_.now_us();
+  env_.log(LogLevel::debug, "node " + link.server.id + " is disconnected");
+  lose_forwards(link.id);
+  lose_reads(link.id);
+  leave(link);
+  retry_waiting_ = true;
+}
+
+void Replica::on_dial_failed(const std::string& id, std::string_view why) {
+  Acquaintance& known = acquaintances_[id];
+  if (known.dial_error == why) return;
+  known.dial_error = std::string(why);
+  env_.log(LogLevel::debug, "node " + id + where(id) + ": " + known.dial_error);
+}
+
+// The core speaks to a peer once both belong to one cluster and its first configuration is known.
+void Replica::meet(Link& link) {
+  if (!is_in_cluster() || !is_same_cluster(link) || in_raft_.contains(link.server)) return;
+  in_raft_.insert(link.server);
+  drive(raft::PeerUp{link.server, link.start});
+}
+
+void Replica::leave(Link& link) {
+  if (in_raft_.erase(link.server) > 0) drive(raft::PeerDown{link.server});
+}
+
+void Replica::on_refused(const std::string& id, const codec::Refused& refused) {
+  if (refused.why != codec::Refused::Why::cluster || !is_known_id(id)) return;
+  acquaintances_[id].refuses_us = true;
+  const auto refusing = std::count_if(acquaintances_.begin(), acquaintances_.end(),
+                                      [](const auto& known) { return known.second.refuses_us; });
+  if (2 * static_cast<std::size_t>(refusing) <= options_.cluster.size()) return;
+  stopped_ = true;
+  env_.log(LogLevel::error, "a majority of the members refuses this node: " + refused.text +
+                                ". Look at its configuration and its storage directory");
+  env_.stop(6);
+}
+
+void Replica::on_peer_message(Link& link, const codec::PeerMessage& message) {
+  acquaintances_[link.server.id].seen_us = env_.now_us();
+  std::visit([&](const auto& m) { on_message(link, m); }, message);
+}
+
+void Replica::on_message(Link& link, const raft::Message& message) {
+  if (raw(term_of(message)) > raw(raft_->current_term()) + max_term_jump) {
+    env_.log(LogLevel::warning, "node " + link.server.id + " speaks of term " +
+                                    std::to_string(raw(term_of(message))) +
+                                    ", which nobody can have reached; the connection is closed");
+    links_.close(link);
+    return;
+  }
+  if (!is_same_cluster(link) || founding_ticket_ != 0) return;
+  const raft::Offer* offer = current_offer(hard_state_);
+  if (!is_in_cluster() && offer != nullptr) {  // who speaks of terms knows that all have stored it
+    FoundingStep found;
+    found.what = FoundingStep::What::found;
+    found.configuration = offer->configuration;
+    carry_out(found);
+  }
+  if (!is_in_cluster()) return;
+  meet(link);
+  drive(raft::Received{link.server, &message});
+}
+
+// --- founding
+// --------------------------------------------------------------------------------------
+
+std::vector<Met> Replica::met() const {
+  std::vector<Met> all;
+  for (const auto& [id, link_id] : links_.by_id()) {
+    const Link* link = links_.find_link(link_id);
+    if (link != nullptr) all.push_back({link->server, link->standing});
+  }
+  return all;
+}
+
+void Replica::pursue_founding() {
+  if (stopped_ || founding_ticket_ != 0 || raft_->log().last_index() > Index{0}) return;
+  const std::vector<Met> all = met();
+  const std::uint64_t fresh = env_.random();
+  carry_out(next_founding_step({hard_state_, options_.cluster, all, fresh}));
+}
+
+void Replica::carry_out(const FoundingStep& step) {
+  using What = FoundingStep::What;
+  if (step.what != What::stuck) stuck_.clear();
+  switch (step.what) {
+    case What::wait:
+      return;
+    case What::store:
+      hard_state_.offers.push_back(step.offer);
+      hard_state_.cluster = step.offer.cluster;
+      save_founding();
+      return;
+    case What::enter:
+      hard_state_.cluster = step.cluster;
+      save_founding();
+      env_.log(LogLevel::warning, "this directory is new, and cluster " +
+                                      cluster_name(step.cluster) +
+                                      " lives: it belongs to it from now on");
+      return;
+    case What::found:
+      drive(raft::Found{step.configuration});
+      env_.log(LogLevel::info,
+               "cluster " + cluster_name(hard_state_.cluster) + " of " +
+                   std::to_string(step.configuration.members.size()) +
+                   (step.configuration.members.size() == 1 ? " member" : " members"));
+      for (const Met& other : met())
+        if (Link* link = links_.find(other.server)) meet(*link);
+      return;
+    case What::stuck:
+      if (stuck_ != step.why) env_.log(LogLevel::error, step.why);
+      stuck_ = step.why;
+      return;
+  }
+}
+
+void Replica::save_founding() { founding_ticket_ = storage_->save(hard_state_); }
+
+void Replica::show_standing() {
+  const codec::Standing shown = standing();
+  for (const Met& other : met()) {
+    Link* link = links_.find(other.server);
+    if (link == nullptr) continue;
+    links_.send(*link, Priority::control, shown);
+    meet(*link);
+  }
+}
+
+void Replica::on_message(Link& link, const codec::Standing& standing) {
+  link.standing = standing;
+  link.standing.asks = false;
+  if (standing.asks) links_.send(link, Priority::control, this->standing());
+  if (!is_same_cluster(link)) leave(link);
+  meet(link);
+  pursue_founding();
+}
+
+// What a peer shows may have been lost on the way: whoever does not see the other in its own
+// cluster asks again.
+void Replica::ask_standings() {
+  ask_standing_at_us_ = env_.now_us() + ask_every_us;
+  codec::Standing shown = standing();
+  shown.asks = true;
+  bool all = links_.by_id().size() + 1 >= options_.cluster.size();
+  for (const Met& other : met()) {
+    Link* link = links_.find(other.server);
+    if (link == nullptr || (is_in_cluster() && is_same_cluster(*link))) continue;
+    all = false;
+    links_.send(*link, Priority::control, shown);
+  }
+  if (all && is_in_cluster()) ask_standing_at_us_ = UINT64_MAX;
+}
+
+void Replica::say_who_is_missing() {
+  say_missing_at_us_ = UINT64_MAX;
+  const bool observer = is_in_cluster() && !raft_->configuration().votes(hard_state_.self);
+  if (is_in_cluster() && !observer) return;
+  say_missing_at_us_ = env_.now_us() + say_every_us;
+  if (!observer)
+    env_.log(LogLevel::warning, why_no_leader());
+  else if (const std::string text = notice(); !text.empty() && !founding_said_)
+    env_.log(LogLevel::warning, text);
+  founding_said_ = observer;
+}
+
+}  // namespace zatt::node

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Reads: an index asked of who leads, waited for, and answered from our own store.
+//
+// What is asked in one turn is one question. A leader asks its core; a follower asks the leader,
+// and learns with the answer how far it may apply.
+#include <utility>
+
+#include "node/replica.h"
+
+namespace zatt::node {
+
+void Replica::gather_read(Pending& pending, bool to_log_end, const Target& target) {
+  if (!gathered_reads_.tokens.empty() && gathered_target_ != target) ask_for_reads();
+  gathered_target_ = target;
+  gathered_to_log_end_ = gathered_to_log_end_ || to_log_end;
+  gathered_reads_.tokens.push_back(pending.token);
+}
+
+void Replica::ask_for_reads() {
+  raft::ReadRequests requests;
+  for (const RemoteRead& read : std::exchange(gathered_remote_reads_, {})) {
+    requests.reads.push_back({++last_read_id_, read.to_log_end});
+    asked_core_[last_read_id_] = {{}, read.link, read.number, {}};
+  }
+  if (!gathered_reads_.tokens.empty()) {
+    ReadGroup group = std::exchange(gathered_reads_, {});
+    const bool to_log_end = std::exchange(gathered_to_log_end_, false);
+    if (gathered_target_.link == 0) {
+      requests.reads.push_back({++last_read_id_, to_log_end});
+      asked_core_[last_read_id_] = std::move(group);
+    } else if (Link* link = links_.find_link(gathered_target_.link)) {
+      codec::ReadIndex request{++link->last_number_sent, gathered_target_.term, to_log_end};
+      links_.send(*link, Priority::bulk, request);  // behind the writes it has to see
+      asked_peer_[{link->id, request.number}] = std::move(group);
+    } else {
+      fail(group);
+    }
+  }
+  if (!requests.reads.empty()) drive(std::move(requests));
+}
+
+void Replica::on_message(Link& link, const codec::ReadIndex& request) {
+  if (request.number <= link.last_number_seen) return;  // repeated or overtaken
+  link.last_number_seen = request.number;
+  if (raft_->is_leader() && request.term == raft_->current_term())
+    gathered_remote_reads_.push_back({link.id, request.number, request.to_log_end});
+  else
+    fail({{}, link.id, request.number, {}});
+}
+
+void Replica::on_message(Link& link, const codec::ReadIndexReply& reply) {
+  const auto it = asked_peer_.find({link.id, reply.number});
+  if (it == asked_peer_.end()) return;
+  ReadGroup group = std::move(it->second);
+  asked_peer_.erase(it);
+  if (!reply.confirmed) {
+    fail(group);
+    return;
+  }
+  group.index = reply.index;
+  drive(raft::CommitHint{reply.term, reply.commit});
+  wait_for_apply(std::move(group));
+}
+
+void Replica::on_read_states(const std::vector<raft::ReadState>& reads) {
+  for (const raft::ReadState& read : reads) {
+    const auto it = asked_core_.find(read.id);
+    if (it == asked_core_.end()) continue;
+    ReadGroup group = std::move(it->second);
+    asked_core_.erase(it);
+    group.index = read.index;
+    if (read.confirmed)
+      wait_for_apply(std::move(group));
+    else
+      fail(group);
+  }
+}
+
+void Replica::wait_for_apply(ReadGroup group) {
+  const Index index = group.index;
+  confirmed_.emplace(index, std::move(group));
+  answer_reads();
+}
+
+void Replica::answer_reads() {
+  while (!confirmed_.empty() && confirmed_.begin()->first <= applied_) {
+    const ReadGroup group = std::move(confirmed_.begin()->second);
+    confirmed_.erase(confirmed_.begin());
+    if (Link* link = links_.find_link(group.link))
+      links_.send(*link, Priority::bulk,
+                  codec::ReadIndexReply{group.number, true, raft_->current_term(), group.index,
+                                        raft_->commit_index()});
+    for (const Token token : group.tokens)
+      if (Pending* pending = clients_.find_token(token)) finish_read(*pending, false);
+  }
+}
+
+void Replica::finish_read(Pending& pending, bool stale) {
+  const codec::Request& request = pending.request;
+  std::string line;
+  if (request.op == codec::RequestOp::get)
+    codec::write_get(line, request.id, store_->get(request.key), stale);
+  else if (request.op == codec::RequestOp::count)
+    codec::write_count(line, request.id, store_->count(request.prefix), store_->rev(), stale);
+  else
+    codec::write_scan(
+        line, request.id,
+        store_->scan(request.prefix, request.after ? std::optional<std::string_view>(*request.after)
+                                                   : std::nullopt),
+        request.limit, request.keys_only, store_->rev(), stale);
+  // It has seen every write before it, or they will never be.
+  if (!stale) clients_.find(pending.client)->unsettled = false;
+  clients_.finish(pending, std::move(line));
+  retry_waiting_ = retry_waiting_ || !clients_.waiting().empty();
+}
+
+// The question was not confirmed, which settles nothing: ask again whoever leads by then.
+void Replica::fail(const ReadGroup& group) {
+  if (Link* link = links_.find_link(group.link))
+    links_.send(*link, Priority::bulk, codec::ReadIndexReply{group.number, false, {}, {}, {}});
+  for (const Token token : group.tokens) back_to_waiting(token);
+}
+
+void Replica::lose_reads(LinkId link) {
+  while (true) {
+    const auto it = asked_peer_.lower_bound({link, 0});
+    if (it == asked_peer_.end() || it->first.first != link) return;
+    const ReadGroup lost = std::move(it->second);
+    asked_peer_.erase(it);
+    fail(lost);
+  }
+}
+
+}  // namespace zatt::node

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/replica.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace zatt::node {
+namespace {
+
+constexpr std::uint64_t apply_read_bytes = 256 << 10;
+
+Priority priority_of(const raft::Message& message) {
+  return std::holds_alternative<raft::AppendEntries>(message) ? Priority::bulk : Priority::control;
+}
+
+}  // namespace
+
+Replica::Replica(const Options& options, Env& env, StateMachine& machine, kv::Store* store,
+                 std::unique_ptr<storage::Storage> storage, std::unique_ptr<raft::Raft> raft,
+                 std::uint64_t start)
+    : options_(options),
+      env_(env),
+      machine_(machine),
+      store_(store),
+      storage_(std::move(storage)),
+      raft_(std::move(raft)),
+      hard_state_(storage_->hard_state()),
+      links_(env, *this, start),
+      clients_(env),
+      start_(start) {}
+
+void Replica::start() {
+  started_us_ = env_.now_us();
+  say_missing_at_us_ = started_us_ + 1'000'000;
+  ask_standing_at_us_ = started_us_ + 1'000'000;
+  std::vector<PeerAddress> peers;
+  for (const auto& [id, address] : options_.cluster)
+    if (id > options_.id) peers.push_back({id, address});  // the lower id dials
+  env_.dial(std::move(peers));
+  drive(raft::Tick{});
+  pursue_founding();
+  flush();
+}
+
+void Replica::carry_out(raft::Output output) {
+  write(output);
+  send(output.messages);
+  fetch(output.fetches);
+  on_read_states(output.reads);
+  apply_committed();
+  note_changes();
+}
+
+// --- disk --------------------------------------------------------------------------------------
+
+void Replica::write(const raft::Output& output) {
+  if (output.write == 0) return;
+  storage::Storage::Ticket ticket = 0;
+  if (output.hard_state) {
+    hard_state_.current_term = output.hard_state->current_term;
+    hard_state_.voted_for = output.hard_state->voted_for;
+    hard_state_.floor_term = raft_->floor().term;
+    hard_state_.floor_index = raft_->floor().index;
+    ticket = storage_->save(hard_state_);
+  }
+  if (output.cut) ticket = storage_->cut(*output.cut);
+  if (!output.append.empty()) ticket = storage_->append(output.append);
+  raft_writes_.emplace_back(ticket, output.write);
+}
+
+void Replica::on_disk(storage::BatchResult result) {
+  disk_busy_ = false;
+  if (stopped_) return;
+  storage::Storage::Done done = storage_->on_done(std::move(result), env_.now_us());
+  if (!done.status) {
+    fail_disk(done.status.error());
+    return;
+  }
+  durable_ticket_ = done.durable;
+  std::uint64_t persisted = 0;
+  while (!raft_writes_.empty() && raft_writes_.front().first <= durable_ticket_) {
+    persisted = raft_writes_.front().second;
+    raft_writes_.pop_front();
+  }
+  if (persisted != 0) drive(raft::Persisted{persisted});
+  for (storage::Storage::ReadDone& read : done.reads) on_read_done(std::move(read));
+  if (storage_->is_full() != full_) {
+    full_ = storage_->is_full();
+    env_.log(LogLevel::warning, full_ ? options_.storage +
+                                            ": the disk is full; new writes are "
+                                            "refused until there is room"
+                                      : options_.storage + ": the disk has room again");
+    drive(raft::Room{full_});
+  }
+  if (founding_ticket_ != 0 && founding_ticket_ <= durable_ticket_) {
+    founding_ticket_ = 0;
+    show_standing();
+    pursue_founding();
+  }
+}
+
+void Replica::fail_disk(const Error& error) {
+  // What the kernel has dropped cannot be synced later: nothing more is said on its strength.
+  stopped_ = true;
+  env_.log(LogLevel::error, options_.storage + ": " + to_string(error) +
+                                "; this node stops, and on its next start believes only what it "
+                                "can read back");
+  env_.stop(error.code == Code::corrupt ? 4 : 5);
+}
+
+void Replica::fetch(const std::vector<raft::Fetch>& fetches) {
+  for (const raft::Fetch& fetch : fetches)
+    fetches_.emplace(storage_->read(fetch.first, fetch.max_bytes), fetch);
+}
+
+void Replica::on_read_done(storage::Storage::ReadDone read) {
+  if (read.number == apply_read_) {
+    apply_read_ = 0;
+    for (const storage::Storage::Entry& entry : read.entries)
+      if (entry.index == applied_ + 1 && entry.index <= raft_->commit_index())
+        apply({entry.index, entry.term, entry.kind, entry.body});
+    apply_committed();
+    return;
+  }
+  const auto it = fetches_.find(read.number);
+  if (it == fetches_.end()) return;
+  const raft::Fetch fetch = it->second;
+  fetches_.erase(it);
+  std::vector<EntryView> views;
+  for (const storage::Storage::Entry& entry : read.entries)
+    if (entry.index <= fetch.last && raft_->log().holds(entry.index, entry.term))
+      views.push_back({entry.index, entry.term, entry.kind, entry.body});
+  drive(raft::Fetched{fetch.number, std::move(views)});
+}
+
+// --- the state machine ---------------------------------------------------------------------------
+
+void Replica::apply_committed() {
+  const Index before = applied_;
+  while (applied_ < raft_->commit_index()) {
+    const Index next = applied_ + 1;
+    if (!raft_->log().in_memory(next)) {
+      if (apply_read_ == 0) apply_read_ = storage_->read(next, apply_read_bytes);
+      break;
+    }
+    apply(raft_->log().at(next).view());
+  }
+  if (applied_ == before) return;
+  step(raft::Applied{applied_});
+  answer_reads();
+}
+
+void Replica::apply(const EntryView& entry) {
+  ZATT_ASSERT(entry.index == applied_ + 1);
+  apply_reply_.clear();
+  if (entry.kind == EntryKind::command) machine_.apply(entry.index, entry.body, apply_reply_);
+  applied_ = entry.index;
+  settle(entry.index, entry.term, apply_reply_);
+}
+
+// --- messages and time
+// -----------------------------------------------------------------------------
+
+void Replica::send(const std::vector<raft::Envelope>& envelopes) {
+  for (const raft::Envelope& envelope : envelopes) {
+    Link* link = links_.find(envelope.to);
+    if (link != nullptr && is_same_cluster(*link))
+      links_.send(*link, priority_of(envelope.message), envelope.message);
+  }
+}
+
+void Replica::note_changes() {
+  if (raft_->leader() != known_leader_ || raft_->current_term() != known_term_) {
+    announce_leader();
+    retry_waiting_ = true;
+  }
+  if (has_acted() && !acted_shown_) {
+    acted_shown_ = true;
+    show_standing();
+  }
+}
+
+void Replica::announce_leader() {
+  const std::optional<Server> leader = raft_->leader();
+  if (leader && (leader != known_leader_ || raft_->current_term() != known_term_))
+    env_.log(LogLevel::info,
+             (leader->id == options_.id ? "this node leads" : "node " + leader->id + " leads") +
+                 std::string(", term ") + std::to_string(raw(raft_->current_term())));
+  else if (!leader && known_leader_)
+    env_.log(LogLevel::debug,
+             "no leader is known, term " + std::to_string(raw(raft_->current_term())));
+  known_leader_ = leader;
+  known_term_ = raft_->current_term();
+}
+
+void Replica::on_time() {
+  if (stopped_) return;
+  const std::uint64_t now = env_.now_us();
+  if (now >= raft_->wake_at_us()) drive(raft::Tick{});
+  expire();
+  if (now >= ask_standing_at_us_) ask_standings();
+  if (now >= say_missing_at_us_) say_who_is_missing();
+}
+
+std::uint64_t Replica::wake_at_us() const {
+  std::uint64_t at = std::min(
+      {raft_->wake_at_us(), clients_.next_deadline_us(), ask_standing_at_us_, say_missing_at_us_});
+  if (const auto storage = storage_->wake_at_us(); storage && !disk_busy_)
+    at = std::min(at, *storage);
+  return at;
+}
+
+void Replica::flush() {
+  if (stopped_) return;
+  while (retry_waiting_ || !gathered_.empty()) {
+    if (std::exchange(retry_waiting_, false)) {
+      const std::set<ClientId> waiting = clients_.waiting();
+      for (const ClientId id : waiting)
+        if (Client* client = clients_.find(id)) hand_on(*client);
+    }
+    propose_gathered();
+  }
+  ask_for_reads();
+  if (shutting_down_ && !handed_over_ && clients_.pending() == 0) {
+    handed_over_ = true;
+    drive(raft::HandOver{});
+  }
+  if (!disk_busy_) {
+    if (auto batch = storage_->take_batch(env_.now_us())) {
+      disk_busy_ = true;
+      env_.submit(std::move(*batch));
+    }
+  }
+  clients_.flush();
+}
+
+void Replica::shut_down() {
+  if (shutting_down_) return;
+  shutting_down_ = true;
+  std::vector<Token> waiting;
+  clients_.for_each([&](Pending& pending) {
+    if (pending.state == Pending::State::waiting) waiting.push_back(pending.token);
+  });
+  for (const Token token : waiting)
+    if (Pending* pending = clients_.find_token(token))
+      finish_error(*pending, codec::ErrorCode::shutting_down, "this node is stopping");
+}
+
+bool Replica::is_idle() const {
+  return stopped_ || (handed_over_ && clients_.pending() == 0 && waiters_.empty());
+}
+
+}  // namespace zatt::node

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The inside of a Node: what it is made of, and which file holds which of its duties.
+//
+//   replica.cc   opening a directory; driving raft, storage and the state machine
+//   peers.cc     greetings, founding, messages between members
+//   requests.cc  a client's line until it is handed on; deadlines
+//   writes.cc    proposals, forwards, and what became of them
+//   reads.cc     read indexes asked for and granted; answers from the store
+//   status.cc    what a person is told
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "node/clients.h"
+#include "node/founding.h"
+#include "node/links.h"
+#include "node/node.h"
+#include "storage/storage.h"
+
+namespace zatt::node {
+
+// Where a proposed command came from: a client of ours (token), or a peer's (link and number).
+struct Origin {
+  Token token = 0;
+  LinkId link = 0;
+  std::uint64_t number = 0;
+};
+
+struct Waiter {  // for the entry at an index
+  Term term{};
+  Origin origin;
+};
+
+// Reads that share one question to the leader.
+struct ReadGroup {
+  std::vector<Token> tokens;  // ours; or
+  LinkId link = 0;            // a peer's request, and its number
+  std::uint64_t number = 0;
+  Index index{};
+};
+
+class Replica final : public LinksOwner {
+ public:
+  Replica(const Options& options, Env& env, StateMachine& machine, kv::Store* store,
+          std::unique_ptr<storage::Storage> storage, std::unique_ptr<raft::Raft> raft,
+          std::uint64_t start);
+
+  // replica.cc
+  void start();
+  void on_disk(storage::BatchResult result);
+  void on_time();
+  std::uint64_t wake_at_us() const;
+  void flush();
+  void shut_down();
+  bool is_idle() const;
+
+  // peers.cc
+  void on_dial_failed(const std::string& id, std::string_view why);
+  codec::Hello own_hello() override;
+  bool is_known_id(const std::string& id) override;
+  std::optional<codec::Refused> judge(const codec::Hello& hello) override;
+  void on_peer_up(Link& link) override;
+  void on_peer_down(Link& link) override;
+  void on_peer_message(Link& link, const codec::PeerMessage& message) override;
+  void on_refused(const std::string& id, const codec::Refused& refused) override;
+
+  // requests.cc
+  void on_line(ClientId id, std::string_view line, bool too_long);
+
+  // status.cc
+  std::string why_no_leader() const;
+
+  Env& env() { return env_; }
+  Links& links() { return links_; }
+  Clients& clients() { return clients_; }
+  bool is_stopped() const { return stopped_; }
+  const raft::Raft& raft() const { return *raft_; }
+  Index last_applied() const { return applied_; }
+
+ private:
+  // replica.cc
+  template <class Event>
+  raft::Output step(Event event) {
+    return raft_->step(raft::Input{env_.now_us(), std::move(event)});
+  }
+  template <class Event>
+  void drive(Event event) {
+    carry_out(step(std::move(event)));
+  }
+  void carry_out(raft::Output output);
+  void write(const raft::Output& output);
+  void send(const std::vector<raft::Envelope>& envelopes);
+  void fetch(const std::vector<raft::Fetch>& fetches);
+  void on_read_done(storage::Storage::ReadDone read);
+  void apply_committed();
+  void apply(const EntryView& entry);
+  void note_changes();
+  void announce_leader();
+  void fail_disk(const Error& error);
+
+  // peers.cc
+  codec::Standing standing() const;
+  bool is_same_cluster(const Link& link) const;
+  void meet(Link& link);
+  void leave(Link& link);
+  void pursue_founding();
+  void carry_out(const FoundingStep& step);
+  void save_founding();
+  void show_standing();
+  void on_message(Link& link, const codec::Standing& standing);
+  void on_message(Link& link, const raft::Message& message);
+  void on_message(Link&, const codec::Hello&) {}  // links.cc has seen to these
+  void on_message(Link&, const codec::Refused&) {}
+  bool is_in_cluster() const;  // the core may be spoken to
+  bool has_acted() const { return hard_state_.current_term > Term{0}; }
+  std::vector<Met> met() const;
+  void ask_standings();
+  void say_who_is_missing();
+
+  // requests.cc
+  void refuse(Client& client, const codec::Refusal& refusal);
+  std::optional<codec::ErrorCode> load_error(const codec::Request& request) const;
+  void hand_on(Client& client);
+  bool hand_on(Client& client, Pending& pending, const Target& target);
+  std::optional<Target> target() const;
+  void expire();
+  void expire(Pending& pending);
+  void finish_error(Pending& pending, codec::ErrorCode code, std::string_view message);
+  void back_to_waiting(Token token);
+
+  // writes.cc
+  void gather_write(Pending& pending, const Target& target);
+  void propose_gathered();
+  void on_message(Link& link, const codec::Forward& forward);
+  void on_message(Link& link, const codec::ForwardReply& reply);
+  void answer_forward(const Origin& origin, codec::ForwardReply::What what,
+                      std::string_view result);
+  void settle(Index index, Term term, std::string_view result);
+  void finish_write(Pending& pending, std::string_view result);
+  void lose_forwards(LinkId link);
+
+  // reads.cc
+  void gather_read(Pending& pending, bool to_log_end, const Target& target);
+  void ask_for_reads();
+  void on_message(Link& link, const codec::ReadIndex& request);
+  void on_message(Link& link, const codec::ReadIndexReply& reply);
+  void on_read_states(const std::vector<raft::ReadState>& reads);
+  void wait_for_apply(ReadGroup group);
+  void answer_reads();
+  void finish_read(Pending& pending, bool stale);
+  void fail(const ReadGroup& group);
+  void lose_reads(LinkId link);
+
+  // status.cc
+  void finish_status(Pending& pending);
+  std::string_view role_name() const;
+  std::string notice() const;
+  std::string member_notice(const Server& member) const;
+  std::string where(const std::string& id) const;
+
+  Options options_;
+  Env& env_;
+  StateMachine& machine_;
+  kv::Store* store_;
+  std::unique_ptr<storage::Storage> storage_;
+  std::unique_ptr<raft::Raft> raft_;
+  storage::HardState hard_state_;
+  Links links_;
+  Clients clients_;
+  codec::RequestParser parser_;
+  std::uint64_t start_;
+  std::uint64_t started_us_ = 0;
+  bool stopped_ = false;
+  bool shutting_down_ = false;
+  bool handed_over_ = false;
+
+  // Writes under way: raft's write numbers by storage's tickets.
+  std::deque<std::pair<storage::Storage::Ticket, std::uint64_t>> raft_writes_;
+  storage::Storage::Ticket founding_ticket_ = 0;  // the founding state last saved
+  storage::Storage::Ticket durable_ticket_ = 0;
+  bool disk_busy_ = false;
+  bool full_ = false;
+
+  // Reads from the log on disk: for followers far behind, and for applying after a start.
+  std::map<std::uint64_t, raft::Fetch> fetches_;  // by storage's number
+  std::uint64_t apply_read_ = 0;                  // storage's number; 0: none under way
+
+  Index applied_{};
+  std::string apply_reply_;
+
+  // Founding and acquaintance.
+  bool founding_said_ = false;
+  std::uint64_t say_missing_at_us_ = 0;
+  std::string stuck_;
+  struct Acquaintance {
+    std::uint64_t seen_us = 0;  // 0: never
+    std::string dial_error;
+    bool refuses_us = false;  // as belonging to another cluster
+  };
+  std::map<std::string, Acquaintance> acquaintances_;
+  std::set<Server> in_raft_;  // peers whose PeerUp the core has had
+  bool acted_shown_ = false;
+  std::uint64_t ask_standing_at_us_ = 0;
+
+  // Writes.
+  struct Gathered {
+    Origin origin;
+    Term term{};
+    std::string command;
+  };
+  std::vector<Gathered> gathered_;
+  std::multimap<Index, Waiter> waiters_;
+  struct ForwardsOut {
+    std::map<std::uint64_t, Token> by_number;
+  };
+  std::map<LinkId, ForwardsOut> forwards_;
+
+  // Reads.
+  ReadGroup gathered_reads_;
+  bool gathered_to_log_end_ = false;
+  Target gathered_target_;
+  struct RemoteRead {
+    LinkId link = 0;
+    std::uint64_t number = 0;
+    bool to_log_end = false;
+  };
+  std::vector<RemoteRead> gathered_remote_reads_;
+  std::uint64_t last_read_id_ = 0;
+  std::map<std::uint64_t, ReadGroup> asked_core_;  // by ReadRequest id
+  std::map<std::pair<LinkId, std::uint64_t>, ReadGroup> asked_peer_;
+  std::multimap<Index, ReadGroup> confirmed_;  // wait for applied_
+
+  // Who leads, as last announced.
+  std::optional<Server> known_leader_;
+  Term known_term_{};
+  bool retry_waiting_ = false;
+};
+
+}  // namespace zatt::node

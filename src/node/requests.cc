@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// A client's line until it is handed on, and what becomes of it when its time is up.
+#include <utility>
+
+#include "node/replica.h"
+
+namespace zatt::node {
+namespace {
+
+using State = Pending::State;
+using codec::ErrorCode;
+using codec::RequestOp;
+
+constexpr std::uint64_t max_pending_bytes = 64 << 20;   // of all clients' requests
+constexpr std::uint64_t max_unsynced_bytes = 64 << 20;  // of writes that the disk has not taken
+constexpr std::size_t max_waiters = 100'000;            // proposals that are not applied
+
+}  // namespace
+
+void Replica::on_line(ClientId id, std::string_view line, bool too_long) {
+  Client* client = clients_.find(id);
+  if (client == nullptr) return;
+  if (too_long) {
+    refuse(*client,
+           {ErrorCode::too_large,
+            "a request may be up to " + std::to_string(options_.max_request_bytes) + " bytes long",
+            {}});
+    return;
+  }
+  auto parsed = parser_.parse(line);
+  if (const auto* refusal = std::get_if<codec::Refusal>(&parsed)) {
+    refuse(*client, *refusal);
+    return;
+  }
+  codec::Request& request = std::get<codec::Request>(parsed);
+  const std::uint64_t deadline = env_.now_us() + 1000ULL * request.timeout_ms;
+  const auto error = load_error(request);
+  Pending& pending = clients_.add(*client, std::move(request), deadline);
+
+  if (pending.request.op == RequestOp::ping) {
+    std::string reply;
+    codec::write_ping(reply, pending.request.id);
+    clients_.finish(pending, std::move(reply));
+  } else if (pending.request.op == RequestOp::status) {
+    finish_status(pending);
+  } else if (store_ == nullptr) {
+    finish_error(pending, ErrorCode::bad_request,
+                 "this cluster replicates a state machine of its own");
+  } else if (shutting_down_) {
+    finish_error(pending, ErrorCode::shutting_down, "this node is stopping");
+  } else if (pending.request.stale) {
+    finish_read(pending, true);
+  } else if (error) {
+    finish_error(pending, *error,
+                 *error == ErrorCode::storage_full
+                     ? "the disk has no room for more; reads and deletes go on"
+                     : "too many requests wait already; try again a little later");
+  } else {
+    hand_on(*client);
+  }
+}
+
+void Replica::refuse(Client& client, const codec::Refusal& refusal) {
+  Pending& pending = clients_.add(client, {}, UINT64_MAX);
+  std::string reply;
+  codec::write_error(reply, refusal.id, refusal.code, refusal.message);
+  clients_.finish(pending, std::move(reply));
+}
+
+std::optional<ErrorCode> Replica::load_error(const codec::Request& request) const {
+  if (clients_.bytes() > max_pending_bytes) return ErrorCode::overloaded;
+  if (!codec::is_write(request.op)) return std::nullopt;
+  if (storage_->pending_bytes() > max_unsynced_bytes || waiters_.size() > max_waiters)
+    return ErrorCode::overloaded;
+  if (raft_->is_leader() && !raft_->has_room() && request.op != RequestOp::del)
+    return ErrorCode::storage_full;
+  return std::nullopt;
+}
+
+std::optional<Target> Replica::target() const {
+  const auto leader = raft_->leader();
+  if (!leader) return std::nullopt;
+  if (raft_->is_leader()) return Target{0, raft_->current_term()};
+  const Link* link = links_.find(*leader);
+  if (link == nullptr || !in_raft_.contains(*leader)) return std::nullopt;
+  return Target{link->id, raft_->current_term()};
+}
+
+void Replica::hand_on(Client& client) {
+  const auto to = target();
+  if (!to || client.waiting == 0) return;
+  // Those that wait stand at the queue's end, but for what a leader did not take.
+  auto at = client.queue.end();
+  for (std::uint32_t left = client.waiting; left > 0;)
+    if ((--at)->state == State::waiting) --left;
+  for (; at != client.queue.end(); ++at)
+    if (at->state == State::waiting && !hand_on(client, *at, *to)) return;
+}
+
+bool Replica::hand_on(Client& client, Pending& pending, const Target& target) {
+  const bool under_way = client.writing + client.reading > 0;
+  // What an earlier leader may still answer comes first: else it could overtake, or be overtaken.
+  if (under_way && client.target != target) return false;
+  if (codec::is_write(pending.request.op)) {
+    if (client.reading > 0) return false;  // the read must not see this write
+    client.target = target;
+    clients_.set_state(pending, State::writing);
+    gather_write(pending, target);
+  } else {
+    const bool unsettled = client.unsettled || client.writing > 0;
+    client.target = target;
+    clients_.set_state(pending, State::reading);
+    gather_read(pending, unsettled, target);
+  }
+  return true;
+}
+
+void Replica::back_to_waiting(Token token) {
+  Pending* pending = clients_.find_token(token);
+  if (pending == nullptr) return;
+  clients_.set_state(*pending, State::waiting);
+  retry_waiting_ = true;
+}
+
+void Replica::finish_error(Pending& pending, ErrorCode code, std::string_view message) {
+  std::string reply;
+  codec::write_error(reply, pending.request.id, code, message);
+  clients_.finish(pending, std::move(reply));
+  retry_waiting_ = true;  // what stood behind it may go on
+}
+
+void Replica::expire() {
+  for (const Token token : clients_.expired(env_.now_us()))
+    if (Pending* pending = clients_.find_token(token)) expire(*pending);
+}
+
+void Replica::expire(Pending& pending) {
+  const bool led = target().has_value();
+  switch (pending.state) {
+    case State::writing:
+      clients_.find(pending.client)->unsettled = true;
+      finish_error(pending, ErrorCode::outcome_unknown,
+                   "the write was handed to the cluster and not confirmed in time: it may take "
+                   "effect now, later or never; a read on this connection settles it");
+      return;
+    case State::reading:
+    case State::waiting:
+      if (!led)
+        finish_error(pending, ErrorCode::no_leader, why_no_leader());
+      else if (codec::is_write(pending.request.op))
+        finish_error(pending, ErrorCode::no_leader,
+                     "the leader could not be reached in time; nothing was written");
+      else
+        finish_error(pending, ErrorCode::unavailable,
+                     "the leader could not confirm in time that it still leads");
+      return;
+    case State::done:
+      return;
+  }
+}
+
+}  // namespace zatt::node

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Writes on their way: proposed here, forwarded to who leads, and what became of them.
+//
+// Three outcomes only. "Done": the state machine applied it. "Failed": it was never handed on, was
+// refused before it was proposed, or another entry was committed in its place. All else is unknown.
+#include <utility>
+
+#include "base/assert.h"
+#include "node/replica.h"
+
+namespace zatt::node {
+
+using codec::ErrorCode;
+using What = codec::ForwardReply::What;
+
+void Replica::gather_write(Pending& pending, const Target& target) {
+  if (target.link == 0) {
+    gathered_.push_back({{pending.token, 0, 0}, target.term, std::move(pending.request.command)});
+    return;
+  }
+  Link* link = links_.find_link(target.link);
+  ZATT_ASSERT(link != nullptr);
+  codec::Forward forward;
+  forward.number = ++link->last_number_sent;
+  forward.term = target.term;
+  forward.grows = pending.request.op != codec::RequestOp::del;
+  forward.command = pending.request.command;
+  forwards_[link->id].by_number[forward.number] = pending.token;
+  links_.send(*link, Priority::bulk, forward);
+}
+
+void Replica::propose_gathered() {
+  if (gathered_.empty()) return;
+  std::vector<Gathered> gathered = std::exchange(gathered_, {});
+  const Term term = raft_->current_term();
+  raft::Propose propose;
+  std::vector<Origin> origins;
+  for (Gathered& write : gathered) {
+    if (raft_->is_leader() && write.term == term) {
+      propose.proposals.push_back({EntryKind::command, std::move(write.command)});
+      origins.push_back(write.origin);
+    } else if (Pending* pending = clients_.find_token(write.origin.token)) {
+      pending->request.command = std::move(write.command);
+      back_to_waiting(write.origin.token);
+    } else {
+      answer_forward(write.origin, What::not_taken, {});
+    }
+  }
+  if (origins.empty()) return;
+  raft::Output output = step(std::move(propose));
+  ZATT_ASSERT(output.proposed > Index{0});
+  for (std::size_t i = 0; i < origins.size(); ++i)
+    waiters_.emplace(output.proposed + i, Waiter{term, origins[i]});
+  carry_out(std::move(output));
+}
+
+void Replica::on_message(Link& link, const codec::Forward& forward) {
+  if (forward.number <= link.last_number_seen) return;  // repeated or overtaken
+  link.last_number_seen = forward.number;
+  const Origin origin{0, link.id, forward.number};
+  if (!raft_->is_leader() || forward.term != raft_->current_term())
+    answer_forward(origin, What::not_taken, {});
+  else if (storage_->pending_bytes() > (64 << 20) || waiters_.size() > 100'000)
+    answer_forward(origin, What::overloaded, {});
+  else if (forward.grows && !raft_->has_room())
+    answer_forward(origin, What::storage_full, {});
+  else
+    gathered_.push_back({origin, forward.term, std::string(forward.command)});
+}
+
+void Replica::answer_forward(const Origin& origin, What what, std::string_view result) {
+  Link* link = links_.find_link(origin.link);
+  if (link != nullptr)
+    links_.send(*link, Priority::bulk, codec::ForwardReply{origin.number, what, result});
+}
+
+// What the log says about the proposals at this index.
+void Replica::settle(Index index, Term term, std::string_view result) {
+  const auto [first, last] = waiters_.equal_range(index);
+  for (auto it = first; it != last; ++it) {
+    const auto& [waiter_term, origin] = it->second;
+    const bool ours = waiter_term == term;
+    if (origin.link != 0) {
+      answer_forward(origin, ours ? What::result : What::replaced,
+                     ours ? result : std::string_view{});
+    } else if (Pending* pending = clients_.find_token(origin.token)) {
+      if (ours)
+        finish_write(*pending, result);
+      else
+        finish_error(*pending, ErrorCode::no_leader,
+                     "the leader changed before the write was stored; nothing was written");
+    }
+  }
+  waiters_.erase(first, last);
+}
+
+void Replica::finish_write(Pending& pending, std::string_view result) {
+  const auto reply = kv::decode_reply(result);
+  std::string line;
+  const std::string& id = pending.request.id;
+  if (!reply)
+    codec::write_error(line, id, ErrorCode::outcome_unknown, "the leader's answer cannot be read");
+  else if (pending.request.op == codec::RequestOp::set)
+    codec::write_set(line, id, *reply);
+  else if (pending.request.op == codec::RequestOp::del)
+    codec::write_delete(line, id, *reply);
+  else
+    codec::write_incr(line, id, *reply);
+  clients_.finish(pending, std::move(line));
+  retry_waiting_ = retry_waiting_ || !clients_.waiting().empty();
+}
+
+void Replica::on_message(Link& link, const codec::ForwardReply& reply) {
+  auto& by_number = forwards_[link.id].by_number;
+  const auto it = by_number.find(reply.number);
+  if (it == by_number.end()) return;
+  const Token token = it->second;
+  by_number.erase(it);
+  Pending* pending = clients_.find_token(token);
+  if (pending == nullptr) return;
+  switch (reply.what) {
+    case What::result:
+      finish_write(*pending, reply.result);
+      return;
+    case What::not_taken:
+      back_to_waiting(token);
+      return;
+    case What::overloaded:
+      finish_error(*pending, ErrorCode::overloaded, "too many writes wait at the leader already");
+      return;
+    case What::storage_full:
+      finish_error(*pending, ErrorCode::storage_full,
+                   "the disk has no room for more; reads and deletes go on");
+      return;
+    case What::shutting_down:
+      finish_error(*pending, ErrorCode::shutting_down, "the leader is stopping");
+      return;
+    case What::replaced:
+      finish_error(*pending, ErrorCode::no_leader,
+                   "the leader changed before the write was stored; nothing was written");
+      return;
+  }
+}
+
+void Replica::lose_forwards(LinkId link) {
+  const auto it = forwards_.find(link);
+  if (it == forwards_.end()) return;
+  const ForwardsOut lost = std::move(it->second);
+  forwards_.erase(it);
+  for (const auto& [number, token] : lost.by_number) {
+    Pending* pending = clients_.find_token(token);
+    if (pending == nullptr) continue;
+    clients_.find(pending->client)->unsettled = true;
+    finish_error(*pending, ErrorCode::outcome_unknown,
+                 "the connection to the leader was lost while it had the write: it may take effect "
+                 "now, later or never; a read on this connection settles it");
+  }
+}
+
+}  // namespace zatt::node
