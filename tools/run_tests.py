@@ -10,6 +10,7 @@ import argparse
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ def run_stage(name, command, pattern, env):
     counts = None
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, env=env, text=True, errors="replace") as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         for line in process.stdout:
             found = pattern.search(line)
             if found:

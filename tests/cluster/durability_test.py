@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Durable before said, and no more disk than that: zattd watched from below (tests/support/shim.c)."""
+
+import pathlib
+import time
+
+from harness import SOAK, ClusterTest, wait_for
+from load import Load, closed_loop
+
+IDLE_S = 60 if SOAK else 8
+SYNC_DELAY = {"ZATT_SHIM_SYNC_DELAY_MS": "30"}
+
+
+def syncs(node, since_ns=0):
+    return [call for call in node.shim_calls() if call.is_sync and call.begin_ns >= since_ns]
+
+
+def kept_between(node, sent_ns, answered_ns):
+    """Whether `node` wrote something after sent_ns and had it synced before answered_ns."""
+    calls = [call for call in node.shim_calls() if call.begin_ns >= sent_ns and call.end_ns <= answered_ns]
+    return any(write.end_ns <= sync.begin_ns and write.fd == sync.fd
+               for sync in calls if sync.is_sync and sync.result == 0
+               for write in calls if write.is_file_write and write.result > 0)
+
+
+class Durability(ClusterTest):
+    def test_acknowledged_means_synced_on_two_of_three(self):
+        cluster = self.cluster().start(shim=SYNC_DELAY)
+        leader = cluster.wait_leader()
+        cluster.wait_serving()
+        times = []
+        for asked in (leader, cluster.followers()[0]):
+            with asked.client() as client:
+                for n in range(15):
+                    sent_ns = time.monotonic_ns()
+                    self.assert_ok(client.request({"op": "set", "key": "k", "value": n}))
+                    times.append((asked, sent_ns, time.monotonic_ns()))
+        for asked, sent_ns, answered_ns in times:
+            kept = [node.id for node in cluster if kept_between(node, sent_ns, answered_ns)]
+            self.assertGreaterEqual(len(kept), 2, f"acknowledged by {asked.id} after "
+                                    f"{(answered_ns - sent_ns) / 1e6:.1f} ms, synced only on {kept}")
+        took = sorted((answered - sent) / 1e6 for _, sent, answered in times)
+        self.note(f"with 30 ms a sync, an acknowledgement takes {took[0]:.1f} to {took[-1]:.1f} ms")
+
+    def test_one_slow_disk_does_not_slow_the_others(self):
+        cluster = self.cluster()
+        # The founding's syncs are fast, then one follower's disk is not.
+        cluster.start()
+        leader = cluster.wait_leader()
+        slow = cluster.followers()[0]
+        term = leader.status()["term"]
+        slow.kill()
+        slow.start(shim={"ZATT_SHIM_SYNC_DELAY_MS": "700"})
+        with leader.client() as client:
+            began = time.monotonic()
+            for n in range(20):
+                self.assert_ok(client.request({"op": "set", "key": "k", "value": n}))
+            self.assertLess(time.monotonic() - began, 5)
+        slow.wait_up(20)
+        cluster.wait_level(30)
+        self.assertEqual(leader.status()["term"], term, "a slow disk of a follower deposes nobody")
+
+    def test_many_clients_share_a_sync(self):
+        cluster = self.cluster().start(shim={})
+        leader = cluster.wait_leader()
+        cluster.wait_serving()
+        clients, writes_each = 64, 100 if SOAK else 50
+        began_ns = time.monotonic_ns()
+        took_s = closed_loop(leader.port, clients, writes_each)
+        writes = clients * writes_each
+        counts = {node.id: len(syncs(node, began_ns)) for node in cluster}
+        self.note(f"{writes} writes by {clients} clients in {took_s:.2f} s ({writes / took_s:.0f}/s), "
+                  f"syncs a node: {counts}")
+        for node_id, count in counts.items():
+            self.assertLessEqual(count * 4, writes, f"node {node_id}")
+
+    def test_an_idle_cluster_writes_nothing(self):
+        cluster = self.cluster().start(shim={})
+        leader = cluster.wait_leader()
+        with leader.client() as client:
+            for n in range(50):
+                self.assert_ok(client.request({"op": "set", "key": f"k{n}", "value": n}))
+
+        def file_calls(node):
+            return [call for call in node.shim_calls() if call.is_sync or call.is_file_write]
+
+        def is_quiet(node):
+            """The mark behind the last batch is written once, then nothing for a second."""
+            last_ns = max(call.end_ns for call in file_calls(node))
+            return time.monotonic_ns() - last_ns > 1_000_000_000
+        for node in cluster:
+            wait_for(lambda node=node: is_quiet(node), f"node {node.id} falls quiet")
+        before = {node.id: (len(file_calls(node)), self.written_bytes(node), self.switches(node))
+                  for node in cluster}
+        # Nothing is to happen: this time must pass.
+        end = time.monotonic() + IDLE_S
+        with cluster.followers()[0].client() as client:
+            while time.monotonic() < end:
+                # Reads and statistics cost no write either.
+                self.assert_ok(client.request({"op": "get", "key": "k1"}))
+                self.assert_ok(client.request({"op": "status"}))
+                time.sleep(0.5)
+        for node in cluster:
+            calls, written, switches = before[node.id]
+            self.assertEqual(file_calls(node)[calls:], [], f"node {node.id} wrote while idle")
+            self.assertEqual(self.written_bytes(node), written, f"node {node.id}")
+            rate = (self.switches(node) - switches) / IDLE_S
+            self.note(f"node {node.id}: {rate:.0f} wake-ups a second")
+            self.assertLess(rate, 100)
+
+    @staticmethod
+    def written_bytes(node):
+        return node.proc_numbers("io")["write_bytes"]
+
+    @staticmethod
+    def switches(node):
+        tasks = pathlib.Path(f"/proc/{node.pid}/task").iterdir()
+        return sum(int(line.split()[1]) for task in tasks
+                   for line in (task / "status").read_text().splitlines()
+                   if line.startswith("voluntary_ctxt_switches"))
+
+    def test_a_failed_sync_ends_the_node(self):
+        for role in ("leader", "follower"):
+            with self.subTest(role):
+                cluster = self.cluster()
+                broken = {node.id: node.folder / f"broken.{node.id}" for node in cluster}
+                for node in cluster:
+                    node.start(shim={"ZATT_SHIM_FAIL_IF": str(broken[node.id])})
+                leader = cluster.wait_leader()
+                victim = leader if role == "leader" else cluster.followers()[0]
+                with Load([node.port for node in cluster], writers=3) as load:
+                    load.wait_acks(30)
+                    broken[victim.id].touch()
+                    self.assertEqual(victim.wait_exit(), 5, victim.log())
+                    load.wait_acks(50)
+                self.said_nothing_after(victim)
+                self.assertRegex(victim.log(), "(?i)input/output error|EIO")
+                others = [node for node in cluster if node is not victim]
+                for node in others:
+                    load.check(self, node)
+                broken[victim.id].unlink()
+                victim.start()
+                victim.wait_up()
+                cluster.wait_leader()
+                load.check(self, victim)
+                cluster.kill()
+
+    def said_nothing_after(self, node):
+        """No client was told ok by this node after its disk had failed."""
+        calls = node.shim_calls()
+        failed_ns = next(call.end_ns for call in calls if call.is_sync and call.result != 0)
+        later = [call for call in calls if call.kind == "socket" and call.begin_ns > failed_ns and
+                 '"ok":true' in call.data and '"rev"' in call.data]
+        self.assertEqual(later, [])
+
+    def test_a_lone_node_acknowledges_after_its_own_sync(self):
+        cluster = self.cluster(size=1).start(shim=SYNC_DELAY)
+        cluster.wait_serving()
+        with cluster[0].client() as client:
+            for n in range(10):
+                sent_ns = time.monotonic_ns()
+                self.assert_ok(client.request({"op": "set", "key": "k", "value": n}))
+                self.assertTrue(kept_between(cluster[0], sent_ns, time.monotonic_ns()))

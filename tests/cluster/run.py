@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Runs the tests with real processes: all, or those whose name contains a word given.
+
+The last line is `N passed, M failed`.
+"""
+
+import argparse
+import os
+import pathlib
+import signal
+import sys
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Progress(unittest.TestResult):
+    """A line a test, as it ends; a failure's reason right below it."""
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.began = time.monotonic()
+        self.bad = False
+        self.failed = getattr(self, "failed", 0)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.bad = True
+        print(self.failures[-1][1], flush=True)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.bad = True
+        print(self.errors[-1][1], flush=True)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.bad = True
+            print(f"{subtest}: {err[1]}", flush=True)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.failed += self.bad
+        skipped = self.skipped and self.skipped[-1][0] is test
+        word = "FAIL" if self.bad else "skip" if skipped else "ok  "
+        why = f" ({self.skipped[-1][1]})" if skipped else ""
+        print(f"{word} {test.id()} {time.monotonic() - self.began:.1f} s{why}", flush=True)
+
+
+def flatten(suite):
+    for item in suite:
+        if isinstance(item, unittest.TestSuite):
+            yield from flatten(item)
+        else:
+            yield item
+
+
+def interrupt(_signal, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    signal.signal(signal.SIGTERM, interrupt)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("words", nargs="*", help="run only tests whose name contains one of these")
+    parser.add_argument("--build", type=pathlib.Path, default=HERE.parent.parent / "build")
+    parser.add_argument("--soak", action="store_true", help="the longer forms")
+    args = parser.parse_args()
+    os.environ["ZATT_BUILD"] = str(args.build.resolve())
+    if args.soak:
+        os.environ["ZATT_SOAK"] = "1"
+    sys.path.insert(0, str(HERE))
+    sys.dont_write_bytecode = True
+
+    import harness  # pylint: disable=import-outside-toplevel
+    harness.raise_open_files_limit()
+    tests = [test for test in flatten(unittest.defaultTestLoader.discover(str(HERE), "*_test.py"))
+             if not args.words or any(word in test.id() for word in args.words)]
+    result = Progress()
+    for test in tests:
+        test(result)
+    failed = getattr(result, "failed", 0)
+    passed = result.testsRun - failed - len(result.skipped)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * What a node says and when its disk kept it, seen from between the node and the system.
+ *
+ * Preloaded into zattd by tests/cluster. It logs every write, send and sync with its begin and end
+ * on CLOCK_MONOTONIC, which all processes of a machine share, and can make a disk slow or broken:
+ *
+ *   ZATT_SHIM_LOG=FILE        a line a call: BEGIN_NS END_NS CALL KIND FD RESULT FIRST_BYTES
+ *                             KIND is file, socket, standard (0 to 2) or other
+ *   ZATT_SHIM_SYNC_DELAY_MS   each fdatasync and fsync takes this much longer
+ *   ZATT_SHIM_FAIL_SYNC=N     the Nth fdatasync or fsync, and all later ones, fail with EIO
+ *   ZATT_SHIM_FAIL_IF=FILE    as long as FILE exists they fail with EIO
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { shown_bytes = 96 };
+
+static atomic_int log_fd = -1;
+static atomic_long syncs;
+static long sync_delay_ms;
+static long fail_sync;
+static const char *fail_if;
+
+#define REAL(name)                          \
+  static __typeof__(name) *real;            \
+  if (!real) {                              \
+    void *symbol = dlsym(RTLD_NEXT, #name); \
+    memcpy(&real, &symbol, sizeof real);    \
+  }
+
+static int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static long number(const char *name) {
+  const char *text = getenv(name);
+  return text ? strtol(text, NULL, 10) : 0;
+}
+
+__attribute__((constructor)) static void begin(void) {
+  const char *path = getenv("ZATT_SHIM_LOG");
+  sync_delay_ms = number("ZATT_SHIM_SYNC_DELAY_MS");
+  fail_sync = number("ZATT_SHIM_FAIL_SYNC");
+  fail_if = getenv("ZATT_SHIM_FAIL_IF");
+  if (path) log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
+
+static const char *kind(int fd) {
+  struct stat status;
+  if (fd <= 2) return "standard";
+  if (fstat(fd, &status) != 0) return "other";
+  if (S_ISSOCK(status.st_mode)) return "socket";
+  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ? "file" : "other";
+}
+
+/* One line, by one write, so that threads do not mix theirs. Leaves errno as it was. */
+static void note(int64_t begin_ns, const char *call, int fd, int64_t result, const void *data,
+                 size_t size) {
+  const int saved = errno;
+  const unsigned char *bytes = data;
+  char line[160 + shown_bytes];
+  int n;
+  if (log_fd < 0) return;
+  n = snprintf(line, 160, "%" PRId64 " %" PRId64 " %s %s %d %" PRId64 " ", begin_ns, now_ns(), call,
+               kind(fd), fd, result);
+  for (size_t i = 0; i < size && i < shown_bytes; ++i)
+    line[n++] = (char)(bytes[i] > ' ' && bytes[i] < 127 ? bytes[i] : '.');
+  line[n++] = '\n';
+  syscall(SYS_write, log_fd, line, (size_t)n);
+  errno = saved;
+}
+
+static int sync_call(const char *name, int (*real)(int), int fd) {
+  const int64_t begin_ns = now_ns();
+  const long nth = atomic_fetch_add(&syncs, 1) + 1;
+  int result;
+  if ((fail_sync > 0 && nth >= fail_sync) || (fail_if && access(fail_if, F_OK) == 0)) {
+    errno = EIO;
+    result = -1;
+  } else {
+    result = real(fd);
+    if (sync_delay_ms > 0) {
+      const struct timespec delay = {.tv_sec = sync_delay_ms / 1000,
+                                     .tv_nsec = sync_delay_ms % 1000 * 1000000};
+      const int saved = errno;
+      nanosleep(&delay, NULL);
+      errno = saved;
+    }
+  }
+  note(begin_ns, name, fd, result, NULL, 0);
+  return result;
+}
+
+int fdatasync(int fd) {
+  REAL(fdatasync)
+  return sync_call("fdatasync", real, fd);
+}
+
+int fsync(int fd) {
+  REAL(fsync)
+  return sync_call("fsync", real, fd);
+}
+
+ssize_t write(int fd, const void *data, size_t size) {
+  const int64_t begin_ns = now_ns();
+  ssize_t result;
+  REAL(write)
+  result = real(fd, data, size);
+  note(begin_ns, "write", fd, result, data, size);
+  return result;
+}
+
+ssize_t send(int fd, const void *data, size_t size, int flags) {
+  const int64_t begin_ns = now_ns();
+  ssize_t result;
+  REAL(send)
+  result = real(fd, data, size, flags);
+  note(begin_ns, "send", fd, result, data, size);
+  return result;
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+  const int64_t begin_ns = now_ns();
+  ssize_t result;
+  REAL(writev)
+  result = real(fd, parts, count);
+  note(begin_ns, "writev", fd, result, count > 0 ? parts[0].iov_base : NULL,
+       count > 0 ? parts[0].iov_len : 0);
+  return result;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+  const int64_t begin_ns = now_ns();
+  ssize_t result;
+  REAL(sendmsg)
+  result = real(fd, message, flags);
+  note(begin_ns, "sendmsg", fd, result, message->msg_iovlen ? message->msg_iov[0].iov_base : NULL,
+       message->msg_iovlen ? message->msg_iov[0].iov_len : 0);
+  return result;
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
+  const int64_t begin_ns = now_ns();
+  ssize_t result;
+  REAL(pwrite)
+  result = real(fd, data, size, offset);
+  note(begin_ns, "pwrite", fd, result, NULL, 0);
+  return result;
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset) {
+  const int64_t begin_ns = now_ns();
+  ssize_t result;
+  REAL(pwrite64)
+  result = real(fd, data, size, offset);
+  note(begin_ns, "pwrite64", fd, result, NULL, 0);
+  return result;
+}
+
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
+  const int64_t begin_ns = now_ns();
+  ssize_t result;
+  REAL(pwritev)
+  result = real(fd, parts, count, offset);
+  note(begin_ns, "pwritev", fd, result, NULL, 0);
+  return result;
+}
