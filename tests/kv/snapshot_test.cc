@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "kv/snapshot.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/kv/model.h"
+
+using namespace zatt;
+using namespace zatt::kv;
+using namespace zatt::kv::test;
+using namespace std::string_literals;
+
+namespace {
+
+using Slices = std::vector<std::string>;
+
+Slices snapshot(Store& store, std::size_t max_bytes) {
+  Slices slices;
+  store.begin_snapshot();
+  for (bool more = true; more;) more = store.next_slice(max_bytes, slices.emplace_back());
+  store.end_snapshot();
+  return slices;
+}
+
+std::string joined(const Slices& slices) {
+  std::string all;
+  for (const std::string& slice : slices) all += slice;
+  return all;
+}
+
+Status restore(Store& store, const Slices& slices) {
+  store.begin_restore();
+  for (const std::string& slice : slices)
+    if (Status status = store.restore_slice(slice); !status) return status;
+  return store.end_restore();
+}
+
+// Random writes, remembered by a model.
+struct World {
+  explicit World(std::uint64_t seed, std::uint64_t key_variety = 1000)
+      : prng(seed), variety(key_variety) {}
+
+  void run(int writes) {
+    for (; writes > 0; --writes) {
+      const Write write = random_write(prng, model.map, variety);
+      ++index;
+      REQUIRE(apply(store, index, write) == model.apply(index, write));
+    }
+  }
+
+  Prng prng;
+  std::uint64_t variety;
+  Store store;
+  Model model;
+  std::uint64_t index = 0;
+};
+
+void fill(Store& store, int n) {
+  for (int i = 1; i <= n; ++i)
+    apply(store, static_cast<std::uint64_t>(i),
+          {.op = Op::set, .key = "key" + std::to_string(i), .value = std::to_string(i)});
+}
+
+}  // namespace
+
+TEST_CASE("snapshot: the bytes are the documented ones") {
+  Store store;
+  apply(store, 258, {.op = Op::set, .key = "ab", .value = "[1]"});
+  apply(store, 259, {.op = Op::set, .key = "gone", .value = "1"});
+  apply(store, 260, {.op = Op::del, .key = "gone"});
+  const std::string bytes = joined(snapshot(store, 1 << 20));
+  const std::string header = "\x01zatt-kv\n\x01\0\0\0\x04\x01\0\0\0\0\0\0\x01\0\0\0\0\0\0\0"s;
+  const std::string entry =
+      "\x02\x02\0\x03\0\0\0\x02\x01\0\0\0\0\0\0"s
+      "ab[1]"s;
+  CHECK(bytes.substr(0, header.size()) == header);
+  CHECK(bytes.substr(header.size(), entry.size()) == entry);
+  const std::string end = bytes.substr(header.size() + entry.size());
+  REQUIRE(end.size() == 17);
+  CHECK(end[0] == '\x03');
+  CHECK(load_le<std::uint64_t>(end.data() + 1) == store.state_hash());
+  // Pinned whole: what one version wrote, the next must read.
+  CHECK(end == "\x03\x05\xaf\x0a\x8d\x0c\x85\x8a\xeb\x70\x68\xbc\x3d\x7d\x5c\x6b\xe6");
+}
+
+TEST_CASE("snapshot: a restored store equals the original") {
+  for (const std::size_t max_bytes : {0U, 1U, 100U, 5000U, 1U << 30}) {
+    CAPTURE(max_bytes);
+    World world(max_bytes + 1);
+    world.run(max_bytes < 100 ? 500 : 5000);
+    const Slices slices = snapshot(world.store, max_bytes);
+    CHECK(joined(slices) == joined(snapshot(world.store, 1 << 30)));
+    Store other(7);
+    fill(other, 10);  // what it held before is dropped
+    const Status status = restore(other, slices);
+    REQUIRE(status);
+    CHECK(contents(other) == world.model.map);
+    CHECK(other.state_hash() == world.store.state_hash());
+    CHECK(other.rev() == world.store.rev());
+    CHECK(other.size() == world.store.size());
+    CHECK(snapshot(other, max_bytes) == slices);
+    // And it goes on in the same way.
+    for (int i = 0; i < 500; ++i) {
+      const Write write = random_write(world.prng, world.model.map, world.variety);
+      ++world.index;
+      REQUIRE(apply(other, world.index, write) == world.model.apply(world.index, write));
+    }
+    CHECK(contents(other) == world.model.map);
+  }
+}
+
+TEST_CASE("snapshot: an empty store, before and after its first writes") {
+  Store store;
+  const Slices before = snapshot(store, 100);
+  apply(store, 5, {.op = Op::set, .key = "k", .value = "1"});
+  apply(store, 6, {.op = Op::del, .key = "k"});
+  const Slices after = snapshot(store, 100);
+  CHECK(before != after);
+  Store other;
+  REQUIRE(restore(other, before));
+  CHECK(other.rev() == 0);
+  REQUIRE(restore(other, after));
+  CHECK(other.rev() == 6);
+  CHECK(other.size() == 0);
+}
+
+TEST_CASE("snapshot: writes in between do not show") {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    CAPTURE(seed);
+    World world(seed, seed % 3 == 0 ? 20 : 800);
+    world.run(static_cast<int>(world.prng.below(3000)));
+    const Map want = world.model.map;
+    const std::uint64_t rev = world.store.rev();
+    const std::uint64_t hash = world.store.state_hash();
+    const std::size_t max_bytes = world.prng.between(1, seed % 2 == 0 ? 300 : 30000);
+    Slices slices;
+    world.store.begin_snapshot();
+    for (bool more = true; more;) {
+      world.run(static_cast<int>(world.prng.below(30)));
+      more = world.store.next_slice(max_bytes, slices.emplace_back());
+      REQUIRE_FALSE(slices.back().empty());
+      REQUIRE(slices.back().size() < max_bytes + 45000);  // and one entry
+      REQUIRE(slices.size() < 200000);
+    }
+    world.store.end_snapshot();
+    CHECK(contents(world.store) == world.model.map);
+    Store other;
+    const Status status = restore(other, slices);
+    REQUIRE(status);
+    CHECK(contents(other) == want);
+    CHECK(other.rev() == rev);
+    CHECK(other.state_hash() == hash);
+  }
+}
+
+TEST_CASE("snapshot: an entry changed ahead of the walk comes out first, in its old form") {
+  Store store;
+  fill(store, 300);
+  store.begin_snapshot();
+  std::string first;
+  REQUIRE(store.next_slice(100, first));
+  apply(store, 400, {.op = Op::set, .key = "key99", .value = "\"new\""});
+  apply(store, 401, {.op = Op::del, .key = "key98"});
+  apply(store, 402, {.op = Op::set, .key = "key98", .value = "\"born again\""});
+  apply(store, 403, {.op = Op::incr, .key = "key97"});
+  std::string second;
+  REQUIRE(store.next_slice(60, second));
+  CHECK(second.find("key9999") < second.find("key9898"));
+  CHECK(second.find("key9898") < second.find("key9797"));
+  CHECK(second.find("key9797") != std::string::npos);
+  CHECK(second.find("new") == std::string::npos);
+}
+
+TEST_CASE("snapshot: younger entries do not stretch a slice's work") {
+  Store store;
+  apply(store, 1, {.op = Op::set, .key = "z", .value = "1"});
+  store.begin_snapshot();
+  Slices slices;
+  REQUIRE(store.next_slice(1, slices.emplace_back()));
+  for (std::uint64_t i = 0; i < 10000; ++i)
+    apply(store, 2 + i, {.op = Op::set, .key = "a" + std::to_string(i), .value = "1"});
+  while (store.next_slice(1600, slices.emplace_back())) REQUIRE_FALSE(slices.back().empty());
+  CHECK(slices.size() >= 100);  // at most 100 entries each
+  CHECK(slices.size() < 110);
+  Store other;
+  REQUIRE(restore(other, slices));
+  CHECK(other.size() == 1);
+  CHECK(other.rev() == 1);
+}
+
+TEST_CASE("snapshot: one given up leaves no trace") {
+  Store store;
+  fill(store, 100);
+  const Slices quiet = snapshot(store, 50);
+  store.begin_snapshot();
+  std::string slice;
+  REQUIRE(store.next_slice(10, slice));
+  store.end_snapshot();
+  store.end_snapshot();
+  CHECK(snapshot(store, 50) == quiet);
+  store.begin_snapshot();
+  REQUIRE(store.next_slice(10, slice));
+  REQUIRE(restore(store, quiet));  // which gives it up as well
+  CHECK(snapshot(store, 50) == quiet);
+}
+
+TEST_CASE("restore: what is not the whole of one snapshot is refused") {
+  Store store;
+  fill(store, 3);
+  const std::string whole = joined(snapshot(store, 1000));
+  const std::string header = whole.substr(0, 29);
+  const std::string entry = whole.substr(29, 20);
+  const std::string rest = whole.substr(49);
+  const auto with = [](std::string bytes, std::size_t at, char byte) {
+    bytes[at] = byte;
+    return bytes;
+  };
+  struct Row {
+    const char* detail;
+    Slices slices;
+  };
+  const Row rows[] = {
+      {"its end is missing", {}},
+      {"its end is missing", {header}},
+      {"its end is missing", {header, entry}},
+      {"an empty slice", {header, ""}},
+      {"it has no header", {entry}},
+      {"it has no header", {with(whole, 0, '\7')}},
+      {"a header cut short", {header.substr(0, 28)}},
+      {"a record of unknown kind 1", {header, header}},
+      {"a record of unknown kind 5", {header, "\5"}},
+      {"not a snapshot of this store", {with(whole, 3, '?')}},
+      {"format 0", {with(whole, 9, '\0')}},
+      {"an entry cut short", {header, entry.substr(0, 19)}},
+      {"an entry cut short", {header, with(entry, 6, '\x7f')}},
+      {"a key twice", {header, entry, entry}},
+      {"an entry of revision 0", {header, with(entry, 7, '\0')}},
+      {"an entry of revision 4", {header, with(entry, 7, '\4')}},
+      {"2 entries of 3", {header, rest}},
+      {"more entries than its header says", {with(header, 21, '\2'), entry, rest}},
+      {"its entries are not those it was made of", {with(whole, 45, 'K')}},
+      {"its header is not the one it was made with", {with(whole, 13, '\4')}},
+      {"bytes behind the end", {whole, entry}},
+      {"bytes behind the end", {whole + "\4"}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.detail);
+    Store other;
+    const Status status = restore(other, row.slices);
+    REQUIRE_FALSE(status);
+    CHECK(status.error().code == Code::corrupt);
+    CHECK(status.error().detail == row.detail);
+    REQUIRE(restore(other, {whole}));  // a failed restore does not stand in a good one's way
+    CHECK(other.state_hash() == store.state_hash());
+  }
+  Store other;
+  const Status newer = restore(other, {with(whole, 9, '\2')});
+  REQUIRE_FALSE(newer);
+  CHECK(newer.error().code == Code::newer);
+  std::string long_key = header + "\2\1\x10\1\0\0\0\1\0\0\0\0\0\0\0"s;
+  long_key += std::string(4098, 'k');
+  const Status too_long = restore(other, {long_key});
+  REQUIRE_FALSE(too_long);
+  CHECK(too_long.error().detail == "a key over its limit");
+}
+
+TEST_CASE("restore: after a refused slice nothing is taken") {
+  Store store;
+  fill(store, 3);
+  const Slices slices = snapshot(store, 1);
+  Store other;
+  other.begin_restore();
+  CHECK_FALSE(other.restore_slice("\xff"));
+  for (const std::string& slice : slices) CHECK_FALSE(other.restore_slice(slice));
+  CHECK_FALSE(other.end_restore());
+}
+
+TEST_CASE("restore: mutated slices are refused or mean the same") {
+  World world(4, 60);
+  world.run(400);
+  while (world.store.size() > 40) {
+    const Write write{.op = Op::del, .key = world.model.map.rbegin()->first};
+    ++world.index;
+    REQUIRE(apply(world.store, world.index, write) == world.model.apply(world.index, write));
+  }
+  const Slices slices = snapshot(world.store, 500);
+  Prng& prng = world.prng;
+  int refused = 0;
+  for (int round = 0; round < 20000; ++round) {
+    Slices bad = slices;
+    for (std::uint64_t n = prng.between(1, 3); n > 0; --n) {
+      std::string& slice = bad[prng.below(bad.size())];
+      if (slice.empty()) continue;
+      const std::size_t at = prng.below(slice.size());
+      switch (prng.below(7)) {
+        case 0:
+          slice.resize(at);
+          break;
+        case 1:
+          slice.erase(at, prng.between(1, 20));
+          break;
+        case 2:
+          slice.insert(at, 1, static_cast<char>(prng.below(256)));
+          break;
+        case 3:
+          std::swap(slice, bad[prng.below(bad.size())]);
+          break;
+        case 4:
+          slice[at] = static_cast<char>(prng.below(5));
+          break;
+        default:
+          slice[at] = static_cast<char>(static_cast<unsigned>(slice[at]) ^ (1U << prng.below(8)));
+      }
+    }
+    Store other;
+    if (!restore(other, bad)) {
+      ++refused;
+      continue;
+    }
+    REQUIRE(other.state_hash() == world.store.state_hash());
+    REQUIRE(other.rev() == world.store.rev());
+    REQUIRE(contents(other) == world.model.map);
+  }
+  CHECK(refused > 15000);
+}
