@@ -34,6 +34,7 @@ BatchResult run(Disk& disk, const Batch& batch) {
   for (const Step& step : batch.steps) {
     result.status = carry_out(disk, step, result.reads);
     if (!result.status) break;
+    ++result.steps_done;
   }
   return result;
 }

@@ -3,6 +3,7 @@
 // at the end.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct Batch {
 
 struct BatchResult {
   Status status = ok;
+  std::size_t steps_done = 0;      // those before the one that failed
   std::vector<std::string> reads;  // one a read step, in order
 };
 

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The first step of a start: what does this directory hold?
+#include <algorithm>
+#include <utility>
+
+#include "storage/lives.h"
+#include "storage/log_reader.h"
+#include "storage/slots.h"
+#include "storage/storage.h"
+
+namespace zatt::storage {
+
+Found::Found() : log(std::make_unique<Log>()) {}
+Found::Found(Found&&) noexcept = default;
+Found& Found::operator=(Found&&) noexcept = default;
+Found::~Found() = default;
+
+namespace {
+
+bool holds(const std::vector<std::string>& names, const char* name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// A segment of any kind: these are made only once the hard state is durable.
+const std::string* find_segment(const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    if (parse_file_name(name)) return &name;
+  return nullptr;
+}
+
+}  // namespace
+
+Result<Found> inspect(Disk& disk, const Options& options,
+                      const std::function<void(const EntryView&)>& on_entry) {
+  Found found;
+  auto names = disk.list();
+  if (!names) return names.error();
+  if (!holds(*names, hard_state_name)) {
+    if (const std::string* segment = find_segment(*names))
+      return Error{Code::corrupt, 0, "damaged identity is not empty",
+                   options.directory + ": " + hard_state_name + " is missing, but " + *segment +
+                       " is there"};
+    return found;
+  }
+  auto slots = read_slots(disk);
+  if (!slots && slots.error().code != Code::io) {
+    Error error = slots.error();
+    error.detail = options.directory + "/" + error.detail;
+    return error;
+  }
+  if (!slots) return slots.error();
+  if (slots->one_is_bad)
+    found.notes.push_back(std::string("one of the two copies in ") + hard_state_name +
+                          " was torn or damaged; the other one holds, and both are written anew");
+  found.log->is_empty = false;
+  found.log->turn = slots->turn;
+  found.hard_state = std::move(slots->state);
+  LogQuestion question;
+  question.directory = options.directory;
+  question.incarnation = found.hard_state->self.incarnation;
+  if (auto read = read_log(disk, question, *names, on_entry, found); !read) return read.error();
+  return found;
+}
+
+}  // namespace zatt::storage

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "storage/log_extent.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/checksum.h"
+
+namespace zatt::storage {
+
+std::optional<Extent> find_extent(const std::vector<Life>& lives, Index first, Index last,
+                                  std::uint64_t max_bytes) {
+  if (first > last || lives.empty() || first < lives.front().first()) return std::nullopt;
+  const auto next = std::upper_bound(lives.begin(), lives.end(), first,
+                                     [](Index index, const Life& l) { return index < l.first(); });
+  const Life& life = *(next - 1);
+  Extent extent;
+  extent.life = life.number;
+  extent.wanted = first;
+  extent.last = next == lives.end() ? last : next->predecessor.index;
+  const auto behind =
+      std::upper_bound(life.positions.begin(), life.positions.end(), first,
+                       [](Index index, const Position& p) { return index < p.index; });
+  const Position& begin = *(behind - 1);
+  extent.begins = begin.index;
+  extent.offset = begin.offset;
+  const std::uint64_t most = std::min(most_read_bytes, max_bytes + position_every_bytes);
+  std::uint64_t end = behind == life.positions.end() ? life.end : behind->offset;
+  for (auto at = behind; at != life.positions.end(); ++at) {
+    const std::uint64_t further = at + 1 == life.positions.end() ? life.end : (at + 1)->offset;
+    if (further - begin.offset > most) break;
+    end = further;
+  }
+  extent.length = end - begin.offset;
+  return extent;
+}
+
+Result<std::vector<ExtentEntry>> read_extent(const Extent& extent, std::string_view bytes,
+                                             std::uint64_t incarnation, std::uint64_t max_bytes) {
+  RecordWalk walk(bytes, extent.offset, checksum_key(incarnation, extent.life));
+  std::vector<ExtentEntry> entries;
+  Index expected = extent.begins;
+  std::uint64_t body_bytes = 0;
+  std::optional<std::uint64_t> previous;
+  while (expected <= extent.last && (entries.empty() || body_bytes < max_bytes)) {
+    const auto record = walk.next();
+    if (record && record->is_mark()) continue;
+    const bool is_good =
+        record && record->index == expected && (!previous || record->previous == *previous);
+    if (!is_good && (record || entries.empty()))
+      return Error{Code::corrupt, 0, "an entry of the log is damaged",
+                   file_name(FileKind::segment, extent.life) + ": entry " +
+                       std::to_string(raw(expected)) + ", at or behind byte " +
+                       std::to_string(extent.offset)};
+    if (!is_good) break;  // the stretch ends here
+    previous = record->checksum;
+    if (expected >= extent.wanted) {
+      body_bytes += record->body.size();
+      entries.push_back({{record->index, record->term, static_cast<EntryKind>(record->kind),
+                          std::string(record->body)},
+                         record->checksum});
+    }
+    ++expected;
+  }
+  return entries;
+}
+
+}  // namespace zatt::storage

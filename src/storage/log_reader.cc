@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "storage/log_reader.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/checksum.h"
+#include "storage/lives.h"
+
+namespace zatt::storage {
+namespace {
+
+constexpr Index no_limit{std::numeric_limits<std::uint64_t>::max()};
+
+std::string text(Index index) { return std::to_string(raw(index)); }
+
+std::string grouped(std::uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
+class LogReader {
+ public:
+  LogReader(Disk& disk, const LogQuestion& question,
+            const std::function<void(const EntryView&)>& on_entry, Found& found)
+      : disk_(disk), question_(question), on_entry_(on_entry), found_(found), log_(*found.log) {}
+
+  Status run(const std::vector<std::string>& names);
+
+ private:
+  struct Segment {  // a file whose header is bad
+    std::uint64_t number = 0;
+    std::uint64_t size = 0;
+    bool has_records = false;
+  };
+
+  Status sort_out(const std::vector<std::string>& names);
+  Status read_header(std::uint64_t number);
+  void drop_dead();
+  std::size_t first_needed() const;
+  Status walk_all();
+  Status walk(Life& life, const Life* next);
+  bool take(Life& life, const Life* next, const RecordWalk& walk, const Record& record);
+  Status look_only(std::uint64_t number, std::uint64_t size, bool& has_records);
+  Status look_at_spoiled();
+  void drop_before_snapshot();
+  void begin_at(const LogEnd& end);
+  void see(Term term, Index index);
+  void vouch(Index durable_index);
+  std::uint64_t torn_record_bytes(std::string_view bytes, std::uint64_t at) const;
+  void note_torn(std::uint64_t bytes);
+  void damage(const std::string& file, std::uint64_t offset, std::string what);
+  Error error(Code code, const char* what, const std::string& file, const std::string& why) const;
+  std::uint64_t key(std::uint64_t number) const {
+    return checksum_key(question_.incarnation, number);
+  }
+  bool is_known_kind(const Record& record) const {
+    return record.kind <= static_cast<std::uint8_t>(EntryKind::command) || record.is_mark();
+  }
+
+  Disk& disk_;
+  const LogQuestion& question_;
+  const std::function<void(const EntryView&)>& on_entry_;
+  Found& found_;
+  Found::Log& log_;
+
+  std::vector<Segment> spoiled_;
+  std::uint64_t newest_ = 0;    // of the lives with a good header
+  std::vector<LogEnd> window_;  // the entries behind log_.vouched
+  bool holds_base_ = true;      // the log so far goes through the snapshot's end
+  bool is_dropped_ = false;     // it does not: nothing of it is served
+  Term highest_term_{};         // seen anywhere: the floor, where there is damage
+  Index highest_index_{};
+};
+
+// --- what is there
+// --------------------------------------------------------------------------------
+
+Status LogReader::sort_out(const std::vector<std::string>& names) {
+  std::vector<std::uint64_t> segments;
+  for (const std::string& name : names) {
+    const auto parsed = parse_file_name(name);
+    if (!parsed) continue;
+    log_.highest_number = std::max(log_.highest_number, parsed->number);
+    if (parsed->kind == FileKind::unfinished) log_.unfinished.push_back(name);
+    if (parsed->kind == FileKind::segment) segments.push_back(parsed->number);
+    if (parsed->kind != FileKind::spare) continue;
+    auto size = disk_.size(name);
+    if (!size) return size.error();
+    log_.spares.push_back({name, *size});
+  }
+  std::sort(log_.unfinished.begin(), log_.unfinished.end());
+  std::sort(log_.spares.begin(), log_.spares.end(),
+            [](const FileSize& a, const FileSize& b) { return a.name < b.name; });
+  std::sort(segments.begin(), segments.end());
+  for (const std::uint64_t number : segments)
+    if (auto read = read_header(number); !read) return read;
+  return ok;
+}
+
+Status LogReader::read_header(std::uint64_t number) {
+  const std::string name = file_name(FileKind::segment, number);
+  auto size = disk_.size(name);
+  if (!size) return size.error();
+  auto bytes = disk_.read(name, 0, unit);
+  if (!bytes) return bytes.error();
+  const HeaderRead read = decode_header(*bytes);
+  if (read.format > log_format)
+    return error(Code::newer, "a later version of zatt wrote this directory", name,
+                 "format " + std::to_string(read.format) + ", this version knows " +
+                     std::to_string(log_format));
+  if (!read.header || read.header->life != number) {
+    spoiled_.push_back({number, *size, false});
+    return ok;
+  }
+  if (read.header->incarnation != question_.incarnation)
+    return error(Code::foreign, "a segment of another directory", name,
+                 "it was not written by this node; was it copied here?");
+  Life life;
+  life.number = number;
+  life.predecessor = read.header->predecessor;
+  life.size = *size;
+  log_.lives.push_back(std::move(life));
+  return ok;
+}
+
+// A life is dead if a later one begins at or before its first index (rule 8).
+void LogReader::drop_dead() {
+  std::vector<Life> alive;
+  Index lowest = no_limit;
+  for (auto life = log_.lives.rbegin(); life != log_.lives.rend(); ++life) {
+    if (life->first() >= lowest) {
+      log_.retired.push_back(life->file());
+      continue;
+    }
+    lowest = life->first();
+    alive.push_back(std::move(*life));
+  }
+  std::reverse(alive.begin(), alive.end());
+  log_.lives = std::move(alive);
+}
+
+// --- walking through it
+// ---------------------------------------------------------------------------
+
+void LogReader::see(Term term, Index index) {
+  if (std::pair(term, index) <= std::pair(highest_term_, highest_index_)) return;
+  highest_term_ = term;
+  highest_index_ = index;
+}
+
+void LogReader::begin_at(const LogEnd& end) {
+  log_.last = end;
+  log_.vouched = end;
+  window_.clear();
+}
+
+void LogReader::vouch(Index durable_index) {
+  if (durable_index <= log_.vouched.index || durable_index > log_.last.index) return;
+  const auto at = static_cast<std::ptrdiff_t>(durable_index - log_.vouched.index);
+  log_.vouched = window_[static_cast<std::size_t>(at - 1)];
+  window_.erase(window_.begin(), window_.begin() + at);
+}
+
+// The life to begin with: the last one that needs no predecessor (rule 11).
+std::size_t LogReader::first_needed() const {
+  std::size_t first = log_.lives.size();
+  for (std::size_t i = 0; i < log_.lives.size(); ++i)
+    if (log_.lives[i].first() <= question_.base.index + 1) first = i;
+  return first;
+}
+
+Status LogReader::walk_all() {
+  begin_at({question_.base.index, question_.base.term, 0});
+  for (const Life& life : log_.lives) see(life.predecessor.term, life.predecessor.index);
+  std::size_t i = first_needed();
+  if (i < log_.lives.size()) {
+    begin_at(log_.lives[i].predecessor);
+    holds_base_ = question_.base.index == Index{0} || (log_.last.index == question_.base.index &&
+                                                       log_.last.term == question_.base.term);
+    for (std::size_t before = 0; before < i; ++before)
+      log_.retired.push_back(log_.lives[before].file());
+    log_.lives.erase(log_.lives.begin(), log_.lives.begin() + static_cast<std::ptrdiff_t>(i));
+    i = 0;
+  } else if (!log_.lives.empty()) {
+    const Life& first = log_.lives.front();
+    damage(first.file(), 0,
+           "the log begins at entry " + text(first.first()) + "; the segment before is missing");
+    i = 0;
+  }
+  for (; i < log_.lives.size() && !found_.damage && !is_dropped_; ++i) {
+    const bool is_last = i + 1 == log_.lives.size();
+    if (auto walked = walk(log_.lives[i], is_last ? nullptr : &log_.lives[i + 1]); !walked)
+      return walked;
+  }
+  for (std::size_t rest = i; rest < log_.lives.size(); ++rest) {
+    bool has_records = false;
+    const Life& life = log_.lives[rest];
+    if (auto looked = look_only(life.number, life.size, has_records); !looked) return looked;
+    log_.retired.push_back(life.file());
+  }
+  log_.lives.resize(i);
+  return ok;
+}
+
+// Takes the record if it is the log's next one. False: it ought to be, and is not.
+bool LogReader::take(Life& life, const Life* next, const RecordWalk& walk, const Record& record) {
+  const LogEnd end{record.index, record.term, record.checksum};
+  if (next != nullptr && record.index == next->predecessor.index && end != next->predecessor)
+    return false;
+  if (record.index == question_.base.index) holds_base_ = record.term == question_.base.term;
+  if (record.index > question_.base.index && !holds_base_) {
+    is_dropped_ = true;
+    return true;
+  }
+  log_.last = end;
+  window_.push_back(end);
+  life.note(record.index, walk.offset());
+  life.end = round_up(walk.position());
+  if (record.index > question_.base.index)
+    on_entry_({record.index, record.term, static_cast<EntryKind>(record.kind), record.body});
+  return true;
+}
+
+Status LogReader::walk(Life& life, const Life* next) {
+  auto bytes = disk_.read(life.file(), 0, life.size);
+  if (!bytes) return bytes.error();
+  ZATT_ASSERT(log_.last.index == life.predecessor.index);
+  begin_at(life.predecessor);
+  const Index limit = next == nullptr ? no_limit : next->predecessor.index;
+  RecordWalk walk(std::string_view(*bytes).substr(std::min<std::size_t>(unit, bytes->size())), unit,
+                  key(life.number));
+  Index durable_index{};
+  std::uint64_t bad_at = unit;  // where the first entry that is missing should be
+  std::uint64_t torn_bytes = 0;
+  bool is_stopped = false;
+  while (const auto record = walk.next()) {
+    if (!is_known_kind(*record))
+      return error(Code::newer, "a later version of zatt wrote this log", life.file(),
+                   "an entry of kind " + std::to_string(record->kind));
+    see(record->term, record->index);
+    durable_index = std::max(durable_index, record->durable_index);
+    const bool is_next = !record->is_mark() && record->index == log_.last.index + 1 &&
+                         record->previous == log_.last.checksum;
+    if (is_next && record->index <= limit && !is_stopped && !is_dropped_) {
+      is_stopped = !take(life, next, walk, *record);
+      if (!is_stopped) bad_at = walk.position();
+    } else if (!record->is_mark() && !is_next) {
+      torn_bytes += record->size();
+    }
+    vouch(record->durable_index);
+  }
+  if (is_dropped_) return ok;
+  const Index promised = next == nullptr ? durable_index : limit;
+  const Index last = std::max(log_.last.index, question_.base.index);
+  if (last < promised)
+    damage(
+        life.file(), bad_at,
+        "entries " + text(last + 1) + " to " + text(promised) + " were durable and are unreadable");
+  if (next == nullptr && !found_.damage) {
+    if (torn_bytes == 0) torn_bytes = torn_record_bytes(*bytes, bad_at);
+    note_torn(torn_bytes);
+  }
+  return ok;
+}
+
+// Nothing of this segment is served: what it holds only counts for the floor.
+Status LogReader::look_only(std::uint64_t number, std::uint64_t size, bool& has_records) {
+  auto bytes = disk_.read(file_name(FileKind::segment, number), 0, size);
+  if (!bytes) return bytes.error();
+  RecordWalk walk(std::string_view(*bytes).substr(std::min<std::size_t>(unit, bytes->size())), unit,
+                  key(number));
+  while (const auto record = walk.next()) {
+    has_records = true;
+    see(record->term, record->index);
+  }
+  return ok;
+}
+
+// Rule 10: over records keyed by the file's name, a bad header is damage; over none it was never
+// in force. Where a later life follows the one before without a gap, this one was dead.
+Status LogReader::look_at_spoiled() {
+  for (Segment& segment : spoiled_) {
+    if (auto looked = look_only(segment.number, segment.size, segment.has_records); !looked)
+      return looked;
+    const std::string name = file_name(FileKind::segment, segment.number);
+    log_.retired.push_back(name);
+    if (!segment.has_records) continue;
+    if (found_.damage || segment.number > newest_)
+      damage(name, 0, "the segment's header is unreadable over records that were written");
+  }
+  return ok;
+}
+
+// --- verdicts
+// -------------------------------------------------------------------------------------
+
+// At `at`, the head of what would be the next record, though it does not check: a write that was
+// under way.
+std::uint64_t LogReader::torn_record_bytes(std::string_view bytes, std::uint64_t at) const {
+  if (at + record_header_size > bytes.size()) return 0;
+  const RecordHead head = decode_record_head(bytes.substr(at));
+  if (head.index != log_.last.index + 1 || head.previous != log_.last.checksum) return 0;
+  return std::min<std::uint64_t>(record_header_size + head.length, bytes.size() - at);
+}
+
+void LogReader::note_torn(std::uint64_t bytes) {
+  if (bytes == 0) return;
+  found_.notes.push_back("the log's last " + grouped(bytes) +
+                         " bytes were never acknowledged (a torn write) and were cut off");
+}
+
+void LogReader::damage(const std::string& file, std::uint64_t offset, std::string what) {
+  if (!found_.damage) found_.damage.emplace();
+  found_.damage->file = file;
+  found_.damage->offset = offset;
+  found_.damage->what = std::move(what);
+}
+
+Error LogReader::error(Code code, const char* what, const std::string& file,
+                       const std::string& why) const {
+  return Error{code, 0, what, question_.directory + "/" + file + ": " + why};
+}
+
+// Nothing of the log goes on from the snapshot: a new life will, and needs none of it.
+void LogReader::drop_before_snapshot() {
+  for (const Life& life : log_.lives) log_.retired.push_back(life.file());
+  log_.lives.clear();
+  begin_at({question_.base.index, question_.base.term, 0});
+}
+
+Status LogReader::run(const std::vector<std::string>& names) {
+  if (auto sorted = sort_out(names); !sorted) return sorted;
+  drop_dead();
+  if (!log_.lives.empty()) newest_ = log_.lives.back().number;
+  if (auto walked = walk_all(); !walked) return walked;
+  const bool was_damaged = found_.damage.has_value();
+  if (auto looked = look_at_spoiled(); !looked) return looked;
+  if (is_dropped_ || log_.last.index < question_.base.index || !holds_base_) drop_before_snapshot();
+  if (was_damaged) log_.vouched = log_.last;
+  found_.last_index = log_.last.index;
+  if (found_.damage) {
+    found_.damage->last_good = log_.last.index;
+    found_.damage->floor_term = highest_term_;
+    found_.damage->floor_index = highest_index_;
+  }
+  return ok;
+}
+
+}  // namespace
+
+Status read_log(Disk& disk, const LogQuestion& question, const std::vector<std::string>& names,
+                const std::function<void(const EntryView&)>& on_entry, Found& found) {
+  return LogReader(disk, question, on_entry, found).run(names);
+}
+
+}  // namespace zatt::storage

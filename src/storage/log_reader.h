@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What the segments of a directory say: which entries they hold, what is a torn tail, what damage.
+//
+// STORAGE rules 8 to 12. Only reads, a segment at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "storage/disk.h"
+#include "storage/storage.h"
+
+namespace zatt::storage {
+
+// What a durable snapshot holds already; nothing of the log is needed up to there.
+struct Base {
+  Term term{};
+  Index index{};
+};
+
+struct LogQuestion {
+  std::string directory;  // for messages
+  std::uint64_t incarnation = 0;
+  Base base;
+};
+
+// Fills all of `found` that concerns the log.
+Status read_log(Disk& disk, const LogQuestion& question, const std::vector<std::string>& names,
+                const std::function<void(const EntryView&)>& on_entry, Found& found);
+
+}  // namespace zatt::storage

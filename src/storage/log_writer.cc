@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "storage/log_writer.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/checksum.h"
+#include "storage/steps.h"
+
+namespace zatt::storage {
+
+LogWriter::LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end)
+    : incarnation_(incarnation), lives_(std::move(lives)), end_(end), last_(end.index) {}
+
+// --- gathering
+// ------------------------------------------------------------------------------------
+
+void LogWriter::cut(Index last) {
+  ZATT_ASSERT(last <= last_);
+  const Index base = cut_.value_or(end_.index);
+  if (last >= base) {  // only what has not been handed to the disk
+    gathered_.keep(last - base);
+  } else {
+    cut_ = last;
+    gathered_.clear();
+  }
+  last_ = last;
+}
+
+void LogWriter::append(std::span<const EntryView> entries) {
+  for (const EntryView& entry : entries) {
+    ZATT_ASSERT(entry.index == last_ + 1);
+    gathered_.add(entry);
+    last_ = entry.index;
+  }
+}
+
+// --- where the log is
+// -----------------------------------------------------------------------------
+
+std::uint64_t LogWriter::key() const { return checksum_key(incarnation_, lives_.back().number); }
+
+// A unit is kept for the mark.
+std::uint64_t LogWriter::room() const {
+  const Life& life = lives_.back();
+  return life.end + unit < life.size ? life.size - life.end - unit : 0;
+}
+
+bool LogWriter::is_half_full() const { return lives_.back().end * 2 > lives_.back().size; }
+
+bool LogWriter::is_nearly_full() const {
+  return lives_.back().size - lives_.back().end < lives_.back().size / 4;
+}
+
+// What is known of the entry at `index` without reading it.
+std::optional<LogEnd> LogWriter::find_end(Index index) const {
+  if (index == Index{0}) return LogEnd{};
+  if (index == end_.index) return end_;
+  if (known_ && known_->index == index) return known_;
+  for (const Life& life : lives_)
+    if (life.predecessor.index == index) return life.predecessor;
+  return std::nullopt;
+}
+
+std::optional<Index> LogWriter::unknown_cut_end() const {
+  if (!cut_ || find_end(*cut_)) return std::nullopt;
+  return cut_;
+}
+
+// --- laying out
+// -----------------------------------------------------------------------------------
+
+// Writes records [from, to) at the end of the present life, in `file`.
+void LogWriter::put(RecordBuffer& records, std::size_t from, std::size_t to,
+                    const std::string& file, Index durable_index, std::vector<Step>& steps) {
+  Life& life = present();
+  std::uint64_t offset = life.end;
+  for (std::size_t i = from; i < to; ++i) {
+    life.note(records.index(i), offset);
+    offset += records.size(i);
+  }
+  end_ = records.seal(from, to, end_, durable_index, key());
+  std::string bytes = records.take(from, to);
+  const std::uint64_t at = life.end;
+  life.end += bytes.size();
+  ZATT_ASSERT(life.end <= life.size);
+  steps.push_back(write_step(file, at, std::move(bytes)));
+}
+
+// Rule 6. The header says where the log ended, so all of that is made durable first.
+void LogWriter::begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps) {
+  if (is_dirty_) steps.push_back(sync_step(present().file()));
+  is_dirty_ = false;
+  Life life;
+  life.number = spares.take_number();
+  life.predecessor = end_;
+  life.size = spares.provide(life.file(), unit + round_up(record_bytes) + unit, steps);
+  SegmentHeader header;
+  header.life = life.number;
+  header.incarnation = incarnation_;
+  header.predecessor = life.predecessor;
+  steps.push_back(write_step(life.file(), 0, encode(header)));
+  steps.push_back(sync_step(life.file()));
+  lives_.push_back(std::move(life));
+}
+
+// The lives that the present one's header ended: those that begin at or behind its first index.
+std::vector<Life> LogWriter::take_dead() {
+  const Index first = present().first();
+  const auto dead = std::find_if(lives_.begin(), lives_.end() - 1,
+                                 [first](const Life& life) { return life.first() >= first; });
+  std::vector<Life> taken(std::make_move_iterator(dead), std::make_move_iterator(lives_.end() - 1));
+  lives_.erase(dead, lives_.end() - 1);
+  return taken;
+}
+
+void LogWriter::lay_out(Spares& spares, std::vector<Step>& steps) {
+  if (cut_) {
+    const auto end = find_end(*cut_);
+    ZATT_ASSERT(end.has_value());
+    end_ = *end;
+    cut_.reset();
+    known_.reset();
+    begin_life(gathered_.empty() ? 0 : gathered_.size(0), spares, steps);
+    const std::vector<Life> dead = take_dead();  // rule 7: only now that the header is durable
+    for (const Life& life : dead) spares.retire(life.file(), life.size, steps);
+    if (!dead.empty()) steps.push_back(sync_directory_step());
+  }
+  const Index durable_index = end_.index;
+  std::size_t from = 0;
+  while (from < gathered_.count()) {
+    std::size_t to = from;
+    while (to < gathered_.count() && gathered_.bytes_between(from, to + 1) <= room()) ++to;
+    if (to == from) {
+      begin_life(gathered_.size(from), spares, steps);
+      continue;
+    }
+    const std::size_t count = gathered_.count();
+    put(gathered_, from, to, present().file(), durable_index, steps);
+    is_dirty_ = true;
+    if (to == count) break;
+    from = to;
+  }
+  gathered_.clear();
+  if (is_dirty_) steps.push_back(sync_step(present().file()));
+  is_dirty_ = false;
+}
+
+bool LogWriter::can_mark() const {
+  return end_.index != Index{0} && lives_.back().end + unit <= lives_.back().size;
+}
+
+void LogWriter::mark(std::vector<Step>& steps) {
+  ZATT_ASSERT(can_mark());
+  Life& life = present();
+  steps.push_back(write_step(life.file(), life.end, encode_mark(end_, key())));
+  life.end += unit;
+  is_dirty_ = true;
+}
+
+// --- the start
+// ------------------------------------------------------------------------------------
+
+std::vector<Life> LogWriter::begin_again(RecordBuffer tail, Spares& spares,
+                                         std::vector<Step>& steps) {
+  Life life;
+  life.number = spares.take_number();
+  life.predecessor = end_;
+  const std::string unfinished = file_name(FileKind::unfinished, life.number);
+  life.size = spares.provide(unfinished, unit + round_up(tail.bytes()) + unit, steps);
+  const std::string file = life.file();
+  SegmentHeader header;
+  header.life = life.number;
+  header.incarnation = incarnation_;
+  header.predecessor = life.predecessor;
+  steps.push_back(write_step(unfinished, 0, encode(header)));
+  lives_.push_back(std::move(life));
+  if (!tail.empty()) put(tail, 0, tail.count(), unfinished, end_.index, steps);
+  steps.push_back(sync_step(unfinished));
+  steps.push_back(rename_step(unfinished, file));
+  steps.push_back(sync_directory_step());
+  last_ = end_.index;
+  if (can_mark()) {
+    mark(steps);
+    steps.push_back(sync_step(file));
+    is_dirty_ = false;
+  }
+  return take_dead();
+}
+
+}  // namespace zatt::storage

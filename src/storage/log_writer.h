@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The log's end: where entries gather, and how a batch of them is laid out on disk.
+//
+// STORAGE rules 5 to 7. Everything up to end() was durable when the present batch was taken, since
+// every batch ends with a sync and one is in flight at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "storage/batch.h"
+#include "storage/lives.h"
+#include "storage/spares.h"
+
+namespace zatt::storage {
+
+class LogWriter {
+ public:
+  LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end);
+
+  // --- gathering ------------------------------------------------------------------------------
+  void cut(Index last);
+  void append(std::span<const EntryView> entries);
+  Index last_index() const { return last_; }
+  std::uint64_t gathered_bytes() const { return gathered_.bytes(); }
+  bool has_work() const { return cut_.has_value() || !gathered_.empty(); }
+  std::optional<Index> pending_cut() const { return cut_; }
+
+  // --- laying out -----------------------------------------------------------------------------
+  // The entry a cut ends at, where its term and checksum have to be read first; then told.
+  std::optional<Index> unknown_cut_end() const;
+  void tell_cut_end(const LogEnd& end) { known_ = end; }
+  // Steps that make all that gathered durable.
+  void lay_out(Spares& spares, std::vector<Step>& steps);
+  bool can_mark() const;
+  void mark(std::vector<Step>& steps);
+  // The life that a start begins with (rule 13): `tail` holds the entries behind end(), which
+  // nothing vouches for. The lives that it ends are the caller's to retire.
+  std::vector<Life> begin_again(RecordBuffer tail, Spares& spares, std::vector<Step>& steps);
+
+  const std::vector<Life>& lives() const { return lives_; }
+  const LogEnd& end() const { return end_; }
+  std::uint64_t room() const;  // bytes left for records in the present segment
+  bool is_half_full() const;
+  bool is_nearly_full() const;  // less than a quarter is left
+
+ private:
+  Life& present() { return lives_.back(); }
+  std::uint64_t key() const;
+  std::optional<LogEnd> find_end(Index index) const;
+  void put(RecordBuffer& records, std::size_t from, std::size_t to, const std::string& file,
+           Index durable_index, std::vector<Step>& steps);
+  void begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps);
+  std::vector<Life> take_dead();
+
+  std::uint64_t incarnation_;
+  std::vector<Life> lives_;  // ascending; the last is the one written to
+  LogEnd end_;               // as laid out
+  bool is_dirty_ = false;    // the present segment has writes that no sync followed
+
+  std::optional<Index> cut_;     // waits: below end_
+  std::optional<LogEnd> known_;  // what the entry there says
+  RecordBuffer gathered_;        // waits, behind the cut
+  Index last_{};
+};
+
+}  // namespace zatt::storage

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "storage/spares.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "storage/steps.h"
+
+namespace zatt::storage {
+namespace {
+
+constexpr std::size_t most_spares = 2;
+constexpr std::uint64_t slice_bytes = 256 << 10;
+constexpr std::uint64_t first_retry_us = 5'000'000;  // doubles: a full disk is not to be worn out
+constexpr std::uint64_t last_retry_us = 60'000'000;
+
+void fill(const std::string& name, std::uint64_t from, std::uint64_t to, std::vector<Step>& steps) {
+  while (from < to) {
+    const std::uint64_t bytes = std::min(slice_bytes, to - from);
+    steps.push_back(write_step(name, from, std::string(bytes, '\0')));
+    from += bytes;
+  }
+}
+
+}  // namespace
+
+Spares::Spares(std::uint64_t segment_bytes, std::vector<FileSize> ready, std::uint64_t next_number)
+    : segment_bytes_(segment_bytes),
+      ready_(std::move(ready)),
+      next_number_(next_number),
+      retry_after_us_(first_retry_us) {}
+
+std::uint64_t Spares::provide(const std::string& name, std::uint64_t bytes,
+                              std::vector<Step>& steps) {
+  std::uint64_t size = std::max(segment_bytes_, round_up(bytes));
+  const auto ready = std::find_if(ready_.begin(), ready_.end(),
+                                  [size](const FileSize& file) { return file.size == size; });
+  if (ready != ready_.end()) {
+    steps.push_back(rename_step(ready->name, name));
+    ready_.erase(ready);
+  } else if (is_making() && size == segment_bytes_) {
+    const std::string unfinished = file_name(FileKind::unfinished, making_->number);
+    fill(unfinished, making_->filled, size, steps);
+    steps.push_back(rename_step(unfinished, name));
+    making_.reset();
+  } else {
+    fill(name, 0, size, steps);
+  }
+  steps.push_back(sync_directory_step());
+  return size;
+}
+
+void Spares::retire(const std::string& name, std::uint64_t size, std::vector<Step>& steps) {
+  const auto parsed = parse_file_name(name);
+  ZATT_ASSERT(parsed.has_value());
+  if (size != segment_bytes_ || ready_.size() >= most_spares) {
+    steps.push_back(remove_step(name));
+    return;
+  }
+  std::string spare = file_name(FileKind::spare, parsed->number);
+  steps.push_back(rename_step(name, spare));
+  ready_.push_back({std::move(spare), size});
+}
+
+void Spares::trim(std::vector<Step>& steps) {
+  std::vector<FileSize> kept;
+  for (FileSize& file : ready_) {
+    if (file.size == segment_bytes_ && kept.size() < most_spares)
+      kept.push_back(std::move(file));
+    else
+      steps.push_back(remove_step(file.name));
+  }
+  ready_ = std::move(kept);
+}
+
+void Spares::make_slice(std::vector<Step>& steps) {
+  if (!making_) making_ = Making{take_number(), 0, 0};
+  const std::string unfinished = file_name(FileKind::unfinished, making_->number);
+  making_->slice = std::min(slice_bytes, segment_bytes_ - making_->filled);
+  fill(unfinished, making_->filled, making_->filled + making_->slice, steps);
+  steps.push_back(sync_step(unfinished));
+  if (making_->filled + making_->slice < segment_bytes_) return;
+  steps.push_back(rename_step(unfinished, file_name(FileKind::spare, making_->number)));
+  steps.push_back(sync_directory_step());
+}
+
+void Spares::on_made_slice() {
+  ZATT_ASSERT(making_.has_value());
+  making_->filled += making_->slice;
+  retry_at_us_ = 0;
+  if (making_->filled < segment_bytes_) return;
+  is_stuck_ = false;
+  retry_after_us_ = first_retry_us;
+  ready_.push_back({file_name(FileKind::spare, making_->number), segment_bytes_});
+  making_.reset();
+}
+
+void Spares::on_disk_full(std::uint64_t now_us) {
+  ZATT_ASSERT(making_.has_value());
+  making_->filled =
+      0;  // what was written may be lost with the failure: the next try writes it anew
+  is_stuck_ = true;
+  retry_at_us_ = now_us + retry_after_us_;
+  retry_after_us_ = std::min(2 * retry_after_us_, last_retry_us);
+}
+
+}  // namespace zatt::storage

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Segment files that wait for their next life.
+//
+// A file that was written once already costs a sync no metadata, so a segment no longer needed is
+// kept for reuse, and a new one is made ahead, in slices that delay no batch by much. A full disk
+// is no failure here: it is tried again later.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/batch.h"
+#include "storage/lives.h"
+
+namespace zatt::storage {
+
+class Spares {
+ public:
+  Spares(std::uint64_t segment_bytes, std::vector<FileSize> ready, std::uint64_t next_number);
+
+  std::uint64_t segment_bytes() const { return segment_bytes_; }
+  // The one series that lives, spares and unfinished files take their numbers from.
+  std::uint64_t take_number() { return next_number_++; }
+
+  // Steps after which the file `name` is there, of at least `bytes`, and its name is durable.
+  // Returns its size. What it holds is noise.
+  std::uint64_t provide(const std::string& name, std::uint64_t bytes, std::vector<Step>& steps);
+  // Steps that keep the segment `name` as a spare, or remove it. Followed by a sync of the
+  // directory before any spare is used: two names of one file would be the end of it.
+  void retire(const std::string& name, std::uint64_t size, std::vector<Step>& steps);
+  // Removes those of another size than a segment's, and those too many.
+  void trim(std::vector<Step>& steps);
+
+  bool has_ready() const { return !ready_.empty(); }
+  bool is_making() const { return making_ && making_->filled > 0; }
+  bool is_stuck() const { return is_stuck_; }                 // the last try met a full disk
+  std::uint64_t retry_at_us() const { return retry_at_us_; }  // not to be tried before
+
+  // The next slice of a spare; the last one makes it ready.
+  void make_slice(std::vector<Step>& steps);
+  void on_made_slice();
+  void on_disk_full(std::uint64_t now_us);
+
+ private:
+  struct Making {
+    std::uint64_t number = 0;
+    std::uint64_t filled = 0;
+    std::uint64_t slice = 0;  // under way
+  };
+  std::uint64_t segment_bytes_;
+  std::vector<FileSize> ready_;
+  std::uint64_t next_number_;
+  std::optional<Making> making_;
+  bool is_stuck_ = false;
+  std::uint64_t retry_after_us_;
+  std::uint64_t retry_at_us_ = 0;
+};
+
+}  // namespace zatt::storage

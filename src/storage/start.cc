@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "storage/start.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/checksum.h"
+#include "storage/lives.h"
+#include "storage/steps.h"
+
+namespace zatt::storage {
+namespace {
+
+constexpr std::uint64_t least_segment_bytes = 4 * unit;
+
+Status run_steps(Disk& disk, std::vector<Step>& steps) {
+  Batch batch;
+  batch.steps = std::move(steps);
+  steps.clear();
+  return run(disk, batch).status;
+}
+
+// Rule 12: stored before anything else is written.
+void raise_floor(const std::optional<Damage>& damage, HardState& state) {
+  if (!damage) return;
+  const std::pair seen(damage->floor_term, damage->floor_index);
+  if (seen <= std::pair(state.floor_term, state.floor_index)) return;
+  state.floor_term = damage->floor_term;
+  state.floor_index = damage->floor_index;
+}
+
+// A new directory gets its hard state under its name only when it is whole: where the name is, a
+// node once had an identity.
+Status store_hard_state(Disk& disk, const HardState& state, bool is_new, SlotTurn& turn) {
+  std::vector<Step> steps;
+  write_slots(state, is_new ? unfinished_hard_state_name : hard_state_name, turn, steps);
+  if (is_new) {
+    steps.push_back(rename_step(unfinished_hard_state_name, hard_state_name));
+    steps.push_back(sync_directory_step());
+  }
+  return run_steps(disk, steps);
+}
+
+// The entries that nothing vouches for: all of them are in the last life.
+Result<RecordBuffer> read_tail(Disk& disk, const Found::Log& log, std::uint64_t incarnation) {
+  RecordBuffer tail;
+  if (log.vouched.index == log.last.index) return tail;
+  const Life& life = log.lives.back();
+  const auto behind = std::upper_bound(
+      life.positions.begin(), life.positions.end(), log.vouched.index + 1,
+      [](Index index, const Position& position) { return index < position.index; });
+  ZATT_ASSERT(behind != life.positions.begin());
+  const std::uint64_t offset = (behind - 1)->offset;
+  auto bytes = disk.read(life.file(), offset, life.end - offset);
+  if (!bytes) return bytes.error();
+  RecordWalk walk(*bytes, offset, checksum_key(incarnation, life.number));
+  LogEnd end = log.vouched;
+  while (end.index < log.last.index) {
+    const auto record = walk.next();
+    if (!record)
+      return Error{Code::corrupt, 0, "an entry of the log can't be read again", life.file()};
+    if (record->is_mark() || record->index != end.index + 1 || record->previous != end.checksum)
+      continue;
+    tail.add({record->index, record->term, static_cast<EntryKind>(record->kind), record->body});
+    end = {record->index, record->term, record->checksum};
+  }
+  return tail;
+}
+
+// What is no longer needed, now that the new life is in force.
+Status tidy(Disk& disk, const Found::Log& found, const std::vector<Life>& dead, Spares& spares) {
+  std::vector<Step> steps;
+  spares.trim(steps);
+  std::vector<std::string> retired = found.retired;
+  for (const Life& life : dead) retired.push_back(life.file());
+  for (const std::string& name : retired) {
+    auto size = disk.size(name);
+    if (!size) return size.error();
+    spares.retire(name, *size, steps);
+  }
+  for (const std::string& name : found.unfinished) steps.push_back(remove_step(name));
+  if (!steps.empty()) steps.push_back(sync_directory_step());
+  return run_steps(disk, steps);
+}
+
+}  // namespace
+
+Result<Started> start_directory(Disk& disk, const Options& options, Found found, HardState& state) {
+  Found::Log& log = *found.log;
+  const std::uint64_t incarnation = state.self.incarnation;
+  ZATT_ASSERT(log.is_empty || found.hard_state->self.incarnation == incarnation);
+  raise_floor(found.damage, state);
+  SlotTurn turn = log.turn;
+  if (auto stored = store_hard_state(disk, state, log.is_empty, turn); !stored)
+    return stored.error();
+  auto tail = read_tail(disk, log, incarnation);
+  if (!tail) return tail.error();
+  Spares spares(std::max(round_up(options.segment_bytes), least_segment_bytes),
+                std::move(log.spares), log.highest_number + 1);
+  LogWriter writer(incarnation, std::move(log.lives), log.vouched);
+  std::vector<Step> steps;
+  const std::vector<Life> dead = writer.begin_again(std::move(*tail), spares, steps);
+  if (auto begun = run_steps(disk, steps); !begun) return begun.error();
+  if (auto tidied = tidy(disk, log, dead, spares); !tidied) return tidied.error();
+  return Started{turn, std::move(writer), std::move(spares)};
+}
+
+}  // namespace zatt::storage

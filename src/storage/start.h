@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The second step of a start: what every start writes before its node may speak.
+//
+// The page cache after kill -9, or after a failed sync, shows what the disk does not have. So a
+// start writes its hard state anew, and begins a new life of the log that holds a copy of every
+// entry which no mark vouches for (STORAGE rules 12 to 14).
+#pragma once
+
+#include "base/result.h"
+#include "storage/log_writer.h"
+#include "storage/slots.h"
+#include "storage/spares.h"
+#include "storage/storage.h"
+
+namespace zatt::storage {
+
+struct Started {
+  SlotTurn turn;
+  LogWriter log;
+  Spares spares;
+};
+
+// `state` comes back with its floor raised where there was damage.
+Result<Started> start_directory(Disk& disk, const Options& options, Found found, HardState& state);
+
+}  // namespace zatt::storage
