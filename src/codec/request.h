@@ -24,13 +24,13 @@ struct Request {
   RequestOp op = RequestOp::ping;
   std::string id;  // the JSON text of `id` as it came; empty where there was none
   std::uint32_t timeout_ms = 5000;
-  bool stale = false;                 // get, scan, count
-  std::string key;                    // get: unescaped
-  std::string prefix;                 // scan, count: unescaped
-  std::optional<std::string> after;   // scan: unescaped
-  std::uint32_t limit = 1000;         // scan
-  bool keys_only = false;             // scan
-  std::string command;                // set, delete, incr: kv::encode's bytes
+  bool stale = false;                // get, scan, count
+  std::string key;                   // get: unescaped
+  std::string prefix;                // scan, count: unescaped
+  std::optional<std::string> after;  // scan: unescaped
+  std::uint32_t limit = 1000;        // scan
+  bool keys_only = false;            // scan
+  std::string command;               // set, delete, incr: kv::encode's bytes
 };
 
 // Why a line is refused. `id` is the line's own where it could be read.
