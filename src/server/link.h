@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// One connection to another node: frames in, frames out, control before bulk.
+//
+// A heartbeat must not wait behind a megabyte. So frames wait here, in two queues, and only a
+// bounded amount of them is ever handed to the kernel, which in turn is told to hold little that
+// it has not sent (TCP_NOTSENT_LOWAT). Small frames leave together, in one write.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "loop/loop.h"
+#include "loop/stream.h"
+#include "loop/timer.h"
+#include "node/env.h"
+#include "server/frame_splitter.h"
+
+namespace zatt::server {
+
+class Link {
+ public:
+  static constexpr std::size_t max_handed_bytes = 128 << 10;  // to the kernel and not yet taken
+  static constexpr std::size_t max_waiting_bytes = 64 << 20;  // then the peer is given up
+  static constexpr std::uint64_t greeting_limit_ms = 5000;
+  static constexpr std::uint64_t closing_limit_ms = 1000;
+
+  // Both may come from any of the functions below but the constructor.
+  struct Events {
+    std::function<void(std::string_view frame)> on_frame;
+    std::function<void()> on_over;  // there is something for the owner's sweep
+  };
+
+  // We called: the peer has to say the magic first.
+  Link(loop::Loop& loop, loop::Stream stream, Address called, Events events);
+  // It called, and has said the magic; `first` is what followed it.
+  Link(loop::Loop& loop, loop::Stream stream, Events events);
+
+  void begin(std::string_view first);
+  void send(node::Priority priority, std::string frame);
+  void pump();  // hands on what may be handed on
+  // Reads no more; over once all is written, or after a second.
+  void close();
+
+  bool is_over() const { return over_; }
+  bool is_closing() const { return closing_; }
+  // Why, for a person; empty where there is nothing to tell.
+  const std::string& why() const { return why_; }
+  // The peer never spoke as a node does: it is not one, or not now.
+  bool was_no_peer() const { return over_ && !greeted_ && !why_.empty(); }
+  std::size_t waiting_bytes() const { return waiting_bytes_; }
+  Address remote() const { return stream_.remote(); }
+  loop::Stream take_stream() { return std::move(stream_); }
+  bool is_whole() const { return whole_; }  // all that was sent is written
+
+ private:
+  void on_bytes(std::string_view bytes);
+  void split(std::string_view bytes);
+  void on_end(int sys);
+  void on_limit();
+  void end(std::string why);
+  std::string next_chunk();
+
+  loop::Stream stream_;
+  loop::Timer limit_;
+  Events events_;
+  std::optional<Address> called_;
+  std::string greeting_;  // as far as the peer has said it
+  FrameSplitter splitter_;
+  std::deque<std::string> control_;
+  std::deque<std::string> bulk_;
+  std::size_t waiting_bytes_ = 0;
+  std::string why_;
+  bool greeted_;
+  bool closing_ = false;
+  bool over_ = false;
+  bool whole_ = false;
+};
+
+}  // namespace zatt::server

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/peer_links.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace zatt::server {
+
+using node::LinkId;
+using node::LogLevel;
+
+PeerLinks::PeerLinks(loop::Loop& loop, Farewells& farewells, std::uint64_t seed, Events events)
+    : loop_(loop), farewells_(farewells), prng_(seed), events_(std::move(events)) {}
+
+Link::Events PeerLinks::link_events(LinkId id) {
+  return {.on_frame = [this, id](std::string_view frame) { events_.on_frame(id, frame); },
+          .on_over = [this, id] { over_.push_back(id); }};
+}
+
+void PeerLinks::add(loop::Stream stream, std::string_view first) {
+  const LinkId id = ++last_id_;
+  Entry& entry = links_[id];
+  entry.link = std::make_unique<Link>(loop_, std::move(stream), link_events(id));
+  events_.on_up(id, std::nullopt);
+  entry.link->begin(first);
+}
+
+void PeerLinks::on_connected(const std::string& peer, loop::Stream stream) {
+  const LinkId id = ++last_id_;
+  Entry& entry = links_[id];
+  entry.dialed = peer;
+  const Address& called = dialers_.at(peer).address();
+  entry.link = std::make_unique<Link>(loop_, std::move(stream), called, link_events(id));
+  events_.on_up(id, peer);
+  entry.link->begin({});
+}
+
+void PeerLinks::send(LinkId id, node::Priority priority, std::string frame) {
+  const auto found = links_.find(id);
+  if (found == links_.end()) return;
+  Entry& entry = found->second;
+  entry.link->send(priority, std::move(frame));
+  if (!entry.dirty) dirty_.push_back(id);
+  entry.dirty = true;
+}
+
+void PeerLinks::close(LinkId id) {
+  const auto found = links_.find(id);
+  if (found == links_.end()) return;
+  found->second.link->close();
+  if (!found->second.dirty) dirty_.push_back(id);
+  found->second.dirty = true;
+}
+
+void PeerLinks::pump() {
+  std::vector<LinkId> dirty;
+  dirty.swap(dirty_);
+  for (const LinkId id : dirty) {
+    const auto found = links_.find(id);
+    if (found == links_.end()) continue;
+    found->second.dirty = false;
+    found->second.link->pump();
+  }
+}
+
+void PeerLinks::sweep() {
+  std::vector<LinkId> over;
+  over.swap(over_);
+  for (const LinkId id : over) let_go(id);
+  update_dialers();
+}
+
+void PeerLinks::let_go(LinkId id) {
+  const auto found = links_.find(id);
+  if (found == links_.end()) return;
+  const Entry entry = std::move(found->second);
+  Link& link = *entry.link;
+  links_.erase(found);
+  if (link.is_whole()) {
+    farewells_.say(link.take_stream(), {});
+  } else if (!link.why().empty() && !link.was_no_peer()) {
+    events_.log(LogLevel::debug, "connection to a peer ended: " + link.why());
+  }
+  if (entry.dialed) {
+    const auto dialer = dialers_.find(*entry.dialed);
+    if (dialer != dialers_.end()) dialer->second.on_link_ended(!link.was_no_peer());
+  }
+  events_.on_down(id);
+  if (entry.dialed && link.was_no_peer()) events_.on_dial_failed(*entry.dialed, link.why());
+}
+
+void PeerLinks::update_dialers() {
+  if (!wanted_) return;
+  const std::vector<node::PeerAddress> wanted = std::move(*wanted_);
+  wanted_.reset();
+  std::set<std::string> keep;
+  for (const node::PeerAddress& peer : wanted) {
+    keep.insert(peer.id);
+    const auto found = dialers_.find(peer.id);
+    if (found != dialers_.end()) {
+      found->second.set_address(peer.address);
+      continue;
+    }
+    const std::string& id = peer.id;
+    const std::uint64_t seed = prng_.next();
+    const auto [dialer, added] = dialers_.try_emplace(
+        id, loop_, peer.address, seed,
+        Dialer::Events{
+            .on_connected = [this, id](loop::Stream s) { on_connected(id, std::move(s)); },
+            .on_failed = [this, id](std::string why) { events_.on_dial_failed(id, why); }});
+    const bool lives = std::any_of(links_.begin(), links_.end(),
+                                   [&id](const auto& link) { return link.second.dialed == id; });
+    if (!lives) dialer->second.begin();
+  }
+  std::erase_if(dialers_, [&keep](const auto& dialer) { return !keep.contains(dialer.first); });
+}
+
+}  // namespace zatt::server

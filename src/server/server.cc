@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/server.h"
+
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace zatt::server {
+namespace {
+
+// Descriptors that clients cannot take: the disk's files, links to peers, the loop's own.
+constexpr std::size_t reserved_descriptors = 64;
+constexpr std::size_t most_connections = 1 << 20;
+
+std::size_t connection_limit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return reserved_descriptors;
+  const auto limit = std::min<std::uint64_t>(files.rlim_cur, most_connections);
+  return std::max<std::size_t>(limit, 2 * reserved_descriptors) - reserved_descriptors;
+}
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  const int rc = getentropy(&seed, sizeof seed);
+  ZATT_ASSERT(rc == 0);
+  return seed;
+}
+
+Error cannot_listen(const Error& error, const Address& address) {
+  const std::string where = to_string(address);
+  switch (error.sys) {
+    case 0:
+      return error;
+    case EADDRINUSE:
+      return {Code::io, 0, "", where + " is in use; is this node running already? see ss -ltnp"};
+    case EADDRNOTAVAIL:
+      return {Code::io, 0, "",
+              where + " is no address of this machine; to listen on all it has, give -a 0.0.0.0"};
+    case EACCES:
+      return {Code::io, 0, "",
+              "no permission to listen on " + where + "; choose a port above 1023"};
+    default:
+      return {Code::io, error.sys, "", "cannot listen on " + where};
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::create(loop::Loop& loop, const Address& listen,
+                                               const ClientLimits& limits, Events events) {
+  auto listener = loop::Listener::bind(loop, listen);
+  if (!listener) return cannot_listen(listener.error(), listen);
+  return std::unique_ptr<Server>(new Server(loop, std::move(*listener), limits, std::move(events)));
+}
+
+Server::Server(loop::Loop& loop, loop::Listener listener, const ClientLimits& limits, Events events)
+    : loop_(loop),
+      events_(std::move(events)),
+      max_connections_(connection_limit()),
+      prng_(random_seed()),
+      disk_thread_(loop),
+      farewells_(loop),
+      clients_(loop, farewells_, limits, client_events()),
+      links_(loop, farewells_, prng_.next(), link_events()),
+      door_(loop, farewells_, std::move(listener), door_events()),
+      timer_(loop,
+             [this] {
+               timer_fired_ = true;
+               turn_.again();
+             }),
+      stop_timer_(loop, [this] { out_of_patience_ = true; }),
+      turn_(
+          loop, [this] { after_poll(); }, [this] { before_wait(); }) {}
+
+Server::~Server() = default;
+
+Door::Events Server::door_events() {
+  return {.on_peer = [this](loop::Stream stream,
+                            std::string_view first) { links_.add(std::move(stream), first); },
+          .on_client = [this](loop::Stream stream, std::string_view first,
+                              bool ended) { clients_.add(std::move(stream), first, ended); },
+          .has_room = [this] { return has_room(); },
+          .log = events_.log};
+}
+
+// From here on, what reaches the node: nothing once it has given up.
+Clients::Events Server::client_events() {
+  return {.on_open =
+              [this](node::ClientId id) {
+                if (is_serving()) node_->on_client_open(id);
+              },
+          .on_line =
+              [this](node::ClientId id, std::string_view line, bool too_long) {
+                if (is_serving()) node_->on_line(id, line, too_long);
+              },
+          .on_end =
+              [this](node::ClientId id) {
+                if (is_serving()) node_->on_client_end(id);
+              },
+          .on_closed =
+              [this](node::ClientId id) {
+                if (is_serving()) node_->on_client_closed(id);
+              },
+          .log = events_.log};
+}
+
+PeerLinks::Events Server::link_events() {
+  return {.on_up =
+              [this](node::LinkId id, std::optional<std::string> dialed) {
+                if (is_serving()) node_->on_link_up(id, std::move(dialed));
+              },
+          .on_frame =
+              [this](node::LinkId id, std::string_view frame) {
+                if (is_serving()) node_->on_frame(id, frame);
+              },
+          .on_down =
+              [this](node::LinkId id) {
+                if (is_serving()) node_->on_link_down(id);
+              },
+          .on_dial_failed =
+              [this](const std::string& id, std::string_view why) {
+                if (is_serving()) node_->on_dial_failed(id, why);
+              },
+          .log = events_.log};
+}
+
+Status Server::open(const node::Options& options, std::unique_ptr<storage::Disk> disk,
+                    StateMachine& machine, kv::Store* store) {
+  disk_ = std::move(disk);
+  auto node = node::Node::open(options, *this, *disk_, machine, store);
+  if (!node) return node.error();
+  node_ = std::move(*node);
+  return ok;
+}
+
+Status Server::start() {
+  ZATT_ASSERT(node_ != nullptr);
+  const Address address = door_.address();
+  if (const Status open = door_.open(); !open) return cannot_listen(open.error(), address);
+  started_ = true;
+  node_->start();
+  turn_.again();
+  return ok;
+}
+
+void Server::stop() {
+  if (finished_) return;
+  if (stopping_ || !is_serving()) out_of_patience_ = true;
+  turn_.again();
+  if (stopping_) return;
+  stopping_ = true;
+  door_.close();
+  stop_timer_.start(stop_limit_ms);
+  if (is_serving()) node_->shut_down();
+}
+
+bool Server::has_room() const {
+  return door_.size() + clients_.size() + links_.size() + farewells_.size() < max_connections_;
+}
+
+void Server::after_poll() {
+  if (!timer_fired_) return;
+  timer_fired_ = false;
+  timer_set_for_us_ = 0;
+  if (is_serving() && now_us() >= node_->wake_at_us()) node_->on_time();
+}
+
+void Server::before_wait() {
+  if (finished_ || !(started_ || stopping_)) return;
+  links_.sweep();
+  clients_.attend();
+  if (is_serving()) node_->flush();
+  clients_.write_out();  // also when the node has just given up: this was said before
+  links_.pump();
+  if (is_done()) return finish();
+  set_timer();
+  if (links_.has_work() || clients_.has_work()) turn_.again();
+}
+
+void Server::set_timer() {
+  const std::uint64_t wake_us = node_->wake_at_us();
+  if (wake_us == timer_set_for_us_) return;
+  timer_set_for_us_ = wake_us;
+  const std::uint64_t now = now_us();
+  // The loop counts whole milliseconds: one more, so that it does not wake just before the time.
+  const std::uint64_t wait_ms = wake_us > now ? (wake_us - now) / 1000 + 1 : 0;
+  if (wake_us == UINT64_MAX) {
+    timer_.stop();
+  } else {
+    timer_.start(wait_ms);
+  }
+}
+
+bool Server::is_done() const {
+  if (exit_code_) return true;
+  if (!stopping_) return false;
+  if (out_of_patience_) return true;
+  return node_->is_idle() && clients_.waiting_bytes() == 0;
+}
+
+void Server::finish() {
+  finished_ = true;
+  timer_.stop();
+  stop_timer_.stop();
+  door_.close();
+  events_.on_stopped(exit_code_.value_or(0));
+}
+
+std::uint64_t Server::now_us() { return loop::now_us(); }
+
+std::uint64_t Server::random() { return prng_.next(); }
+
+void Server::submit(storage::Batch batch) {
+  disk_thread_.submit(
+      [this, work = std::move(batch)] { disk_result_ = storage::run(*disk_, work); },
+      [this] {
+        if (is_serving()) node_->on_disk(std::move(disk_result_));
+      });
+}
+
+void Server::dial(std::vector<node::PeerAddress> peers) { links_.dial(std::move(peers)); }
+
+void Server::send(node::LinkId link, node::Priority priority, std::string frame) {
+  links_.send(link, priority, std::move(frame));
+}
+
+void Server::close_link(node::LinkId link) { links_.close(link); }
+
+void Server::reply(node::ClientId client, std::string_view lines) { clients_.reply(client, lines); }
+
+void Server::close_client(node::ClientId client) { clients_.close(client); }
+
+void Server::want_lines(node::ClientId client, bool wanted) { clients_.want_lines(client, wanted); }
+
+void Server::log(node::LogLevel level, std::string_view line) { events_.log(level, line); }
+
+void Server::stop(int exit_code) {
+  if (!exit_code_) exit_code_ = exit_code;
+  turn_.again();
+}
+
+}  // namespace zatt::server

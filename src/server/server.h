@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The real world for a node: a port, peers, clients, a clock, and a disk with a thread of its own.
+//
+// Everything here happens on the loop's thread, but for the disk's batches. A turn of the loop goes
+// like this: what has arrived is handed to the node; then a deadline that has passed; then, before
+// the loop waits again, the node's flush(), and all that was said leaves. So one turn's requests
+// are one batch, and no election timeout fires while a heartbeat lies unread in a socket.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/prng.h"
+#include "base/result.h"
+#include "base/state_machine.h"
+#include "loop/job_thread.h"
+#include "loop/listener.h"
+#include "loop/loop.h"
+#include "loop/timer.h"
+#include "loop/turn.h"
+#include "node/env.h"
+#include "node/node.h"
+#include "server/clients.h"
+#include "server/door.h"
+#include "server/farewells.h"
+#include "server/peer_links.h"
+#include "storage/disk.h"
+
+namespace zatt::server {
+
+class Server final : private node::Env {
+ public:
+  struct Events {
+    std::function<void(node::LogLevel level, std::string_view line)> log;
+    // Nothing happens any more; the Server may be destroyed once the loop has been left.
+    std::function<void(int exit_code)> on_stopped;
+  };
+
+  // Takes the port; nobody can connect yet. The error is a sentence for a person.
+  static Result<std::unique_ptr<Server>> create(loop::Loop& loop, const Address& listen,
+                                                const ClientLimits& limits, Events events);
+  ~Server() override;
+
+  // Reads what the disk holds (this takes a while) and makes the node. `machine` and `store` as
+  // Node::open says.
+  Status open(const node::Options& options, std::unique_ptr<storage::Disk> disk,
+              StateMachine& machine, kv::Store* store);
+  // Serves, from the loop.
+  Status start();
+  // Finishes what is in flight, for at most some seconds, then calls on_stopped(0). Called again:
+  // at once.
+  void stop();
+
+  Address address() const { return door_.address(); }
+  const node::Node& node() const { return *node_; }
+
+ private:
+  static constexpr std::uint64_t stop_limit_ms = 5000;
+
+  Server(loop::Loop& loop, loop::Listener listener, const ClientLimits& limits, Events events);
+  Door::Events door_events();
+  Clients::Events client_events();
+  PeerLinks::Events link_events();
+
+  std::uint64_t now_us() override;
+  std::uint64_t random() override;
+  void submit(storage::Batch batch) override;
+  void dial(std::vector<node::PeerAddress> peers) override;
+  void send(node::LinkId link, node::Priority priority, std::string frame) override;
+  void close_link(node::LinkId link) override;
+  void reply(node::ClientId client, std::string_view lines) override;
+  void close_client(node::ClientId client) override;
+  void want_lines(node::ClientId client, bool wanted) override;
+  void log(node::LogLevel level, std::string_view line) override;
+  void stop(int exit_code) override;
+
+  bool is_serving() const { return started_ && !exit_code_; }
+  bool has_room() const;
+  void after_poll();
+  void before_wait();
+  void set_timer();
+  bool is_done() const;
+  void finish();
+
+  loop::Loop& loop_;
+  const Events events_;
+  const std::size_t max_connections_;
+  Prng prng_;
+  std::unique_ptr<storage::Disk> disk_;
+  storage::BatchResult disk_result_;  // written by the disk's thread, then read here
+  loop::JobThread disk_thread_;
+  std::unique_ptr<node::Node> node_;
+  Farewells farewells_;
+  Clients clients_;
+  PeerLinks links_;
+  Door door_;
+  loop::Timer timer_;
+  loop::Timer stop_timer_;
+  loop::Turn turn_;
+  std::uint64_t timer_set_for_us_ = 0;
+  bool timer_fired_ = false;
+  bool started_ = false;
+  bool stopping_ = false;
+  bool out_of_patience_ = false;
+  bool finished_ = false;
+  std::optional<int> exit_code_;
+};
+
+}  // namespace zatt::server

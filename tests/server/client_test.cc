@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/client.h"
+
+#include <doctest/doctest.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "server/clients.h"
+#include "tests/server/world.h"
+
+using namespace zatt;
+using namespace zatt::server;
+
+namespace {
+
+// A node that notes what it hears, and answers what it is told to.
+struct Fixture : World {
+  std::vector<std::string> heard;
+  std::vector<node::ClientId> closed;
+  node::ClientId last = 0;
+  int ends = 0;
+  std::function<void(node::ClientId, std::string_view)> answer = [](node::ClientId,
+                                                                    std::string_view) {};
+  Clients clients;
+  loop::Stream person;  // the other end of the connection that connect() made
+  loop::Sink replies;
+
+  explicit Fixture(const ClientLimits& limits = {})
+      : clients(loop, farewells, limits,
+                {.on_open = [this](node::ClientId id) { last = id; },
+                 .on_line =
+                     [this](node::ClientId id, std::string_view line, bool too_long) {
+                       heard.emplace_back(too_long ? "(too long)" : line);
+                       answer(id, line);
+                     },
+                 .on_end =
+                     [this](node::ClientId id) {
+                       ++ends;
+                       clients.close(id);
+                     },
+                 .on_closed = [this](node::ClientId id) { closed.push_back(id); },
+                 .log = logger()}) {
+    on_turn = [this] {
+      clients.attend();
+      clients.write_out();
+      if (clients.has_work()) turn.again();
+    };
+  }
+
+  void connect() {
+    loop::Pair pair = loop::connected_pair(loop);
+    REQUIRE(pair.near);
+    person = std::move(pair.near);
+    clients.add(std::move(pair.far), {}, false);
+  }
+};
+
+ClientLimits small_limits() {
+  return {.max_line_bytes = 1000,
+          .pause_bytes = 100'000,
+          .max_waiting_bytes = 64 << 20,
+          .stuck_ms = 200};
+}
+
+}  // namespace
+
+TEST_CASE("Client: lines in, replies out, then a half-close is answered to its end") {
+  Fixture world;
+  world.answer = [&](node::ClientId id, std::string_view line) {
+    world.clients.reply(id, "<" + std::string(line) + ">\n");
+  };
+  world.connect();
+  world.replies.attach(world.person);
+  world.person.write("one\ntwo\r\n\nthr");
+  REQUIRE(world.until([&] { return world.replies.bytes == "<one>\n<two>\n"; }));
+  world.person.write("ee");
+  world.person.shut_down();
+  REQUIRE(world.until([&] { return world.replies.end.has_value(); }));
+  CHECK(world.replies.bytes == "<one>\n<two>\n<three>\n");
+  CHECK(*world.replies.end == 0);
+  CHECK(world.ends == 1);
+  CHECK(world.closed == std::vector<node::ClientId>{world.last});
+  CHECK(world.clients.size() == 0);
+  CHECK(world.log.empty());
+}
+
+TEST_CASE("Client: lines that are not wanted wait, and the end of the stream waits with them") {
+  Fixture world;
+  world.answer = [&](node::ClientId id, std::string_view) {
+    if (world.heard.size() == 2) world.clients.want_lines(id, false);
+  };
+  world.connect();
+  world.replies.attach(world.person);
+  world.person.write("1\n2\n3\n4\nlast");
+  world.person.shut_down();
+  REQUIRE(world.until([&] { return world.heard.size() == 2; }));
+  world.pause(30);
+  CHECK(world.heard.size() == 2);
+  CHECK(world.ends == 0);
+  world.clients.want_lines(world.last, true);
+  CHECK(world.heard.size() == 2);  // not from within the node's call
+  world.turn.again();
+  REQUIRE(world.until([&] { return world.ends == 1; }));
+  CHECK(world.heard == std::vector<std::string>{"1", "2", "3", "4", "last"});
+}
+
+TEST_CASE("Client: who does not read is not read from, and goes on when it reads") {
+  Fixture world(small_limits());
+  const std::string reply(50'000, 'r');
+  world.answer = [&](node::ClientId id, std::string_view) { world.clients.reply(id, reply); };
+  world.connect();
+  std::string asks;
+  for (int i = 0; i < 1000; ++i) asks += std::to_string(i) + "\n";
+  world.person.write(std::move(asks));
+  std::size_t before = 1;
+  REQUIRE(world.until([&] {  // until it is stuck: the sockets are full
+    const bool same = world.heard.size() == before;
+    before = world.heard.size();
+    world.pause(10);
+    return same;
+  }));
+  CHECK(world.heard.size() < 1000);
+  CHECK(world.clients.waiting_bytes() < 200'000);  // one line's reply above the bound
+  world.replies.attach(world.person);
+  REQUIRE(world.until([&] { return world.replies.bytes.size() == 1000 * reply.size(); }));
+  CHECK(world.heard.size() == 1000);
+  CHECK(world.heard.back() == "999");
+  CHECK(world.log.empty());
+}
+
+TEST_CASE("Client: who reads nothing for long is closed, with one log line") {
+  Fixture world(small_limits());
+  world.answer = [&](node::ClientId id, std::string_view) {
+    world.clients.reply(id, std::string(1 << 20, 'r'));
+  };
+  world.connect();
+  std::string asks;
+  for (int i = 0; i < 100; ++i) asks += "ask\n";
+  world.person.write(std::move(asks));
+  REQUIRE(world.until([&] { return world.closed.size() == 1; }));
+  CHECK(world.clients.size() == 0);
+  CHECK(world.log.find("client 127.0.0.1:") == 0);
+  CHECK(world.log.find("has read nothing for 0 s while") != std::string::npos);
+  CHECK(std::count(world.log.begin(), world.log.end(), '\n') == 1);
+}
+
+TEST_CASE("Client: a slow but steady reader stays") {
+  Fixture world(small_limits());
+  world.answer = [&](node::ClientId id, std::string_view) {
+    world.clients.reply(id, std::string(1 << 20, 'r'));
+  };
+  world.connect();
+  std::string asks;
+  for (int i = 0; i < 24; ++i) asks += "ask\n";
+  world.person.write(std::move(asks));
+  std::size_t got = 0;
+  world.person.set_events({.on_bytes =
+                               [&](std::string_view bytes) {
+                                 got += bytes.size();
+                                 world.person.read_stop();
+                               },
+                           .on_end = nullptr,
+                           .on_written = nullptr});
+  const std::uint64_t until_us = loop::now_us() + 1'500'000;  // much longer than stuck_ms
+  while (loop::now_us() < until_us) {
+    world.person.read_start();
+    world.pause(5);
+  }
+  CHECK(world.closed.empty());
+  CHECK(got > 0);
+  CHECK(got < 24U << 20);
+}
+
+TEST_CASE("Client: a queue past its bound closes at once") {
+  ClientLimits limits = small_limits();
+  limits.max_waiting_bytes = 8 << 20;
+  limits.stuck_ms = 60'000;
+  Fixture world(limits);
+  world.connect();
+  for (int i = 0; i < 20; ++i) world.clients.reply(world.last, std::string(1 << 20, 'r'));
+  world.turn.again();
+  REQUIRE(world.until([&] { return world.closed.size() == 1; }));
+  CHECK(world.log.find("of replies wait for it") != std::string::npos);
+}
+
+TEST_CASE("Client: one that leaves without reading its replies is let go in the end") {
+  Fixture world(small_limits());
+  world.answer = [&](node::ClientId id, std::string_view) {
+    for (int i = 0; i < 10; ++i) world.clients.reply(id, std::string(1 << 20, 'r'));
+  };
+  world.connect();
+  world.person.write("ask");
+  world.person.shut_down();
+  REQUIRE(world.until([&] { return world.closed.size() == 1; }));
+  CHECK(world.ends == 1);
+}
+
+TEST_CASE("Client: lost connections are quiet") {
+  Fixture world;
+  world.connect();
+  const node::ClientId id = world.last;
+  world.clients.reply(id, std::string(20 << 20, 'r'));
+  world.turn.again();
+  world.pause(10);
+  world.person = {};  // with unread replies: a reset
+  REQUIRE(world.until([&] { return world.closed.size() == 1; }));
+  world.clients.reply(id, "to nobody");
+  world.clients.want_lines(id, true);
+  world.clients.close(id);
+  world.pause(5);
+  CHECK(world.log.empty());
+}
+
+TEST_CASE("Client: a line over the limit is reported once") {
+  Fixture world(small_limits());
+  world.connect();
+  world.person.write(std::string(5000, 'x'));
+  world.person.write(std::string(5000, 'x') + "\nnext\n");
+  REQUIRE(world.until([&] { return world.heard.size() == 2; }));
+  CHECK(world.heard == std::vector<std::string>{"(too long)", "next"});
+}
+
+TEST_CASE("Clients: an idle one costs under 2 KiB here, also after it was busy") {
+  Fixture world;
+  world.answer = [&](node::ClientId id, std::string_view line) {
+    world.clients.reply(id, std::string(line) + "\n");
+  };
+  std::vector<loop::Stream> people;
+  constexpr std::size_t count = 200;
+  const auto in_use = [] { return mallinfo2().uordblks; };
+  std::vector<loop::Pair> pairs;
+  for (std::size_t i = 0; i < count; ++i) pairs.push_back(loop::connected_pair(world.loop));
+  const std::size_t before = in_use();
+  for (loop::Pair& pair : pairs) world.clients.add(std::move(pair.far), {}, false);
+  for (loop::Pair& pair : pairs) pair.near.write(std::string(3000, 'x') + "\n");
+  REQUIRE(world.until([&] { return world.heard.size() == count; }));
+  world.heard = {};
+  world.pause(20);
+  const std::size_t after = in_use();
+  // The stream itself was there before: about 400 bytes more.
+  CHECK((after - std::min(after, before)) / count < 2048 - 400);
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/peer_links.h"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codec/frame.h"
+#include "server/door.h"
+#include "tests/server/world.h"
+
+using namespace zatt;
+using namespace zatt::server;
+using node::Priority;
+
+namespace {
+
+struct Peer {
+  std::vector<node::LinkId> up;
+  std::vector<std::optional<std::string>> dialed;
+  std::vector<std::string> frames;
+  std::vector<node::LinkId> down;
+  std::vector<std::string> failures;
+  std::function<void(node::LinkId)> on_frame = [](node::LinkId) {};
+  PeerLinks links;
+
+  Peer(World& world, std::uint64_t seed)
+      : links(world.loop, world.farewells, seed,
+              {.on_up =
+                   [this](node::LinkId id, std::optional<std::string> whom) {
+                     up.push_back(id);
+                     dialed.push_back(std::move(whom));
+                   },
+               .on_frame =
+                   [this](node::LinkId id, std::string_view frame) {
+                     frames.emplace_back(frame);
+                     on_frame(id);
+                   },
+               .on_down = [this](node::LinkId id) { down.push_back(id); },
+               .on_dial_failed =
+                   [this](const std::string& id, std::string_view why) {
+                     failures.push_back(id + ": " + std::string(why));
+                   },
+               .log = world.logger()}) {}
+
+  bool turn() {
+    links.sweep();
+    links.pump();
+    return links.has_work();
+  }
+};
+
+// A caller and an answerer, with a door between them.
+struct Fixture : World {
+  Peer caller{*this, 1};
+  Peer answerer{*this, 2};
+  std::optional<Door> door;
+  Address address{"127.0.0.1", 0};
+  bool room = true;
+  int clients = 0;
+
+  Fixture() {
+    on_turn = [this] {
+      const bool a = caller.turn();
+      const bool b = answerer.turn();
+      if (a || b) turn.again();
+    };
+  }
+  void open_door() {
+    auto listener = loop::Listener::bind(loop, address);
+    REQUIRE(listener);
+    door.emplace(
+        loop, farewells, std::move(*listener),
+        Door::Events{.on_peer =
+                         [this](loop::Stream stream, std::string_view first) {
+                           answerer.links.add(std::move(stream), first);
+                         },
+                     .on_client = [this](loop::Stream, std::string_view, bool) { ++clients; },
+                     .has_room = [this] { return room; },
+                     .log = logger()});
+    address = door->address();
+    REQUIRE(door->open());
+  }
+  void dial() {
+    caller.links.dial({{"b", address}});
+    turn.again();
+  }
+  void connect() {
+    open_door();
+    dial();
+    REQUIRE(until([this] { return caller.up.size() == 1 && answerer.up.size() == 1; }));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("PeerLinks: dials, and frames pass both ways") {
+  Fixture world;
+  world.connect();
+  CHECK(world.caller.dialed.back() == "b");
+  CHECK(!world.answerer.dialed.back());
+  const std::string big(codec::max_frame_bytes, 'b');
+  world.caller.links.send(1, Priority::bulk, "hello");
+  world.caller.links.send(1, Priority::bulk, big);
+  world.answerer.links.send(1, Priority::control, "");
+  world.turn.again();
+  REQUIRE(world.until(
+      [&] { return world.answerer.frames.size() == 2 && world.caller.frames.size() == 1; }));
+  CHECK(world.answerer.frames == std::vector<std::string>{"hello", big});
+  CHECK(world.caller.frames == std::vector<std::string>{""});
+}
+
+TEST_CASE("PeerLinks: control overtakes bulk that waits; each keeps its own order") {
+  Fixture world;
+  world.connect();
+  constexpr int count = 400;  // 24 MiB: more than sockets hold
+  for (int i = 0; i < count; ++i)
+    world.caller.links.send(1, Priority::bulk, "b" + std::to_string(i) + std::string(60'000, ' '));
+  world.caller.links.pump();
+  for (int i = 0; i < 3; ++i)
+    world.caller.links.send(1, Priority::control, "c" + std::to_string(i));
+  world.turn.again();
+  REQUIRE(world.until([&] { return world.answerer.frames.size() == count + 3; }));
+  std::size_t last_control = 0;
+  int next_bulk = 0;
+  int next_control = 0;
+  for (std::size_t i = 0; i < world.answerer.frames.size(); ++i) {
+    const std::string& frame = world.answerer.frames[i];
+    const bool control = frame[0] == 'c';
+    const int number = std::stoi(frame.substr(1));
+    CHECK(number == (control ? next_control++ : next_bulk++));
+    if (control) last_control = i;
+  }
+  // Before it: what the kernel held unsent or in flight, and what was handed over.
+  CHECK(last_control < 150);
+}
+
+TEST_CASE("PeerLinks: dials again, after growing waits, when a link or an attempt fails") {
+  Fixture world;
+  world.open_door();
+  world.door.reset();  // the port is known, and nobody is there
+  world.dial();
+  REQUIRE(world.until([&] { return world.caller.failures.size() == 3; }));
+  CHECK(world.caller.failures[0] == "b: nothing listens at " + to_string(world.address));
+  world.open_door();
+  REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
+  world.answerer.links.close(1);
+  world.turn.again();
+  REQUIRE(world.until([&] { return world.caller.up.size() == 2; }));
+  CHECK(world.caller.down == std::vector<node::LinkId>{1});
+  CHECK(world.caller.up == std::vector<node::LinkId>{1, 2});
+  world.pause(300);
+  CHECK(world.caller.up.size() == 2);  // while a link lives, no other is made
+  CHECK(world.log.empty());
+}
+
+TEST_CASE("PeerLinks: a peer no longer named is not dialed, its link stays") {
+  Fixture world;
+  world.connect();
+  world.caller.links.dial({});
+  world.turn.again();
+  world.pause(20);
+  CHECK(world.caller.down.empty());
+  world.caller.links.close(1);
+  world.turn.again();
+  REQUIRE(world.until([&] { return world.caller.down.size() == 1; }));
+  world.pause(200);
+  CHECK(world.caller.up.size() == 1);
+}
+
+TEST_CASE("PeerLinks: named again while its link lives, it is not called twice") {
+  Fixture world;
+  world.connect();
+  world.caller.links.dial({});
+  world.turn.again();
+  world.pause(5);
+  world.dial();
+  world.pause(200);
+  CHECK(world.caller.up.size() == 1);
+  world.caller.links.close(1);
+  world.turn.again();
+  REQUIRE(world.until([&] { return world.caller.up.size() == 2; }));
+}
+
+TEST_CASE("PeerLinks: a closed link sends what it was given, reads no more, and says so later") {
+  Fixture world;
+  world.connect();
+  world.answerer.on_frame = [&](node::LinkId id) {
+    world.answerer.links.send(id, Priority::control, "refused: another cluster");
+    world.answerer.links.close(id);
+    CHECK(world.answerer.down.empty());  // never from within the call
+  };
+  for (int i = 0; i < 5; ++i) world.caller.links.send(1, Priority::bulk, "hello");
+  world.turn.again();
+  REQUIRE(world.until([&] { return world.caller.down.size() == 1; }));
+  CHECK(world.caller.frames == std::vector<std::string>{"refused: another cluster"});
+  CHECK(world.answerer.frames.size() == 1);
+  CHECK(world.answerer.down == std::vector<node::LinkId>{1});
+}
+
+TEST_CASE("PeerLinks: an impossible length ends the link") {
+  Fixture world;
+  world.open_door();
+  loop::Stream stranger;
+  loop::Connect connect(world.loop, world.address, 1000,
+                        [&](loop::Stream stream, std::string) { stranger = std::move(stream); });
+  REQUIRE(world.until([&] { return static_cast<bool>(stranger); }));
+  loop::Sink sink;
+  sink.attach(stranger);
+  stranger.write(std::string(codec::peer_magic) + "\xff\xff\xff\xff garbage");
+  REQUIRE(world.until([&] { return world.answerer.down.size() == 1 && sink.end; }));
+  CHECK(world.answerer.frames.empty());
+}
+
+TEST_CASE("PeerLinks: what answers but is no node is named") {
+  Fixture world;
+  auto listener = loop::Listener::bind(world.loop, {"127.0.0.1", 0});
+  REQUIRE(listener);
+  world.address = listener->local();
+  std::vector<loop::Stream> taken;
+  std::string says;
+  REQUIRE(listener->listen({.on_connection =
+                                [&](loop::Stream stream) {
+                                  stream.write(says);
+                                  taken.push_back(std::move(stream));
+                                  if (says.empty()) taken.clear();
+                                },
+                            .on_shortage = [](int) {}}));
+  SUBCASE("another service") {
+    says = "SSH-2.0";
+    world.dial();
+    REQUIRE(world.until([&] { return !world.caller.failures.empty(); }));
+    CHECK(world.caller.failures[0] ==
+          "b: what answers at " + to_string(world.address) + " is not a zatt node");
+  }
+  SUBCASE("one that hangs up") {
+    world.dial();
+    REQUIRE(world.until([&] { return !world.caller.failures.empty(); }));
+    CHECK(world.caller.failures[0].find("closed the connection at once") != std::string::npos);
+  }
+  CHECK(world.caller.down.size() == 1);
+}
+
+TEST_CASE("PeerLinks: a peer that takes nothing is given up at the bound") {
+  Fixture world;
+  world.open_door();
+  loop::Stream stranger;
+  loop::Connect connect(world.loop, world.address, 1000,
+                        [&](loop::Stream stream, std::string) { stranger = std::move(stream); });
+  REQUIRE(world.until([&] { return static_cast<bool>(stranger); }));
+  stranger.write(std::string(codec::peer_magic));
+  REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
+  for (int i = 0; i < 2000 && world.answerer.down.empty(); ++i) {
+    world.answerer.links.send(1, Priority::bulk, std::string(60'000, 'x'));
+    if (i % 100 == 0) world.pause(1);
+  }
+  world.turn.again();
+  CHECK(world.until([&] { return world.answerer.down.size() == 1; }));
+}
