@@ -36,7 +36,11 @@ std::string encode_slot(const HardState& state, std::uint64_t slot, std::uint64_
 }
 
 Result<Slot> read_slot(Disk& disk, std::uint64_t slot) {
-  auto bytes = disk.read(hard_state_name, slot * slot_bytes, slot_bytes);
+  auto bytes = disk.read(hard_state_name, slot * slot_bytes, unit);
+  if (!bytes) return bytes.error();
+  if (bytes->size() >= slot_header_size &&
+      load_le<std::uint32_t>(bytes->data() + slot_header_size - 4) > unit - slot_header_size)
+    bytes = disk.read(hard_state_name, slot * slot_bytes, slot_bytes);
   if (!bytes) return bytes.error();
   Reader in(*bytes);
   const std::uint64_t sum = in.u64();

@@ -2,9 +2,11 @@
 // A storage on a simulated disk, driven step by step, beside a model of what it was told.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/prng.h"
@@ -13,13 +15,18 @@
 
 namespace zatt::test {
 
-using zatt::Prng;
-
 struct Line {  // an entry, as the model keeps it
   std::uint64_t index = 0;
   std::uint64_t term = 0;
   std::string body;
   friend bool operator==(const Line&, const Line&) = default;
+};
+using Lines = std::vector<Line>;
+
+struct State {  // all that was handed over up to a ticket
+  storage::Storage::Ticket ticket = 0;
+  Lines lines;
+  storage::HardState hard_state;
 };
 
 inline storage::Options options() {
@@ -30,48 +37,67 @@ inline storage::Options options() {
   return given;
 }
 
+inline bool is_prefix(const Lines& shorter, const Lines& longer) {
+  return shorter.size() <= longer.size() &&
+         std::equal(shorter.begin(), shorter.end(), longer.begin());
+}
+
 // One process's life on `disk`, again and again.
 class Host {
  public:
   explicit Host(SimDisk& disk, storage::Options given = options())
       : given_(std::move(given)), disk_(&disk) {}
 
-  // inspect, then start. False where either failed: see `error`.
-  bool start();
-  bool inspect_only();
+  bool inspect();  // false where it failed: see `error`
+  bool start();    // inspect, then start
   storage::Storage::Ticket append(std::uint64_t term, std::size_t count, std::size_t body_bytes);
   storage::Storage::Ticket cut(std::uint64_t last);
-  // One batch, if there is one.
-  bool step();
-  // All that is to be done without waiting. False where a batch failed.
-  bool work();
-  void wait_us(std::uint64_t us) { now_us += us; }
-  std::vector<Line> read_all(std::uint64_t max_bytes);
+  storage::Storage::Ticket save(std::uint64_t term, std::optional<Server> voted_for);
+  bool begin();   // takes a batch, if there is one
+  bool finish();  // carries it out. False where it failed
+  bool step() { return begin() && finish(); }
+  bool work();   // all that is to be done without waiting. False where a batch failed
+  bool mark() {  // and the mark that follows
+    now_us += given_.mark_after_us;
+    return work();
+  }
+  Lines read_all(std::uint64_t max_bytes);
+
+  std::uint64_t last() const { return raw(storage->last_index()); }
+  const Lines& lines() const { return history.back().lines; }
+  // What was found is one of the states handed over since the last one known to be durable, or its
+  // beginning, and holds all that was promised.
+  std::string judge() const;
 
   std::unique_ptr<storage::Storage> storage;
   storage::Storage::Ticket durable = 0;
+  std::vector<State> history;  // begins with the last state known to be durable
   std::vector<storage::Storage::ReadDone> reads;
   std::optional<Error> error;
-  std::vector<Line> found_entries;
+  Lines found_lines;
+  std::optional<storage::HardState> found_hard_state;
   std::optional<storage::Damage> damage;
   std::vector<std::string> notes;
-  std::vector<Line> model;
   std::uint64_t now_us = 1;
 
  private:
+  State& next(storage::Storage::Ticket ticket);
+
   storage::Options given_;
   SimDisk* disk_;
   std::optional<storage::Found> found_;
+  std::optional<storage::Batch> batch_;
   std::uint64_t bodies_ = 0;
 };
 
-inline bool Host::inspect_only() {
-  found_entries.clear();
+inline bool Host::inspect() {
+  found_lines.clear();
+  found_hard_state.reset();
   damage.reset();
   notes.clear();
   error.reset();
   auto found = storage::inspect(*disk_, given_, [this](const EntryView& entry) {
-    found_entries.push_back({raw(entry.index), raw(entry.term), std::string(entry.body)});
+    found_lines.push_back({raw(entry.index), raw(entry.term), std::string(entry.body)});
   });
   if (!found) {
     error = found.error();
@@ -79,72 +105,116 @@ inline bool Host::inspect_only() {
   }
   damage = found->damage;
   notes = found->notes;
+  found_hard_state = found->hard_state;
   found_ = std::move(*found);
   return true;
 }
 
 inline bool Host::start() {
   storage.reset();
-  durable = 0;
-  if (!inspect_only()) return false;
+  batch_.reset();
+  if (!inspect()) return false;
   storage::HardState state;
   state.self = {"0", 77};
-  if (found_->hard_state) state = *found_->hard_state;
+  if (found_hard_state) state = *found_hard_state;
   auto started = storage::Storage::start(*disk_, given_, std::move(*found_), state);
   if (!started) {
     error = started.error();
     return false;
   }
   storage = std::move(*started);
+  durable = 0;
+  history.assign(1, State{0, found_lines, storage->hard_state()});
   return true;
+}
+
+inline State& Host::next(storage::Storage::Ticket ticket) {
+  history.push_back(history.back());
+  history.back().ticket = ticket;
+  return history.back();
 }
 
 inline storage::Storage::Ticket Host::append(std::uint64_t term, std::size_t count,
                                              std::size_t body_bytes) {
-  std::vector<EntryView> views;
-  const std::size_t before = model.size();
+  Lines added;
   for (std::size_t i = 0; i < count; ++i) {
     std::string body = std::to_string(++bodies_) + ":";
     body.resize(std::max(body.size(), body_bytes), static_cast<char>('a' + bodies_ % 26));
-    model.push_back({raw(storage->last_index()) + i + 1, term, std::move(body)});
+    added.push_back({last() + i + 1, term, std::move(body)});
   }
-  for (std::size_t i = before; i < model.size(); ++i)
-    views.push_back(
-        {Index{model[i].index}, Term{model[i].term}, EntryKind::command, model[i].body});
-  return storage->append(views);
+  std::vector<EntryView> views;
+  for (const Line& line : added)
+    views.push_back({Index{line.index}, Term{line.term}, EntryKind::command, line.body});
+  State& state = next(storage->append(views));
+  state.lines.insert(state.lines.end(), added.begin(), added.end());
+  return state.ticket;
 }
 
 inline storage::Storage::Ticket Host::cut(std::uint64_t last) {
-  while (!model.empty() && model.back().index > last) model.pop_back();
-  return storage->cut(Index{last});
+  State& state = next(storage->cut(Index{last}));
+  state.lines.resize(last);
+  return state.ticket;
 }
 
-inline bool Host::step() {
-  auto batch = storage->take_batch(now_us);
-  if (!batch) return false;
-  auto done = storage->on_done(storage::run(*disk_, *batch), now_us);
+inline storage::Storage::Ticket Host::save(std::uint64_t term, std::optional<Server> voted_for) {
+  storage::HardState hard_state = storage->hard_state();
+  hard_state.current_term = Term{term};
+  hard_state.voted_for = std::move(voted_for);
+  State& state = next(storage->save(hard_state));
+  state.hard_state = std::move(hard_state);
+  return state.ticket;
+}
+
+inline bool Host::begin() {
+  if (!batch_) batch_ = storage->take_batch(now_us);
+  return batch_.has_value();
+}
+
+inline bool Host::finish() {
+  if (!batch_) return true;
+  const storage::Batch batch = std::move(*batch_);
+  batch_.reset();
+  auto done = storage->on_done(storage::run(*disk_, batch), now_us);
   if (!done.status) error = done.status.error();
   durable = done.durable;
+  while (history.size() > 1 && history[1].ticket <= durable) history.erase(history.begin());
   for (auto& read : done.reads) reads.push_back(std::move(read));
-  return true;
-}
-
-inline bool Host::work() {
-  while (!error && step()) {
-  }
   return !error;
 }
 
-inline std::vector<Line> Host::read_all(std::uint64_t max_bytes) {
-  std::vector<Line> lines;
+inline bool Host::work() {
+  while (!error && begin()) finish();
+  return !error;
+}
+
+inline Lines Host::read_all(std::uint64_t max_bytes) {
+  Lines lines;
   while (true) {
     reads.clear();
     const std::uint64_t number = storage->read(Index{lines.size() + 1}, max_bytes);
     if (!work() || reads.size() != 1 || reads[0].number != number) return lines;
     if (reads[0].entries.empty()) return lines;
-    for (const auto& entry : reads[0].entries)
-      lines.push_back({raw(entry.index), raw(entry.term), entry.body});
+    for (auto& entry : reads[0].entries)
+      lines.push_back({raw(entry.index), raw(entry.term), std::move(entry.body)});
   }
+}
+
+inline std::string Host::judge() const {
+  if (error) return "error: " + to_string(*error);
+  if (damage) return "false alarm: " + damage->file + ": " + damage->what;
+  std::size_t promised = history.front().lines.size();
+  bool is_known_log = false;
+  bool is_known_hard_state = false;
+  for (const State& state : history) {
+    promised = std::min(promised, state.lines.size());
+    is_known_log = is_known_log || is_prefix(found_lines, state.lines);
+    is_known_hard_state = is_known_hard_state || found_hard_state == state.hard_state;
+  }
+  if (!is_known_hard_state) return "the hard state is none of those saved";
+  if (!is_known_log) return "the log is none of those written";
+  if (found_lines.size() < promised)
+    return "lost: " + std::to_string(found_lines.size()) + " of " + std::to_string(promised);
+  return "";
 }
 
 }  // namespace zatt::test

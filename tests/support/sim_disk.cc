@@ -352,7 +352,9 @@ void SimDisk::crash(Prng& prng, Crash mode) {
   clear_faults();
 }
 
-void SimDisk::kill() { clear_faults(); }
+void SimDisk::kill() {
+  if (crashed_) clear_faults();
+}
 
 std::unique_ptr<SimDisk> SimDisk::clone() const {
   auto copy = std::make_unique<SimDisk>();
@@ -416,6 +418,11 @@ std::vector<std::string> SimDisk::durable_names() const {
   return names;
 }
 
+std::uint64_t SimDisk::durable_size(const std::string& name) const {
+  const auto found = durable_names_.find(name);
+  return found == durable_names_.end() ? 0 : files_.at(found->second).durable_size;
+}
+
 std::string SimDisk::durable_read(const std::string& name, std::uint64_t offset,
                                   std::uint64_t length) const {
   const auto found = durable_names_.find(name);
@@ -424,7 +431,11 @@ std::string SimDisk::durable_read(const std::string& name, std::uint64_t offset,
   const std::uint64_t end =
       std::min(file.durable_size, offset + std::min(length, file.durable_size));
   if (offset >= end) return {};
-  if (file.old.empty() && file.lost.empty()) return file.bytes.substr(offset, end - offset);
+  const auto has_any = [&](const std::map<std::uint64_t, std::string>& sectors) {
+    const auto at = sectors.lower_bound(offset / sector_size);
+    return at != sectors.end() && at->first * sector_size < end;
+  };
+  if (!has_any(file.old) && !has_any(file.lost)) return file.bytes.substr(offset, end - offset);
   std::string out;
   for (std::uint64_t s = offset / sector_size; s * sector_size < end; ++s) {
     std::string sector = durable_sector(file, s);

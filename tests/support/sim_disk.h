@@ -55,7 +55,7 @@ class SimDisk final : public storage::Disk {
   // The power fails and comes back: what is left is all there is, and all of it is durable.
   void crash(Prng& prng, Crash mode);
   // The process ends and the machine goes on: all stays visible, what was not synced is still in
-  // doubt.
+  // doubt. Faults still to come stay to come.
   void kill();
   std::unique_ptr<SimDisk> clone() const;  // without its faults and listeners
 
@@ -78,6 +78,7 @@ class SimDisk final : public storage::Disk {
   // --- what the device holds ------------------------------------------------------------------
   bool is_name_durable(const std::string& name) const;  // it names the same file after a crash
   std::vector<std::string> durable_names() const;
+  std::uint64_t durable_size(const std::string& name) const;
   std::string durable_read(const std::string& name, std::uint64_t offset,
                            std::uint64_t length) const;
   // Called after each sync that succeeded; the name is empty for the directory.

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/posix_disk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <limits>
+#include <utility>
+
+namespace zatt::server {
+namespace {
+
+constexpr const char* lock_name = "lock";
+constexpr std::size_t most_open_files = 16;
+
+// Calls again what a signal interrupted.
+template <class Call>
+auto again(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+Error system_error(const char* what, const std::string& detail) {
+  return Error{Code::io, errno, what, detail};
+}
+
+std::string parent_of(const std::string& path) {
+  std::string trimmed = path;
+  while (trimmed.size() > 1 && trimmed.back() == '/') trimmed.pop_back();
+  const std::size_t slash = trimmed.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : trimmed.substr(0, slash);
+}
+
+Status sync_directory_at(const std::string& path) {
+  const int fd = again([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (fd < 0) return system_error("opening a directory", path);
+  const int rc = again([fd] { return ::fsync(fd); });
+  const Error failed = system_error("syncing a directory", path);
+  ::close(fd);
+  if (rc < 0) return failed;
+  return ok;
+}
+
+std::string holder_of(int lock) {
+  char text[32];
+  const ssize_t size = again([&] { return ::pread(lock, text, sizeof text, 0); });
+  std::string pid(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+  pid.erase(std::find_if(pid.begin(), pid.end(), [](char c) { return c < '0' || c > '9'; }),
+            pid.end());
+  return pid.empty() ? "another process" : "process " + pid;
+}
+
+}  // namespace
+
+PosixDisk::Fd& PosixDisk::Fd::operator=(Fd&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+PosixDisk::Fd::~Fd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+PosixDisk::PosixDisk(std::string path, Fd directory, Fd lock)
+    : path_(std::move(path)), directory_(std::move(directory)), lock_(std::move(lock)) {}
+
+PosixDisk::~PosixDisk() = default;
+
+Status PosixDisk::take_lock(const std::string& path, int directory, Fd& lock) {
+  lock = Fd(again([&] {
+    return ::openat(directory, lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  }));
+  if (!lock.is_open()) return system_error("can't write in the storage directory", path);
+  if (again([&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB); }) < 0) {
+    if (errno != EWOULDBLOCK) return system_error("locking the storage directory", path);
+    return Error{Code::locked, 0, "the storage directory is taken",
+                 path + " is in use by " + holder_of(lock.get())};
+  }
+  // Only for the other one's message: a full disk is no reason not to start.
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(lock.get(), 0) == 0)
+    static_cast<void>(again([&] { return ::pwrite(lock.get(), pid.data(), pid.size(), 0); }));
+  return ok;
+}
+
+Result<std::unique_ptr<PosixDisk>> PosixDisk::open(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0) {
+    if (auto synced = sync_directory_at(parent_of(path)); !synced) return synced.error();
+  } else if (errno != EEXIST) {
+    return system_error("making the storage directory", path);
+  }
+  Fd directory(again([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  if (!directory.is_open()) return system_error("opening the storage directory", path);
+  Fd lock;
+  if (auto taken = take_lock(path, directory.get(), lock); !taken) return taken.error();
+  return std::unique_ptr<PosixDisk>(new PosixDisk(path, std::move(directory), std::move(lock)));
+}
+
+Error PosixDisk::error(const char* what, const std::string& name) const {
+  return system_error(what, path_ + "/" + name);
+}
+
+// --- open files
+// -----------------------------------------------------------------------------------
+
+void PosixDisk::close_oldest() {
+  auto oldest = files_.end();
+  for (auto at = files_.begin(); at != files_.end(); ++at)
+    if (!at->second.is_dirty && (oldest == files_.end() || at->second.used < oldest->second.used))
+      oldest = at;
+  if (oldest != files_.end()) files_.erase(oldest);
+}
+
+Result<PosixDisk::OpenFile*> PosixDisk::file(const std::string& name, bool create) {
+  const auto found = files_.find(name);
+  if (found != files_.end()) {
+    found->second.used = ++uses_;
+    return &found->second;
+  }
+  if (files_.size() >= most_open_files) close_oldest();
+  const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0);
+  OpenFile opened;
+  opened.fd = Fd(again([&] { return ::openat(directory_.get(), name.c_str(), flags, 0600); }));
+  if (!opened.fd.is_open()) return error(create ? "making" : "opening", name);
+  opened.used = ++uses_;
+  return &files_.emplace(name, std::move(opened)).first->second;
+}
+
+// --- the calls
+// ------------------------------------------------------------------------------------
+
+Result<std::vector<std::string>> PosixDisk::list() {
+  const int fd =
+      again([&] { return ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (fd < 0) return error("opening", "");
+  DIR* stream = ::fdopendir(fd);
+  if (stream == nullptr) {
+    const Error failed = error("listing", "");
+    ::close(fd);
+    return failed;
+  }
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream)) {
+    std::string name = entry->d_name;
+    if (name != "." && name != ".." && name != lock_name) names.push_back(std::move(name));
+    errno = 0;
+  }
+  const bool failed = errno != 0;
+  const Error why = error("listing", "");
+  ::closedir(stream);
+  if (failed) return why;
+  return names;
+}
+
+Result<std::uint64_t> PosixDisk::size(const std::string& name) {
+  auto opened = file(name, false);
+  if (!opened) return opened.error();
+  struct stat status {};
+  if (::fstat((*opened)->fd.get(), &status) < 0) return error("asking the size of", name);
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+Result<std::string> PosixDisk::read(const std::string& name, std::uint64_t offset,
+                                    std::uint64_t length) {
+  auto opened = file(name, false);
+  if (!opened) return opened.error();
+  auto total = size(name);
+  if (!total) return total.error();
+  if (offset >= *total) return std::string();
+  std::string bytes(std::min(length, *total - offset), '\0');
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = again([&] {
+      return ::pread((*opened)->fd.get(), bytes.data() + done, bytes.size() - done,
+                     static_cast<off_t>(offset + done));
+    });
+    if (got < 0) return error("reading", name);
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+Status PosixDisk::write(const std::string& name, std::uint64_t offset, std::string_view bytes) {
+  auto opened = file(name, true);
+  if (!opened) return opened.error();
+  (*opened)->is_dirty = true;
+  while (!bytes.empty()) {
+    const ssize_t put = again([&] {
+      return ::pwrite((*opened)->fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    });
+    if (put < 0) return error("writing", name);
+    if (put == 0) {
+      errno = EIO;  // a file system that takes nothing and does not say why
+      return error("writing", name);
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+  return ok;
+}
+
+Status PosixDisk::sync(const std::string& name) {
+  auto opened = file(name, false);
+  if (!opened) return opened.error();
+  if (again([&] { return ::fdatasync((*opened)->fd.get()); }) < 0) return error("syncing", name);
+  (*opened)->is_dirty = false;
+  return ok;
+}
+
+Status PosixDisk::rename(const std::string& from, const std::string& to) {
+  if (again([&] {
+        return ::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str());
+      }) < 0)
+    return error("renaming", from);
+  files_.erase(to);
+  auto moved = files_.extract(from);
+  if (moved.empty()) return ok;
+  moved.key() = to;
+  files_.insert(std::move(moved));
+  return ok;
+}
+
+Status PosixDisk::remove(const std::string& name) {
+  if (again([&] { return ::unlinkat(directory_.get(), name.c_str(), 0); }) < 0)
+    return error("removing", name);
+  files_.erase(name);
+  return ok;
+}
+
+Status PosixDisk::sync_directory() {
+  if (again([&] { return ::fsync(directory_.get()); }) < 0) return error("syncing", ".");
+  return ok;
+}
+
+}  // namespace zatt::server

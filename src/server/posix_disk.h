@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// storage::Disk made real: the files of one directory, which one process at a time may hold.
+//
+// All calls block, and belong on the log's own thread (or before it starts). Files stay open, so
+// that a write costs one system call and a sync one more.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "storage/disk.h"
+
+namespace zatt::server {
+
+class PosixDisk final : public storage::Disk {
+ public:
+  // Makes the directory where there is none, and locks it: Code::locked, naming the process, where
+  // another one holds it. The lock ends with this object, or with the process.
+  static Result<std::unique_ptr<PosixDisk>> open(const std::string& path);
+  ~PosixDisk() override;
+
+  Result<std::vector<std::string>> list() override;  // without the lock's own file
+  Result<std::uint64_t> size(const std::string& name) override;
+  Result<std::string> read(const std::string& name, std::uint64_t offset,
+                           std::uint64_t length) override;
+  Status write(const std::string& name, std::uint64_t offset, std::string_view bytes) override;
+  Status sync(const std::string& name) override;
+  Status rename(const std::string& from, const std::string& to) override;
+  Status remove(const std::string& name) override;
+  Status sync_directory() override;
+
+ private:
+  // A descriptor, closed exactly once.
+  class Fd {
+   public:
+    Fd() = default;
+    explicit Fd(int fd) : fd_(fd) {}
+    Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+    Fd& operator=(Fd&& other) noexcept;
+    ~Fd();
+    int get() const { return fd_; }
+    bool is_open() const { return fd_ >= 0; }
+
+   private:
+    int fd_ = -1;
+  };
+  struct OpenFile {
+    Fd fd;
+    bool is_dirty = false;  // closing it could lose the report of a failed write
+    std::uint64_t used = 0;
+  };
+
+  PosixDisk(std::string path, Fd directory, Fd lock);
+  static Status take_lock(const std::string& path, int directory, Fd& lock);
+  Result<OpenFile*> file(const std::string& name, bool create);
+  void close_oldest();
+  Error error(const char* what, const std::string& name) const;
+
+  std::string path_;
+  Fd directory_;
+  Fd lock_;
+  std::map<std::string, OpenFile> files_;
+  std::uint64_t uses_ = 0;
+};
+
+}  // namespace zatt::server

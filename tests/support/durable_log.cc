@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "tests/support/durable_log.h"
+
+#include "base/checksum.h"
+
+namespace zatt::test {
+namespace {
+
+constexpr std::uint64_t page = 4096;
+constexpr std::uint64_t second_slot = 64 * 1024;
+constexpr std::uint64_t record_head = 8 + 4 + 1 + 8 + 8 + 8 + 8;
+
+std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t width) {
+  std::uint64_t n = 0;
+  for (std::size_t i = width; i > 0; --i)
+    n = n << 8 | static_cast<unsigned char>(bytes[at + i - 1]);
+  return n;
+}
+
+// The number in "<number>.seg".
+std::optional<std::uint64_t> segment_number(const std::string& name) {
+  if (name.size() < 5 || name.compare(name.size() - 4, 4, ".seg") != 0) return std::nullopt;
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i + 4 < name.size(); ++i) {
+    if (name[i] < '0' || name[i] > '9') return std::nullopt;
+    number = number * 10 + static_cast<std::uint64_t>(name[i] - '0');
+  }
+  return number;
+}
+
+std::optional<Server> server_at(std::string_view& bytes) {
+  if (bytes.size() < 4) return std::nullopt;
+  const std::uint64_t length = number_at(bytes, 0, 4);
+  if (bytes.size() < 4 + length + 8) return std::nullopt;
+  Server server{std::string(bytes.substr(4, length)), number_at(bytes, 4 + length, 8)};
+  bytes.remove_prefix(4 + length + 8);
+  return server;
+}
+
+std::optional<DurableLog::Vote> parse_slot(std::string_view bytes, std::uint64_t slot) {
+  constexpr std::size_t head = 8 + 8 + 4 + 8 + 4;
+  if (bytes.size() < head) return std::nullopt;
+  const std::uint64_t length = number_at(bytes, 28, 4);
+  if (length > bytes.size() - head) return std::nullopt;
+  if (checksum(bytes.substr(8, head - 8 + length), slot) != number_at(bytes, 0, 8))
+    return std::nullopt;
+  DurableLog::Vote vote;
+  vote.number = number_at(bytes, 20, 8);
+  std::string_view body = bytes.substr(head, length);
+  if (!server_at(body) || body.size() < 17) return std::nullopt;
+  vote.current_term = Term{number_at(body, 8, 8)};
+  const bool voted = body[16] == 1;
+  body.remove_prefix(17);
+  if (voted) vote.voted_for = server_at(body);
+  return vote;
+}
+
+}  // namespace
+
+DurableLog::DurableLog(SimDisk& disk) : disk_(&disk) {
+  disk.on_synced = [this](const std::string& name) { on_synced(name); };
+  rescan();
+}
+
+DurableLog::~DurableLog() { disk_->on_synced = nullptr; }
+
+void DurableLog::rescan() {
+  lives_.clear();
+  problem_.clear();
+  read_slots();
+  for (const std::string& name : disk_->durable_names())
+    if (const auto number = segment_number(name)) follow(name, *number, true);
+}
+
+void DurableLog::on_synced(const std::string& name) {
+  if (name == "hard_state") read_slots();
+  if (!name.empty()) {
+    if (const auto number = segment_number(name); number && disk_->is_name_durable(name))
+      follow(name, *number, false);
+    return;
+  }
+  // Names came and went. A life's number never means another life, so what is known stays known.
+  read_slots();
+  const std::vector<std::string> names = disk_->durable_names();
+  for (const std::string& durable : names)
+    if (const auto number = segment_number(durable)) follow(durable, *number, false);
+  std::map<std::uint64_t, Life> kept;
+  for (const std::string& durable : names)
+    if (const auto number = segment_number(durable))
+      if (auto life = lives_.extract(*number); !life.empty()) kept.insert(std::move(life));
+  lives_ = std::move(kept);
+}
+
+void DurableLog::read_slots() {
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    std::string bytes = disk_->durable_read("hard_state", i * second_slot, page);
+    if (bytes.size() == page && number_at(bytes, 28, 4) > page - 32)
+      bytes = disk_->durable_read("hard_state", i * second_slot, second_slot);
+    slots_[i] = parse_slot(bytes, i);
+  }
+}
+
+// Reads the header of a life not yet known. False: it has none.
+bool DurableLog::begin(const std::string& name, std::uint64_t number, bool judge) {
+  const std::string bytes = disk_->durable_read(name, 0, 60);
+  if (bytes.size() < 60 || number_at(bytes, 20, 8) != number) return false;
+  Life life;
+  life.incarnation = number_at(bytes, 28, 8);
+  const std::uint64_t key = checksum_key(life.incarnation, number);
+  if (checksum(std::string_view(bytes).substr(8), key) != number_at(bytes, 0, 8)) return false;
+  life.first_index = number_at(bytes, 36, 8);
+  life.position = page;
+  life.checksum = number_at(bytes, 52, 8);
+  const std::uint64_t term = number_at(bytes, 44, 8);
+  const std::uint64_t before = life.first_index - 1;
+  if (judge && before > 0 && problem_.empty() && !holds(before, term, life.checksum))
+    problem_ = name + " is durable before entry " + std::to_string(before) + ", which it follows";
+  lives_.emplace(number, std::move(life));
+  return true;
+}
+
+// The record at `at`, reading no more of the file than it needs.
+std::optional<DurableLog::Parsed> DurableLog::record_at(const std::string& name, std::uint64_t at,
+                                                        std::uint64_t key) const {
+  std::string bytes = disk_->durable_read(name, at, record_head);
+  if (bytes.size() < record_head || bytes[12] == 0) return std::nullopt;
+  const std::uint64_t size = record_head + number_at(bytes, 8, 4);
+  if (size > record_head) bytes = disk_->durable_read(name, at, size);
+  if (bytes.size() < size) return std::nullopt;
+  Parsed record;
+  record.size = size;
+  record.checksum = number_at(bytes, 0, 8);
+  if (checksum(std::string_view(bytes).substr(8), key) != record.checksum) return std::nullopt;
+  record.kind = number_at(bytes, 12, 1);
+  record.index = number_at(bytes, 13, 8);
+  record.term = number_at(bytes, 21, 8);
+  record.previous = number_at(bytes, 37, 8);
+  return record;
+}
+
+// While a process runs there is no gap before what it wrote; after a crash (`look_on`) there may
+// be.
+void DurableLog::follow(const std::string& name, std::uint64_t number, bool look_on) {
+  if (lives_.find(number) == lives_.end() && !begin(name, number, !look_on)) return;
+  Life& life = lives_.at(number);
+  const std::uint64_t key = checksum_key(life.incarnation, number);
+  const std::uint64_t end = disk_->durable_size(name);
+  std::uint64_t at = life.position;
+  while (at + record_head <= end) {
+    const auto record = record_at(name, at, key);
+    if (!record) {
+      if (at % page == 0 && !look_on) break;
+      at = (at / page + 1) * page;
+      continue;
+    }
+    at += record->size;
+    life.position = at;
+    if (record->kind == 255 || record->index != life.first_index + life.terms.size() ||
+        record->previous != life.checksum)
+      continue;
+    life.terms.push_back(record->term);
+    life.checksums.push_back(record->checksum);
+    life.checksum = record->checksum;
+  }
+}
+
+// The newest life that begins at or before `index` is the one in force there.
+const DurableLog::Life* DurableLog::life_of(std::uint64_t index) const {
+  for (auto life = lives_.rbegin(); life != lives_.rend(); ++life)
+    if (life->second.first_index <= index) return &life->second;
+  return nullptr;
+}
+
+bool DurableLog::holds(std::uint64_t index, std::uint64_t term, std::uint64_t sum) const {
+  // A header may name the entry that a life still in force had before it.
+  for (auto life = lives_.rbegin(); life != lives_.rend(); ++life) {
+    if (life->second.first_index > index) continue;
+    const std::uint64_t at = index - life->second.first_index;
+    return at < life->second.terms.size() && life->second.terms[at] == term &&
+           life->second.checksums[at] == sum;
+  }
+  return false;
+}
+
+bool DurableLog::is_entry_durable(Index index, Term term) const {
+  if (index == Index{0}) return true;
+  const Life* life = life_of(raw(index));
+  if (life == nullptr) return false;
+  const std::uint64_t at = raw(index) - life->first_index;
+  return at < life->terms.size() && life->terms[at] == raw(term);
+}
+
+Index DurableLog::last_index() const {
+  if (lives_.empty()) return Index{0};
+  const Life& newest = lives_.rbegin()->second;
+  return Index{newest.first_index - 1 + newest.terms.size()};
+}
+
+bool DurableLog::is_term_durable(Term term) const {
+  return slots_[0] && slots_[1] && slots_[0]->current_term >= term &&
+         slots_[1]->current_term >= term;
+}
+
+bool DurableLog::is_vote_durable(Term term, const Server& voted_for) const {
+  const auto says_so = [&](const std::optional<Vote>& vote) {
+    return vote && (vote->current_term > term ||
+                    (vote->current_term == term && vote->voted_for == voted_for));
+  };
+  return says_so(slots_[0]) && says_so(slots_[1]);
+}
+
+}  // namespace zatt::test
