@@ -36,6 +36,7 @@ struct Pending {
   Token token = 0;
   ClientId client = 0;
   State state = State::waiting;
+  bool readable = false;  // reading: our own store holds what it has to see
   codec::Request request;
   std::uint64_t deadline_us = 0;
   std::uint64_t bytes = 0;  // what it counts for in the bounds

@@ -10,6 +10,7 @@ void Links::on_link_up(LinkId id, std::optional<std::string> dialed) {
   auto link = std::make_unique<Link>();
   link->id = id;
   link->dialed = std::move(dialed);
+  link->up_us = env_.now_us();
   Link& added = *link;
   links_[id] = std::move(link);
   codec::Hello hello = owner_.own_hello();
@@ -111,6 +112,18 @@ void Links::close(Link& link) {
   if (const auto it = by_id_.find(link.server.id); it != by_id_.end() && it->second == link.id)
     by_id_.erase(it);
   owner_.on_peer_down(link);
+}
+
+bool Links::close_silent(std::uint64_t patience_us) {
+  bool waiting = false;
+  for (const auto& [id, link] : links_) {
+    if (link->greeted || link->over) continue;
+    if (env_.now_us() - link->up_us >= patience_us)
+      close(*link);
+    else
+      waiting = true;
+  }
+  return waiting;
 }
 
 void Links::on_link_down(LinkId id) {

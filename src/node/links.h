@@ -23,6 +23,7 @@ namespace zatt::node {
 struct Link {
   LinkId id = 0;
   std::optional<std::string> dialed;
+  std::uint64_t up_us = 0;
   bool greeted = false;  // the peer's hello was good
   bool over = false;     // closed by us: what still comes is not read
   Server server;
@@ -75,6 +76,8 @@ class Links {
     send_bytes(link, priority, bytes);
   }
   void close(Link& link);
+  // Ends connections over which no good hello came in `patience_us`. True where some still wait.
+  bool close_silent(std::uint64_t patience_us);
 
  private:
   void send_bytes(Link& link, Priority priority, std::string_view message);

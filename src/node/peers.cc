@@ -8,7 +8,7 @@
 namespace zatt::node {
 namespace {
 
-constexpr std::uint64_t ask_every_us = 1'000'000;
+constexpr std::uint64_t look_every_us = 1'000'000;
 constexpr std::uint64_t say_every_us = 30'000'000;
 constexpr std::uint64_t max_term_jump = 1ULL << 32;
 
@@ -25,6 +25,11 @@ std::string joined(const std::vector<std::string>& ids) {
 }
 
 }  // namespace
+
+void Replica::on_link_up(LinkId link, std::optional<std::string> dialed) {
+  look_after_links_at_us_ = std::min(look_after_links_at_us_, env_.now_us() + look_every_us);
+  links_.on_link_up(link, std::move(dialed));
+}
 
 codec::Standing Replica::standing() const {
   codec::Standing standing;
@@ -88,7 +93,6 @@ void Replica::on_peer_up(Link& link) {
   known.dial_error.clear();
   known.refuses_us = false;
   env_.log(LogLevel::debug, "node " + link.server.id + " is connected");
-  ask_standing_at_us_ = std::min(ask_standing_at_us_, env_.now_us() + ask_every_us);
   meet(link);
   pursue_founding();
   retry_waiting_ = true;
@@ -233,20 +237,20 @@ void Replica::on_message(Link& link, const codec::Standing& standing) {
   pursue_founding();
 }
 
-// What a peer shows may have been lost on the way: whoever does not see the other in its own
-// cluster asks again.
-void Replica::ask_standings() {
-  ask_standing_at_us_ = env_.now_us() + ask_every_us;
+// A hello that does not come ends its connection. What a peer shows may have been lost on the way:
+// whoever does not see the other in its own cluster asks again.
+void Replica::look_after_links() {
+  look_after_links_at_us_ = env_.now_us() + look_every_us;
+  bool waiting = links_.close_silent(look_every_us) || !is_in_cluster();
   codec::Standing shown = standing();
   shown.asks = true;
-  bool all = links_.by_id().size() + 1 >= options_.cluster.size();
   for (const Met& other : met()) {
     Link* link = links_.find(other.server);
     if (link == nullptr || (is_in_cluster() && is_same_cluster(*link))) continue;
-    all = false;
+    waiting = true;
     links_.send(*link, Priority::control, shown);
   }
-  if (all && is_in_cluster()) ask_standing_at_us_ = UINT64_MAX;
+  if (!waiting) look_after_links_at_us_ = UINT64_MAX;
 }
 
 void Replica::say_who_is_missing() {

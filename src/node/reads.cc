@@ -90,8 +90,25 @@ void Replica::answer_reads() {
       links_.send(*link, Priority::bulk,
                   codec::ReadIndexReply{group.number, true, raft_->current_term(), group.index,
                                         raft_->commit_index()});
-    for (const Token token : group.tokens)
-      if (Pending* pending = clients_.find_token(token)) finish_read(*pending, false);
+    finish_reads(group.tokens);
+  }
+}
+
+void Replica::finish_reads(const std::vector<Token>& readable) {
+  for (const Token token : readable)
+    if (Pending* pending = clients_.find_token(token)) pending->readable = true;
+  for (const Token token : readable)
+    if (Pending* pending = clients_.find_token(token))
+      finish_readable(*clients_.find(pending->client));
+}
+
+// In the order sent: a later read must not show an earlier state.
+void Replica::finish_readable(Client& client) {
+  for (Pending& pending : client.queue) {
+    if (pending.state == Pending::State::waiting) return;
+    if (pending.state != Pending::State::reading) continue;
+    if (!pending.readable) return;
+    finish_read(pending, false);
   }
 }
 

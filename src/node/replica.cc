@@ -33,7 +33,7 @@ Replica::Replica(const Options& options, Env& env, StateMachine& machine, kv::St
 void Replica::start() {
   started_us_ = env_.now_us();
   say_missing_at_us_ = started_us_ + 1'000'000;
-  ask_standing_at_us_ = started_us_ + 1'000'000;
+  look_after_links_at_us_ = started_us_ + 1'000'000;
   std::vector<PeerAddress> peers;
   for (const auto& [id, address] : options_.cluster)
     if (id > options_.id) peers.push_back({id, address});  // the lower id dials
@@ -199,13 +199,13 @@ void Replica::on_time() {
   const std::uint64_t now = env_.now_us();
   if (now >= raft_->wake_at_us()) drive(raft::Tick{});
   expire();
-  if (now >= ask_standing_at_us_) ask_standings();
+  if (now >= look_after_links_at_us_) look_after_links();
   if (now >= say_missing_at_us_) say_who_is_missing();
 }
 
 std::uint64_t Replica::wake_at_us() const {
-  std::uint64_t at = std::min(
-      {raft_->wake_at_us(), clients_.next_deadline_us(), ask_standing_at_us_, say_missing_at_us_});
+  std::uint64_t at = std::min({raft_->wake_at_us(), clients_.next_deadline_us(),
+                               look_after_links_at_us_, say_missing_at_us_});
   if (const auto storage = storage_->wake_at_us(); storage && !disk_busy_)
     at = std::min(at, *storage);
   return at;

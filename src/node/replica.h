@@ -61,6 +61,7 @@ class Replica final : public LinksOwner {
   bool is_idle() const;
 
   // peers.cc
+  void on_link_up(LinkId link, std::optional<std::string> dialed);
   void on_dial_failed(const std::string& id, std::string_view why);
   codec::Hello own_hello() override;
   bool is_known_id(const std::string& id) override;
@@ -120,7 +121,7 @@ class Replica final : public LinksOwner {
   bool is_in_cluster() const;  // the core may be spoken to
   bool has_acted() const { return hard_state_.current_term > Term{0}; }
   std::vector<Met> met() const;
-  void ask_standings();
+  void look_after_links();
   void say_who_is_missing();
 
   // requests.cc
@@ -153,6 +154,8 @@ class Replica final : public LinksOwner {
   void on_read_states(const std::vector<raft::ReadState>& reads);
   void wait_for_apply(ReadGroup group);
   void answer_reads();
+  void finish_reads(const std::vector<Token>& readable);
+  void finish_readable(Client& client);
   void finish_read(Pending& pending, bool stale);
   void fail(const ReadGroup& group);
   void lose_reads(LinkId link);
@@ -206,7 +209,7 @@ class Replica final : public LinksOwner {
   std::map<std::string, Acquaintance> acquaintances_;
   std::set<Server> in_raft_;  // peers whose PeerUp the core has had
   bool acted_shown_ = false;
-  std::uint64_t ask_standing_at_us_ = 0;
+  std::uint64_t look_after_links_at_us_ = 0;
 
   // Writes.
   struct Gathered {

@@ -118,6 +118,7 @@ bool Replica::hand_on(Client& client, Pending& pending, const Target& target) {
 void Replica::back_to_waiting(Token token) {
   Pending* pending = clients_.find_token(token);
   if (pending == nullptr) return;
+  pending->readable = false;
   clients_.set_state(*pending, State::waiting);
   retry_waiting_ = true;
 }
@@ -130,8 +131,13 @@ void Replica::finish_error(Pending& pending, ErrorCode code, std::string_view me
 }
 
 void Replica::expire() {
-  for (const Token token : clients_.expired(env_.now_us()))
-    if (Pending* pending = clients_.find_token(token)) expire(*pending);
+  for (const Token token : clients_.expired(env_.now_us())) {
+    Pending* pending = clients_.find_token(token);
+    if (pending == nullptr) continue;
+    Client& client = *clients_.find(pending->client);
+    expire(*pending);
+    finish_readable(client);  // it may have stood in the way of reads behind it
+  }
 }
 
 void Replica::expire(Pending& pending) {

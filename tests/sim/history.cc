@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "tests/sim/history.h"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "kv/command.h"
+
+namespace zatt::sim {
+namespace {
+
+using Kind = Op::Kind;
+using Outcome = Op::Outcome;
+
+bool is_write(Kind kind) { return kind == Kind::set || kind == Kind::del || kind == Kind::incr; }
+
+struct Version {
+  std::uint64_t rev = 0;
+  std::optional<std::string> value;
+};
+
+// The dictionary's whole past, told by a model that shares nothing with the store but the bytes of
+// its commands.
+class Past {
+ public:
+  explicit Past(const Ledger& ledger) {
+    for (const auto& [index, body] : ledger)
+      if (!body.empty()) apply(index, body);
+  }
+
+  const std::vector<Version>& versions(const std::string& key) {
+    auto& versions = versions_[key];
+    if (versions.empty()) versions.push_back({});
+    return versions;
+  }
+  // Indexes at which a set of this value stands in the log, whether its condition held or not.
+  const std::vector<std::uint64_t>& places(const std::string& value) { return places_[value]; }
+  bool took_effect(std::uint64_t index) const { return counts_.contains(index); }
+  std::uint64_t increments(const std::string& key) { return increments_[key]; }
+  std::uint64_t count_at(std::uint64_t rev) const {
+    const auto behind = counts_.upper_bound(rev);
+    return behind == counts_.begin() ? 0 : std::prev(behind)->second;
+  }
+  std::uint64_t next_effect(std::uint64_t rev) const {
+    const auto behind = counts_.upper_bound(rev);
+    return behind == counts_.end() ? UINT64_MAX : behind->first;
+  }
+
+ private:
+  void apply(std::uint64_t index, const std::string& body) {
+    const auto command = kv::decode_command(body);
+    if (!command) return;
+    const std::string key(command->key);
+    auto& versions = versions_[key];
+    if (versions.empty()) versions.push_back({});
+    const Version now = versions.back();
+    if (command->op == kv::Op::set) places_[std::string(command->value)].push_back(index);
+    if (!holds(command->condition, now)) return;
+    if (command->op == kv::Op::set) {
+      put(key, index, std::string(command->value));
+    } else if (command->op == kv::Op::del) {
+      if (now.value) put(key, index, std::nullopt);
+    } else {
+      std::int64_t n = 0;
+      const std::string text = now.value.value_or("0");
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+      if (error != std::errc{} || end != text.data() + text.size()) return;
+      put(key, index, std::to_string(n + command->by));
+      ++increments_[key];
+    }
+  }
+
+  static bool holds(const kv::Condition& condition, const Version& now) {
+    switch (condition.kind) {
+      case kv::Condition::Kind::none:
+        return true;
+      case kv::Condition::Kind::exists:
+        return condition.exists == now.value.has_value();
+      case kv::Condition::Kind::rev:
+        return condition.rev == (now.value ? now.rev : 0);
+      case kv::Condition::Kind::value:
+        return now.value && *now.value == condition.value;
+    }
+    return false;
+  }
+
+  void put(const std::string& key, std::uint64_t rev, std::optional<std::string> value) {
+    if (value)
+      present_.insert(key);
+    else
+      present_.erase(key);
+    versions_[key].push_back({rev, std::move(value)});
+    counts_[rev] = present_.size();
+  }
+
+  std::map<std::string, std::vector<Version>> versions_;
+  std::map<std::string, std::vector<std::uint64_t>> places_;
+  std::map<std::string, std::uint64_t> increments_;
+  std::set<std::string> present_;
+  std::map<std::uint64_t, std::uint64_t> counts_;  // keys there are, after each effect
+};
+
+class Checker {
+ public:
+  Checker(const std::vector<Op>& ops, const Ledger& ledger) : ops_(ops), past_(ledger) {}
+
+  std::optional<std::string> check() {
+    if (auto wrong = check_effects()) return wrong;
+    if (auto wrong = check_increments()) return wrong;
+    return check_order();
+  }
+
+ private:
+  // Failed sets are nowhere, no set is twice, acknowledged ones are where they were said to be.
+  std::optional<std::string> check_effects() {
+    for (const Op& op : ops_) {
+      if (op.kind != Kind::set) continue;
+      const auto& places = past_.places(op.value);
+      if (places.size() > 1) return "carried out twice: " + to_string(op);
+      if (op.outcome == Outcome::failed && !places.empty())
+        return "said to have failed, and it is in the log at " + std::to_string(places[0]) + ": " +
+               to_string(op);
+      if (op.outcome == Outcome::done && (places.empty() || places[0] != op.rev))
+        return "acknowledged, and it is not in the log at its revision: " + to_string(op);
+      if (op.outcome == Outcome::done && !past_.took_effect(op.rev))
+        return "acknowledged, and its condition did not hold: " + to_string(op);
+    }
+    return std::nullopt;
+  }
+
+  std::optional<std::string> check_increments() {
+    std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> bounds;
+    for (const Op& op : ops_) {
+      if (op.kind != Kind::incr) continue;
+      auto& [least, most] = bounds[op.key];
+      if (op.outcome == Outcome::done) ++least, ++most;
+      if (op.outcome == Outcome::unknown || op.outcome == Outcome::pending) ++most;
+    }
+    for (const auto& [key, bound] : bounds) {
+      const std::uint64_t n = past_.increments(key);
+      if (n < bound.first || n > bound.second)
+        return "key " + key + ": " + std::to_string(n) + " increments in the log, and between " +
+               std::to_string(bound.first) + " and " + std::to_string(bound.second) +
+               " may be there";
+    }
+    return std::nullopt;
+  }
+
+  // A sweep over time: whatever is asked after something was answered stands behind it.
+  std::optional<std::string> check_order() {
+    struct Event {
+      std::uint64_t at_us;
+      bool completes;
+      std::size_t op;
+    };
+    std::vector<Event> events;
+    for (std::size_t i = 0; i < ops_.size(); ++i) {
+      events.push_back({ops_[i].invoked_us, false, i});
+      const bool answered = ops_[i].outcome != Outcome::pending;
+      if (answered) events.push_back({ops_[i].completed_us, true, i});
+    }
+    // At one moment, invocations first: what overlaps is free.
+    std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
+      return a.at_us != b.at_us ? a.at_us < b.at_us : a.completes < b.completes;
+    });
+    std::vector<std::uint64_t> floor_at_invocation(ops_.size(), 0);
+    std::map<std::uint64_t, std::uint64_t> of_connection;
+    std::uint64_t floor = 0;
+    for (const Event& event : events) {
+      const Op& op = ops_[event.op];
+      if (!event.completes) {
+        floor_at_invocation[event.op] = floor;
+        continue;
+      }
+      std::uint64_t& connection = of_connection[op.connection];
+      std::uint64_t least = std::max(floor_at_invocation[event.op], connection);
+      if (op.outcome == Outcome::unknown) {  // not told, but bound by what was sent before it
+        const auto& places = past_.places(op.value);
+        if (op.kind == Kind::set && !places.empty()) {
+          if (places[0] < connection) return "overtook what was sent before it: " + to_string(op);
+          connection = places[0];
+        }
+        continue;
+      }
+      if (op.outcome == Outcome::failed || op.kind == Kind::stale_get) continue;
+      const auto point = place(op, least);
+      if (!point)
+        return "fits nowhere at or behind " + std::to_string(least) + ": " + to_string(op);
+      connection = std::max(connection, *point);
+      floor = std::max(floor, *point);
+    }
+    return std::nullopt;
+  }
+
+  // The earliest place in the log at or behind `least` where the answer is true.
+  std::optional<std::uint64_t> place(const Op& op, std::uint64_t least) {
+    if (op.kind == Kind::count) {
+      if (past_.count_at(op.rev) != op.number || past_.next_effect(op.rev) <= least)
+        return std::nullopt;
+      return std::max(op.rev, least);
+    }
+    const auto& versions = past_.versions(op.key);
+    if (is_write(op.kind) && op.outcome == Outcome::done && op.rev != 0) {
+      const bool there = std::any_of(versions.begin(), versions.end(), [&](const Version& v) {
+        return v.rev == op.rev && (op.kind != Kind::incr || v.value == op.told);
+      });
+      if (!there || op.rev <= least) return std::nullopt;
+      return op.rev;
+    }
+    for (std::size_t i = 0; i < versions.size(); ++i) {  // it saw the key in some state
+      const Version& version = versions[i];
+      const bool same = op.found == version.value.has_value() &&
+                        (!op.found || (version.rev == op.rev && *version.value == op.told));
+      const std::uint64_t ends = i + 1 < versions.size() ? versions[i + 1].rev : UINT64_MAX;
+      if (same && ends > least) return std::max(version.rev, least);
+    }
+    return std::nullopt;
+  }
+
+  const std::vector<Op>& ops_;
+  Past past_;
+};
+
+}  // namespace
+
+std::optional<std::string> check_history(const std::vector<Op>& ops, const Ledger& ledger) {
+  return Checker(ops, ledger).check();
+}
+
+std::string to_string(const Op& op) {
+  static constexpr const char* kinds[] = {"set", "delete", "incr", "get", "stale get", "count"};
+  static constexpr const char* outcomes[] = {"pending", "done", "condition_failed", "failed",
+                                             "unknown"};
+  std::string text = kinds[static_cast<int>(op.kind)];
+  text += " " + op.key + (op.value.empty() ? "" : "=" + op.value.substr(0, 40)) +
+          " on connection " + std::to_string(op.connection) + ", " + std::to_string(op.invoked_us) +
+          ".." + std::to_string(op.completed_us) + " us: " + outcomes[static_cast<int>(op.outcome)];
+  if (op.outcome == Outcome::done || op.outcome == Outcome::condition_failed)
+    text += std::string(op.found ? " found " : " ") + op.told.substr(0, 40) +
+            " rev=" + std::to_string(op.rev) + " n=" + std::to_string(op.number);
+  return text;
+}
+
+}  // namespace zatt::sim

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What clients asked and were told, and whether one dictionary could have said it.
+//
+// The committed log is the witness order: every write has its place there (its revision), every
+// read must fit between two of them. Checked against a model of its own: strict serializability,
+// the order within a connection, nothing that failed ever taking effect, nothing taking effect
+// twice.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace zatt::sim {
+
+struct Op {
+  enum class Kind : std::uint8_t { set, del, incr, get, stale_get, count };
+  enum class Outcome : std::uint8_t { pending, done, condition_failed, failed, unknown };
+  Kind kind = Kind::get;
+  std::uint64_t connection = 0;  // ops of one connection are in the order sent
+  std::string key;
+  std::string value;  // set: JSON text, unlike every other's
+  std::uint64_t invoked_us = 0;
+  std::uint64_t completed_us = 0;
+  Outcome outcome = Outcome::pending;
+  bool found = false;
+  std::string told;          // value in the reply
+  std::uint64_t rev = 0;     // in the reply; of count: `at`
+  std::uint64_t number = 0;  // of count
+};
+
+// One committed entry: the body of a command, or empty.
+using Ledger = std::map<std::uint64_t, std::string>;
+
+// What does not fit, for a person; nothing where all does.
+std::optional<std::string> check_history(const std::vector<Op>& ops, const Ledger& ledger);
+
+std::string to_string(const Op& op);
+
+}  // namespace zatt::sim

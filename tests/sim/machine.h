@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// One simulated machine: a disk that survives, and a node's process that comes and goes on it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kv/store.h"
+#include "node/node.h"
+#include "tests/support/durable_log.h"
+#include "tests/support/sim_disk.h"
+
+namespace zatt::sim {
+
+// The shipped store, with somebody looking over its shoulder.
+class WatchedStore final : public StateMachine {
+ public:
+  std::function<void(Index, std::string_view command)> on_apply;
+  kv::Store store;
+
+  void apply(Index index, std::string_view command, std::string& reply) override {
+    store.apply(index, command, reply);
+    on_apply(index, command);
+  }
+  void begin_snapshot() override { store.begin_snapshot(); }
+  bool next_slice(std::size_t max_bytes, std::string& out) override {
+    return store.next_slice(max_bytes, out);
+  }
+  void end_snapshot() override { store.end_snapshot(); }
+  void begin_restore() override { store.begin_restore(); }
+  Status restore_slice(std::string_view slice) override { return store.restore_slice(slice); }
+  Status end_restore() override { return store.end_restore(); }
+};
+
+struct Connection {  // of a client
+  bool wanted = true;
+  std::deque<std::string> held;  // arrived and not wanted yet; with slack behind each
+  std::uint64_t last_line_us = 0, last_reply_us = 0;
+};
+
+struct Machine {
+  std::unique_ptr<test::SimDisk> disk;
+  std::unique_ptr<test::DurableLog> durable;  // what the disk would still hold after a power loss
+  Server self;                                // of the process that ran last
+  std::int64_t drift_ppm = 0;
+  std::uint64_t clock_offset_us = 0;
+
+  // The process; gone with it. Declared so that the node goes first.
+  std::uint64_t process = 0;  // its number; 0: not running
+  std::unique_ptr<node::Env> env;
+  std::unique_ptr<WatchedStore> store;
+  std::unique_ptr<node::Node> node;
+  std::optional<storage::Batch> batch;  // with the disk now
+  std::uint64_t batch_number = 0;
+  std::map<node::ClientId, Connection> connections;
+  std::optional<int> stopped;  // by itself, with this exit code
+  std::uint64_t paused_until_us = 0;
+  std::deque<std::function<void(node::Node&)>> deferred;  // came while the process stood still
+  std::uint64_t wake_at_us = UINT64_MAX;                  // the wake-up that is scheduled
+};
+
+}  // namespace zatt::sim

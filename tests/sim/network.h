@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The simulated network between nodes: connections that delay, lose, double and overtake frames,
+// break, and are cut off from each other.
+//
+// A real connection does less than this (it is ordered, and loses nothing before it ends); what
+// holds here holds there.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/prng.h"
+#include "node/env.h"
+#include "tests/sim/scheduler.h"
+#include "tests/sim/settings.h"
+
+namespace zatt::sim {
+
+using NodeNumber = std::uint32_t;
+
+// Where the network delivers to. `process` numbers a node's starts: what was meant for an earlier
+// one is lost.
+class Endpoints {
+ public:
+  Endpoints() = default;
+  Endpoints(const Endpoints&) = delete;
+  Endpoints& operator=(const Endpoints&) = delete;
+  virtual ~Endpoints() = default;
+
+  virtual std::uint64_t process(NodeNumber node) const = 0;  // 0: not running
+  virtual void deliver_link_up(NodeNumber node, node::LinkId link, bool dialed,
+                               NodeNumber peer) = 0;
+  virtual void deliver_frame(NodeNumber node, node::LinkId link, const std::string& frame) = 0;
+  virtual void deliver_link_down(NodeNumber node, node::LinkId link) = 0;
+};
+
+class Network {
+ public:
+  Network(const Settings& settings, Scheduler& scheduler, Endpoints& endpoints)
+      : settings_(settings),
+        scheduler_(scheduler),
+        endpoints_(endpoints),
+        prng_(settings.seed ^ 0x9e7) {}
+
+  // `from` wants to be connected to `to` from now on, until its process ends.
+  void dial(NodeNumber from, NodeNumber to);
+  void send(NodeNumber from, node::LinkId link, std::string frame);
+  void close(NodeNumber from, node::LinkId link);
+  void on_process_end(NodeNumber node);
+
+  // Cuts: nothing passes from one to the other.
+  void cut(NodeNumber from, NodeNumber to) { cuts_.insert({from, to}); }
+  void heal() { cuts_.clear(); }
+  void make_perfect() { perfect_ = true; }
+
+  std::uint64_t delay();
+
+ private:
+  struct Connection {
+    NodeNumber dialer = 0, answerer = 0;
+    node::LinkId dialer_link = 0, answerer_link = 0;
+    std::uint64_t dialer_process = 0, answerer_process = 0;
+    std::uint64_t last_to_dialer_us = 0, last_to_answerer_us = 0;
+    bool open = true;
+  };
+  bool passes(NodeNumber from, NodeNumber to) const { return !cuts_.contains({from, to}); }
+  void try_dial(NodeNumber from, NodeNumber to, std::uint64_t process);
+  void connect(NodeNumber from, NodeNumber to, std::uint64_t process);
+  void break_connection(std::uint64_t number);
+  void end_later(std::uint64_t number, bool dialer_side, std::uint64_t after_us);
+  void deliver_later(std::uint64_t number, bool to_dialer, const std::string& frame,
+                     std::uint64_t at_us);
+
+  const Settings& settings_;
+  Scheduler& scheduler_;
+  Endpoints& endpoints_;
+  Prng prng_;
+  std::map<std::uint64_t, Connection> connections_;
+  std::map<std::pair<NodeNumber, node::LinkId>, std::uint64_t> by_link_;
+  std::set<std::pair<NodeNumber, NodeNumber>> cuts_;
+  std::uint64_t last_connection_ = 0;
+  node::LinkId last_link_ = 0;
+  bool perfect_ = false;
+};
+
+}  // namespace zatt::sim
