@@ -12,14 +12,14 @@
 namespace zatt::loop {
 namespace {
 
-std::string plain_words(int sys, const Address& tried) {
+std::string plain_words(int sys) {
   switch (sys) {
     case ECONNREFUSED:
-      return "nothing listens at " + to_string(tried);
+      return "nothing listens there";
     case ETIMEDOUT:
-      return "no answer from " + to_string(tried);
+      return "no answer";
     default:
-      return to_string(tried) + ": " + error_text(sys);
+      return error_text(sys);
   }
 }
 
@@ -160,7 +160,9 @@ void Connect::Impl::on_connected(int status) {
     finish(std::move(stream), {});
     return;
   }
-  why = plain_words(-status, to_address(addresses[next - 1].storage));
+  why = plain_words(-status);
+  const std::string tried = to_address(addresses[next - 1].storage).host;
+  if (tried != address.host) why += " (" + tried + ")";
   try_next();
 }
 

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "loop/addresses.h"
@@ -123,11 +122,14 @@ void Stream::limit_unsent(int bytes) {
   set_option(&box_->handle, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
 }
 
-void Stream::notice_death_within(int seconds) {
+void Stream::keep_alive(int idle_s, int interval_s) {
   set_option(&box_->handle, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(&box_->handle, IPPROTO_TCP, TCP_KEEPIDLE, std::max(1, seconds / 2));
-  set_option(&box_->handle, IPPROTO_TCP, TCP_KEEPINTVL, 1);
-  set_option(&box_->handle, IPPROTO_TCP, TCP_KEEPCNT, std::max(1, seconds - seconds / 2));
+  set_option(&box_->handle, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+  set_option(&box_->handle, IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
+  set_option(&box_->handle, IPPROTO_TCP, TCP_KEEPCNT, 6);
+}
+
+void Stream::limit_unacknowledged(int seconds) {
   set_option(&box_->handle, IPPROTO_TCP, TCP_USER_TIMEOUT, seconds * 1000);
 }
 

@@ -44,8 +44,10 @@ class Stream {
 
   // The kernel holds back from us once this much of ours is unsent (TCP_NOTSENT_LOWAT).
   void limit_unsent(int bytes);
-  // Notice a dead other side within about this time, idle or not.
-  void notice_death_within(int seconds);
+  // Notice an other side that is gone without a word, after about idle_s + 6 * interval_s.
+  void keep_alive(int idle_s, int interval_s);
+  // Give up an other side that does not acknowledge, or has no room, for this long.
+  void limit_unacknowledged(int seconds);
 
   Address remote() const;
 

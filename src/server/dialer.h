@@ -33,7 +33,6 @@ class Dialer {
 
   void begin();
 
-  const Address& address() const { return address_; }
   void set_address(Address address);
 
   // The link made from on_connected has ended: dial again. `good`: it had been of use.

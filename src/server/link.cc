@@ -14,17 +14,11 @@ constexpr int death_s = 5;  // of the peer's machine or its network: then dial a
 
 }  // namespace
 
-Link::Link(loop::Loop& loop, loop::Stream stream, Address called, Events events)
-    : Link(loop, std::move(stream), std::move(events)) {
-  called_ = std::move(called);
-  greeted_ = false;
-}
-
-Link::Link(loop::Loop& loop, loop::Stream stream, Events events)
+Link::Link(loop::Loop& loop, loop::Stream stream, Side side, Events events)
     : stream_(std::move(stream)),
       limit_(loop, [this] { on_limit(); }),
       events_(std::move(events)),
-      greeted_(true) {}
+      greeted_(side == Side::answerer) {}
 
 void Link::begin(std::string_view first) {
   stream_.limit_unsent(max_handed_bytes);
@@ -45,7 +39,7 @@ void Link::on_bytes(std::string_view bytes) {
   const std::size_t missing = codec::peer_magic.size() - greeting_.size();
   greeting_ += bytes.substr(0, missing);
   if (!codec::peer_magic.starts_with(greeting_))
-    return end("what answers at " + to_string(*called_) + " is not a zatt node");
+    return end("what answers there is not a zatt node");
   if (greeting_.size() < codec::peer_magic.size()) return;
   greeted_ = true;
   limit_.stop();
@@ -101,12 +95,10 @@ void Link::close() {
 void Link::on_end(int sys) {
   const std::string how = sys == 0 ? "" : loop::error_text(sys);
   if (greeted_) return end(how);
-  end(to_string(*called_) + " closed the connection at once" + (sys == 0 ? "" : ": " + how));
+  end("it closed the connection at once" + (sys == 0 ? "" : ": " + how));
 }
 
-void Link::on_limit() {
-  end(closing_ ? "" : to_string(*called_) + " accepts connections, but says nothing");
-}
+void Link::on_limit() { end(closing_ ? "" : "it accepts connections, but says nothing"); }
 
 void Link::end(std::string why) {
   if (over_) return;

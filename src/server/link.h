@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,11 +35,11 @@ class Link {
     std::function<void()> on_over;  // there is something for the owner's sweep
   };
 
-  // We called: the peer has to say the magic first.
-  Link(loop::Loop& loop, loop::Stream stream, Address called, Events events);
-  // It called, and has said the magic; `first` is what followed it.
-  Link(loop::Loop& loop, loop::Stream stream, Events events);
+  // Who called has said the magic already when a Link is made of it; who is called says it next.
+  enum class Side : std::uint8_t { caller, answerer };
+  Link(loop::Loop& loop, loop::Stream stream, Side side, Events events);
 
+  // `first`: what followed the caller's magic.
   void begin(std::string_view first);
   void send(node::Priority priority, std::string frame);
   void pump();  // hands on what may be handed on
@@ -69,7 +68,6 @@ class Link {
   loop::Stream stream_;
   loop::Timer limit_;
   Events events_;
-  std::optional<Address> called_;
   std::string greeting_;  // as far as the peer has said it
   FrameSplitter splitter_;
   std::deque<std::string> control_;

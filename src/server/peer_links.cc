@@ -21,7 +21,8 @@ Link::Events PeerLinks::link_events(LinkId id) {
 void PeerLinks::add(loop::Stream stream, std::string_view first) {
   const LinkId id = ++last_id_;
   Entry& entry = links_[id];
-  entry.link = std::make_unique<Link>(loop_, std::move(stream), link_events(id));
+  entry.link =
+      std::make_unique<Link>(loop_, std::move(stream), Link::Side::answerer, link_events(id));
   events_.on_up(id, std::nullopt);
   entry.link->begin(first);
 }
@@ -30,8 +31,8 @@ void PeerLinks::on_connected(const std::string& peer, loop::Stream stream) {
   const LinkId id = ++last_id_;
   Entry& entry = links_[id];
   entry.dialed = peer;
-  const Address& called = dialers_.at(peer).address();
-  entry.link = std::make_unique<Link>(loop_, std::move(stream), called, link_events(id));
+  entry.link =
+      std::make_unique<Link>(loop_, std::move(stream), Link::Side::caller, link_events(id));
   events_.on_up(id, peer);
   entry.link->begin({});
 }

@@ -41,7 +41,9 @@ TEST_CASE("Connect: failures in plain words") {
     REQUIRE(run_until(loop, [&] { return done; }));
     return why;
   };
-  CHECK(attempt({"127.0.0.1", 1}) == "nothing listens at 127.0.0.1:1");
+  CHECK(attempt({"127.0.0.1", 1}) == "nothing listens there");
+  const std::string named = attempt({"localhost", 1});
+  CHECK(named.find("nothing listens there (") == 0);  // with the address that the name had
   CHECK(attempt({"no such host", 1}).find("cannot look up \"no such host\": ") == 0);
 }
 

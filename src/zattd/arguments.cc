@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "zattd/arguments.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "json/nearest.h"
+
+namespace zatt {
+namespace {
+
+struct Flag {
+  std::string_view name;
+  char letter;               // 0: none
+  std::string_view setting;  // the value's name; empty: an action, or a remote's part
+  std::string_view value;    // what the value is, for messages; empty: there is none
+};
+
+constexpr Flag flags[] = {
+    {"--config", 'c', "config", "a file"},
+    {"--id", 'i', "id", "an id"},
+    {"--storage", 's', "storage", "a directory"},
+    {"--address", 'a', "address", "a host"},
+    {"--port", 'p', "port", "a port"},
+    {"--remote-address", 0, "", "a host"},
+    {"--remote-port", 0, "", "a port"},
+    {"--election-timeout-ms", 0, "election_timeout_ms", "milliseconds"},
+    {"--segment-bytes", 0, "segment_bytes", "a number of bytes"},
+    {"--max-request-bytes", 0, "max_request_bytes", "a number of bytes"},
+    {"--create", 0, "create", "\"auto\" or \"never\""},
+    {"--debug", 0, "debug", ""},
+    {"--check-config", 0, "", ""},
+    {"--print-config", 0, "", ""},
+    {"--help", 'h', "", ""},
+    {"--version", 0, "", ""},
+};
+
+Error wrong(const std::string& what) { return {Code::invalid, 0, "", what}; }
+
+// One argument, taken apart: -p5254, -p 5254, --port 5254, --port=5254.
+struct Parts {
+  const Flag* flag = nullptr;
+  std::string_view shown;  // as the person wrote it
+  std::optional<std::string> value;
+};
+
+Result<Parts> take_apart(std::string_view argument) {
+  Parts parts;
+  if (argument.starts_with("--")) {
+    const std::size_t equals = argument.find('=');
+    parts.shown = argument.substr(0, equals);
+    if (equals != std::string_view::npos) parts.value = argument.substr(equals + 1);
+  } else if (argument.size() >= 2 && argument[0] == '-') {
+    parts.shown = argument.substr(0, 2);
+    if (argument.size() > 2) parts.value = argument.substr(2);
+  } else {
+    return wrong(json::quoted(argument) + " is no option; see zattd --help");
+  }
+  const auto names_it = [&parts](const Flag& flag) {
+    return flag.name == parts.shown ||
+           (flag.letter != 0 && parts.shown.size() == 2 && parts.shown[1] == flag.letter);
+  };
+  const auto found = std::find_if(std::begin(flags), std::end(flags), names_it);
+  if (found != std::end(flags)) {
+    parts.flag = &*found;
+    return parts;
+  }
+  std::vector<std::string_view> known;
+  for (const Flag& flag : flags) known.push_back(flag.name);
+  const std::string_view nearest = json::nearest(parts.shown, known);
+  return wrong(
+      "unknown option " + std::string(parts.shown) +
+      (nearest.empty() ? "; see zattd --help" : "; did you mean " + std::string(nearest) + "?"));
+}
+
+class Parser {
+ public:
+  Status take(const Flag& flag, const std::string& value);
+  Result<Arguments> finish();
+
+ private:
+  Status take_remote(bool is_host, const std::string& value);
+
+  Arguments arguments_;
+  std::optional<std::string> host_;  // of a remote whose other half has not come yet
+  std::optional<std::uint16_t> port_;
+};
+
+Status Parser::take(const Flag& flag, const std::string& value) {
+  if (!flag.setting.empty()) {
+    const std::string from(flag.name);
+    const auto [place, added] = arguments_.settings.emplace(flag.setting, Given{value, from});
+    if (!added && place->second.text != value)
+      return wrong(from + " is given twice: " + place->second.text + " and " + value);
+    return ok;
+  }
+  if (flag.name == "--remote-address") return take_remote(true, value);
+  if (flag.name == "--remote-port") return take_remote(false, value);
+  if (flag.name == "--check-config") arguments_.action = Action::check_config;
+  if (flag.name == "--print-config") arguments_.action = Action::print_config;
+  if (flag.name == "--help") arguments_.action = Action::help;
+  if (flag.name == "--version") arguments_.action = Action::version;
+  return ok;
+}
+
+Status Parser::take_remote(bool is_host, const std::string& value) {
+  if (is_host ? host_.has_value() : port_.has_value())
+    return wrong("--remote-address and --remote-port come in pairs: one of each a node");
+  if (is_host) {
+    if (const std::string what = what_is_wrong_with_host(value); !what.empty())
+      return wrong("--remote-address " + json::quoted(value) + ": " + what);
+    host_ = value;
+  } else {
+    port_ = to_port(value);
+    if (!port_)
+      return wrong("--remote-port " + json::quoted(value) + ": a port is a number from 1 to 65535");
+  }
+  if (host_ && port_) {
+    arguments_.remotes.push_back({*host_, *port_});
+    host_.reset();
+    port_.reset();
+  }
+  return ok;
+}
+
+Result<Arguments> Parser::finish() {
+  if (host_) return wrong("--remote-address " + *host_ + " has no --remote-port");
+  if (port_) return wrong("--remote-port " + std::to_string(*port_) + " has no --remote-address");
+  return std::move(arguments_);
+}
+
+}  // namespace
+
+Result<Arguments> parse_arguments(std::span<const std::string> arguments) {
+  Parser parser;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    auto parts = take_apart(arguments[i]);
+    if (!parts) return parts.error();
+    const Flag& flag = *parts->flag;
+    if (flag.name == "--help" || flag.name == "--version") {  // whatever else is wrong
+      Arguments only;
+      only.action = flag.name == "--help" ? Action::help : Action::version;
+      return only;
+    }
+    const std::string shown(parts->shown);
+    if (flag.value.empty()) {
+      if (parts->value) return wrong(shown + " takes no value");
+      parts->value = "true";
+    }
+    if (!parts->value) {
+      if (i + 1 == arguments.size() ||
+          (arguments[i + 1].starts_with("--") && arguments[i + 1].size() > 2))
+        return wrong(shown + " needs " + std::string(flag.value) + " behind it");
+      parts->value = arguments[++i];
+    }
+    if (const Status taken = parser.take(flag, *parts->value); !taken) return taken.error();
+  }
+  return parser.finish();
+}
+
+GivenSettings from_environment(const Environment& environment) {
+  std::vector<std::string_view> names(std::begin(setting_names), std::end(setting_names));
+  names.push_back("config");
+  GivenSettings settings;
+  for (const std::string_view name : names) {
+    std::string variable = "ZATT_";
+    for (const char c : name)
+      variable += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    auto value = environment(variable);
+    if (value && !value->empty()) settings.emplace(name, Given{std::move(*value), variable});
+  }
+  return settings;
+}
+
+}  // namespace zatt

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The command line and the environment, turned into given settings.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "zattd/given.h"
+
+namespace zatt {
+
+enum class Action : std::uint8_t { run, check_config, print_config, help, version };
+
+struct Arguments {
+  Action action = Action::run;
+  GivenSettings settings;        // "config" among them
+  std::vector<Address> remotes;  // --remote-address with --remote-port
+};
+
+// Without the program's name.
+Result<Arguments> parse_arguments(std::span<const std::string> arguments);
+
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+
+// ZATT_CONFIG, ZATT_ID, ... Empty ones count as not set.
+GivenSettings from_environment(const Environment& environment);
+
+}  // namespace zatt

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "zattd/config_file.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "json/fault.h"
+#include "json/nearest.h"
+#include "json/reader.h"
+#include "json/value.h"
+
+namespace zatt {
+namespace {
+
+constexpr std::size_t max_depth = 16;
+
+constexpr std::string_view number_names[] = {"port", "election_timeout_ms", "segment_bytes",
+                                             "max_request_bytes"};
+
+json::Type wanted_type(std::string_view name) {
+  if (name == "debug") return json::Type::boolean;
+  const bool number =
+      std::find(std::begin(number_names), std::end(number_names), name) != std::end(number_names);
+  return number ? json::Type::number : json::Type::string;
+}
+
+// Collects the first complaint.
+class Parser {
+ public:
+  Parser(const std::string& name, std::string_view text) : name_(name), text_(text) {}
+
+  void on_field(const json::Field& field);
+  void complain(const std::string& what) {
+    if (complaint_.empty()) complaint_ = name_ + ": " + what;
+  }
+  const std::string& complaint() const { return complaint_; }
+  ConfigFile take() { return std::move(file_); }
+
+ private:
+  void read_cluster(json::Value value);
+  void add_member(const std::string& id, json::Value pair);
+  // Where the file's author finds it: "zatt.conf:3:14: ".
+  void complain_at(json::Value value, const std::string& what) {
+    const auto offset = static_cast<std::size_t>(value.text.data() - text_.data());
+    if (complaint_.empty())
+      complaint_ = name_ + ":" + json::line_and_column(text_, offset) + ": " + what;
+  }
+
+  const std::string& name_;
+  std::string_view text_;
+  std::string complaint_;
+  std::set<std::string, std::less<>> seen_;
+  ConfigFile file_;
+};
+
+void Parser::on_field(const json::Field& field) {
+  const std::string shown = json::quoted(field.name);
+  std::vector<std::string_view> known(std::begin(setting_names), std::end(setting_names));
+  known.insert(known.begin(), "cluster");
+  if (std::find(known.begin(), known.end(), field.name) == known.end())
+    return complain("unknown key " + shown + json::did_you_mean(field.name, known));
+  if (!seen_.emplace(field.name).second)
+    return complain("the key " + shown + " stands there twice");
+  if (field.name == "cluster") return read_cluster(field.value);
+  const json::Type wanted = wanted_type(field.name);
+  if (field.value.type != wanted)
+    return complain_at(field.value, shown + " must be " + std::string(json::to_string(wanted)) +
+                                        ", not " + std::string(json::to_string(field.value.type)));
+  std::string value = wanted == json::Type::string ? json::unescaped(field.value.text)
+                                                   : std::string(field.value.text);
+  file_.settings.emplace(field.name, Given{std::move(value), name_});
+}
+
+void Parser::read_cluster(json::Value value) {
+  const bool list = value.type == json::Type::array;
+  if (!list && value.type != json::Type::object)
+    return complain_at(value,
+                       "\"cluster\" must be an object, {\"0\": [\"10.0.0.1\", 5254], ...}, or a "
+                       "list, [[\"10.0.0.1\", 5254], ...]");
+  file_.cluster.emplace();
+  json::Walk members(value);
+  for (std::size_t position = 0; const auto item = members.next(); ++position)
+    add_member(list ? std::to_string(position) : json::unescaped(item->name), item->value);
+  if (file_.cluster->empty()) complain_at(value, "\"cluster\" names no node");
+}
+
+void Parser::add_member(const std::string& id, json::Value pair) {
+  const std::string node = "node " + json::quoted(id);
+  if (const std::string wrong = what_is_wrong_with_id(id); !wrong.empty())
+    return complain_at(pair, node + ": " + wrong);
+  std::vector<json::Value> parts;
+  if (pair.type == json::Type::array) {
+    json::Walk walk(pair);
+    while (const auto part = walk.next()) parts.push_back(part->value);
+  }
+  if (parts.size() != 2 || parts[0].type != json::Type::string ||
+      parts[1].type != json::Type::number)
+    return complain_at(pair, node + " must be [host, port], like [\"10.0.0.1\", 5254]");
+  Address address{json::unescaped(parts[0].text), 0};
+  if (const std::string wrong = what_is_wrong_with_host(address.host); !wrong.empty())
+    return complain_at(parts[0], node + ": " + wrong);
+  const auto port = to_port(parts[1].text);
+  if (!port) return complain_at(parts[1], node + ": a port is a number from 1 to 65535");
+  address.port = *port;
+  for (const auto& [other, taken] : *file_.cluster) {
+    if (other == id) return complain_at(pair, node + " stands there twice");
+    if (taken == address)
+      return complain_at(
+          pair, node + " and node " + json::quoted(other) + " are both at " + to_string(address));
+  }
+  file_.cluster->emplace(id, std::move(address));
+}
+
+}  // namespace
+
+Result<ConfigFile> parse_config_file(const std::string& name, const std::string& text) {
+  std::string padded = text;
+  padded.append(json::slack, '\0');
+  const std::string_view whole = std::string_view(padded).substr(0, text.size());
+  Parser parser(name, whole);
+  json::Reader reader;
+  const auto fault = reader.read(whole, max_depth,
+                                 [&parser](const json::Field& field) { parser.on_field(field); });
+  if (fault) return Error{Code::invalid, 0, "", name + ":" + json::at_line(*fault, whole)};
+  if (!parser.complaint().empty()) return Error{Code::invalid, 0, "", parser.complaint()};
+  return parser.take();
+}
+
+}  // namespace zatt

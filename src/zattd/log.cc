@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "zattd/log.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace zatt {
+
+std::string log_line(const std::tm& time, std::string_view id, node::LogLevel level,
+                     std::string_view text) {
+  char clock[32];
+  const std::size_t size = std::strftime(clock, sizeof clock, "%Y-%m-%d %H:%M:%S", &time);
+  std::string line(clock, size);
+  line.append(" [").append(id).append("] ");
+  if (level == node::LogLevel::error) line += "error: ";
+  if (level == node::LogLevel::debug) line += "debug: ";
+  line += text;
+  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 127; };
+  std::replace_if(line.begin(), line.end(), is_control, '?');
+  line += '\n';
+  return line;
+}
+
+void Log::operator()(node::LogLevel level, std::string_view text) const {
+  if (level == node::LogLevel::debug && !debug_) return;
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  const std::string line = log_line(local, id_, level, text);
+  // One write, so that lines of several processes do not mix. Where stderr is gone, so be it.
+  if (write(STDERR_FILENO, line.data(), line.size()) < 0) return;
+}
+
+}  // namespace zatt

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// zattd: one node as a process.
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kv/store.h"
+#include "loop/loop.h"
+#include "loop/signal.h"
+#include "server/posix_disk.h"
+#include "server/server.h"
+#include "zattd/help.h"
+#include "zattd/log.h"
+#include "zattd/options.h"
+#include "zattd/version.h"
+
+namespace zatt {
+namespace {
+
+enum Exit : int { stopped = 0, bad_options = 2, cannot_listen = 3, bad_storage = 4 };
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* const value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
+
+Result<std::string> read_file(const std::string& name) {
+  std::FILE* const file = std::fopen(name.c_str(), "rb");
+  if (file == nullptr) return Error{Code::invalid, errno, "", "cannot read " + name};
+  std::string text;
+  char part[4096];
+  errno = 0;
+  for (std::size_t n = 1; n > 0; text.append(part, n)) n = std::fread(part, 1, sizeof part, file);
+  const int sys = std::ferror(file) != 0 ? errno : 0;
+  std::fclose(file);
+  if (sys != 0) return Error{Code::invalid, sys, "", "cannot read " + name};
+  return text;
+}
+
+// Each connection is a descriptor; the usual soft limit of 1024 is for programs that use select().
+void raise_file_limit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "zattd: %s\n", to_string(error).c_str());
+  return Exit::bad_options;
+}
+
+int print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return Exit::stopped;
+}
+
+std::string summary(const Settings& settings) {
+  const bool known = !settings.node.id.empty();
+  return (known ? "node " + settings.node.id + " of " : "nodes ") + list_of(settings.node.cluster) +
+         (known ? ", listening on " + to_string(settings.listen) + ", storage " +
+                      settings.node.storage
+                : "");
+}
+
+server::ClientLimits limits_of(const Settings& settings) {
+  server::ClientLimits limits;
+  limits.max_line_bytes = settings.node.max_request_bytes;
+  return limits;
+}
+
+class Daemon {
+ public:
+  explicit Daemon(const Settings& settings)
+      : settings_(settings), log_(settings.node.id, settings.debug) {}
+
+  int run() {
+    auto created =
+        server::Server::create(loop_, settings_.listen, limits_of(settings_),
+                               {.log = log_, .on_stopped = [this](int code) { on_stopped(code); }});
+    if (!created) return fail(created.error(), Exit::cannot_listen);
+    server_ = std::move(*created);
+    if (const Status opened = open_storage(); !opened)
+      return fail(opened.error(), Exit::bad_storage);
+    log_(node::LogLevel::info, "zattd " + std::string(version) + ": " + summary(settings_));
+    const auto stop = [this] { server_->stop(); };
+    term_ = std::make_unique<loop::Signal>(loop_, SIGTERM, stop);
+    interrupt_ = std::make_unique<loop::Signal>(loop_, SIGINT, stop);
+    if (const Status started = server_->start(); !started)
+      return fail(started.error(), Exit::cannot_listen);
+    loop_.run();
+    close();
+    if (exit_code_ == Exit::stopped) log_(node::LogLevel::info, "stopped");
+    return exit_code_;
+  }
+
+ private:
+  static constexpr std::uint64_t patience_ms = 500;
+
+  Status open_storage() {
+    auto disk = server::PosixDisk::open(settings_.node.storage);
+    if (!disk) return disk.error();
+    return server_->open(settings_.node, std::move(*disk), store_, &store_);
+  }
+
+  int fail(const Error& error, int code) {
+    log_(node::LogLevel::error, to_string(error));
+    exit_code_ = code;
+    close();
+    return exit_code_;
+  }
+
+  void on_stopped(int code) {
+    exit_code_ = code;
+    loop_.stop();
+  }
+
+  // What may remain is a name look-up that no one answers: there is no waiting for it.
+  void close() {
+    term_.reset();
+    interrupt_.reset();
+    server_.reset();
+    if (!loop_.drain(patience_ms)) _exit(exit_code_);
+  }
+
+  const Settings& settings_;
+  const Log log_;
+  int exit_code_ = Exit::stopped;
+  kv::Store store_;
+  loop::Loop loop_;
+  std::unique_ptr<loop::Signal> term_;
+  std::unique_ptr<loop::Signal> interrupt_;
+  std::unique_ptr<server::Server> server_;
+};
+
+int run(const std::vector<std::string>& arguments) {
+  const auto settings = parse(arguments, environment, read_file);
+  if (!settings) return complain(settings.error());
+  switch (settings->action) {
+    case Action::help:
+      return print(help_text);
+    case Action::version:
+      return print("zattd " + std::string(version) + "\n");
+    case Action::print_config:
+      return print(printed_config(*settings));
+    case Action::check_config:
+      return print((settings->config.empty() ? "" : settings->config + ": ") +
+                   "good: " + summary(*settings) + "\n");
+    case Action::run:
+      break;
+  }
+  signal(SIGPIPE, SIG_IGN);  // a connection that is gone is an error of write(), not an end of all
+  raise_file_limit();
+  return Daemon(*settings).run();
+}
+
+}  // namespace
+}  // namespace zatt
+
+int main(int argc, char** argv) { return zatt::run({argv + 1, argv + argc}); }
