@@ -49,7 +49,7 @@ OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recov
             $(if $(findstring clang,$(CXX)),,-Wno-maybe-uninitialized)
 LINK_SAN := -fsanitize=$(SAN)
 endif
-CPPFLAGS += -I src -I . -DSIMDJSON_EXCEPTIONS=0
+CPP_FLAGS := $(strip -I src -I . -DSIMDJSON_EXCEPTIONS=0 $(CPPFLAGS))
 CXX_FLAGS := -std=c++20 $(OPTIMIZE) -pthread $(WARN) $(CXX_WARN) $(CXXFLAGS)
 C_FLAGS := -std=c11 -O2 -g $(WARN) $(CFLAGS)
 
@@ -104,14 +104,14 @@ $(1): FORCE
 	@printf '%s\n' '$(2)' | cmp -s - $$@ || printf '%s\n' '$(2)' > $$@
 endef
 .PHONY: FORCE
-$(eval $(call stamp,$(B)/obj/flags,$(CXX) $(CPPFLAGS) $(CXX_FLAGS) $(LDFLAGS)))
+$(eval $(call stamp,$(B)/obj/flags,$(CXX) $(CPP_FLAGS) $(CXX_FLAGS) $(LDFLAGS)))
 $(eval $(call stamp,$(B)/obj/lib-sources,$(lib_sources)))
 $(eval $(call stamp,$(B)/obj/test-sources,$(test_sources)))
 
 $(all_objects): $(B)/obj/%.o: %.cc $(B)/obj/flags | deps
 	@mkdir -p $(@D)
 	@echo "CXX   $<"
-	@$(CXX) $(CPPFLAGS) $(module_flags) $(CXX_FLAGS) -MMD -MP -c $< -o $@
+	@$(CXX) $(CPP_FLAGS) $(module_flags) $(CXX_FLAGS) -MMD -MP -c $< -o $@
 
 $(lib): $(call objects,$(lib_sources)) $(B)/obj/lib-sources
 	@echo "AR    $@"
@@ -173,7 +173,7 @@ tidy: $(tidied)
 $(tidied): $(B)/tidy/%.ok: %.cc $(B)/obj/%.o .clang-tidy | deps-check
 	@mkdir -p $(@D)
 	@echo "TIDY  $<"
-	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) $(module_flags) -std=c++20 2>$@.log \
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPP_FLAGS) $(module_flags) -std=c++20 2>$@.log \
 	  || { cat $@.log; exit 1; }
 	@rm -f $@.log
 	@touch $@

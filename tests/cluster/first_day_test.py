@@ -20,7 +20,7 @@ class FirstDay(ClusterTest):
             for request in ({"op": "get", "key": "k"}, {"op": "set", "key": "k", "value": 1}):
                 reply = cluster[n].request({**request, "timeout_ms": 700})
                 self.assert_error(reply, "no_leader", "the cluster is not created yet: waiting for "
-                                  rf"node 1 at 127\.0\.0\.1:{cluster[1].port} \(never seen\)")
+                                  rf"node 1 at 127\.0\.0\.1:{cluster[1].port} \(never seen\b")
             self.assertLess(time.monotonic() - began, 4)
             cluster[n].wait_log(f"waiting for node 1 at 127.0.0.1:{cluster[1].port}")
             status = cluster[n].status()
@@ -165,7 +165,7 @@ class FirstDay(ClusterTest):
         stray = second[1]
         stray.kill()
         # It is told that the first cluster is its own.
-        stray.config.write_text(json.dumps(first.settings))
+        second.config.write_text(json.dumps(first.settings))
         first[1].kill()
         stray.port = first[1].port
         stray.start()

@@ -141,6 +141,8 @@ class Node:
         self.storage = self.folder / f"zatt.{node_id}.persist"
         self.log_path = self.folder / f"node.{node_id}.log"
         self.shim_path = self.folder / f"node.{node_id}.shim"
+        self.delay_path = self.folder / f"node.{node_id}.delay"
+        self.broken_path = self.folder / f"node.{node_id}.broken"
         self.process = None
         self.log_from = 0
 
@@ -150,15 +152,15 @@ class Node:
             command += ["-c", str(self.config)]
         return command + ["--id", self.id, "-s", self.storage.name] + self.flags
 
-    def start(self, shim=None, env=None):
-        """shim: a dict of ZATT_SHIM_ variables ({} just logs), or None."""
+    def start(self, shim=False, env=None):
         assert self.process is None or self.process.poll() is not None
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ZATT_")}
         environment.update(env or {})
-        if shim is not None:
+        if shim:
             environment["LD_PRELOAD"] = preload()
             environment["ZATT_SHIM_LOG"] = str(self.shim_path)
-            environment.update(shim)
+            environment["ZATT_SHIM_DELAY"] = str(self.delay_path)
+            environment["ZATT_SHIM_FAIL_IF"] = str(self.broken_path)
         self.log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.folder, env=environment,
@@ -234,6 +236,19 @@ class Node:
     def rss_bytes(self):
         return self.proc_numbers("status")["VmRSS"] * 1024
 
+    def delay_syncs(self, milliseconds):
+        """From now on; needs the shim."""
+        new = self.delay_path.with_suffix(".new")
+        new.write_text(str(milliseconds))
+        new.replace(self.delay_path)
+
+    def break_disk(self):
+        """Syncs fail from now on; needs the shim."""
+        self.broken_path.touch()
+
+    def mend_disk(self):
+        self.broken_path.unlink()
+
     def shim_calls(self):
         return [ShimCall(line) for line in self.shim_path.read_text(errors="replace").splitlines()]
 
@@ -285,7 +300,7 @@ class Cluster:
     def by_id(self, node_id):
         return next(node for node in self.nodes if node.id == node_id)
 
-    def start(self, shim=None):
+    def start(self, shim=False):
         for node in self.nodes:
             if not node.is_running():
                 node.start(shim)

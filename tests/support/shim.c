@@ -6,9 +6,8 @@
  *
  *   ZATT_SHIM_LOG=FILE        a line a call: BEGIN_NS END_NS CALL KIND FD RESULT FIRST_BYTES
  *                             KIND is file, socket, standard (0 to 2) or other
- *   ZATT_SHIM_SYNC_DELAY_MS   each fdatasync and fsync takes this much longer
- *   ZATT_SHIM_FAIL_SYNC=N     the Nth fdatasync or fsync, and all later ones, fail with EIO
- *   ZATT_SHIM_FAIL_IF=FILE    as long as FILE exists they fail with EIO
+ *   ZATT_SHIM_DELAY=FILE      each fdatasync and fsync takes as many ms longer as FILE says just
+ * now ZATT_SHIM_FAIL_IF=FILE    as long as FILE exists they fail with EIO
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -30,9 +29,7 @@
 enum { shown_bytes = 96 };
 
 static atomic_int log_fd = -1;
-static atomic_long syncs;
-static long sync_delay_ms;
-static long fail_sync;
+static const char *delay_file;
 static const char *fail_if;
 
 #define REAL(name)                          \
@@ -48,15 +45,18 @@ static int64_t now_ns(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static long number(const char *name) {
-  const char *text = getenv(name);
-  return text ? strtol(text, NULL, 10) : 0;
+static long delay_ms(void) {
+  char text[16] = {0};
+  const int fd = delay_file ? open(delay_file, O_RDONLY | O_CLOEXEC) : -1;
+  if (fd < 0) return 0;
+  if (read(fd, text, sizeof text - 1) < 0) text[0] = 0;
+  close(fd);
+  return strtol(text, NULL, 10);
 }
 
 __attribute__((constructor)) static void begin(void) {
   const char *path = getenv("ZATT_SHIM_LOG");
-  sync_delay_ms = number("ZATT_SHIM_SYNC_DELAY_MS");
-  fail_sync = number("ZATT_SHIM_FAIL_SYNC");
+  delay_file = getenv("ZATT_SHIM_DELAY");
   fail_if = getenv("ZATT_SHIM_FAIL_IF");
   if (path) log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
@@ -88,20 +88,17 @@ static void note(int64_t begin_ns, const char *call, int fd, int64_t result, con
 
 static int sync_call(const char *name, int (*real)(int), int fd) {
   const int64_t begin_ns = now_ns();
-  const long nth = atomic_fetch_add(&syncs, 1) + 1;
   int result;
-  if ((fail_sync > 0 && nth >= fail_sync) || (fail_if && access(fail_if, F_OK) == 0)) {
+  if (fail_if && access(fail_if, F_OK) == 0) {
     errno = EIO;
     result = -1;
   } else {
     result = real(fd);
-    if (sync_delay_ms > 0) {
-      const struct timespec delay = {.tv_sec = sync_delay_ms / 1000,
-                                     .tv_nsec = sync_delay_ms % 1000 * 1000000};
-      const int saved = errno;
-      nanosleep(&delay, NULL);
-      errno = saved;
-    }
+    const int saved = errno;
+    const long ms = delay_ms();
+    const struct timespec delay = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    if (ms > 0) nanosleep(&delay, NULL);
+    errno = saved;
   }
   note(begin_ns, name, fd, result, NULL, 0);
   return result;
