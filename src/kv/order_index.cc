@@ -16,13 +16,13 @@ struct OrderNode {
 struct OrderLeaf : OrderNode {
   static constexpr std::uint32_t capacity = 122;
   OrderLeaf* next = nullptr;
-  Ref refs[capacity];
+  Ref refs[capacity]{};
 };
 
 struct OrderIndex::Inner : OrderNode {
   static constexpr std::uint32_t capacity = 41;
-  Ref smallest[capacity];  // of all entries below the child
-  OrderNode* children[capacity];
+  Ref smallest[capacity]{};  // of all entries below the child
+  OrderNode* children[capacity]{};
 };
 
 // The way from the root to a place in a leaf.
@@ -48,7 +48,7 @@ template <class Inner>
 void copy_items(const Inner& from, std::uint32_t at, Inner& to, std::uint32_t to_at,
                 std::uint32_t n) {
   std::memmove(to.smallest + to_at, from.smallest + at, n * sizeof(Ref));
-  std::memmove(to.children + to_at, from.children + at, n * sizeof(OrderNode*));
+  std::memmove(to.children + to_at, from.children + at, n * sizeof(void*));
 }
 
 template <class Node>
@@ -140,7 +140,7 @@ std::size_t OrderIndex::memory_bytes() const {
 
 // To the first place whose key is not below `key`, in the last leaf that may hold it.
 OrderIndex::Path OrderIndex::find(std::string_view key) const {
-  Path path;
+  Path path{};
   OrderNode* node = root_;
   for (unsigned level = height_; level > 0; --level) {
     Inner* inner = static_cast<Inner*>(node);

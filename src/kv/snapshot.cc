@@ -23,6 +23,10 @@ Error corrupt(std::string detail) {
   return {.code = Code::corrupt, .what = "reading a snapshot", .detail = std::move(detail)};
 }
 
+std::size_t cost(const std::string& record) {
+  return sizeof(std::string) + heap_cost(record.capacity() + 1);
+}
+
 std::string header_record(std::uint64_t rev, std::uint64_t count) {
   std::string record;
   Writer w(record);
@@ -58,6 +62,7 @@ void SnapshotWriter::before_change(const Item& item) {
   if (item.rev > rev_) return;                  // younger than the snapshot, or already saved
   if (walking_ && item.key <= walked_) return;  // already out
   write(item, saved_.emplace_back());
+  saved_bytes_ += cost(saved_.back());
 }
 
 bool SnapshotWriter::next_slice(std::size_t max_bytes, std::string& out) {
@@ -65,7 +70,10 @@ bool SnapshotWriter::next_slice(std::size_t max_bytes, std::string& out) {
   const std::size_t until = begin + std::max<std::size_t>(max_bytes, 1);
   if (!started_) out += header_;
   started_ = true;
-  for (; !saved_.empty() && out.size() < until; saved_.pop_front()) out += saved_.front();
+  for (; !saved_.empty() && out.size() < until; saved_.pop_front()) {
+    out += saved_.front();
+    saved_bytes_ -= cost(saved_.front());
+  }
   if (saved_.empty() && written_ < count_ && out.size() < until) walk(until - out.size(), out);
   if (!saved_.empty() || written_ < count_) {
     if (out.size() == begin) Writer(out).u8(static_cast<std::uint8_t>(Kind::nothing));

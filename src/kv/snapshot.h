@@ -44,6 +44,8 @@ class SnapshotWriter {
   // between.
   bool next_slice(std::size_t max_bytes, std::string& out);
 
+  std::size_t memory_bytes() const { return saved_bytes_; }
+
  private:
   void write(const Item& item, std::string& out);
   void walk(std::size_t max_bytes, std::string& out);
@@ -58,6 +60,7 @@ class SnapshotWriter {
   bool walking_ = false;           // walked_ has a key
   std::string walked_;             // the last key that the walk passed
   std::deque<std::string> saved_;  // records of entries that changed ahead of the walk
+  std::size_t saved_bytes_ = 0;    // what they take
 };
 
 class SnapshotReader {

@@ -208,7 +208,8 @@ std::uint64_t Store::size() const { return impl_->dictionary.size(); }
 std::uint64_t Store::rev() const { return impl_->rev; }
 std::uint64_t Store::state_hash() const { return impl_->dictionary.hash(); }
 std::size_t Store::memory_bytes() const {
-  return heap_cost(sizeof(Impl)) + impl_->dictionary.memory_bytes();
+  return heap_cost(sizeof(Impl)) + impl_->dictionary.memory_bytes() +
+         (impl_->writer ? impl_->writer->memory_bytes() : 0);
 }
 
 }  // namespace zatt::kv

@@ -167,8 +167,10 @@ TEST_CASE("snapshot: an entry changed ahead of the walk comes out first, in its 
   apply(store, 401, {.op = Op::del, .key = "key98"});
   apply(store, 402, {.op = Op::set, .key = "key98", .value = "\"born again\""});
   apply(store, 403, {.op = Op::incr, .key = "key97"});
+  const std::size_t holding = store.memory_bytes();
   std::string second;
   REQUIRE(store.next_slice(60, second));
+  CHECK(store.memory_bytes() < holding);
   CHECK(second.find("key9999") < second.find("key9898"));
   CHECK(second.find("key9898") < second.find("key9797"));
   CHECK(second.find("key9797") != std::string::npos);

@@ -62,9 +62,9 @@ TEST_CASE("store: what changes nothing leaves revision and hash alone") {
 
 TEST_CASE("store: conditions") {
   struct Row {
-    const char* why;
+    const char* why = "";
     Write write;
-    bool on_present, on_absent;  // does it hold
+    bool on_present = false, on_absent = false;  // does it hold
   };
   const Row rows[] = {
       {"exists", {.kind = Kind::exists, .exists = true}, true, false},
@@ -282,6 +282,7 @@ TEST_CASE("store: the state's hash sees key, value and revision, and no order") 
 }
 
 TEST_CASE("store: churn under random sizes does not grow it") {
+  const std::size_t heap_before = mallinfo2().uordblks;
   Store store;
   Prng prng(5);
   std::uint64_t index = 0;
@@ -318,6 +319,8 @@ TEST_CASE("store: churn under random sizes does not grow it") {
   }
   CHECK(store.size() == 0);
   CHECK(store.memory_bytes() < Store().memory_bytes() + 16384);
+  sizes = {};
+  CHECK(mallinfo2().uordblks < heap_before + 65536);  // and the C library has it all back
 }
 
 TEST_CASE("store: a key costs at most 37 bytes beyond its texts") {
