@@ -262,7 +262,9 @@ Status LogReader::walk(Life& life, const Life* next) {
         life.file(), bad_at,
         "entries " + text(last + 1) + " to " + text(promised) + " were durable and are unreadable");
   if (next == nullptr && !found_.damage) {
-    if (torn_bytes == 0) torn_bytes = torn_record_bytes(*bytes, bad_at);
+    // In the same batch, in the next, or in the one behind the mark.
+    for (const std::uint64_t at : {bad_at, round_up(bad_at), round_up(bad_at) + unit})
+      if (torn_bytes == 0) torn_bytes = torn_record_bytes(*bytes, at);
     note_torn(torn_bytes);
   }
   return ok;

@@ -58,13 +58,14 @@ class Host {
   bool step() { return begin() && finish(); }
   bool work();   // all that is to be done without waiting. False where a batch failed
   bool mark() {  // and the mark that follows
+    const bool worked = work();
     now_us += given_.mark_after_us;
-    return work();
+    return worked && work();
   }
   Lines read_all(std::uint64_t max_bytes);
 
   std::uint64_t last() const { return raw(storage->last_index()); }
-  const Lines& lines() const { return history.back().lines; }
+  Lines lines() const { return history.back().lines; }
   // What was found is one of the states handed over since the last one known to be durable, or its
   // beginning, and holds all that was promised.
   std::string judge() const;

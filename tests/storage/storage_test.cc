@@ -3,6 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
+
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "storage/format.h"
+#include "storage/slots.h"
 #include "tests/storage/harness.h"
 
 namespace zatt::storage {
@@ -10,7 +16,19 @@ namespace {
 
 using test::Crash;
 using test::Host;
+using test::Lines;
 using test::SimDisk;
+
+void lose_power(SimDisk& disk, Crash mode = Crash::all_lost) {
+  Prng prng(1);
+  disk.crash(prng, mode);
+}
+
+std::uint64_t count(const SimDisk& disk, const char* suffix) {
+  std::uint64_t n = 0;
+  for (const std::string& name : disk.durable_names()) n += name.ends_with(suffix);
+  return n;
+}
 
 }  // namespace
 
@@ -25,17 +43,365 @@ TEST_CASE("storage: an empty directory, then what was written is there again") {
   const auto saved = host.save(3, Server{"1", 5});
   const auto appended = host.append(3, 5, 100);
   CHECK(host.durable < saved);
+  CHECK(host.storage->pending_bytes() > 500);
   REQUIRE(host.work());
   CHECK(host.durable >= appended);
   CHECK(host.last() == 5);
+  CHECK(host.storage->pending_bytes() == 0);
 
-  Prng prng(1);
-  disk.crash(prng, Crash::all_lost);
+  lose_power(disk);
   REQUIRE(host.inspect());
   CHECK(host.judge() == "");
   REQUIRE(host.start());
   CHECK(host.notes.empty());
   CHECK(host.found_lines.size() == 5);
+}
+
+TEST_CASE("storage: a ticket is durable only once its own batch is done") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  const auto first = host.append(1, 1, 10);
+  REQUIRE(host.begin());
+  const auto second = host.append(1, 1, 10);
+  CHECK(!host.storage->take_batch(host.now_us));  // one in flight
+  REQUIRE(host.finish());
+  CHECK(host.durable == first);
+  REQUIRE(host.work());
+  CHECK(host.durable == second);
+}
+
+TEST_CASE("storage: what gathered is one batch") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  const std::uint64_t before = disk.syncs();
+  for (std::uint64_t term = 1; term <= 20; ++term) host.append(1, 1, 10);
+  REQUIRE(host.work());
+  CHECK(disk.syncs() == before + 1);
+
+  for (std::uint64_t term = 2; term <= 20; ++term) host.save(term, std::nullopt);
+  const auto last = host.save(21, std::nullopt);
+  REQUIRE(host.work());
+  CHECK(disk.syncs() == before + 3);  // the last one only, in both slots
+  CHECK(host.durable == last);
+
+  // A cut of what was not yet handed to the disk costs nothing.
+  host.append(2, 5, 10);
+  const auto ticket = host.cut(20);
+  const std::uint64_t written = disk.bytes_written();
+  REQUIRE(host.work());
+  CHECK(host.durable == ticket);
+  CHECK(disk.bytes_written() == written);
+  CHECK(host.last() == 20);
+}
+
+TEST_CASE("storage: one mark when the log falls quiet, and an idle storage writes nothing") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  CHECK(!host.storage->wake_at_us());
+  host.append(1, 1, 10);
+  CHECK(host.storage->wake_at_us() == 0);
+  REQUIRE(host.work());
+  CHECK(host.storage->wake_at_us() == host.now_us + 1000);
+  const std::uint64_t written = disk.bytes_written();
+  const std::uint64_t syncs = disk.syncs();
+  host.now_us += 999;
+  CHECK(!host.begin());
+  host.now_us += 1;
+  REQUIRE(host.work());
+  CHECK(disk.bytes_written() == written + unit);
+  CHECK(disk.syncs() == syncs);
+  for (int i = 0; i < 100; ++i) {
+    CHECK(!host.storage->wake_at_us());
+    host.now_us += 1'000'000;
+    CHECK(!host.begin());
+  }
+  host.save(2, std::nullopt);
+  REQUIRE(host.mark());
+  const std::uint64_t end = disk.bytes_written();
+  CHECK(end == written + 3 * unit);  // two slots; the log's end has its mark already
+}
+
+TEST_CASE("storage: entries are read back, over lives, cuts and marks") {
+  for (const std::uint64_t max_bytes : {1UL, 3000UL, 1UL << 20}) {
+    SimDisk disk;
+    Host host(disk);
+    REQUIRE(host.start());
+    for (int i = 0; i < 12; ++i) {
+      host.append(1, 3, i % 2 == 0 ? 20 : 3000);
+      REQUIRE((i % 3 == 0 ? host.mark() : host.work()));
+      if (i == 5) host.cut(host.last() - 7);
+    }
+    CHECK(host.read_all(max_bytes) == host.lines());
+    lose_power(disk, Crash::all_kept);
+    REQUIRE(host.start());
+    CHECK(host.read_all(max_bytes) == host.lines());
+
+    host.reads.clear();
+    host.storage->read(Index{host.last() + 1}, 100);
+    host.storage->read(Index{0}, 100);
+    REQUIRE(host.work());
+    REQUIRE(host.reads.size() == 2);
+    CHECK(host.reads[0].entries.empty());
+    CHECK(host.reads[1].entries.empty());
+
+    // A cut while the read is under way: nothing that is cut off comes back.
+    host.reads.clear();
+    host.storage->read(Index{5}, 1 << 20);
+    REQUIRE(host.begin());
+    host.cut(5);
+    host.append(3, 2, 10);
+    REQUIRE(host.finish());
+    REQUIRE(host.reads.size() == 1);
+    CHECK(host.reads[0].entries.size() == 1);
+    CHECK(host.read_all(max_bytes) == host.lines());
+  }
+}
+
+TEST_CASE("storage: damage met while reading ends it") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 3, 5000);
+  REQUIRE(host.work());
+  disk.flip_bit("0000000001.seg", (unit + 6000) * 8);
+  host.storage->read(Index{1}, 1 << 20);
+  REQUIRE(host.work());
+  CHECK(host.reads.at(0).entries.size() == 1);  // what is good is good
+  host.storage->read(Index{2}, 1 << 20);
+  CHECK(!host.work());
+  REQUIRE(host.error);
+  CHECK(host.error->code == Code::corrupt);
+  CHECK(host.error->detail.find("0000000001.seg: entry 2") != std::string::npos);
+  CHECK(!host.storage->take_batch(host.now_us));
+}
+
+TEST_CASE("storage: an entry larger than a segment") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 1, 10);
+  host.append(1, 1, 300'000);
+  host.append(1, 1, max_body_bytes);
+  host.append(1, 2, 10);
+  REQUIRE(host.work());
+  CHECK(host.read_all(1) == host.lines());
+  lose_power(disk);
+  REQUIRE(host.start());
+  CHECK(host.found_lines == host.lines());
+  host.cut(1);
+  REQUIRE(host.work());
+  CHECK(host.read_all(1) == host.lines());
+}
+
+TEST_CASE("storage: a spare is made ahead, in slices") {
+  Options given = test::options();
+  given.segment_bytes = 1 << 20;
+  SimDisk disk;
+  Host host(disk, given);
+  REQUIRE(host.start());
+  std::uint64_t most = 0;
+  while (count(disk, ".spare") == 0) {
+    host.append(1, 1, 8000);
+    const std::uint64_t written = disk.bytes_written();
+    REQUIRE(host.step());
+    most = std::max(most, disk.bytes_written() - written);
+    REQUIRE(host.last() < 200);
+  }
+  CHECK(most <= (256 << 10) + 12288);
+  CHECK(host.last() > 60);  // from the half on
+  REQUIRE(host.work());
+  while (count(disk, ".seg") == 1) {
+    host.append(1, 1, 8000);
+    const std::uint64_t written = disk.bytes_written();
+    REQUIRE(host.step());
+    CHECK(disk.bytes_written() - written <= 12288 + unit);  // never a whole segment in line
+  }
+  CHECK(count(disk, ".spare") == 0);
+  CHECK(count(disk, ".new") == 0);
+}
+
+TEST_CASE("storage: segments that a cut ends are used again, and at most two are kept") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  for (int i = 0; i < 40; ++i) {
+    host.append(1, 1, 3000);
+    REQUIRE(host.work());
+  }
+  CHECK(count(disk, ".seg") > 5);
+  host.cut(0);
+  REQUIRE(host.work());
+  CHECK(count(disk, ".seg") == 1);
+  CHECK(count(disk, ".spare") == 2);
+  for (int i = 0; i < 40; ++i) {
+    host.append(2, 1, 3000);
+    REQUIRE(host.work());
+  }
+  lose_power(disk);
+  REQUIRE(host.start());
+  CHECK(host.found_lines == host.lines());
+  CHECK(count(disk, ".new") == 0);
+}
+
+TEST_CASE("storage: a disk that is full ends nothing as long as nothing has to be written") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  disk.limit_space(slot_bytes + unit + (32 << 10) + (10 << 10));
+  CHECK(!host.storage->is_full());
+  while (!host.storage->is_full()) {
+    host.append(1, 1, 3000);
+    REQUIRE(host.work());
+    REQUIRE(host.last() < 8);
+  }
+  CHECK(host.last() >= 4);  // three quarters of the segment
+  const std::uint64_t calls = disk.calls();
+  CHECK(!host.begin());
+  CHECK(host.storage->wake_at_us() == host.now_us + 1000);  // the mark
+  REQUIRE(host.mark());
+  REQUIRE(host.storage->wake_at_us());
+  const std::uint64_t retry_at_us = *host.storage->wake_at_us();
+  CHECK(retry_at_us <= host.now_us + 5'000'000);
+  CHECK(disk.calls() < calls + 3);
+  host.now_us = retry_at_us;
+  REQUIRE(host.work());
+  CHECK(host.storage->is_full());
+  CHECK(*host.storage->wake_at_us() > host.now_us + 5'000'000);  // less and less often
+
+  disk.limit_space(std::nullopt);
+  host.now_us = *host.storage->wake_at_us();
+  REQUIRE(host.work());
+  CHECK(!host.storage->is_full());
+  for (int i = 0; i < 10; ++i) host.append(1, 1, 3000);
+  REQUIRE(host.work());
+
+  disk.limit_space(0);  // and where it has to be written, it is an error like any other
+  for (int i = 0; i < 40; ++i) host.append(1, 1, 3000);
+  CHECK(!host.work());
+  REQUIRE(host.error);
+  CHECK(host.error->sys == 28);
+  lose_power(disk);
+  REQUIRE(host.inspect());
+  CHECK(host.judge() == "");
+}
+
+TEST_CASE("storage: a torn tail is cut off, and a person is told") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 1, 100);
+  REQUIRE(host.work());
+  host.append(1, 2, 2000);
+  disk.crash_at(1);
+  host.work();
+  lose_power(disk, Crash::all_kept);
+  disk.overwrite_at_rest("0000000001.seg", 2 * unit + 512, std::string(512, 'x'));
+  REQUIRE(host.inspect());
+  CHECK(!host.damage);
+  CHECK(host.found_lines.size() == 1);
+  REQUIRE(host.notes.size() == 1);
+  CHECK(host.notes[0] ==
+        "the log's last 2,045 bytes were never acknowledged (a torn write) and were cut off");
+}
+
+TEST_CASE("storage: damage is named, its floor is stored, and the log goes on where it is whole") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 2, 100);
+  REQUIRE(host.work());
+  host.append(2, 2, 100);
+  REQUIRE(host.mark());
+  lose_power(disk, Crash::all_kept);
+  disk.flip_bit("0000000001.seg", (2 * unit + 60) * 8);
+  REQUIRE(host.start());
+  REQUIRE(host.damage);
+  CHECK(host.damage->file == "0000000001.seg");
+  CHECK(host.damage->offset == unit + 2 * (record_header_size + 100));
+  CHECK(host.damage->what == "entries 3 to 4 were durable and are unreadable");
+  CHECK(host.last() == 2);
+  CHECK(host.storage->hard_state().floor_term == Term{2});
+  CHECK(host.storage->hard_state().floor_index == Index{4});
+  host.append(3, 1, 100);
+  REQUIRE(host.work());
+  lose_power(disk);
+  REQUIRE(host.inspect());
+  CHECK(host.judge() == "");  // it is repaired as far as this directory goes
+  CHECK(host.found_hard_state->floor_index == Index{4});
+}
+
+TEST_CASE("storage: a directory that is not ours, or not all there, is refused in words") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 2, 100);
+  REQUIRE(host.work());
+  lose_power(disk);
+  const auto refusal = [&](const std::function<void(SimDisk&)>& spoil) {
+    const auto spoiled = disk.clone();
+    spoil(*spoiled);
+    Host next(*spoiled);
+    CHECK(!next.inspect());
+    return next.error.value_or(Error{Code::io, 0, "", ""});
+  };
+  const Error both = refusal([](SimDisk& d) {
+    d.flip_bit("hard_state", 300);
+    d.flip_bit("hard_state", slot_bytes * 8 + 300);
+  });
+  CHECK(both.code == Code::corrupt);
+  CHECK(to_string(both) ==
+        "damaged identity is not empty: zatt.0.persist/hard_state: both copies of this node's "
+        "identity and vote are unreadable");
+  const Error missing = refusal([](SimDisk& d) { REQUIRE(d.remove("hard_state")); });
+  CHECK(missing.code == Code::corrupt);
+  CHECK(missing.detail == "zatt.0.persist: hard_state is missing, but 0000000001.seg is there");
+
+  SegmentHeader header;
+  header.life = 1;
+  header.incarnation = 78;
+  const Error foreign =
+      refusal([&](SimDisk& d) { d.overwrite_at_rest("0000000001.seg", 0, encode(header)); });
+  CHECK(foreign.code == Code::foreign);
+}
+
+TEST_CASE("storage: what a later version wrote is refused, not guessed at") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  lose_power(disk);
+  const auto refusal = [&](const std::string& name, std::uint64_t offset, std::string bytes) {
+    const auto changed = disk.clone();
+    changed->overwrite_at_rest(name, offset, bytes);
+    Host next(*changed);
+    CHECK(!next.inspect());
+    return next.error.value_or(Error{Code::io, 0, "", ""});
+  };
+  const auto raise = [](std::string bytes, std::size_t format_at, std::size_t size,
+                        std::uint64_t key) {
+    bytes[format_at] = 2;
+    store_le(bytes.data(), checksum(std::string_view(bytes).substr(8, size - 8), key));
+    return bytes;
+  };
+  const std::string header = disk.durable_read("0000000001.seg", 0, unit);
+  const Error log =
+      refusal("0000000001.seg", 0, raise(header, 16, segment_header_size, checksum_key(77, 1)));
+  CHECK(log.code == Code::newer);
+  CHECK(log.detail == "zatt.0.persist/0000000001.seg: format 2, this version knows 1");
+
+  const std::string slot = disk.durable_read("hard_state", slot_bytes, unit);
+  const std::size_t size = slot_header_size + load_le<std::uint32_t>(slot.data() + 28);
+  const Error state = refusal("hard_state", slot_bytes, raise(slot, 16, size, 1));
+  CHECK(state.code == Code::newer);
+  CHECK(state.detail == "zatt.0.persist/hard_state: format 2, this version knows 1");
+
+  RecordBuffer buffer;
+  buffer.add({Index{1}, Term{1}, static_cast<EntryKind>(4), "?"});
+  buffer.seal(0, 1, {}, Index{0}, checksum_key(77, 1));
+  const Error kind = refusal("0000000001.seg", unit, buffer.take(0, 1));
+  CHECK(kind.code == Code::newer);
 }
 
 }  // namespace zatt::storage

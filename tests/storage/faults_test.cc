@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Errors at every step, rot in every sector, and files that hold anything at all.
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <functional>
+
+#include "base/bytes.h"
+#include "storage/format.h"
+#include "storage/slots.h"
+#include "tests/storage/harness.h"
+
+namespace zatt::storage {
+namespace {
+
+using test::Crash;
+using test::Host;
+using test::is_prefix;
+using test::Lines;
+using test::SimDisk;
+
+// Two lives, a cut, several batches, saves, and a mark at the end.
+bool run_workload(Host& host) {
+  if (!host.start()) return false;
+  for (int i = 0; i < 8; ++i) {
+    if (i == 5) host.cut(host.last() - 2);
+    if (i == 3) host.save(2, Server{"1", 2});
+    host.append(i < 5 ? 1 : 2, 2, i % 3 == 0 ? 2500 : 90);
+    if (!host.work()) return false;
+  }
+  return host.mark();
+}
+
+std::uint64_t count_calls() {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(run_workload(host));
+  return disk.calls();
+}
+
+// A directory whose log ends in a mark that is durable.
+std::unique_ptr<SimDisk> marked(Lines& lines) {
+  auto disk = std::make_unique<SimDisk>();
+  Host host(*disk);
+  REQUIRE(run_workload(host));
+  lines = host.lines();
+  Prng prng(1);
+  disk->crash(prng, Crash::all_kept);
+  return disk;
+}
+
+// However a file was spoiled: what is served is the beginning of what was written, and where it
+// is less, that was noticed.
+std::string judge(Host& host, const Lines& lines) {
+  if (!host.inspect()) {
+    return host.error->code == Code::io ? "io: " + to_string(*host.error) : "";
+  }
+  if (!host.found_hard_state) return "taken for an empty directory";
+  if (!is_prefix(host.found_lines, lines)) return "wrong content";
+  if (host.found_lines.size() < lines.size() && !host.damage) return "silently shorter";
+  if (host.damage && (host.damage->floor_term != Term{lines.back().term} ||
+                      host.damage->floor_index != Index{lines.back().index}))
+    return "a floor of " + std::to_string(raw(host.damage->floor_index));
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("faults: an error at any step ends the storage, and the next start finds all") {
+  const std::uint64_t calls = count_calls();
+  for (const bool for_good : {false, true}) {
+    for (std::uint64_t at = 0; at < calls; ++at) {
+      for (const auto cache : {SimDisk::FailedSync::shows_new, SimDisk::FailedSync::shows_old}) {
+        SimDisk disk;
+        disk.set_failed_sync(cache);
+        disk.fail_call(at, at % 2 == 0 ? EIO : ENOSPC, for_good);
+        Host host(disk);
+        const bool went_through = run_workload(host);
+        if (host.storage && host.error) {
+          CHECK(!host.storage->take_batch(host.now_us));
+          CHECK(!host.storage->wake_at_us());
+        }
+        if (!went_through) REQUIRE(host.error);
+        if (host.history.empty()) host.history.emplace_back();
+        const std::vector<test::State> before = host.history;
+        disk.clear_faults();
+        disk.kill();  // first the page cache alone, which may show what the device does not have
+        for (const Crash mode : {Crash::all_kept, Crash::all_lost, Crash::random}) {
+          const auto image = disk.clone();
+          Host next(*image);
+          next.history = before;
+          CAPTURE(at);
+          CAPTURE(for_good);
+          CAPTURE(static_cast<int>(mode));
+          next.inspect();
+          const bool is_new = before.front().hard_state == HardState{};
+          if (!is_new && !next.judge().empty()) CHECK(next.judge() == "");
+          REQUIRE(next.start());
+          Prng prng(at);
+          image->crash(prng, mode);
+          next.inspect();
+          if (!next.judge().empty()) CHECK(next.judge() == "");
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("faults: a sector of noise, anywhere, is never content, and is noticed") {
+  Lines lines;
+  const auto disk = marked(lines);
+  std::uint64_t damaged = 0;
+  for (const std::string& name : disk->durable_names()) {
+    for (std::uint64_t at = 0; at < disk->durable_size(name); at += SimDisk::sector_size) {
+      for (const int kind : {0, 1, 2}) {  // noise, zeros, one bit
+        if (kind == 2) {
+          const auto image = disk->clone();
+          image->flip_bit(name, (at + (at / 512 * 37) % 512) * 8 + 3);
+          Host host(*image);
+          CAPTURE(name);
+          CAPTURE(at);
+          CHECK(judge(host, lines) == "");
+          damaged += host.damage.has_value();
+          continue;
+        }
+        const auto image = disk->clone();
+        image->overwrite_at_rest(name, at, std::string(512, kind == 0 ? '\x5a' : '\0'));
+        Host host(*image);
+        const std::string verdict = judge(host, lines);
+        CAPTURE(name);
+        CAPTURE(at);
+        CAPTURE(kind);
+        if (!verdict.empty()) CHECK(verdict == "");
+        if (!host.damage) continue;
+        ++damaged;
+        REQUIRE(host.start());  // and a damaged node goes on from what is whole
+        CHECK(host.last() == host.found_lines.size());
+        CHECK(host.storage->hard_state().floor_index >= host.damage->last_good);
+      }
+    }
+  }
+  CHECK(damaged > 30);
+}
+
+TEST_CASE("faults: a segment that is gone is noticed, all but the last") {
+  Lines lines;
+  const auto disk = marked(lines);
+  std::vector<std::string> segments;
+  for (const std::string& name : disk->durable_names())
+    if (name.ends_with(".seg")) segments.push_back(name);
+  REQUIRE(segments.size() > 1);
+  for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+    const auto image = disk->clone();
+    REQUIRE(image->remove(segments[i]));
+    Host host(*image);
+    REQUIRE(host.inspect());
+    CHECK(host.damage);
+    CHECK(is_prefix(host.found_lines, lines));
+  }
+}
+
+TEST_CASE("faults: files of anything at all") {
+  Lines lines;
+  const auto disk = marked(lines);
+  std::vector<std::string> names;
+  for (const std::string& name : disk->durable_names())
+    if (!name.ends_with(".spare")) names.push_back(name);
+  Prng prng(5);
+  for (int round = 0; round < 3000; ++round) {
+    const auto image = disk->clone();
+    for (std::uint64_t n = prng.between(1, 6); n > 0; --n) {
+      const std::string& name = names[prng.below(names.size())];
+      const std::uint64_t size = image->durable_size(name);
+      const std::uint64_t unit_at = prng.below(size / unit) * unit;
+      switch (prng.below(5)) {
+        case 0:
+          image->flip_bit(name, prng.below(size * 8));
+          break;
+        case 1:
+          image->flip_bit(name, unit_at * 8 + prng.below(45 * 8));
+          break;
+        case 2: {  // a length out of this world
+          std::string length(4, '\xff');
+          store_le(length.data(), static_cast<std::uint32_t>(prng.next()));
+          image->overwrite_at_rest(name, unit_at + 8, length);
+          break;
+        }
+        case 3: {  // a page from elsewhere
+          const std::string& other = names[prng.below(names.size())];
+          const std::uint64_t from = prng.below(image->durable_size(other) / unit) * unit;
+          image->overwrite_at_rest(name, unit_at, image->durable_read(other, from, unit));
+          break;
+        }
+        default: {
+          const std::uint64_t length =
+              prng.between(1, std::min<std::uint64_t>(size - unit_at, 999));
+          std::string noise(length, '\0');
+          for (char& byte : noise) byte = static_cast<char>(prng.next() & 0xff);
+          image->overwrite_at_rest(name, unit_at, noise);
+        }
+      }
+    }
+    Host host(*image);
+    if (!host.inspect()) {
+      CHECK(host.error->code == Code::corrupt);
+      continue;
+    }
+    if (host.found_hard_state && !is_prefix(host.found_lines, lines)) CHECK(round < 0);
+    if (!host.start()) CHECK(to_string(*host.error) == "");
+  }
+}
+
+}  // namespace zatt::storage

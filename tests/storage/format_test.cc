@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "storage/format.h"
+
+#include <doctest/doctest.h>
+
+#include "base/checksum.h"
+#include "tests/storage/harness.h"
+
+namespace zatt::storage {
+namespace {
+
+std::string hex(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) {
+    constexpr const char* digits = "0123456789abcdef";
+    text += digits[static_cast<unsigned char>(c) >> 4];
+    text += digits[static_cast<unsigned char>(c) & 15];
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("format: the literal bytes of a segment") {
+  test::SimDisk disk;
+  test::Host host(disk);
+  REQUIRE(host.start());
+  REQUIRE(host.storage->append(std::vector<EntryView>{
+              {Index{1}, Term{2}, EntryKind::noop, ""},
+              {Index{2}, Term{2}, EntryKind::command, "hello"},
+          }) == 1);
+  REQUIRE(host.mark());
+  const std::string bytes = *disk.read("0000000001.seg", 0, 5 * unit);
+  CHECK(hex(std::string_view(bytes).substr(0, segment_header_size)) ==
+        "c20845629ddf67f6"                  // checksum
+        "0a7a617474736567"                  // magic
+        "01000000"                          // format
+        "0100000000000000"                  // life
+        "4d00000000000000"                  // incarnation
+        "0100000000000000"                  // first_index
+        "00000000000000000000000000000000"  // predecessor_term, predecessor_checksum
+  );
+  CHECK(hex(std::string_view(bytes).substr(unit, 2 * record_header_size + 5)) ==
+        "cb4ac2ded85ff772"  // checksum
+        "0000000001"        // length, kind
+        "0100000000000000"
+        "0200000000000000"  // index, term
+        "0000000000000000"
+        "0000000000000000"  // durable_index, previous
+        "0a9f3babad4722e7"
+        "0500000003"
+        "0200000000000000"
+        "0200000000000000"
+        "0000000000000000"
+        "cb4ac2ded85ff772"  // the first record's checksum
+        "68656c6c6f");
+  CHECK(hex(std::string_view(bytes).substr(2 * unit, record_header_size)) ==
+        "b08755926968d2f1"
+        "00000000ff"
+        "0200000000000000"
+        "0200000000000000"
+        "0200000000000000"
+        "0a9f3babad4722e7");
+  std::string rest = bytes;
+  rest.replace(0, segment_header_size, segment_header_size, '\0');
+  rest.replace(unit, 2 * record_header_size + 5, 2 * record_header_size + 5, '\0');
+  rest.replace(2 * unit, record_header_size, record_header_size, '\0');
+  CHECK(rest == std::string(5 * unit, '\0'));
+
+  // And read back, field by field.
+  const auto header = decode_header(bytes).header;
+  REQUIRE(header);
+  CHECK(header->life == 1);
+  CHECK(header->incarnation == 77);
+  CHECK(header->first_index() == Index{1});
+  RecordWalk walk(std::string_view(bytes).substr(unit), unit, checksum_key(77, 1));
+  const auto first = walk.next();
+  REQUIRE(first);
+  CHECK(first->kind == 1);
+  CHECK(first->previous == 0);
+  const auto second = walk.next();
+  REQUIRE(second);
+  CHECK(walk.offset() == unit + record_header_size);
+  CHECK(second->index == Index{2});
+  CHECK(second->term == Term{2});
+  CHECK(second->durable_index == Index{0});
+  CHECK(second->previous == first->checksum);
+  CHECK(second->body == "hello");
+  const auto mark = walk.next();
+  REQUIRE(mark);
+  CHECK(walk.offset() == 2 * unit);
+  CHECK(mark->is_mark());
+  CHECK(mark->index == Index{2});
+  CHECK(mark->term == Term{2});
+  CHECK(mark->durable_index == Index{2});
+  CHECK(mark->previous == second->checksum);
+  CHECK(!walk.next());
+}
+
+TEST_CASE("format: records of another life or directory are noise") {
+  const std::string mark = encode_mark({Index{3}, Term{1}, 9}, checksum_key(77, 1));
+  CHECK(decode_record(mark, checksum_key(77, 1)));
+  CHECK(!decode_record(mark, checksum_key(77, 2)));
+  CHECK(!decode_record(mark, checksum_key(78, 1)));
+  for (std::size_t size = 0; size < record_header_size; ++size)
+    CHECK(!decode_record(mark.substr(0, size), checksum_key(77, 1)));
+}
+
+TEST_CASE("format: names") {
+  CHECK(file_name(FileKind::segment, 7) == "0000000007.seg");
+  CHECK(file_name(FileKind::unfinished, 12345678901) == "12345678901.new");
+  for (const FileKind kind : {FileKind::segment, FileKind::unfinished, FileKind::spare}) {
+    const auto parsed = parse_file_name(file_name(kind, 42));
+    REQUIRE(parsed);
+    CHECK(parsed->kind == kind);
+    CHECK(parsed->number == 42);
+  }
+  for (const char* name : {"", ".seg", "7.seg", "00000000007.seg", "000000000x.seg", "hard_state",
+                           "0000000007.seg~", "0000000007", "99999999999999999999.seg"})
+    CHECK(!parse_file_name(name));
+}
+
+}  // namespace zatt::storage

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Each rule of the storage by the smallest case that goes wrong without it.
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "base/checksum.h"
+#include "storage/format.h"
+#include "storage/lives.h"
+#include "storage/log_reader.h"
+#include "tests/storage/harness.h"
+
+namespace zatt::storage {
+namespace {
+
+using test::Crash;
+using test::Host;
+using test::SimDisk;
+
+std::string segment(std::uint64_t life) { return file_name(FileKind::segment, life); }
+
+void lose_power(SimDisk& disk, Crash mode = Crash::all_lost, std::uint64_t seed = 1) {
+  Prng prng(seed);
+  disk.crash(prng, mode);
+}
+
+// Carries out the next batch up to its call `n`; the power is then off.
+void work_until_call(SimDisk& disk, Host& host, std::uint64_t n) {
+  disk.crash_at(n);
+  host.work();
+  REQUIRE(disk.is_crashed());
+}
+
+// `prepare`, then the power fails at each call of the batch that `last` hands over, in every way.
+// `judge` says what is wrong with what was found, if anything.
+void crash_everywhere(const std::function<void(Host&)>& prepare,
+                      const std::function<void(Host&)>& last,
+                      const std::function<std::string(const Host&)>& judge) {
+  for (std::uint64_t at = 0;; ++at) {
+    SimDisk disk;
+    Host host(disk);
+    REQUIRE(host.start());
+    prepare(host);
+    REQUIRE(host.work());
+    last(host);
+    disk.crash_at(at);
+    if (host.work()) return;
+    for (const Crash mode : test::every_crash) {
+      for (std::uint64_t seed = 0; seed < 12; ++seed) {
+        const auto image = disk.clone();
+        lose_power(*image, mode, seed);
+        Host next(*image);
+        next.history = host.history;
+        next.inspect();
+        const std::string verdict = judge(next);
+        CAPTURE(at);
+        CAPTURE(static_cast<int>(mode));
+        if (!verdict.empty()) CHECK(verdict == "");
+      }
+    }
+  }
+}
+
+std::string plain_judge(const Host& host) { return host.judge(); }
+
+// Fills the present life, whose records have room for six units, and begins the next.
+void fill_a_life(Host& host, std::uint64_t term) {
+  for (int i = 0; i < 7; ++i) {
+    host.append(term, 1, 100);
+    REQUIRE(host.work());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("rule 13: a start believes only what a mark vouches for") {
+  SUBCASE("append, no sync, kill -9, start, power loss") {
+    SimDisk disk;
+    Host host(disk);
+    REQUIRE(host.start());
+    host.append(1, 2, 100);
+    work_until_call(disk, host, 1);  // written, and not synced
+    disk.kill();
+    REQUIRE(host.start());
+    CHECK(host.found_lines.size() == 2);  // the page cache has them, so the node now speaks of them
+    lose_power(disk);
+    host.inspect();
+    CHECK(host.judge() == "");
+  }
+  SUBCASE("append, the sync fails, start, power loss") {
+    SimDisk disk;
+    Host host(disk);
+    REQUIRE(host.start());
+    host.append(1, 2, 100);
+    disk.fail_call(1, 5);
+    CHECK(!host.work());
+    REQUIRE(host.start());
+    CHECK(host.found_lines.size() == 2);
+    lose_power(disk);
+    host.inspect();
+    CHECK(host.judge() == "");
+  }
+}
+
+TEST_CASE("rule 6: the predecessor is durable before a header that speaks of it") {
+  // One batch that begins in one life and ends in the next.
+  crash_everywhere([](Host& host) { host.append(1, 1, 100); },
+                   [](Host& host) { host.append(1, 9, 4000); }, plain_judge);
+}
+
+TEST_CASE("rules 3 and 5: header and mark name the last entry's term") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 3, 100);
+  REQUIRE(host.work());
+  host.append(2, 1, 100);  // the first of its term, and the last of its segment
+  REQUIRE(host.mark());
+  lose_power(disk, Crash::all_kept);
+  SUBCASE("the mark does") {}
+  SUBCASE("the header of the next life does") {
+    REQUIRE(host.start());
+    lose_power(disk);
+    disk.overwrite_at_rest(segment(1), 3 * unit, std::string(unit, 'x'));  // both marks
+    disk.overwrite_at_rest(segment(2), unit, std::string(unit, 'x'));
+  }
+  disk.flip_bit(segment(1), (2 * unit + record_header_size) * 8);
+  REQUIRE(host.inspect());
+  REQUIRE(host.damage);
+  CHECK(host.damage->file == segment(1));
+  CHECK(host.damage->last_good == Index{3});
+  CHECK(host.damage->floor_term == Term{2});
+  CHECK(host.damage->floor_index == Index{4});
+}
+
+TEST_CASE("rule 2: a spoiled header over records is damage, not an empty segment") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 2, 100);
+  REQUIRE(host.work());
+  lose_power(disk);
+  disk.flip_bit(segment(1), 8 * 20);
+  REQUIRE(host.inspect());
+  REQUIRE(host.damage);
+  CHECK(host.damage->file == segment(1));
+  CHECK(host.damage->floor_index == Index{2});
+  CHECK(host.damage->floor_term == Term{1});
+}
+
+TEST_CASE("rule 7: the lives that a cut ends are given up only behind its header") {
+  // Until the cut is in force nothing is gone; then exactly what was cut.
+  crash_everywhere(
+      [](Host& host) {
+        fill_a_life(host, 1);
+        fill_a_life(host, 1);
+      },
+      [](Host& host) { host.cut(2); },
+      [](const Host& host) -> std::string {
+        if (const std::string verdict = host.judge(); !verdict.empty()) return verdict;
+        const std::size_t found = host.found_lines.size();
+        return found == 14 || found == 2 ? "" : "found " + std::to_string(found);
+      });
+}
+
+TEST_CASE("rule 8: dead lives are not read") {
+  // Of three lives cut to nothing the first is gone, and the second's predecessor with it.
+  crash_everywhere(
+      [](Host& host) {
+        fill_a_life(host, 1);
+        fill_a_life(host, 1);
+      },
+      [](Host& host) { host.cut(0); }, plain_judge);
+
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  fill_a_life(host, 1);
+  fill_a_life(host, 1);
+  host.cut(0);
+  host.begin();
+  const auto before = disk.clone();  // with every segment in place
+  REQUIRE(host.finish());
+  std::string newest;
+  for (const std::string& name : disk.durable_names())
+    if (name.ends_with(".seg")) newest = name;
+  const std::string header = disk.durable_read(newest, 0, unit);
+  REQUIRE(decode_header(header).header);
+  REQUIRE(before->write(newest, 0, header));
+  REQUIRE(before->remove(segment(1)));
+  Host next(*before);
+  REQUIRE(next.inspect());
+  CHECK(!next.damage);
+  CHECK(next.found_lines.empty());
+}
+
+TEST_CASE("rule 11: a log that does not go through the snapshot's end is dropped") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 2, 100);
+  REQUIRE(host.work());
+  lose_power(disk);
+  const auto entries_behind = [&](std::uint64_t term, std::uint64_t index) {
+    LogQuestion question;
+    question.directory = "d";
+    question.incarnation = 77;
+    question.base = {Term{term}, Index{index}};
+    Found found;
+    std::vector<std::uint64_t> entries;
+    const auto names = disk.list();
+    REQUIRE(names);
+    REQUIRE(read_log(
+        disk, question, *names,
+        [&](const EntryView& entry) { entries.push_back(raw(entry.index)); }, found));
+    CHECK(!found.damage);
+    CHECK(raw(found.last_index) == (entries.empty() ? index : entries.back()));
+    return entries;
+  };
+  using Indexes = std::vector<std::uint64_t>;
+  CHECK(entries_behind(0, 0) == Indexes{1, 2});
+  CHECK(entries_behind(1, 1) == Indexes{2});
+  CHECK(entries_behind(2, 1) == Indexes{});  // entry 2 of term 1 must not return behind it
+  CHECK(entries_behind(1, 2) == Indexes{});
+  CHECK(entries_behind(3, 9) == Indexes{});
+
+  // A life that begins behind the snapshot's first entry needs nothing before it.
+  fill_a_life(host, 1);
+  lose_power(disk);
+  REQUIRE(disk.remove(segment(1)));
+  CHECK(entries_behind(1, 7).size() == 2);
+  REQUIRE(host.inspect());
+  CHECK(host.damage);
+}
+
+TEST_CASE("rule 1: no batch shares a page with what was promised before") {
+  crash_everywhere([](Host& host) { host.append(1, 1, 50); },
+                   [](Host& host) { host.append(1, 1, 50); }, plain_judge);
+}
+
+TEST_CASE("rule 5: a mark is outside the chain") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 1, 100);
+  REQUIRE(host.mark());
+  host.append(1, 1, 100);
+  REQUIRE(host.work());
+  lose_power(disk);
+  const auto mark =
+      decode_record(disk.durable_read(segment(1), 2 * unit, unit), checksum_key(77, 1));
+  REQUIRE(mark);
+  REQUIRE(mark->is_mark());
+  disk.overwrite_at_rest(segment(1), 2 * unit, std::string(unit, 'x'));
+  REQUIRE(host.inspect());
+  CHECK(host.judge() == "");
+  CHECK(host.found_lines.size() == 2);
+}
+
+TEST_CASE("rule 7: durable_index falls with a cut") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 3, 100);
+  REQUIRE(host.work());
+  host.cut(1);
+  REQUIRE(host.work());
+  SUBCASE("in a batch of its own") {}
+  SUBCASE("in the batch that appends") {
+    host.append(1, 2, 100);
+    REQUIRE(host.work());
+    host.cut(2);
+  }
+  host.append(2, 1, 100);
+  REQUIRE(host.work());
+  lose_power(disk);
+  REQUIRE(host.inspect());
+  CHECK(host.judge() == "");
+  CHECK(host.found_lines == host.lines());
+}
+
+TEST_CASE("rule 14: both slots are durable before the hard state is acted on") {
+  SUBCASE("one slot written, kill -9, start reads it and acts, power loss") {
+    SimDisk disk;
+    Host host(disk);
+    REQUIRE(host.start());
+    host.save(4, Server{"1", 2});
+    work_until_call(disk, host, 1);  // one slot is written, and not synced
+    disk.kill();
+    REQUIRE(host.start());
+    REQUIRE(host.storage->hard_state().voted_for);  // and the vote is repeated to somebody
+    lose_power(disk);
+    host.inspect();
+    CHECK(host.judge() == "");
+  }
+  SUBCASE("either slot may rot") {
+    for (std::uint64_t slot = 0; slot < 2; ++slot) {
+      SimDisk disk;
+      Host host(disk);
+      REQUIRE(host.start());
+      host.save(4, Server{"1", 2});
+      REQUIRE(host.work());
+      lose_power(disk);
+      disk.flip_bit(hard_state_name, (slot * slot_bytes + 40) * 8);
+      REQUIRE(host.inspect());
+      CHECK(host.judge() == "");
+      REQUIRE(host.notes.size() == 1);
+    }
+  }
+  SUBCASE("torn at any write") {
+    crash_everywhere(
+        [](Host& host) {
+          host.save(4, Server{"1", 2});
+        },
+        [](Host& host) {
+          host.save(5, Server{"2", 3});
+        },
+        plain_judge);
+  }
+}
+
+}  // namespace zatt::storage
