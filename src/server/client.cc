@@ -75,6 +75,16 @@ void Client::resume() {
   if (!stopped_ && !ended_ && !over_) stream_.read_start();
 }
 
+// One turn can bring more than all bounds: what is not read is given up here, not when it is sent.
+void Client::reply(std::string_view lines) {
+  if (over_) return;
+  out_ += lines;
+  const std::size_t waiting = waiting_bytes();
+  if (waiting <= limits_.max_waiting_bytes) return;
+  give_up(mebibytes(waiting) + " of replies wait for it");
+  out_ = std::string();
+}
+
 void Client::write_out() {
   if (over_) return;
   if (!out_.empty()) {
@@ -82,10 +92,7 @@ void Client::write_out() {
     stream_.write(std::exchange(out_, {}));
   }
   update_pause();
-  const std::size_t waiting = waiting_bytes();
-  if (waiting > limits_.max_waiting_bytes)
-    return give_up(mebibytes(waiting) + " of replies wait for it");
-  if (closing_ && waiting == 0) return end("");
+  if (closing_ && waiting_bytes() == 0) return end("");
   if (stopped_ && wants_lines()) owner_.on_attention(id_);
 }
 

@@ -45,7 +45,7 @@ class Client {
   // `first`: bytes read already, with loop::Loop::read_slack_bytes behind them.
   void begin(std::string_view first, bool ended);
 
-  void reply(std::string_view lines) { out_ += lines; }
+  void reply(std::string_view lines);
   void write_out();
   void want_lines(bool wanted);
   void close();   // once all is written
