@@ -93,10 +93,11 @@ std::optional<FoundingStep> follow_the_living(const FoundingView& view) {
       step.configuration = held->configuration;
       return step;
     }
+    // Whom our present offer names, and who has acted elsewhere, will never store it: it is void.
     const raft::Offer* current = current_offer(view.mine);
-    const bool named =
-        held != nullptr && current != nullptr && current->configuration.find(met.server) != nullptr;
-    if (named || (view.mine.offers.empty() && view.mine.cluster == 0)) {
+    const bool is_void = current == nullptr ? view.mine.cluster == 0
+                                            : current->configuration.find(met.server) != nullptr;
+    if (is_void) {
       step.what = What::enter;
       return step;
     }

@@ -176,7 +176,7 @@ std::vector<Met> Replica::met() const {
 }
 
 void Replica::pursue_founding() {
-  if (stopped_ || founding_ticket_ != 0 || raft_->log().last_index() > Index{0}) return;
+  if (stopped_ || founding_ticket_ != 0 || (has_acted() && is_in_cluster())) return;
   const std::vector<Met> all = met();
   const std::uint64_t fresh = env_.random();
   carry_out(next_founding_step({hard_state_, options_.cluster, all, fresh}));
@@ -189,11 +189,13 @@ void Replica::carry_out(const FoundingStep& step) {
     case What::wait:
       return;
     case What::store:
+      unfound();
       hard_state_.offers.push_back(step.offer);
       hard_state_.cluster = step.offer.cluster;
       save_founding();
       return;
     case What::enter:
+      unfound();
       hard_state_.cluster = step.cluster;
       save_founding();
       env_.log(LogLevel::warning, "this directory is new, and cluster " +
@@ -201,6 +203,7 @@ void Replica::carry_out(const FoundingStep& step) {
                                       " lives: it belongs to it from now on");
       return;
     case What::found:
+      if (is_in_cluster()) return;  // long since
       drive(raft::Found{step.configuration});
       env_.log(LogLevel::info,
                "cluster " + cluster_name(hard_state_.cluster) + " of " +
@@ -214,6 +217,14 @@ void Replica::carry_out(const FoundingStep& step) {
       stuck_ = step.why;
       return;
   }
+}
+
+// What was founded and never acted in is given up.
+void Replica::unfound() {
+  if (raft_->log().last_index() == Index{0}) return;
+  for (const Met& other : met())
+    if (Link* link = links_.find(other.server)) leave(*link);
+  drive(raft::Unfound{});
 }
 
 void Replica::save_founding() { founding_ticket_ = storage_->save(hard_state_); }
@@ -232,7 +243,10 @@ void Replica::on_message(Link& link, const codec::Standing& standing) {
   link.standing = standing;
   link.standing.asks = false;
   if (standing.asks) links_.send(link, Priority::control, this->standing());
-  if (!is_same_cluster(link)) leave(link);
+  if (!is_same_cluster(link)) {
+    leave(link);
+    look_after_links_at_us_ = std::min(look_after_links_at_us_, env_.now_us() + look_every_us);
+  }
   meet(link);
   pursue_founding();
 }

@@ -112,6 +112,7 @@ class Replica final : public LinksOwner {
   void leave(Link& link);
   void pursue_founding();
   void carry_out(const FoundingStep& step);
+  void unfound();
   void save_founding();
   void show_standing();
   void on_message(Link& link, const codec::Standing& standing);

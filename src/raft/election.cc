@@ -34,7 +34,6 @@ void Raft::start_pre_vote() {
 void Raft::start_election() {
   save_term(current_term() + 1, options_.self);
   role_ = Candidate{{}, output_.write};
-  verified_index_ = Index{0};
   draw_election_deadline();
   // Our own vote is a promise too: nobody hears of it before it is durable.
   const RequestVote request{current_term(), log_.last_index(), log_.last_term(), false};

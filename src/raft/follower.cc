@@ -35,7 +35,7 @@ void Raft::on_message(const Server& from, const AppendEntries& append) {
   }
   const Index last = append.prev_log_index + append.entries.size();
   take_entries(append);
-  verified_index_ = std::max(verified_index_, last);
+  verified_index_ = std::max(verified_index_.value_or(Index{0}), last);
   commit_to(append.leader_commit);
   // The promise waits for the disk: Persisted sends it. Where nothing is to be waited for, now.
   if (last <= durable_index_) send_append_reply();
@@ -61,12 +61,12 @@ void Raft::refuse_append(const Server& from, const AppendEntries& append) {
 
 void Raft::send_append_reply() {
   const auto* follower = std::get_if<Follower>(&role_);
-  if (follower == nullptr || !follower->leader || verified_index_ == Index{0}) return;
+  if (follower == nullptr || !follower->leader || !verified_index_) return;
   AppendReply reply;
   reply.term = current_term();
   reply.success = true;
-  reply.match_index = std::min(verified_index_, durable_index_);
-  reply.received_index = verified_index_;
+  reply.received_index = *verified_index_;
+  reply.match_index = std::min(reply.received_index, durable_index_);
   reply.full = full_;
   send(*follower->leader, reply);
 }
@@ -78,8 +78,8 @@ void Raft::on_message(const Server& from, const Heartbeat& heartbeat) {
     accept_leader(from);
     commit_to(heartbeat.leader_commit);
     reply.round = heartbeat.round;
-    reply.match_index = std::min(verified_index_, durable_index_);
-    reply.received_index = verified_index_;
+    reply.received_index = verified_index_.value_or(Index{0});
+    reply.match_index = std::min(reply.received_index, durable_index_);
     reply.full = full_;
   }
   send(from, reply);  // waits for our term at most, never for entries
@@ -92,7 +92,8 @@ void Raft::on(const CommitHint& hint) {
 
 void Raft::commit_to(Index leader_commit) {
   // Rule 5, "index of last new entry": beyond what this leader has verified, our log may differ.
-  commit_index_ = std::max(commit_index_, std::min(leader_commit, verified_index_));
+  commit_index_ =
+      std::max(commit_index_, std::min(leader_commit, verified_index_.value_or(Index{0})));
 }
 
 }  // namespace zatt::raft

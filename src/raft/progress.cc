@@ -14,6 +14,11 @@ void Progress::to_probe(Index next) {
   in_flight_bytes = 0;
 }
 
+void Progress::to_replicate(Index received) {
+  to_probe(received + 1);
+  state = State::replicate;
+}
+
 void Progress::sent(Index last, std::uint64_t bytes, std::uint64_t now_us) {
   if (state == State::probe) {
     probing = true;

@@ -39,6 +39,7 @@ struct Progress {
   std::uint64_t in_flight_bytes = 0;
 
   void to_probe(Index next);
+  void to_replicate(Index received);  // its log is ours up to `received`
   void sent(Index last, std::uint64_t bytes, std::uint64_t now_us);
   void received(Index index);  // everything up to index has arrived there
 };

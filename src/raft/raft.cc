@@ -178,6 +178,12 @@ void Raft::on(const Found& found) {
     election_at_us_ = now_us_;  // nobody to wait for
 }
 
+void Raft::on(const Unfound&) {
+  ZATT_ASSERT(current_term() == Term{0} && commit_index_ == Index{0});
+  become_follower(Term{0}, std::nullopt);
+  cut_log(Index{0});
+}
+
 // --- writes, and what waits for them -------------------------------------------------------------
 
 void Raft::begin_write() {
@@ -239,6 +245,7 @@ void Raft::send(const Server& to, Message message, std::uint64_t after_write) {
 void Raft::save_term(Term term, std::optional<Server> voted_for) {
   ZATT_ASSERT(term >= current_term());
   begin_write();
+  if (term > current_term()) verified_index_.reset();  // it speaks of this term's leader
   hard_state_ = {term, std::move(voted_for)};
   output_.hard_state = hard_state_;
   term_write_ = output_.write;
@@ -250,7 +257,6 @@ void Raft::become_follower(Term term, std::optional<Server> leader) {
   if (term > current_term()) save_term(term, std::nullopt);
   const std::uint64_t heard = leader ? now_us_ : 0;
   role_ = Follower{std::move(leader), heard};
-  verified_index_ = Index{0};
   if (led) draw_election_deadline();  // ours has not run while we led
 }
 

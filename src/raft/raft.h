@@ -96,6 +96,7 @@ struct Applied {  // the state machine has applied up to here; bodies below may 
 struct Found {  // the cluster's first configuration, stored by all its members; the log is empty
   Configuration configuration;
 };
+struct Unfound {};   // that configuration is given up for another's; in term 0 only
 struct HandOver {};  // stop leading, in favour of the follower with the longest log
 struct CommitHint {  // the leader of this term said so, with a read's index
   Term term{};
@@ -108,7 +109,7 @@ struct Room {  // whether the disk has room for growth; append replies say so
 struct Input {
   std::uint64_t now_us = 0;
   std::variant<Tick, Received, PeerUp, PeerDown, Propose, Persisted, Fetched, ReadRequests, Applied,
-               Found, HandOver, CommitHint, Room>
+               Found, Unfound, HandOver, CommitHint, Room>
       event;
 };
 
@@ -213,6 +214,7 @@ class Raft {
   void on(const Persisted& persisted);
   void on(const Applied& applied);
   void on(const Found& found);
+  void on(const Unfound&);
   void on(const Room& room) { full_ = room.full; }
   void begin_write();
   void append_entry(Term term, EntryKind kind, std::string body);
@@ -282,7 +284,8 @@ class Raft {
   std::variant<Follower, PreCandidate, Candidate, Leader> role_ = Follower{};
   Index commit_index_{};
   Index applied_index_{};
-  Index verified_index_{};  // follower: the log is the leader's of this term up to here
+  // Follower: the log is the leader's of this term up to here; nothing: not compared yet.
+  std::optional<Index> verified_index_;
   std::set<Server> connected_;
   std::uint64_t now_us_ = 0;
   std::uint64_t election_at_us_ = 0;

@@ -102,6 +102,7 @@ void Raft::on_message(const Server& from, const AppendReply& reply) {
   progress.heard_us = now_us_;
   progress.full = reply.full;
   if (reply.success) {
+    if (progress.state == Progress::State::probe) progress.to_replicate(reply.received_index);
     learn(from, progress, reply.match_index, reply.received_index);
     return;
   }
@@ -129,10 +130,8 @@ void Raft::on_message(const Server& from, const HeartbeatReply& reply) {
 void Raft::learn(const Server& from, Progress& progress, Index match_index, Index received_index) {
   ZATT_ASSERT(received_index <= log_.last_index() && match_index <= received_index);
   progress.received(received_index);
-  if (received_index > Index{0} && progress.state == Progress::State::probe) {
-    progress.to_probe(std::max(progress.match_index, received_index) + 1);
-    progress.state = Progress::State::replicate;
-  }
+  if (received_index > Index{0} && progress.state == Progress::State::probe)
+    progress.to_replicate(received_index);
   progress.next_index = std::max(progress.next_index, received_index + 1);
   if (match_index > progress.match_index) {
     progress.match_index = match_index;

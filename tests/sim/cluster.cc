@@ -142,6 +142,7 @@ void Cluster::wipe_someone() {
   Machine& machine = machines_[number];
   machine.disk = std::make_unique<test::SimDisk>();
   machine.durable = std::make_unique<test::DurableLog>(*machine.disk);
+  machine.self = {};
 }
 
 void Cluster::make_well() {

@@ -52,8 +52,9 @@ void Judge::check_leader(std::size_t machine, const raft::Raft& raft) {
     if (!first && it->second != raft.self())
       fail("two leaders in term " + std::to_string(raw(raft.current_term())) + ": " +
            name(it->second) + " and " + name(raft.self()));
-    // Leader completeness. The last committed entry stands for all, by log matching.
-    if (!committed_.empty()) {
+    // Leader completeness: of what was committed in earlier terms, the last entry stands for all,
+    // by log matching. (One who wins an old term late, while a newer one is led, is held to less.)
+    if (!committed_.empty() && leaders_.rbegin()->first == raft.current_term()) {
       const Index index{committed_.rbegin()->first};
       if (!raft.log().holds(index, committed_.rbegin()->second))
         fail("node " + name(raft.self()) + " leads term " +
@@ -72,6 +73,7 @@ void Judge::check_log(std::size_t machine, const raft::Raft& raft) {
   seen.last_term = log.last_term();
   for (Index index = seen.last; index > Index{0} && log.in_memory(index); index = index - 1) {
     const raft::Entry& entry = log.at(index);
+    if (raft.current_term() == Term{0}) break;  // a founding that may yet be given up
     const Past past{log.term_at(index - 1),
                     checksum(entry.body, static_cast<std::uint64_t>(entry.kind))};
     const auto [it, first] = entries_.emplace(std::pair{index, entry.term}, past);
@@ -80,6 +82,15 @@ void Judge::check_log(std::size_t machine, const raft::Raft& raft) {
     // Known with the same past on another node, or here before: what is below was compared then.
     if (!first) break;
   }
+}
+
+std::string Judge::who_holds(Index index, Term term) const {
+  std::string text = "; on disk:";
+  for (const Machine& machine : machines_)
+    text += " " + machine.self.id +
+            (machine.durable->is_entry_durable(index, term) ? "=yes" : "=no") + "(last " +
+            std::to_string(raw(machine.durable->last_index())) + ")";
+  return text;
 }
 
 bool Judge::is_durable_on_majority(Index index, Term term,
@@ -111,7 +122,8 @@ void Judge::check_commit(std::size_t machine, const raft::Raft& raft) {
   if (raft.is_leader() &&
       !is_durable_on_majority(commit, raft.log().term_at(commit), raft.configuration()))
     fail("node " + name(raft.self()) + " calls " + at(commit, raft.log().term_at(commit)) +
-         " committed, and no majority has it on disk");
+         " committed, and no majority has it on disk" +
+         who_holds(commit, raft.log().term_at(commit)));
 }
 
 void Judge::on_apply(std::size_t machine, Index index, std::string_view command) {
@@ -147,7 +159,8 @@ void Judge::on_reply(std::size_t machine, std::string_view lines) {
     });
     if (voters != machines_.end() &&
         !is_durable_on_majority(Index{index}, it->second, voters->node->raft().configuration()))
-      fail("revision " + std::to_string(index) + " was told before a majority had it on disk");
+      fail("revision " + std::to_string(index) + " was told before a majority had it on disk: " +
+           std::string(line.substr(0, 200)) + who_holds(Index{index}, it->second));
   }
 }
 

@@ -54,6 +54,7 @@ class Judge {
   void check_log(std::size_t machine, const raft::Raft& raft);
   void check_commit(std::size_t machine, const raft::Raft& raft);
   void check_said(std::size_t machine, const raft::Message& message);
+  std::string who_holds(Index index, Term term) const;
   bool is_durable_on_majority(Index index, Term term, const raft::Configuration& configuration);
 
   std::vector<Machine>& machines_;

@@ -72,6 +72,14 @@ void Network::send(NodeNumber from, node::LinkId link, std::string frame) {
   }
 }
 
+std::string Network::to_text(NodeNumber from, node::LinkId link) const {
+  const auto it = by_link_.find({from, link});
+  if (it == by_link_.end()) return "to nobody: ";
+  const Connection& c = connections_.at(it->second);
+  return "to " + std::to_string(c.dialer == from ? c.answerer : c.dialer) +
+         (c.open ? "" : " (closed)") + ": ";
+}
+
 void Network::deliver_later(std::uint64_t number, bool to_dialer, const std::string& frame,
                             std::uint64_t at_us) {
   scheduler_.at(at_us, [=, this] {

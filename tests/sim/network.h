@@ -51,6 +51,7 @@ class Network {
   void send(NodeNumber from, node::LinkId link, std::string frame);
   void close(NodeNumber from, node::LinkId link);
   void on_process_end(NodeNumber node);
+  std::string to_text(NodeNumber from, node::LinkId link) const;  // "to 2: ", for the trace
 
   // Cuts: nothing passes from one to the other.
   void cut(NodeNumber from, NodeNumber to) { cuts_.insert({from, to}); }

@@ -5,6 +5,7 @@
 
 #include "codec/request.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/describe.h"
 
 namespace zatt::sim {
 
@@ -24,6 +25,8 @@ class MachineEnv final : public node::Env {
   }
   void send(node::LinkId link, node::Priority, std::string frame) override {
     cluster_.judge_.on_frame_sent(number_, frame);
+    if (cluster_.verbose_)
+      cluster_.log(number_, cluster_.network_.to_text(number_, link) + describe_frame(frame));
     cluster_.network_.send(number_, link, std::move(frame));
   }
   void close_link(node::LinkId link) override { cluster_.network_.close(number_, link); }
@@ -159,6 +162,7 @@ void Cluster::crash(NodeNumber number) {
   Machine& machine = machines_[number];
   if (machine.process == 0) return;
   const bool power = prng_.below(100) < settings_.power_loss_percent;
+  log(number, "durable up to " + std::to_string(raw(machine.durable->last_index())));
   if (machine.batch) {  // the disk was at work: it got as far as it got
     machine.disk->crash_at(prng_.below(machine.batch->steps.size() + 1));
     static_cast<void>(storage::run(*machine.disk, *machine.batch));
@@ -171,6 +175,8 @@ void Cluster::crash(NodeNumber number) {
     machine.disk->kill();
     machine.disk->clear_faults();
   }
+  log(number, (power ? "power lost, durable up to " : "killed, durable up to ") +
+                  std::to_string(raw(machine.durable->last_index())));
   start_later(number, around(settings_.down_mean_us));
 }
 
