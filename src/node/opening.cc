@@ -71,6 +71,9 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
   raft::Options raft_options;
   raft_options.seed = env.random();
   raft_options.election_timeout_us = options.election_timeout_ms * 1000;
+  raft_options.max_append_bytes = options.max_append_bytes;
+  raft_options.max_in_flight_bytes = options.max_in_flight_bytes;
+  raft_options.max_log_bytes = options.max_log_bytes;
   auto raft = std::make_unique<raft::Raft>(raft_options);
 
   const storage::Options storage_options{options.storage, options.segment_bytes};

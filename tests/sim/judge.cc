@@ -119,6 +119,12 @@ void Judge::check_commit(std::size_t machine, const raft::Raft& raft) {
       fail("node " + name(raft.self()) + " takes " + at(index, term) +
            " for committed, another node " + at(index, it->second));
   }
+  // Paper 5.4.2: what is counted is an entry of the leader's own term.
+  if (raft.is_leader() && watched_[machine].led &&
+      raft.log().term_at(commit) != raft.current_term())
+    fail("node " + name(raft.self()) + ", leader of term " +
+         std::to_string(raw(raft.current_term())) + ", commits " +
+         at(commit, raft.log().term_at(commit)) + " by counting");
   if (raft.is_leader() &&
       !is_durable_on_majority(commit, raft.log().term_at(commit), raft.configuration()))
     fail("node " + name(raft.self()) + " calls " + at(commit, raft.log().term_at(commit)) +

@@ -104,6 +104,9 @@ void Cluster::start_process(NodeNumber number) {
   options.storage = "zatt." + options.id + ".persist";
   options.election_timeout_ms = settings_.election_timeout_ms;
   options.segment_bytes = settings_.segment_bytes;
+  options.max_append_bytes = settings_.max_append_bytes;
+  options.max_in_flight_bytes = settings_.max_in_flight_bytes;
+  options.max_log_bytes = settings_.max_log_bytes;
 
   if (faulty_ && prng_.below(100) < settings_.crash_in_recovery_percent)
     machine.disk->crash_at(prng_.below(40));

@@ -21,9 +21,13 @@ Settings draw_settings(std::uint64_t seed) {
   Settings s;
   s.seed = seed;
   const std::uint64_t shape = prng.below(20);
-  s.nodes = shape == 0 ? 1 : shape < 13 ? 3 : 5;
+  s.nodes = shape == 0 ? 1 : shape == 1 ? 2 : shape == 2 ? 4 : shape < 13 ? 3 : 5;
   s.election_timeout_ms = prng.between(100, 600);
   s.segment_bytes = prng.between(4, 32) * 4096;
+  // Small windows and a short memory: what is rare with large ones is common here.
+  maybe(prng, s.max_append_bytes, 1, 2'000);
+  maybe(prng, s.max_in_flight_bytes, 1, 10'000);
+  maybe(prng, s.max_log_bytes, 1, 4'000);
   s.delay_min_us = prng.between(20, 2'000);
   s.delay_mean_us = s.delay_min_us + prng.between(50, 10'000);
   maybe(prng, s.loss_permille, 1, 150);
@@ -38,7 +42,7 @@ Settings draw_settings(std::uint64_t seed) {
   maybe(prng, s.crash_in_recovery_percent, 5, 40);
   s.down_mean_us = prng.between(50'000, 1'500'000);
   maybe(prng, s.pause_every_us, 500'000, 4'000'000);
-  if (s.nodes > 1 && prng.chance(1, 8))
+  if (s.nodes > 2 && prng.chance(1, 8))
     s.wipes = static_cast<std::uint32_t>(prng.between(1, (s.nodes - 1) / 2));
   maybe(prng, s.drift_ppm, 1, 500);
   s.disk_mean_us = prng.between(20, 20'000);
@@ -58,11 +62,13 @@ std::string to_string(const Settings& s) {
     return std::string(" ") + name + "=" + std::to_string(value);
   };
   return "nodes=" + std::to_string(s.nodes) + field("election_ms", s.election_timeout_ms) +
-         field("segment", s.segment_bytes) + field("delay_us", s.delay_mean_us) +
-         field("loss", s.loss_permille) + field("double", s.double_permille) +
-         field("reorder", s.reorder_permille) + field("reset", s.reset_permille) +
-         field("partition_us", s.partition_every_us) + field("crash_us", s.crash_every_us) +
-         field("power_loss", s.power_loss_percent) + field("crash_all", s.crash_all_percent) +
+         field("segment", s.segment_bytes) + field("append", s.max_append_bytes) +
+         field("in_flight", s.max_in_flight_bytes) + field("log", s.max_log_bytes) +
+         field("delay_us", s.delay_mean_us) + field("loss", s.loss_permille) +
+         field("double", s.double_permille) + field("reorder", s.reorder_permille) +
+         field("reset", s.reset_permille) + field("partition_us", s.partition_every_us) +
+         field("crash_us", s.crash_every_us) + field("power_loss", s.power_loss_percent) +
+         field("crash_all", s.crash_all_percent) +
          field("in_recovery", s.crash_in_recovery_percent) + field("pause_us", s.pause_every_us) +
          field("wipes", s.wipes) + field("disk_us", s.disk_mean_us) +
          field("stall", s.stall_permille) + field("sync_failure", s.sync_failure_permyriad) +

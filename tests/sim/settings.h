@@ -12,6 +12,9 @@ struct Settings {
   std::uint32_t nodes = 3;
   std::uint64_t election_timeout_ms = 300;
   std::uint64_t segment_bytes = 64 << 10;
+  std::uint64_t max_append_bytes = 256 << 10;
+  std::uint64_t max_in_flight_bytes = 1 << 20;
+  std::uint64_t max_log_bytes = 4 << 20;
   std::uint64_t faults_us = 8'000'000;   // how long things go wrong
   std::uint64_t settle_us = 12'000'000;  // and how long all may take to be well again
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace zatt::sim {
 namespace {
@@ -43,7 +44,13 @@ Workload::Workload(const Settings& settings, Scheduler& scheduler, Lines& lines)
       customers_(settings.clients) {}
 
 void Workload::start() {
-  for (std::size_t i = 0; i < customers_.size(); ++i) act_later(i);
+  // Some only read: a write that hangs would keep their reads from being asked.
+  static constexpr std::uint64_t mixes[] = {0, 0, 10, 55, 55, 90};
+  for (std::size_t i = 0; i < customers_.size(); ++i) {
+    customers_[i].write_percent = mixes[prng_.below(std::size(mixes))];
+    if (i == 0) customers_[i].write_percent = 55;
+    act_later(i);
+  }
 }
 
 bool Workload::is_at_rest() const {
@@ -94,21 +101,24 @@ void Workload::ask(Customer& customer) {
   op.invoked_us = scheduler_.now_us();
   const std::uint64_t key = prng_.below(settings_.keys);
   op.key = "k" + std::to_string(key);
-  std::string line = make_request(op);
+  std::string line = make_request(op, customer.write_percent);
   customer.asked.push_back(ops_.size());
   ops_.push_back(std::move(op));
   lines_.send(customer.node, customer.connection, std::move(line));
 }
 
-std::string Workload::make_request(Op& op) {
-  const std::uint64_t dice = prng_.below(100);
+std::string Workload::make_request(Op& op, std::uint64_t write_percent) {
   const std::string tail = ",\"timeout_ms\":" + std::to_string(settings_.timeout_ms) + "}";
-  if (dice < 55) return make_write(op, dice) + tail;
-  if (dice < 92) {
+  if (prng_.below(100) < write_percent) {
+    const std::uint64_t dice = prng_.below(55);
+    return make_write(op, dice) + tail;
+  }
+  const std::uint64_t dice = prng_.below(45);
+  if (dice < 37) {
     op.kind = Op::Kind::get;
     return "{\"op\":\"get\",\"key\":\"" + op.key + "\"" + tail;
   }
-  if (dice < 96) {
+  if (dice < 41) {
     op.kind = Op::Kind::stale_get;
     return "{\"op\":\"get\",\"key\":\"" + op.key + "\",\"stale\":true" + tail;
   }

@@ -54,12 +54,13 @@ class Workload {
     NodeNumber node = 0;
     std::deque<std::size_t> asked;  // ops_ under way, in the order sent
     bool due = false;               // an act() is scheduled
+    std::uint64_t write_percent = 55;
   };
   void act(std::size_t number);
   void act_later(std::size_t number);
   void connect(Customer& customer);
   void ask(Customer& customer);
-  std::string make_request(Op& op);
+  std::string make_request(Op& op, std::uint64_t write_percent);
   std::string make_write(Op& op, std::uint64_t dice);
   void give_up(Customer& customer);
   void read_reply(Op& op, std::string_view line);
