@@ -20,6 +20,7 @@ Cluster::Cluster(const Settings& settings, bool verbose)
     const std::int64_t range = settings.drift_ppm;
     machine.drift_ppm =
         static_cast<std::int64_t>(prng_.below(static_cast<std::uint64_t>(2 * range + 1))) - range;
+    machine.timeout_percent = 100 + prng_.below(settings.skew_percent + 1);
     machine.clock_offset_us = prng_.below(1'000'000'000);
   }
 }

@@ -47,6 +47,7 @@ struct Machine {
   std::unique_ptr<test::SimDisk> disk;
   std::unique_ptr<test::DurableLog> durable;  // what the disk would still hold after a power loss
   Server self;                                // of the process that ran last
+  std::uint64_t timeout_percent = 100;
   std::int64_t drift_ppm = 0;
   std::uint64_t clock_offset_us = 0;
 

@@ -102,7 +102,7 @@ void Cluster::start_process(NodeNumber number) {
   for (NodeNumber n = 0; n < settings_.nodes; ++n)
     options.cluster[std::to_string(n)] = {"127.0.0.1", static_cast<std::uint16_t>(5254 + n)};
   options.storage = "zatt." + options.id + ".persist";
-  options.election_timeout_ms = settings_.election_timeout_ms;
+  options.election_timeout_ms = settings_.election_timeout_ms * machine.timeout_percent / 100;
   options.segment_bytes = settings_.segment_bytes;
   options.max_append_bytes = settings_.max_append_bytes;
   options.max_in_flight_bytes = settings_.max_in_flight_bytes;

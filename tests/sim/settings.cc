@@ -23,6 +23,7 @@ Settings draw_settings(std::uint64_t seed) {
   const std::uint64_t shape = prng.below(20);
   s.nodes = shape == 0 ? 1 : shape == 1 ? 2 : shape == 2 ? 4 : shape < 13 ? 3 : 5;
   s.election_timeout_ms = prng.between(100, 600);
+  maybe(prng, s.skew_percent, 1, 300);
   s.segment_bytes = prng.between(4, 32) * 4096;
   // Small windows and a short memory: what is rare with large ones is common here.
   maybe(prng, s.max_append_bytes, 1, 2'000);
@@ -48,11 +49,11 @@ Settings draw_settings(std::uint64_t seed) {
   s.disk_mean_us = prng.between(20, 20'000);
   maybe(prng, s.stall_permille, 1, 30);
   if (prng.chance(1, 4)) s.sync_failure_permyriad = static_cast<std::uint32_t>(prng.between(1, 30));
-  s.clients = static_cast<std::uint32_t>(prng.between(1, 6));
+  s.clients = static_cast<std::uint32_t>(prng.between(1, 10));
   s.keys = static_cast<std::uint32_t>(prng.between(1, 8));
   s.depth = static_cast<std::uint32_t>(prng.between(1, 8));
   s.think_mean_us = prng.between(1'000, 50'000);
-  s.timeout_ms = prng.between(200, 3'000);
+  s.timeout_ms = prng.chance(1, 2) ? prng.between(50, 300) : prng.between(300, 3'000);
   if (prng.chance(1, 6)) s.large_percent = static_cast<std::uint32_t>(prng.between(1, 20));
   return s;
 }
@@ -62,13 +63,13 @@ std::string to_string(const Settings& s) {
     return std::string(" ") + name + "=" + std::to_string(value);
   };
   return "nodes=" + std::to_string(s.nodes) + field("election_ms", s.election_timeout_ms) +
-         field("segment", s.segment_bytes) + field("append", s.max_append_bytes) +
-         field("in_flight", s.max_in_flight_bytes) + field("log", s.max_log_bytes) +
-         field("delay_us", s.delay_mean_us) + field("loss", s.loss_permille) +
-         field("double", s.double_permille) + field("reorder", s.reorder_permille) +
-         field("reset", s.reset_permille) + field("partition_us", s.partition_every_us) +
-         field("crash_us", s.crash_every_us) + field("power_loss", s.power_loss_percent) +
-         field("crash_all", s.crash_all_percent) +
+         field("skew", s.skew_percent) + field("segment", s.segment_bytes) +
+         field("append", s.max_append_bytes) + field("in_flight", s.max_in_flight_bytes) +
+         field("log", s.max_log_bytes) + field("delay_us", s.delay_mean_us) +
+         field("loss", s.loss_permille) + field("double", s.double_permille) +
+         field("reorder", s.reorder_permille) + field("reset", s.reset_permille) +
+         field("partition_us", s.partition_every_us) + field("crash_us", s.crash_every_us) +
+         field("power_loss", s.power_loss_percent) + field("crash_all", s.crash_all_percent) +
          field("in_recovery", s.crash_in_recovery_percent) + field("pause_us", s.pause_every_us) +
          field("wipes", s.wipes) + field("disk_us", s.disk_mean_us) +
          field("stall", s.stall_permille) + field("sync_failure", s.sync_failure_permyriad) +

@@ -11,6 +11,7 @@ struct Settings {
   std::uint64_t seed = 0;
   std::uint32_t nodes = 3;
   std::uint64_t election_timeout_ms = 300;
+  std::uint32_t skew_percent = 0;  // a node's timeout is up to this much longer
   std::uint64_t segment_bytes = 64 << 10;
   std::uint64_t max_append_bytes = 256 << 10;
   std::uint64_t max_in_flight_bytes = 1 << 20;

@@ -48,6 +48,7 @@ void Workload::start() {
   static constexpr std::uint64_t mixes[] = {0, 0, 10, 55, 55, 90};
   for (std::size_t i = 0; i < customers_.size(); ++i) {
     customers_[i].write_percent = mixes[prng_.below(std::size(mixes))];
+    customers_[i].stays = prng_.chance(1, 3) ? 2 : 30;
     if (i == 0) customers_[i].write_percent = 55;
     act_later(i);
   }
@@ -71,7 +72,7 @@ void Workload::act(std::size_t number) {
   if (customer.connection == 0) {
     connect(customer);
     if (customer.connection != 0) by_connection_[customer.connection] = number;
-  } else if (customer.asked.empty() && prng_.chance(1, 30)) {
+  } else if (customer.asked.empty() && prng_.chance(1, customer.stays)) {
     give_up(customer);  // at rest: moves to another node
   } else if (!customer.asked.empty() && prng_.chance(1, 300)) {
     give_up(customer);  // leaves in the middle

@@ -55,6 +55,7 @@ class Workload {
     std::deque<std::size_t> asked;  // ops_ under way, in the order sent
     bool due = false;               // an act() is scheduled
     std::uint64_t write_percent = 55;
+    std::uint64_t stays = 30;  // moves on after one in so many answers, about
   };
   void act(std::size_t number);
   void act_later(std::size_t number);
