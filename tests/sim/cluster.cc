@@ -111,14 +111,21 @@ void Cluster::crash_someone() {
 void Cluster::partition_someone() {
   if (!faulty_) return;
   network_.heal();
-  const std::uint64_t kind = prng_.below(4);
+  const std::uint64_t kind = prng_.below(6);
   const std::uint64_t side = prng_.below(1ULL << settings_.nodes);
-  const auto alone = static_cast<NodeNumber>(prng_.below(settings_.nodes));
+  auto alone = static_cast<NodeNumber>(prng_.below(settings_.nodes));
+  if (kind >= 4) {  // a leader that does not know yet that it was one
+    const auto leader = std::find_if(machines_.begin(), machines_.end(), [](const Machine& m) {
+      return m.node && m.node->raft().is_leader();
+    });
+    if (leader != machines_.end())
+      alone = static_cast<NodeNumber>(std::distance(machines_.begin(), leader));
+  }
   for (NodeNumber from = 0; from < settings_.nodes; ++from) {
     for (NodeNumber to = 0; to < settings_.nodes; ++to) {
       const bool apart = ((side >> from) & 1) != ((side >> to) & 1);
-      const bool cut = kind == 0   ? apart
-                       : kind == 1 ? (from == alone) != (to == alone)
+      const bool cut = kind == 0                ? apart
+                       : kind != 2 && kind != 3 ? (from == alone) != (to == alone)
                        : kind == 2 ? from == alone && to != alone  // heard by nobody, hears all
                                    : from != to && prng_.chance(1, 4);
       if (cut) network_.cut(from, to);

@@ -46,13 +46,13 @@ Settings draw_settings(std::uint64_t seed) {
   if (s.nodes > 2 && prng.chance(1, 8))
     s.wipes = static_cast<std::uint32_t>(prng.between(1, (s.nodes - 1) / 2));
   maybe(prng, s.drift_ppm, 1, 500);
-  s.disk_mean_us = prng.between(20, 20'000);
+  s.disk_mean_us = prng.chance(1, 2) ? prng.between(20, 1'000) : prng.between(1'000, 20'000);
   maybe(prng, s.stall_permille, 1, 30);
   if (prng.chance(1, 4)) s.sync_failure_permyriad = static_cast<std::uint32_t>(prng.between(1, 30));
   s.clients = static_cast<std::uint32_t>(prng.between(1, 10));
-  s.keys = static_cast<std::uint32_t>(prng.between(1, 8));
+  s.keys = static_cast<std::uint32_t>(prng.chance(1, 2) ? 1 : prng.between(2, 8));
   s.depth = static_cast<std::uint32_t>(prng.between(1, 8));
-  s.think_mean_us = prng.between(1'000, 50'000);
+  s.think_mean_us = prng.chance(1, 2) ? prng.between(1'000, 10'000) : prng.between(10'000, 50'000);
   s.timeout_ms = prng.chance(1, 2) ? prng.between(50, 300) : prng.between(300, 3'000);
   if (prng.chance(1, 6)) s.large_percent = static_cast<std::uint32_t>(prng.between(1, 20));
   return s;
