@@ -35,7 +35,7 @@ Settings draw_settings(std::uint64_t seed) {
   maybe(prng, s.double_permille, 1, 150);
   maybe(prng, s.reorder_permille, 1, 200);
   maybe(prng, s.reset_permille, 1, 5);
-  maybe(prng, s.partition_every_us, 500'000, 4'000'000);
+  maybe(prng, s.partition_every_us, 200'000, 2'000'000);
   s.partition_mean_us = prng.between(200'000, 2'000'000);
   maybe(prng, s.crash_every_us, 300'000, 3'000'000);
   s.power_loss_percent = static_cast<std::uint32_t>(prng.between(0, 100));
