@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Several consensus cores driven by hand: every message, every disk and every clock is the test's.
+//
+// Nothing here happens by itself. Messages lie in the queue until they are delivered, dropped or
+// held back; writes lie in the disk until they are completed, and a crash forgets those that were
+// not; each server has a clock of its own, so that one timer can fire early without another's
+// patience running out. After every step the whole cluster is judged: see violations().
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "raft/raft.h"
+
+namespace zatt::test {
+
+enum class Kind : std::uint8_t {
+  pre_vote,
+  pre_vote_reply,
+  request_vote,
+  vote_reply,
+  append,
+  append_reply,
+  heartbeat,
+  heartbeat_reply,
+  timeout_now,
+};
+Kind kind_of(const raft::Message& message);
+const char* name_of(Kind kind);
+std::optional<Kind> kind_named(std::string_view name);
+
+// Which messages are meant; what is left empty is free.
+struct Which {
+  std::optional<Kind> kind = std::nullopt;
+  std::string from = {};
+  std::string to = {};
+
+  friend bool operator==(const Which&, const Which&) = default;
+};
+
+// A message under way, with the bodies of its entries: the sender's views are gone by now.
+struct Letter {
+  Server from;
+  Server to;
+  raft::Message message;
+  std::vector<raft::Entry> entries;
+
+  Letter(Server sender, const raft::Envelope& envelope);
+  raft::Message open() const;  // its views live as long as this letter
+};
+
+// What a server's disk holds, and what it was told and has not kept yet.
+struct Disk {
+  struct Write {
+    std::uint64_t number = 0;
+    std::optional<raft::HardState> hard_state;
+    std::optional<Index> cut;
+    std::vector<raft::Entry> append;
+  };
+  raft::HardState hard_state;
+  std::vector<raft::Entry> log;  // from index 1 on
+  std::deque<Write> under_way;
+  bool held = false;
+
+  static void keep(const Write& write, raft::HardState& hard_state, std::vector<raft::Entry>& log);
+  bool holds(Index index, Term term) const;
+  std::vector<raft::Entry> written() const;  // durable or not
+};
+
+class RaftCluster {
+ public:
+  using Options = raft::Options;
+  static constexpr std::uint64_t timeout_us = 600'000;
+
+  // Founded, connected, and with the first configuration durable everywhere.
+  explicit RaftCluster(const std::vector<std::string>& voters,
+                       const std::vector<std::string>& learners = {}, const Options& options = {});
+
+  // --- servers ---
+  const raft::Raft& at(const std::string& id) const { return *seat(id).raft; }
+  bool is_up(const std::string& id) const { return seat(id).raft != nullptr; }
+  bool is_seat(const std::string& id) const { return seats_.contains(id); }
+  const Disk& disk(const std::string& id) const { return seat(id).disk; }
+  std::vector<std::string> ids() const;
+  Server server(const std::string& id) const { return seat(id).self; }
+  std::optional<std::string> leader() const;  // of the highest term, if it is up
+  Index step(const std::string& id, decltype(raft::Input::event) event);  // Output::proposed
+
+  void crash(const std::string& id);  // what was not durable is gone; its connections close
+  void start(const std::string& id);
+  void wipe(const std::string& id);  // of a crashed one: a new directory, another incarnation
+
+  // --- clocks ---
+  std::uint64_t now_us(const std::string& id) const { return now_us_ + seat(id).ahead_us; }
+  void pass(std::uint64_t us) { now_us_ += us; }  // for all, and no timer is looked at
+  void fire(const std::string& id);               // its clock alone goes on to its next timer
+  // All of it in time: a message takes 1 ms, a write 2 ms, and timers fire when they are due.
+  void run(std::uint64_t us);
+
+  // --- what clients do ---
+  bool propose(const std::string& id, const std::vector<std::string>& bodies);
+  void read(const std::string& id, std::uint64_t number, bool to_log_end = false);
+  const std::vector<raft::ReadState>& reads(const std::string& id) const { return seat(id).reads; }
+
+  // --- disks ---
+  void hold_disk(const std::string& id) { seat(id).disk.held = true; }
+  void release_disk(const std::string& id) { seat(id).disk.held = false; }
+  bool complete_write(const std::string& id);  // the oldest under way
+
+  // --- the network ---
+  void cut(const std::string& from, const std::string& to) { cut_.insert({from, to}); }
+  void isolate(const std::string& id);
+  // Whole again in both directions, as a new connection.
+  void mend(const std::string& a, const std::string& b);
+  void heal(const std::string& id);
+  bool is_cut(const std::string& from, const std::string& to) const;
+
+  enum class Fate : std::uint8_t { hold, drop, twice, every_second };
+  void set_fate(Fate fate, Which which);  // of what is sent from now on; hold: of what waits, too
+  void clear_fates(const Which& which);   // those for exactly this; for Which{}: all
+  void discard(const Which& which);       // what is under way
+  std::deque<Letter> under_way(const Which& which = {}) const;
+  void inject(const Letter& letter) { letters_.push_back(letter); }
+  std::uint64_t sent(const Which& which) const;  // in all, lost or not
+
+  // Delivers what is under way now and not held, the oldest first; answers stay.
+  void deliver(const Which& which = {});
+  // Until nothing is left to deliver or to write.
+  void quiesce();
+  // quiesce, then one heartbeat of each leader, and quiesce again: commit_index is known.
+  void settle();
+  // An election timeout passes in silence, and the server's timer fires, up to three times. Whether
+  // it leads in the end.
+  bool elect(const std::string& id);
+
+  // What has been broken so far, in words. Looked at after every step: one leader a term; terms
+  // and commit_index never sink; nothing is said before the disk has kept what it rests on; what
+  // is committed is on a majority's disks, stays, and is the same everywhere; logs match.
+  std::vector<std::string> violations();
+
+ private:
+  struct Seat {
+    Server self;
+    std::unique_ptr<raft::Raft> raft;
+    Disk disk;
+    std::uint64_t start = 0;
+    std::uint64_t ahead_us = 0;
+    Term highest_term{};
+    Index applied{};
+    std::vector<raft::ReadState> reads;
+    std::deque<raft::Fetch> fetches;
+  };
+  struct Committed {
+    Term term{};
+    std::string body;
+  };
+
+  Seat& seat(const std::string& id) { return seats_.at(id); }
+  const Seat& seat(const std::string& id) const { return seats_.at(id); }
+  void make_raft(Seat& seat);
+  void meet(const std::string& a, const std::string& b);
+  void part(const std::string& a, const std::string& b);
+  bool has_fate(Fate fate, const Letter& letter) const;
+  void post(Letter letter);
+  void hand_over(const Letter& letter);
+  bool is_deliverable(const Letter& letter) const;
+  bool work_disk(const std::string& id);
+  void answer_fetches(const std::string& id);
+  void take_output(const std::string& id, const raft::Output& output);
+
+  void judge_said(const Seat& seat, const raft::Envelope& envelope);
+  void judge_step(const std::string& id, Seat& seat);
+  void judge_commit(const Seat& seat);
+  void judge_leader(const Seat& seat);
+  void judge_logs();
+  void complain(const Seat& seat, const std::string& what);
+
+  Options options_;
+  std::map<std::string, Seat> seats_;
+  std::deque<Letter> letters_;
+  std::set<std::pair<std::string, std::string>> cut_;
+  struct Rule {
+    Fate fate;
+    Which which;
+    std::uint64_t seen = 0;
+  };
+  std::vector<Rule> rules_;
+  struct Sent {
+    Kind kind;
+    std::string from;
+    std::string to;
+    auto operator<=>(const Sent&) const = default;
+  };
+  std::map<Sent, std::uint64_t> sent_;
+  std::uint64_t now_us_ = 1'000'000;
+  std::uint64_t starts_ = 0;
+  std::map<Term, Server> leaders_;
+  std::map<Index, Committed> committed_;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace zatt::test
