@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/founding.h"
+
+#include <doctest/doctest.h>
+
+namespace zatt::node {
+namespace {
+
+using What = FoundingStep::What;
+
+const std::map<std::string, Address> three{
+    {"0", {"h", 5254}}, {"1", {"h", 5255}}, {"2", {"h", 5256}}};
+
+// A directory's name in these tables: its id and its incarnation, "1b" being node 1's second.
+Server server(std::string_view name) {
+  return {std::string(1, name[0]), static_cast<std::uint64_t>(name.size() > 1 ? name[1] : 'a')};
+}
+
+raft::Offer offer(std::uint64_t number, std::uint64_t cluster,
+                  const std::vector<std::string>& names) {
+  raft::Offer made{number, cluster, {}};
+  for (const std::string& name : names) {
+    const Server who = server(name);
+    const auto at = three.find(who.id);
+    made.configuration.members.push_back(
+        {who, at == three.end() ? Address{} : at->second, true, false, false});
+  }
+  return made;
+}
+
+struct Directory {
+  storage::HardState state;
+  explicit Directory(std::string_view name) { state.self = server(name); }
+  Directory& holds(const raft::Offer& held) {
+    state.offers.push_back(held);
+    state.cluster = held.cluster;
+    return *this;
+  }
+  Directory& acted() {
+    state.current_term = Term{1};
+    return *this;
+  }
+  Directory& in(std::uint64_t cluster) {
+    state.cluster = cluster;
+    return *this;
+  }
+  Met met() const {
+    codec::Standing standing;
+    standing.cluster = state.cluster;
+    standing.acted = state.current_term > Term{0};
+    if (!standing.acted) standing.offers = state.offers;
+    return {state.self, standing};
+  }
+};
+
+constexpr std::uint64_t fresh = 77;
+
+FoundingStep step(const Directory& mine, const std::vector<Directory>& others,
+                  const std::map<std::string, Address>& cluster = three) {
+  std::vector<Met> met;
+  for (const Directory& other : others) met.push_back(other.met());
+  return next_founding_step({mine.state, cluster, met, fresh});
+}
+
+bool is_wait(const FoundingStep& s, const std::vector<std::string>& waiting_for) {
+  return s.what == What::wait && s.waiting_for == waiting_for;
+}
+
+const raft::Offer first = offer(1, 10, {"0", "1", "2"});
+
+bool says(const FoundingStep& s, const std::string& words) {
+  return s.what == What::stuck && s.why.find(words) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("founding: a lone member founds at once") {
+  const std::map<std::string, Address> alone{{"0", {"h", 5254}}};
+  const FoundingStep store = step(Directory("0"), {}, alone);
+  REQUIRE(store.what == What::store);
+  CHECK(store.offer == offer(1, fresh, {"0"}));
+  const FoundingStep found = step(Directory("0").holds(store.offer), {}, alone);
+  REQUIRE(found.what == What::found);
+  CHECK(found.configuration == store.offer.configuration);
+}
+
+TEST_CASE("founding: the lowest id waits for all, and makes the offer") {
+  CHECK(is_wait(step(Directory("0"), {}), {"1", "2"}));
+  CHECK(is_wait(step(Directory("0"), {Directory("2")}), {"1"}));
+  const FoundingStep made = step(Directory("0"), {Directory("1"), Directory("2")});
+  REQUIRE(made.what == What::store);
+  CHECK(made.offer == offer(1, fresh, {"0", "1", "2"}));
+}
+
+TEST_CASE("founding: the others make none, whoever they have met") {
+  CHECK(is_wait(step(Directory("1"), {}), {"0", "2"}));
+  CHECK(is_wait(step(Directory("1"), {Directory("2")}), {"0"}));
+  CHECK(is_wait(step(Directory("1"), {Directory("0"), Directory("2")}), {}));
+}
+
+TEST_CASE("founding: an empty directory stores the founder's offer that names it") {
+  const FoundingStep taken = step(Directory("1"), {Directory("0").holds(first)});
+  REQUIRE(taken.what == What::store);
+  CHECK(taken.offer == first);
+  // Not that of a directory which is no more, and not from anybody but the founder.
+  CHECK(step(Directory("1b"), {Directory("0").holds(first)}).what == What::wait);
+  CHECK(step(Directory("1"), {Directory("0"), Directory("2").holds(first)}).what == What::wait);
+}
+
+TEST_CASE("founding: nobody founds before all have stored the offer") {
+  const Directory zero = Directory("0").holds(first);
+  const Directory one = Directory("1").holds(first);
+  const Directory two = Directory("2").holds(first);
+  CHECK(step(zero, {one, Directory("2")}).what == What::wait);
+  CHECK(is_wait(step(zero, {one}), {"2"}));
+  CHECK(step(zero, {one, two}).what == What::found);
+  // The founder's own storing its offer implies: whoever holds it need not have met it now.
+  CHECK(step(one, {two}).what == What::found);
+  CHECK(step(one, {two, zero}).what == What::found);
+  CHECK(step(one, {Directory("2"), zero}).what == What::wait);
+  CHECK(step(one, {Directory("2b").holds(first), zero}).what == What::wait);
+  CHECK(step(one, {Directory("2").holds(offer(1, 11, {"0", "1", "2"})), zero}).what == What::wait);
+  CHECK(step(one, {zero}).what == What::wait);
+  CHECK(step(one, {two}).configuration == first.configuration);
+}
+
+TEST_CASE("founding: a member wiped before anything was voted heals by a later offer") {
+  const Directory zero = Directory("0").holds(first);
+  const Directory one = Directory("1").holds(first);
+  const FoundingStep later = step(zero, {one, Directory("2b")});
+  REQUIRE(later.what == What::store);
+  CHECK(later.offer == offer(2, fresh, {"0", "1", "2b"}));
+  const Directory healed = Directory(zero).holds(later.offer);
+  CHECK(step(Directory("2b"), {healed, one}).offer == later.offer);
+  const FoundingStep taken = step(one, {healed, Directory("2b")});
+  REQUIRE(taken.what == What::store);
+  CHECK(taken.offer == later.offer);
+  // An earlier offer is never taken for a later one.
+  CHECK(step(Directory(one).holds(later.offer), {zero, Directory("2b")}).what == What::wait);
+  // Offers are numbered above every one that anybody shows, so that a wiped founder's is later too.
+  const Directory third = Directory("1").holds(first).holds(offer(6, 16, {"0", "1", "2"}));
+  CHECK(step(Directory("0b"), {third, Directory("2")}).offer.number == 7);
+}
+
+TEST_CASE("founding: the founder wiped itself") {
+  const Directory one = Directory("1").holds(first);
+  const Directory two = Directory("2").holds(first);
+  const FoundingStep later = step(Directory("0b"), {one, two});
+  REQUIRE(later.what == What::store);
+  CHECK(later.offer == offer(2, fresh, {"0b", "1", "2"}));
+  const Directory founder = Directory("0b").holds(later.offer);
+  CHECK(step(one, {founder, two}).offer == later.offer);
+  CHECK(step(two, {founder, one}).offer == later.offer);
+}
+
+TEST_CASE("founding: two wiped of three is stuck, and names the directories") {
+  const Directory zero = Directory("0").holds(first);
+  const FoundingStep founder = step(zero, {Directory("1b"), Directory("2b")});
+  CHECK(says(founder, "the directories of nodes 1, 2 are not those"));
+  CHECK(says(founder, "empty its directory"));
+  // Seen from the one that was not wiped, when the founder was.
+  const Directory made = Directory("0b").holds(offer(2, 12, {"0b", "1b", "2"}));
+  CHECK(says(step(Directory("2").holds(first), {made, Directory("1b")}), "nodes 0, 1"));
+}
+
+TEST_CASE("founding: a later offer has a majority of every offer that was held") {
+  // Each step keeps a majority of the one before; the third has only "0" of the first.
+  const raft::Offer second = offer(2, 12, {"0", "1", "2b"});
+  const raft::Offer third = offer(3, 13, {"0", "1b", "2b"});
+  const Directory zero = Directory("0").holds(first).holds(second);
+  CHECK(says(step(zero, {Directory("1b"), Directory("2b").holds(second)}), "nodes 1"));
+  const Directory founder = Directory("0").holds(first).holds(second).holds(third);
+  const Directory two = Directory("2b").holds(second);
+  CHECK(step(two, {founder, Directory("1b")}).offer == third);  // it never held the first
+}
+
+TEST_CASE("founding: of five, a majority of three may be kept") {
+  std::map<std::string, Address> five;
+  for (const char* id : {"0", "1", "2", "3", "4"}) five[id] = {"h", 1};
+  const auto held = [&](std::vector<std::string> names) {
+    raft::Offer made = offer(1, 10, names);
+    for (raft::Member& member : made.configuration.members) member.address = {"h", 1};
+    return made;
+  };
+  const Directory zero = Directory("0").holds(held({"0", "1", "2", "3", "4"}));
+  const Directory one = Directory("1");
+  CHECK(step(zero, {one, Directory("2"), Directory("3b"), Directory("4b")}, five).what ==
+        What::store);
+  CHECK(says(step(zero, {one, Directory("2b"), Directory("3b"), Directory("4b")}, five),
+             "nodes 2, 3, 4"));
+}
+
+TEST_CASE("founding: who has acted takes no offer and makes none") {
+  const Directory acted = Directory("0").holds(first).acted();
+  const FoundingStep founder = step(acted, {Directory("1"), Directory("2b")});
+  REQUIRE(founder.what == What::found);  // its log is empty: it founds what it had
+  CHECK(founder.configuration == first.configuration);
+  const raft::Offer later = offer(2, 12, {"0", "1", "2b"});
+  const FoundingStep taker =
+      step(Directory("1").holds(first).acted(), {Directory("0").holds(later), Directory("2b")});
+  CHECK(taker.what == What::found);
+  CHECK(taker.configuration == first.configuration);
+  CHECK(step(Directory("1").in(10).acted(), {Directory("0").holds(later)}).what == What::wait);
+}
+
+TEST_CASE("founding: one acted, so the others follow") {
+  const Directory living = Directory("1").holds(first).acted();
+  const FoundingStep follower = step(Directory("2").holds(first), {living});
+  REQUIRE(follower.what == What::found);
+  CHECK(follower.configuration == first.configuration);
+  CHECK(step(Directory("0").holds(first), {living}).what == What::found);
+}
+
+TEST_CASE("founding: a return to an earlier offer when one whom the present names acted in that") {
+  const raft::Offer second = offer(2, 12, {"0", "1", "2b"});
+  const Directory living = Directory("1").holds(first).acted();
+  const FoundingStep back = step(Directory("0").holds(first).holds(second), {living});
+  REQUIRE(back.what == What::enter);
+  CHECK(back.cluster == first.cluster);
+  // Back in it, its offer is there again, and is founded.
+  const FoundingStep found =
+      step(Directory("0").holds(first).holds(second).in(first.cluster), {living});
+  REQUIRE(found.what == What::found);
+  CHECK(found.configuration == first.configuration);
+  // Who never held the earlier offer enters as an observer: the log will come.
+  const FoundingStep observer = step(Directory("2b").holds(second), {living});
+  REQUIRE(observer.what == What::enter);
+  CHECK(step(Directory("2b").holds(second).in(first.cluster), {living}).what == What::wait);
+}
+
+TEST_CASE("founding: a member called by a living cluster neither founds nor stores an offer") {
+  const Directory living = Directory("1").holds(first).acted();
+  const FoundingStep enters = step(Directory("2b"), {living});
+  REQUIRE(enters.what == What::enter);
+  CHECK(enters.cluster == first.cluster);
+  // Nor does the founder itself, once all are there.
+  CHECK(step(Directory("0b"), {living, Directory("2")}).what == What::enter);
+  const Directory observer = Directory("0b").in(first.cluster);
+  CHECK(is_wait(step(observer, {living, Directory("2")}), {}));
+  CHECK(is_wait(step(observer, {Directory("1b"), Directory("2b")}), {}));
+}
+
+TEST_CASE("founding: a cluster that lives without us, while we were to found another, is said") {
+  const Directory stranger = Directory("1b").in(99).acted();
+  const FoundingStep said = step(Directory("0").holds(first), {stranger});
+  CHECK(says(said, "node 1 belongs to a cluster that lives"));
+}
+
+}  // namespace zatt::node
