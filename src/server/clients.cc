@@ -9,8 +9,7 @@ using node::ClientId;
 using node::LogLevel;
 
 Clients::Clients(loop::Loop& loop, Farewells& farewells, const ClientLimits& limits, Events events)
-    : loop_(loop),
-      farewells_(farewells),
+    : farewells_(farewells),
       limits_(limits),
       events_(std::move(events)),
       slow_timer_(loop, [this] { check_slow(); }) {}

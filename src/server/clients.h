@@ -62,7 +62,6 @@ class Clients final : private ClientOwner {
   void let_go(node::ClientId id);
   void check_slow();
 
-  loop::Loop& loop_;
   Farewells& farewells_;
   const ClientLimits limits_;
   Events events_;

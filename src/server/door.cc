@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "codec/frame.h"
+#include "loop/loop.h"
 
 namespace zatt::server {
 namespace {
@@ -13,9 +14,8 @@ constexpr std::uint64_t shortage_log_us = 60'000'000;
 
 }  // namespace
 
-Door::Door(loop::Loop& loop, Farewells& farewells, loop::Listener listener, Events events)
-    : loop_(loop),
-      farewells_(farewells),
+Door::Door(Farewells& farewells, loop::Listener listener, Events events)
+    : farewells_(farewells),
       listener_(std::move(listener)),
       address_(listener_->local()),
       events_(std::move(events)) {}

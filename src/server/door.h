@@ -10,7 +10,6 @@
 #include <unordered_map>
 
 #include "loop/listener.h"
-#include "loop/loop.h"
 #include "loop/stream.h"
 #include "node/env.h"
 #include "server/farewells.h"
@@ -29,7 +28,7 @@ class Door {
     std::function<void(node::LogLevel level, std::string_view line)> log;
   };
 
-  Door(loop::Loop& loop, Farewells& farewells, loop::Listener listener, Events events);
+  Door(Farewells& farewells, loop::Listener listener, Events events);
 
   Status open();
   void close();  // those who have not said who they are are closed too
@@ -48,7 +47,6 @@ class Door {
   void send_on(Caller caller, loop::Stream stream, std::string_view first, bool ended);
   void on_shortage();
 
-  loop::Loop& loop_;
   Farewells& farewells_;
   std::optional<loop::Listener> listener_;
   const Address address_;

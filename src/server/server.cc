@@ -57,15 +57,14 @@ Result<std::unique_ptr<Server>> Server::create(loop::Loop& loop, const Address& 
 }
 
 Server::Server(loop::Loop& loop, loop::Listener listener, const ClientLimits& limits, Events events)
-    : loop_(loop),
-      events_(std::move(events)),
+    : events_(std::move(events)),
       max_connections_(connection_limit()),
       prng_(random_seed()),
       disk_thread_(loop),
       farewells_(loop),
       clients_(loop, farewells_, limits, client_events()),
       links_(loop, farewells_, prng_.next(), link_events()),
-      door_(loop, farewells_, std::move(listener), door_events()),
+      door_(farewells_, std::move(listener), door_events()),
       timer_(loop,
              [this] {
                timer_fired_ = true;

@@ -88,7 +88,6 @@ class Server final : private node::Env {
   bool is_done() const;
   void finish();
 
-  loop::Loop& loop_;
   const Events events_;
   const std::size_t max_connections_;
   Prng prng_;

@@ -29,7 +29,7 @@ struct Fixture : World {
     auto listener = loop::Listener::bind(loop, {"127.0.0.1", 0});
     REQUIRE(listener);
     door = std::make_unique<Door>(
-        loop, farewells, std::move(*listener),
+        farewells, std::move(*listener),
         Door::Events{.on_peer =
                          [this](loop::Stream stream, std::string_view first) {
                            peers.emplace_back(first);

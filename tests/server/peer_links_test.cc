@@ -72,7 +72,7 @@ struct Fixture : World {
     auto listener = loop::Listener::bind(loop, address);
     REQUIRE(listener);
     door.emplace(
-        loop, farewells, std::move(*listener),
+        farewells, std::move(*listener),
         Door::Events{.on_peer =
                          [this](loop::Stream stream, std::string_view first) {
                            answerer.links.add(std::move(stream), first);
@@ -232,8 +232,7 @@ TEST_CASE("PeerLinks: what answers but is no node is named") {
     says = "SSH-2.0";
     world.dial();
     REQUIRE(world.until([&] { return !world.caller.failures.empty(); }));
-    CHECK(world.caller.failures[0] ==
-          "b: what answers there is not a zatt node");
+    CHECK(world.caller.failures[0] == "b: what answers there is not a zatt node");
   }
   SUBCASE("one that hangs up") {
     world.dial();
