@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <iterator>
 
 #include "tests/storage/harness.h"
 #include "tests/support/durable_log.h"
@@ -49,7 +50,8 @@ void run_workload(SimDisk& disk, Host& host, bool check) {
       host.save(++term, std::nullopt);
     }
     if (i % 13 == 5) host.save(++term, Server{"1", 2});
-    host.append(term, prng.between(1, 3), sizes[prng.below(5)]);
+    const std::uint64_t entries = prng.between(1, 3);
+    host.append(term, entries, sizes[prng.below(5)]);
     if (prng.chance(1, 3)) continue;  // gathers
     if (prng.chance(1, 3)) {          // one is written while the next gathers
       host.begin();
@@ -178,6 +180,58 @@ TEST_CASE("crash: while recovering from a crash") {
     }
   }
   MESSAGE("crash images: ", images);
+}
+
+// Random work until the disk fails, the process is killed or the power goes; judged; and again on
+// what is left.
+std::string run_generations(std::uint64_t seed, std::uint64_t generations) {
+  Prng prng(seed);
+  SimDisk disk;
+  Host host(disk);
+  for (std::uint64_t generation = 0; generation < generations; ++generation) {
+    const std::uint64_t doom = prng.below(3);
+    const std::uint64_t at = prng.below(120);
+    if (doom == 1) disk.crash_at(at);
+    if (doom == 2) disk.fail_call(at, 5, prng.chance(1, 2));
+    const bool shows_old = prng.chance(1, 2);
+    disk.set_failed_sync(shows_old ? SimDisk::FailedSync::shows_old
+                                   : SimDisk::FailedSync::shows_new);
+    const std::vector<test::State> before = host.history;
+    if (host.start()) {
+      for (std::uint64_t n = prng.below(40); n > 0 && !host.error; --n) {
+        const std::uint64_t term = generation + 1;
+        const std::uint64_t what = prng.below(10);
+        const std::uint64_t count = prng.between(1, 4);
+        const std::uint64_t bytes = prng.chance(1, 10) ? 30'000 : prng.below(3000);
+        if (what < 5) host.append(term, count, bytes);
+        if (what == 5)
+          host.cut(host.last() - prng.below(std::min<std::uint64_t>(host.last(), 9) + 1));
+        if (what == 6) host.save(term, Server{std::to_string(n), 1});
+        if (what == 7) host.mark();
+        if (what == 8) host.begin();
+        if (what >= 8) host.finish();
+      }
+    }
+    if (host.history.empty()) host.history = before;
+    if (host.history.empty()) host.history.emplace_back();
+    disk.clear_faults();
+    const std::uint64_t mode = prng.below(std::size(test::every_crash) + 2);
+    if (mode < std::size(test::every_crash)) disk.crash(prng, test::every_crash[mode]);
+    host.inspect();
+    const bool is_new = host.history.front().hard_state == HardState{};
+    if (is_new && !host.error && !host.damage && host.found_lines.empty()) continue;
+    if (const std::string verdict = host.judge(); !verdict.empty())
+      return "generation " + std::to_string(generation) + ": " + verdict;
+  }
+  return "";
+}
+
+TEST_CASE("crash: generation after generation") {
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+    const std::string verdict = run_generations(seed, 12);
+    CAPTURE(seed);
+    if (!verdict.empty()) CHECK(verdict == "");
+  }
 }
 
 }  // namespace zatt::storage
