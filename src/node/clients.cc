@@ -99,6 +99,7 @@ void Clients::set_state(Pending& pending, Pending::State state) {
 }
 
 void Clients::finish(Pending& pending, std::string reply) {
+  clients_.at(pending.client).reply_bytes += reply.size();
   pending.reply = std::move(reply);
   set_state(pending, Pending::State::done);
 }
@@ -122,6 +123,10 @@ void Clients::for_each(const std::function<void(Pending&)>& visit) {
       if (pending.state != Pending::State::done) visit(pending);
 }
 
+bool Clients::has_room(const Client& client) {
+  return client.reply_bytes + env_.unread_bytes(client.id) < max_unread_bytes;
+}
+
 void Clients::flush() {
   const std::set<ClientId> dirty = std::exchange(dirty_, {});
   for (const ClientId id : dirty)
@@ -134,7 +139,12 @@ void Clients::emit(Client& client) {
   while (!client.queue.empty() && client.queue.front().state == Pending::State::done) {
     Pending& pending = client.queue.front();
     client.bytes -= pending.bytes;
+    client.reply_bytes -= pending.reply.size();
     bytes_ -= pending.bytes;
+    if (!lines.empty() && lines.size() + pending.reply.size() > max_unread_bytes) {
+      env_.reply(id, lines);
+      lines.clear();
+    }
     if (lines.empty())
       lines = std::move(pending.reply);
     else
@@ -142,13 +152,11 @@ void Clients::emit(Client& client) {
     client.queue.pop_front();
   }
   if (client.queue.empty()) active_.erase(id);
-  const bool over = client.ended && client.queue.empty();
+  if (!lines.empty()) env_.reply(id, lines);
   const bool resume = client.paused && client.queue.size() <= max_pipelined / 2 &&
                       client.bytes <= max_client_bytes / 2;
   if (resume) client.paused = false;
-  // The calls come last: each may call back in and change what `client` is.
-  if (!lines.empty()) env_.reply(id, lines);
-  if (over)
+  if (client.ended && client.queue.empty())
     env_.close_client(id);
   else if (resume)
     env_.want_lines(id, true);

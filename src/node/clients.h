@@ -48,11 +48,16 @@ struct Client {
   std::list<Pending> queue;
   std::uint32_t waiting = 0, writing = 0, reading = 0;  // how many of the queue
   Target target;                                        // of those that are writing or reading
-  bool unsettled = false;   // a write's fate is unknown, and no later read has settled it
-  bool ended = false;       // it will send no more
-  bool paused = false;      // its lines are not wanted now
-  std::uint64_t bytes = 0;  // of the requests in the queue
+  bool unsettled = false;         // a write's fate is unknown, and no later read has settled it
+  bool ended = false;             // it will send no more
+  bool paused = false;            // its lines are not wanted now
+  std::uint64_t bytes = 0;        // of the requests in the queue
+  std::uint64_t reply_bytes = 0;  // of replies that have not left the queue
 };
+
+// So many bytes of replies may wait for one client before its reads are left unanswered until it
+// has read: a request is small, and what it asks for can be large.
+inline constexpr std::uint64_t max_unread_bytes = 1 << 20;
 
 class Clients {
  public:
@@ -77,6 +82,8 @@ class Clients {
   std::uint64_t next_deadline_us() const { return next_deadline_us_; }
   void for_each(const std::function<void(Pending&)>& visit);
 
+  // Whether one more reply may be made for this client now.
+  bool has_room(const Client& client);
   void flush();
   std::size_t pending() const { return tokens_.size(); }  // not answered
   std::uint64_t bytes() const { return bytes_; }

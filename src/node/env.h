@@ -52,6 +52,9 @@ class Env {
 
   // Whole reply lines, with their newlines. Nothing happens where the client is gone.
   virtual void reply(ClientId client, std::string_view lines) = 0;
+  // How many bytes of replies this client has not read yet, as far as that is known here. Once it
+  // was 1 MiB or more and has fallen below half, Node::on_client_room is called.
+  virtual std::uint64_t unread_bytes(ClientId /*client*/) { return 0; }
   // The node has answered all that it will answer: close once it is written.
   virtual void close_client(ClientId client) = 0;
   // Whether more lines of this client are wanted now. Bytes already read are kept.

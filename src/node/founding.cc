@@ -64,6 +64,15 @@ std::string replaced_ids(const FoundingView& view, const raft::Offer& offer) {
   return ids;
 }
 
+// Somebody holds another offer that ours does not come behind: it was on its way into a directory,
+// and so not shown yet, when ours got its number.
+bool is_overtaken(const FoundingView& view, const raft::Offer& ours) {
+  for (const Met& met : view.met)
+    for (const raft::Offer& held : met.standing.offers)
+      if (held.cluster != ours.cluster && held.number >= ours.number) return true;
+  return false;
+}
+
 FoundingStep stuck(const FoundingView& view, const raft::Offer& held) {
   FoundingStep step;
   step.what = What::stuck;
@@ -167,7 +176,8 @@ FoundingStep next_founding_step(const FoundingView& view) {
   if (founder == view.mine.self.id) {
     if (!step.waiting_for.empty()) return step;
     if (view.mine.cluster != 0 && current == nullptr) return step;  // entered a living cluster
-    if (current == nullptr || !replaced_ids(view, *current).empty()) {
+    if (current == nullptr || !replaced_ids(view, *current).empty() ||
+        is_overtaken(view, *current)) {
       raft::Offer offer = make_offer(view);
       return supersedes(offer, view.mine.offers) ? store(std::move(offer)) : stuck(view, *current);
     }

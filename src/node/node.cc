@@ -46,6 +46,7 @@ void Node::on_line(ClientId client, std::string_view line, bool too_long) {
   if (!impl_->replica.is_stopped()) impl_->replica.on_line(client, line, too_long);
 }
 
+void Node::on_client_room(ClientId client) { impl_->replica.on_client_room(client); }
 void Node::on_client_end(ClientId client) { impl_->replica.clients().end(client); }
 void Node::on_client_closed(ClientId client) { impl_->replica.clients().close(client); }
 

@@ -49,6 +49,7 @@ class Node {
   // comes with its text empty.
   void on_client_open(ClientId client);
   void on_line(ClientId client, std::string_view line, bool too_long);
+  void on_client_room(ClientId client);    // it has read of its replies: see Env::unread_bytes
   void on_client_end(ClientId client);     // it will send no more; answer what it sent
   void on_client_closed(ClientId client);  // it is gone
 

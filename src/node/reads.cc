@@ -102,12 +102,17 @@ void Replica::finish_reads(const std::vector<Token>& readable) {
       finish_readable(*clients_.find(pending->client));
 }
 
-// In the order sent: a later read must not show an earlier state.
+void Replica::on_client_room(ClientId id) {
+  if (Client* client = clients_.find(id); client != nullptr && !stopped_) finish_readable(*client);
+}
+
+// In the order sent: a later read must not show an earlier state. And only as fast as its client
+// reads: what waits here is small, the answers may be large.
 void Replica::finish_readable(Client& client) {
   for (Pending& pending : client.queue) {
     if (pending.state == Pending::State::waiting) return;
     if (pending.state != Pending::State::reading) continue;
-    if (!pending.readable) return;
+    if (!pending.readable || !clients_.has_room(client)) return;
     finish_read(pending, false);
   }
 }

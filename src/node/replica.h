@@ -73,6 +73,7 @@ class Replica final : public LinksOwner {
 
   // requests.cc
   void on_line(ClientId id, std::string_view line, bool too_long);
+  void on_client_room(ClientId id);
 
   // status.cc
   std::string why_no_leader() const;

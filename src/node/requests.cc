@@ -50,6 +50,7 @@ void Replica::on_line(ClientId id, std::string_view line, bool too_long) {
     finish_error(pending, ErrorCode::shutting_down, "this node is stopping");
   } else if (pending.request.stale) {
     finish_read(pending, true);
+    if (!clients_.has_room(*client)) clients_.flush();  // whoever reads its lines may now stop
   } else if (error) {
     finish_error(pending, *error,
                  *error == ErrorCode::storage_full
@@ -150,6 +151,8 @@ void Replica::expire(Pending& pending) {
                    "effect now, later or never; a read on this connection settles it");
       return;
     case State::reading:
+      if (pending.readable) return;  // its answer only waits for its client to read
+      [[fallthrough]];
     case State::waiting:
       if (!led)
         finish_error(pending, ErrorCode::no_leader, why_no_leader());

@@ -79,6 +79,7 @@ void Client::resume() {
 void Client::reply(std::string_view lines) {
   if (over_) return;
   out_ += lines;
+  update_pause();
   const std::size_t waiting = waiting_bytes();
   if (waiting <= limits_.max_waiting_bytes) return;
   give_up(mebibytes(waiting) + " of replies wait for it");
@@ -106,7 +107,11 @@ void Client::update_pause() {
   const std::size_t waiting = waiting_bytes();
   const bool was_slow = is_slow();
   if (waiting >= limits_.pause_bytes) paused_ = true;
-  if (waiting < limits_.pause_bytes / 2) paused_ = false;
+  if (paused_ && waiting < limits_.pause_bytes / 2) {
+    paused_ = false;
+    room_ = true;
+    owner_.on_attention(id_);
+  }
   if (is_slow() && !was_slow) {
     progress_us_ = loop::now_us();
     owner_.on_slow(id_);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "codec/lines.h"
 #include "loop/stream.h"
@@ -56,6 +57,8 @@ class Client {
   void check_progress(std::uint64_t now_us);
 
   bool is_over() const { return over_; }
+  // Whether it has read enough since it was paused; once for each pause.
+  bool take_room() { return std::exchange(room_, false); }
   bool has_said_farewell() const { return closing_ && ended_; }
   bool was_too_slow() const { return too_slow_; }
   const std::string& why() const { return why_; }  // for the log; mostly empty
@@ -84,6 +87,7 @@ class Client {
   std::uint64_t progress_us_ = 0;
   bool wanted_ = true;    // by the node
   bool paused_ = false;   // too much waits for it
+  bool room_ = false;     // not any more, and nobody was told
   bool stopped_ = false;  // lines are kept back in splitter_
   bool ended_ = false;    // the end of its stream was read
   bool told_end_ = false;

@@ -29,6 +29,11 @@ Client* Clients::find(ClientId id) {
   return found == clients_.end() ? nullptr : found->second.get();
 }
 
+std::size_t Clients::unread_bytes(ClientId id) {
+  const Client* const client = find(id);
+  return client == nullptr ? 0 : client->waiting_bytes();
+}
+
 void Clients::reply(ClientId id, std::string_view lines) {
   Client* const client = find(id);
   if (client == nullptr) return;
@@ -69,6 +74,7 @@ void Clients::attend() {
     if (client->is_over()) {
       let_go(id);
     } else {
+      if (client->take_room() && events_.on_room) events_.on_room(id);
       client->resume();
     }
   }

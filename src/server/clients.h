@@ -32,6 +32,7 @@ class Clients final : private ClientOwner {
     std::function<void(node::ClientId id, std::string_view line, bool too_long)> on_line;
     std::function<void(node::ClientId id)> on_end;
     std::function<void(node::ClientId id)> on_closed;
+    std::function<void(node::ClientId id)> on_room = {};  // it has read: unread_bytes has fallen
     std::function<void(node::LogLevel level, std::string_view line)> log;
   };
 
@@ -41,6 +42,7 @@ class Clients final : private ClientOwner {
   void add(loop::Stream stream, std::string_view first, bool ended);
 
   // As node::Env says.
+  std::size_t unread_bytes(node::ClientId id);
   void reply(node::ClientId id, std::string_view lines);
   void close(node::ClientId id);
   void want_lines(node::ClientId id, bool wanted);

@@ -103,6 +103,10 @@ Clients::Events Server::client_events() {
               [this](node::ClientId id) {
                 if (is_serving()) node_->on_client_closed(id);
               },
+          .on_room =
+              [this](node::ClientId id) {
+                if (is_serving()) node_->on_client_room(id);
+              },
           .log = events_.log};
 }
 
@@ -228,6 +232,7 @@ void Server::send(node::LinkId link, node::Priority priority, std::string frame)
 
 void Server::close_link(node::LinkId link) { links_.close(link); }
 
+std::uint64_t Server::unread_bytes(node::ClientId client) { return clients_.unread_bytes(client); }
 void Server::reply(node::ClientId client, std::string_view lines) { clients_.reply(client, lines); }
 
 void Server::close_client(node::ClientId client) { clients_.close(client); }

@@ -74,6 +74,7 @@ class Server final : private node::Env {
   void dial(std::vector<node::PeerAddress> peers) override;
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
   void close_link(node::LinkId link) override;
+  std::uint64_t unread_bytes(node::ClientId client) override;
   void reply(node::ClientId client, std::string_view lines) override;
   void close_client(node::ClientId client) override;
   void want_lines(node::ClientId client, bool wanted) override;
