@@ -26,9 +26,18 @@ std::vector<fs::path> texts_in(const fs::path& folder) {
   return found;
 }
 
+// From wherever the tests are run: below here, beside this source, or above the program.
 std::vector<fs::path> scenarios() {
-  const std::vector<fs::path> here = texts_in("tests/scenario");
-  return here.empty() ? texts_in(fs::path(__FILE__).parent_path()) : here;
+  std::vector<fs::path> folders = {"tests/scenario", fs::path(__FILE__).parent_path()};
+  std::error_code failed;
+  fs::path above = fs::read_symlink("/proc/self/exe", failed);
+  while (above.has_relative_path()) {
+    above = above.parent_path();
+    folders.push_back(above / "tests/scenario");
+  }
+  for (const fs::path& folder : folders)
+    if (std::vector<fs::path> found = texts_in(folder); !found.empty()) return found;
+  return {};
 }
 
 std::string contents(const fs::path& path) {

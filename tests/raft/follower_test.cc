@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// src/raft/follower.cc: the leader's entries in, promises out.
+#include <doctest/doctest.h>
+
+#include "tests/raft/one_server.h"
+
+namespace zatt::raft {
+namespace {
+
+std::vector<std::uint64_t> terms_of(const Log& log) {
+  std::vector<std::uint64_t> terms;
+  for (Index i{1}; i <= log.last_index(); ++i) terms.push_back(raw(log.term_at(i)));
+  return terms;
+}
+using Terms = std::vector<std::uint64_t>;
+
+}  // namespace
+
+TEST_CASE("append: acknowledged only when durable, as far as it is durable") {
+  OneServer server;
+  server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
+  CHECK(server.output.messages.empty());
+  const std::uint64_t first = server.last_write;
+  server.receive("2", append_of(1, 2, 1, {command(3, 1)}));
+  CHECK(server.output.messages.empty());
+  server.step(Persisted{first});
+  auto replies = server.sent<AppendReply>("2");
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].success);
+  CHECK(replies[0].match_index == Index{2});
+  CHECK(replies[0].received_index == Index{3});
+  server.persist();
+  replies = server.sent<AppendReply>("2");
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].match_index == Index{3});
+}
+
+TEST_CASE("append: what is durable already is acknowledged at once") {
+  OneServer server;
+  server.receive("2", append_of(1, 1, 0, {command(2, 1), command(3, 1)}));
+  server.persist();
+  server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
+  CHECK(server.output.write == 0);
+  REQUIRE(server.sent<AppendReply>().size() == 1);
+  CHECK(server.sent<AppendReply>()[0].match_index == Index{3});
+  CHECK(terms_of(server.raft.log()) == Terms{0, 1, 1});  // a late one cuts nothing
+}
+
+TEST_CASE("append: a suffix of another term is replaced, in one write") {
+  OneServer server({command(2, 1), command(3, 1), command(4, 1)}, {Term{1}, std::nullopt});
+  server.receive("2", append_of(2, 2, 1, {command(3, 2)}));
+  CHECK(server.output.cut == Index{2});
+  REQUIRE(server.output.append.size() == 1);
+  CHECK(server.output.append[0].index == Index{3});
+  CHECK(server.output.hard_state);
+  CHECK(terms_of(server.raft.log()) == Terms{0, 1, 2});
+  CHECK(server.raft.durable_index() == Index{2});
+  server.persist();
+  CHECK(server.raft.durable_index() == Index{3});
+}
+
+TEST_CASE("append: a completion of what was cut raises nothing") {
+  OneServer server;
+  server.receive("2", append_of(1, 1, 0, {command(2, 1), command(3, 1), command(4, 1)}));
+  const std::uint64_t first = server.last_write;
+  server.receive("3", append_of(2, 1, 0, {command(2, 2)}));
+  const std::uint64_t second = server.last_write;
+  server.receive("3", append_of(2, 2, 2, {command(3, 2)}));
+  server.step(Persisted{first});
+  CHECK(server.raft.durable_index() == Index{1});  // entry 2 means another one by now
+  CHECK(server.output.messages.empty());           // and term 2 is not durable
+  server.step(Persisted{second});
+  CHECK(server.raft.durable_index() == Index{2});
+  server.persist();
+  CHECK(server.raft.durable_index() == Index{3});
+  CHECK(server.sent<AppendReply>("3").at(0).match_index == Index{3});
+}
+
+TEST_CASE("append: a refusal says where the logs may meet, and writes no entry") {
+  OneServer server({command(2, 1), command(3, 1), command(4, 4), command(5, 4)},
+                   {Term{4}, std::nullopt});
+  struct Row {
+    const char* why;
+    std::uint64_t prev, prev_term, hint, hint_term;
+  };
+  const Row rows[] = {
+      {"our log is shorter", 9, 4, 5, 4},
+      {"another term there: below ours of term 4", 5, 3, 3, 1},
+      {"a longer log of an older term", 9, 2, 3, 1},
+      {"nothing but the beginning", 4, 0, 1, 0},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    server.receive("2", append_of(4, row.prev, row.prev_term));
+    const auto replies = server.sent<AppendReply>("2");
+    REQUIRE(replies.size() == 1);
+    CHECK(!replies[0].success);
+    CHECK(replies[0].rejected == Index{row.prev});
+    CHECK(replies[0].hint_index == Index{row.hint});
+    CHECK(replies[0].hint_term == Term{row.hint_term});
+    CHECK(replies[0].match_index == Index{0});
+    CHECK(server.output.write == 0);
+  }
+}
+
+TEST_CASE("commit: no further than this leader has verified") {
+  // Entries 3 to 5 are another leader's leftovers.
+  OneServer server({command(2, 1), command(3, 1), command(4, 1), command(5, 1)},
+                   {Term{1}, std::nullopt});
+  server.receive("2", Heartbeat{Term{2}, Index{5}, 0});
+  CHECK(server.raft.commit_index() == Index{0});
+  server.receive("2", append_of(2, 2, 1, {}, 5));
+  CHECK(server.raft.commit_index() == Index{2});
+  server.receive("2", Heartbeat{Term{2}, Index{5}, 0});
+  CHECK(server.raft.commit_index() == Index{2});
+  server.step(CommitHint{Term{2}, Index{5}});
+  CHECK(server.raft.commit_index() == Index{2});
+  server.receive("2", append_of(2, 2, 1, {command(3, 2)}, 3));
+  CHECK(server.raft.commit_index() == Index{3});
+  server.receive("2", Heartbeat{Term{2}, Index{1}, 0});  // an old word
+  CHECK(server.raft.commit_index() == Index{3});
+  // A new leader: verified anew.
+  server.receive("3", Heartbeat{Term{3}, Index{9}, 0});
+  CHECK(server.raft.commit_index() == Index{3});
+}
+
+TEST_CASE("commit hint: of this term, to a follower") {
+  OneServer server;
+  server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
+  server.step(CommitHint{Term{2}, Index{2}});
+  CHECK(server.raft.commit_index() == Index{0});
+  server.step(CommitHint{Term{1}, Index{2}});
+  CHECK(server.raft.commit_index() == Index{2});
+}
+
+TEST_CASE("heartbeat: answered as soon as the term is durable, without waiting for entries") {
+  OneServer server;
+  server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
+  server.receive("2", Heartbeat{Term{1}, Index{0}, 7});
+  CHECK(server.output.messages.empty());
+  server.persist();
+  REQUIRE(server.sent<HeartbeatReply>().size() == 1);
+
+  server.receive("2", append_of(1, 2, 1, {command(3, 1)}));  // its disk is slow from here on
+  server.receive("2", Heartbeat{Term{1}, Index{0}, 8});
+  const auto replies = server.sent<HeartbeatReply>("2");
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].round == 8);
+  CHECK(replies[0].match_index == Index{2});  // nothing that is not durable
+  CHECK(replies[0].received_index == Index{3});
+}
+
+TEST_CASE("an old leader hears of the new term, and resets nothing") {
+  OneServer server({}, {Term{5}, std::nullopt});
+  const std::uint64_t wake = server.raft.wake_at_us();
+  server.now_us += 1000;
+  server.receive("2", Heartbeat{Term{4}, Index{1}, 3});
+  REQUIRE(server.sent<HeartbeatReply>("2").size() == 1);
+  CHECK(server.sent<HeartbeatReply>("2")[0].term == Term{5});
+  CHECK(server.sent<HeartbeatReply>("2")[0].round == 0);
+  server.receive("2", append_of(4, 1, 0, {command(2, 4)}));
+  REQUIRE(server.sent<AppendReply>("2").size() == 1);
+  CHECK(server.sent<AppendReply>("2")[0].term == Term{5});
+  CHECK(!server.sent<AppendReply>("2")[0].success);
+  CHECK(server.raft.log().last_index() == Index{1});
+  CHECK(server.raft.commit_index() == Index{0});
+  CHECK(server.raft.wake_at_us() == wake);
+  CHECK(!server.raft.leader());
+}
+
+TEST_CASE("a full disk is said in every answer") {
+  OneServer server;
+  server.step(Room{true});
+  server.receive("2", append_of(1, 1, 0));
+  server.persist();
+  server.receive("2", append_of(1, 1, 0));
+  CHECK(server.sent<AppendReply>().at(0).full);
+  server.receive("2", append_of(1, 9, 1));
+  CHECK(server.sent<AppendReply>().at(0).full);
+  server.receive("2", Heartbeat{Term{1}, Index{0}, 0});
+  CHECK(server.sent<HeartbeatReply>().at(0).full);
+  server.step(Room{false});
+  server.receive("2", Heartbeat{Term{1}, Index{0}, 0});
+  CHECK(!server.sent<HeartbeatReply>().at(0).full);
+}
+
+TEST_CASE("a configuration is in force when appended, and rolled back when cut") {
+  OneServer server;
+  const Configuration before = server.raft.configuration();
+  std::string body;
+  encode(voters({"1", "2", "3", "4"}), body);
+  server.receive("2", append_of(1, 1, 0, {{Index{2}, Term{1}, EntryKind::configuration, body}}));
+  CHECK(server.raft.configuration().members.size() == 4);
+  CHECK(server.raft.configuration_index() == Index{2});
+  server.receive("3", append_of(2, 1, 0, {command(2, 2)}));
+  CHECK(server.raft.configuration() == before);
+  CHECK(server.raft.configuration_index() == Index{1});
+}
+
+}  // namespace zatt::raft

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// src/raft/raft.cc: events, writes and what waits for them; and whole clusters under random
+// trouble.
+#include "raft/raft.h"
+
+#include <doctest/doctest.h>
+
+#include "base/prng.h"
+#include "tests/raft/one_server.h"
+#include "tests/support/raft_cluster.h"
+
+namespace zatt::raft {
+
+TEST_CASE("found: a configuration in term 0; a lone server begins at once, others wait") {
+  OneServer alone(voters({"1"}), {}, false);
+  CHECK(alone.raft.wake_at_us() == UINT64_MAX);
+  alone.step(Found{voters({"1"})});
+  CHECK(alone.raft.wake_at_us() == alone.now_us);
+  OneServer one_of_three(voters({"1"}), {}, false);
+  one_of_three.step(Found{voters({"1", "2", "3"})});
+  CHECK(one_of_three.raft.wake_at_us() >= one_of_three.now_us + 600'000);
+  REQUIRE(one_of_three.output.append.size() == 1);
+  CHECK(one_of_three.output.append[0].kind == EntryKind::configuration);
+  CHECK(one_of_three.output.append[0].term == Term{0});
+}
+
+TEST_CASE("unfound: the configuration is given up, and another may come") {
+  OneServer server;
+  server.step(Unfound{});
+  CHECK(server.output.cut == Index{0});
+  CHECK(server.raft.configuration().empty());
+  server.step(Found{voters({"1", "4", "5"})});
+  CHECK(server.raft.configuration().votes(peer("5")));
+  server.persist();
+  CHECK(server.raft.durable_index() == Index{1});
+}
+
+TEST_CASE("persisted: several writes at once, and in order hard state, cut, append") {
+  OneServer server({command(2, 1)}, {Term{1}, std::nullopt});
+  server.receive("2", append_of(2, 1, 0, {command(2, 2), command(3, 2)}));
+  CHECK(server.output.hard_state == HardState{Term{2}, std::nullopt});
+  CHECK(server.output.cut == Index{1});
+  CHECK(server.output.append.size() == 2);
+  const std::uint64_t first = server.last_write;
+  server.receive("2", append_of(2, 3, 2, {command(4, 2)}));
+  CHECK(server.last_write == first + 1);
+  CHECK(!server.output.hard_state);
+  server.persist();
+  CHECK(server.raft.durable_index() == Index{4});
+  CHECK(server.sent<AppendReply>().at(0).match_index == Index{4});
+}
+
+TEST_CASE("a held reply of an overtaken term is not said") {
+  OneServer server;
+  server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
+  server.receive("2", Heartbeat{Term{1}, Index{0}, 0});
+  const std::uint64_t first = server.last_write;
+  server.receive("3", RequestVote{Term{5}, Index{9}, Term{4}, false});
+  server.step(Persisted{first});
+  CHECK(server.output.messages.empty());
+  server.persist();
+  REQUIRE(server.output.messages.size() == 1);
+  CHECK(server.sent<VoteReply>("3").at(0).granted);
+}
+
+TEST_CASE("a leader's own write that becomes durable after its term commits nothing") {
+  OneServer server;
+  server.elect();
+  server.acknowledge("2", Index{2});
+  server.receive("3", Heartbeat{Term{2}, Index{0}, 0});
+  server.persist();
+  CHECK(server.raft.commit_index() == Index{0});
+  CHECK(server.raft.log().term_at(Index{2}) == Term{1});
+  CHECK(server.sent<AppendReply>().empty());  // not compared with the new leader's log yet
+}
+
+TEST_CASE("restore: the term, the vote, and the last configuration of the log") {
+  std::string body;
+  encode(voters({"1", "2"}), body);
+  OneServer server({{Index{2}, Term{3}, EntryKind::configuration, body}, command(3, 3)},
+                   {Term{4}, peer("3")});
+  CHECK(server.raft.current_term() == Term{4});
+  CHECK(server.raft.voted_for() == peer("3"));
+  CHECK(server.raft.configuration_index() == Index{2});
+  CHECK(!server.raft.configuration().votes(peer("3")));
+  CHECK(server.raft.durable_index() == Index{3});
+  CHECK(server.raft.commit_index() == Index{0});
+  server.receive("2", RequestVote{Term{4}, Index{9}, Term{4}, false});
+  CHECK(!server.sent<VoteReply>().at(0).granted);
+}
+
+TEST_CASE("the same inputs make the same outputs") {
+  const auto deadlines = [] {
+    OneServer server;
+    std::vector<std::uint64_t> drawn;
+    for (int i = 0; i < 20; ++i) {
+      server.fire();
+      drawn.push_back(server.raft.wake_at_us());
+    }
+    return drawn;
+  };
+  CHECK(deadlines() == deadlines());
+}
+
+namespace {
+
+std::string any_of(Prng& prng, const std::vector<std::string>& ids) {
+  return ids[prng.below(ids.size())];
+}
+
+// One event of a troubled life: everything that may be lost, late, doubled or cut.
+void trouble(test::RaftCluster& cluster, Prng& prng, std::uint64_t& proposals) {
+  const std::vector<std::string> ids = cluster.ids();
+  const std::string id = any_of(prng, ids);
+  const std::string other = any_of(prng, ids);
+  switch (prng.below(12)) {
+    case 0:
+      if (cluster.is_up(id)) cluster.crash(id);
+      break;
+    case 1:
+    case 2:
+      if (!cluster.is_up(id)) cluster.start(id);
+      break;
+    case 3:
+      if (id != other) cluster.cut(id, other);
+      break;
+    case 4:
+    case 5:
+      cluster.heal(id);
+      break;
+    case 6:
+      cluster.hold_disk(id);
+      break;
+    case 7:
+      cluster.release_disk(id);
+      break;
+    case 8:
+      cluster.discard({std::nullopt, id, ""});
+      break;
+    case 9:
+      for (const test::Letter& letter : cluster.under_way({std::nullopt, id, ""}))
+        cluster.inject(letter);
+      break;
+    case 10:
+      if (cluster.is_up(id)) cluster.fire(id);
+      break;
+    default:
+      if (cluster.is_up(id)) cluster.propose(id, {std::to_string(++proposals)});
+  }
+}
+
+}  // namespace
+
+TEST_CASE("clusters under random trouble: nothing breaks, and afterwards one leads and all agree") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    Prng prng(seed);
+    std::vector<std::string> ids = {"1", "2", "3"};
+    if (prng.chance(1, 2)) ids.insert(ids.end(), {"4", "5"});
+    Options options;
+    options.seed = seed;
+    if (prng.chance(1, 2)) options.max_append_bytes = 1;
+    if (prng.chance(1, 2)) options.max_in_flight_bytes = 300;
+    if (prng.chance(1, 2)) options.max_log_bytes = 200;
+    test::RaftCluster cluster(ids, {}, options);
+    std::uint64_t proposals = 0;
+    for (int i = 0; i < 400; ++i) {
+      trouble(cluster, prng, proposals);
+      cluster.run(1000 * prng.below(150));
+      const std::vector<std::string> broken = cluster.violations();
+      if (!broken.empty()) FAIL(broken.front());
+    }
+    for (const std::string& id : ids) {
+      if (!cluster.is_up(id)) cluster.start(id);
+      cluster.release_disk(id);
+      cluster.heal(id);
+    }
+    cluster.run(10'000'000);
+    const auto leader = cluster.leader();
+    REQUIRE(leader);
+    REQUIRE(cluster.propose(*leader, {"last"}));
+    cluster.run(1'000'000);
+    CHECK(cluster.violations().empty());
+    const Index last = cluster.at(*leader).log().last_index();
+    for (const std::string& id : ids) {
+      CHECK(cluster.at(id).commit_index() == last);
+      CHECK(cluster.at(id).current_term() == cluster.at(*leader).current_term());
+    }
+  }
+}
+
+}  // namespace zatt::raft
