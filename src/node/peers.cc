@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t look_every_us = 1'000'000;
 constexpr std::uint64_t say_every_us = 30'000'000;
+constexpr std::size_t max_offers = 64;  // what a slot of the hard state has room for
 constexpr std::uint64_t max_term_jump = 1ULL << 32;
 
 std::vector<std::string> ids_of(const std::map<std::string, Address>& cluster) {
@@ -189,6 +190,12 @@ void Replica::carry_out(const FoundingStep& step) {
     case What::wait:
       return;
     case What::store:
+      if (hard_state_.offers.size() >= max_offers) {
+        stuck_ = "this directory has held " + std::to_string(max_offers) +
+                 " offers to found a cluster, and none came to be: stop this node, empty its "
+                 "directory and start it again";
+        return;
+      }
       unfound();
       hard_state_.offers.push_back(step.offer);
       hard_state_.cluster = step.offer.cluster;

@@ -32,8 +32,11 @@ std::string Replica::where(const std::string& id) const {
   else
     text += " (last seen " + std::to_string((env_.now_us() - known->second.seen_us) / 1'000'000) +
             " s ago";
-  if (known != acquaintances_.end() && !known->second.dial_error.empty())
-    text += ": " + known->second.dial_error;
+  // That nobody listens where nobody was ever seen goes without saying.
+  const bool news =
+      known != acquaintances_.end() && !known->second.dial_error.empty() &&
+      (known->second.seen_us != 0 || known->second.dial_error != "nothing listens there");
+  if (news) text += ": " + known->second.dial_error;
   return text + ")";
 }
 
