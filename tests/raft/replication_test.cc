@@ -132,6 +132,8 @@ TEST_CASE("answers: only of this term, and no match by a refusal, a repeat or an
   server.acknowledge("2", Index{2});  // overtaken
   CHECK(server.progress("2").match_index == Index{3});
   server.receive("2", refusal(2, 0, 0));  // a late refusal from before
+  CHECK(server.progress("2").state == Progress::State::replicate);
+  CHECK(server.output.messages.empty());
   CHECK(server.progress("2").match_index == Index{3});
   CHECK(server.progress("2").next_index == Index{4});
   CHECK(server.raft.commit_index() == Index{3});
