@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+
 #include "base/prng.h"
 #include "tests/raft/one_server.h"
 #include "tests/support/raft_cluster.h"
@@ -152,7 +154,8 @@ void trouble(test::RaftCluster& cluster, Prng& prng, std::uint64_t& proposals) {
 }  // namespace
 
 TEST_CASE("clusters under random trouble: nothing breaks, and afterwards one leads and all agree") {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  const std::uint64_t seeds = std::getenv("ZATT_SOAK") != nullptr ? 5000 : 60;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     CAPTURE(seed);
     Prng prng(seed);
     std::vector<std::string> ids = {"1", "2", "3"};
