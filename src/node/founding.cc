@@ -82,6 +82,19 @@ FoundingStep stuck(const FoundingView& view, const raft::Offer& held) {
   return step;
 }
 
+// A founder that entered a living cluster founds no other, even where nobody is left of it.
+FoundingStep wait_in_entered(const FoundingView& view) {
+  FoundingStep step;
+  for (const Met& met : view.met)
+    if (met.standing.cluster == view.mine.cluster) return step;
+  step.what = What::stuck;
+  step.why =
+      "this directory entered a cluster that lived, and all the other directories were emptied "
+      "since: put one of them back, or, to begin anew, stop this node, empty its directory too and "
+      "start it again";
+  return step;
+}
+
 FoundingStep store(raft::Offer offer) {
   FoundingStep step;
   step.what = What::store;
@@ -175,7 +188,7 @@ FoundingStep next_founding_step(const FoundingView& view) {
   step.waiting_for = unmet(view);
   if (founder == view.mine.self.id) {
     if (!step.waiting_for.empty()) return step;
-    if (view.mine.cluster != 0 && current == nullptr) return step;  // entered a living cluster
+    if (view.mine.cluster != 0 && current == nullptr) return wait_in_entered(view);
     if (current == nullptr || !replaced_ids(view, *current).empty() ||
         is_overtaken(view, *current)) {
       raft::Offer offer = make_offer(view);

@@ -153,6 +153,18 @@ TEST_CASE("founding: the founder wiped itself") {
   CHECK(step(two, {founder, one}).offer == later.offer);
 }
 
+TEST_CASE("founding: the founder wiped itself while its offer was on its way into a directory") {
+  // Node 1 did not show yet what it was storing: the new offer got the same number.
+  const Directory founder = Directory("0b").holds(offer(1, 11, {"0b", "1", "2"}));
+  const Directory one = Directory("1").holds(first);
+  const Directory two = Directory("2").holds(offer(1, 11, {"0b", "1", "2"}));
+  CHECK(step(one, {founder, two}).what == What::wait);
+  const FoundingStep later = step(founder, {one, two});
+  REQUIRE(later.what == What::store);
+  CHECK(later.offer == offer(2, fresh, {"0b", "1", "2"}));
+  CHECK(step(one, {Directory(founder).holds(later.offer), two}).offer == later.offer);
+}
+
 TEST_CASE("founding: two wiped of three is stuck, and names the directories") {
   const Directory zero = Directory("0").holds(first);
   const FoundingStep founder = step(zero, {Directory("1b"), Directory("2b")});
@@ -237,7 +249,9 @@ TEST_CASE("founding: a member called by a living cluster neither founds nor stor
   CHECK(step(Directory("0b"), {living, Directory("2")}).what == What::enter);
   const Directory observer = Directory("0b").in(first.cluster);
   CHECK(is_wait(step(observer, {living, Directory("2")}), {}));
-  CHECK(is_wait(step(observer, {Directory("1b"), Directory("2b")}), {}));
+  CHECK(is_wait(step(observer, {Directory("1b")}), {"2"}));
+  CHECK(is_wait(step(observer, {Directory("1b"), Directory("2b").in(first.cluster)}), {}));
+  CHECK(says(step(observer, {Directory("1b"), Directory("2b")}), "all the other directories"));
 }
 
 TEST_CASE("founding: a cluster that lives without us, while we were to found another, is said") {
