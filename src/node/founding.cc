@@ -20,16 +20,17 @@ const Met* met_id(const FoundingView& view, const std::string& id) {
   return nullptr;
 }
 
-// Whether `next` names a majority of the incarnations of every offer that was held: then no two
-// clusters can come out of them.
-bool supersedes(const raft::Offer& next, const std::vector<raft::Offer>& held) {
-  return std::all_of(held.begin(), held.end(), [&](const raft::Offer& offer) {
+// The first offer held of whose incarnations `next` names no majority. Null: `next` supersedes them
+// all, and no two clusters can come out of them.
+const raft::Offer* not_superseded(const raft::Offer& next, const std::vector<raft::Offer>& held) {
+  for (const raft::Offer& offer : held) {
     const auto& members = offer.configuration.members;
     const auto kept = std::count_if(members.begin(), members.end(), [&](const raft::Member& m) {
       return next.configuration.find(m.server) != nullptr;
     });
-    return 2 * static_cast<std::size_t>(kept) > members.size();
-  });
+    if (2 * static_cast<std::size_t>(kept) <= members.size()) return &offer;
+  }
+  return nullptr;
 }
 
 raft::Offer make_offer(const FoundingView& view) {
@@ -138,7 +139,7 @@ std::optional<FoundingStep> take_offer(const FoundingView& view, const Met& foun
   if (offer->configuration.find(view.mine.self) == nullptr) return std::nullopt;
   const raft::Offer* current = current_offer(view.mine);
   if (current != nullptr && offer->number <= current->number) return std::nullopt;
-  if (!supersedes(*offer, view.mine.offers)) return stuck(view, *current);
+  if (const raft::Offer* held = not_superseded(*offer, view.mine.offers)) return stuck(view, *held);
   return store(*offer);
 }
 
@@ -192,7 +193,8 @@ FoundingStep next_founding_step(const FoundingView& view) {
     if (current == nullptr || !replaced_ids(view, *current).empty() ||
         is_overtaken(view, *current)) {
       raft::Offer offer = make_offer(view);
-      return supersedes(offer, view.mine.offers) ? store(std::move(offer)) : stuck(view, *current);
+      const raft::Offer* held = not_superseded(offer, view.mine.offers);
+      return held == nullptr ? store(std::move(offer)) : stuck(view, *held);
     }
   } else if (const Met* met = met_id(view, founder)) {
     if (auto taken = take_offer(view, *met)) return *taken;

@@ -229,8 +229,8 @@ class Game {
           problem = "a cluster was founded beside one that lives";
     elected_.insert(cluster);
     // Nor ever in two that one directory has held: whoever is wiped may come back.
-    for (const auto& [held, other] : held_both_)
-      if (elected_.contains(held) && elected_.contains(other))
+    for (const auto& [one, other] : held_both_)
+      if (elected_.contains(one) && elected_.contains(other))
         problem = "two offers that one directory has held were both acted in";
   }
 

@@ -180,7 +180,7 @@ TEST_CASE("founding: a later offer has a majority of every offer that was held")
   const raft::Offer second = offer(2, 12, {"0", "1", "2b"});
   const raft::Offer third = offer(3, 13, {"0", "1b", "2b"});
   const Directory zero = Directory("0").holds(first).holds(second);
-  CHECK(says(step(zero, {Directory("1b"), Directory("2b").holds(second)}), "nodes 1"));
+  CHECK(says(step(zero, {Directory("1b"), Directory("2b").holds(second)}), "nodes 1, 2"));
   const Directory founder = Directory("0").holds(first).holds(second).holds(third);
   const Directory two = Directory("2b").holds(second);
   CHECK(step(two, {founder, Directory("1b")}).offer == third);  // it never held the first
@@ -252,6 +252,13 @@ TEST_CASE("founding: a member called by a living cluster neither founds nor stor
   CHECK(is_wait(step(observer, {Directory("1b")}), {"2"}));
   CHECK(is_wait(step(observer, {Directory("1b"), Directory("2b").in(first.cluster)}), {}));
   CHECK(says(step(observer, {Directory("1b"), Directory("2b")}), "all the other directories"));
+}
+
+TEST_CASE(
+    "founding: entered a living cluster that is gone, and an earlier offer forbids the new one") {
+  const Directory two = Directory("2b").holds(offer(2, 12, {"0", "1", "2b"})).in(first.cluster);
+  const Directory founder = Directory("0b").holds(offer(3, 13, {"0b", "1b", "2b"}));
+  CHECK(says(step(two, {founder, Directory("1b")}), "nodes 0, 1"));
 }
 
 TEST_CASE("founding: a cluster that lives without us, while we were to found another, is said") {
