@@ -8,10 +8,10 @@
 namespace zatt::node {
 namespace {
 
-std::string ids_of(const raft::Configuration& configuration) {
+std::string others_of(const raft::Configuration& configuration, const std::string& self) {
   std::string ids;
   for (const raft::Member& member : configuration.members)
-    ids += (ids.empty() ? "" : ", ") + member.server.id;
+    if (member.server.id != self) ids += (ids.empty() ? "" : ", ") + member.server.id;
   return ids;
 }
 
@@ -104,7 +104,7 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
                 std::to_string(found->damage->offset) + ": " + found->damage->what +
                 ". This node does not lead, and votes only for logs that hold what it had "
                 "promised, until the others (" +
-                ids_of(raft->configuration()) + ") have repaired it.");
+                others_of(last_configuration(*raft, state), options.id) + ") have repaired it.");
 
   auto storage = storage::Storage::start(disk, storage_options, std::move(*found), state);
   if (!storage) return storage.error();

@@ -234,6 +234,15 @@ void Replica::unfound() {
   drive(raft::Unfound{});
 }
 
+// A crash can keep a new offer and lose the cut of what was founded before it. Not both as entry 1.
+void Replica::drop_what_was_unfounded() {
+  if (has_acted() || raft_->log().last_index() == Index{0}) return;
+  const raft::Offer* offer = current_offer(hard_state_);
+  if (offer != nullptr && offer->configuration == raft_->configuration()) return;
+  drive(raft::Unfound{});
+  save_founding();
+}
+
 void Replica::save_founding() { founding_ticket_ = storage_->save(hard_state_); }
 
 void Replica::show_standing() {

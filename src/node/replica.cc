@@ -38,6 +38,7 @@ void Replica::start() {
   for (const auto& [id, address] : options_.cluster)
     if (id > options_.id) peers.push_back({id, address});  // the lower id dials
   env_.dial(std::move(peers));
+  drop_what_was_unfounded();
   drive(raft::Tick{});
   pursue_founding();
   flush();

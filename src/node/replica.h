@@ -114,6 +114,7 @@ class Replica final : public LinksOwner {
   void pursue_founding();
   void carry_out(const FoundingStep& step);
   void unfound();
+  void drop_what_was_unfounded();
   void save_founding();
   void show_standing();
   void on_message(Link& link, const codec::Standing& standing);
