@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/links.h"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/prng.h"
+#include "node/opening.h"
+#include "tests/support/fake_env.h"
+
+namespace zatt::node {
+namespace {
+
+using codec::Hello;
+using codec::Refused;
+using test::Peer;
+using test::Stage;
+using Why = Refused::Why;
+
+// What the node answers to this hello, besides its own.
+std::optional<Refused> greet(Stage& stage, const std::string& id,
+                             const std::function<void(Hello&)>& change) {
+  Peer& peer = stage.peer(id);
+  peer.connect(false);
+  REQUIRE(peer.take<Hello>().has_value());
+  Hello hello = peer.hello();
+  change(hello);
+  peer.say(hello);
+  const auto refused = peer.take<Refused>();
+  CHECK(refused.has_value() == stage.env.is_closed(peer.link));
+  if (refused) stage.node->on_link_down(peer.link);
+  return refused;
+}
+
+bool is_connected(Stage& stage, const std::string& id) {
+  const std::string status = stage.ask(R"({"op":"status"})");
+  const std::size_t at = status.find("\"" + id + "\":{");
+  REQUIRE(at != std::string::npos);
+  const std::size_t connected = status.find("\"connected\":", at);
+  return status.compare(connected + 12, 4, "true") == 0;
+}
+
+}  // namespace
+
+TEST_CASE("links: each side says hello first, and says who it is") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  REQUIRE(stage.env.dialed.size() == 1);  // the lower id dials
+  CHECK(stage.env.dialed[0] == PeerAddress{"2", {"127.0.0.1", 5256}});
+  stage.peer("2").connect(false);
+  const auto called = stage.peer("2").take<Hello>();
+  REQUIRE(called.has_value());
+  CHECK(called->to == "2");
+  CHECK(called->server == stage.node->raft().self());
+  CHECK(called->address == Address{"127.0.0.1", 5255});
+  CHECK(called->ids == std::vector<std::string>{"0", "1", "2"});
+  CHECK(called->lowest_version == 1);
+  CHECK(called->highest_version == 1);
+  CHECK(called->authentication == 0);
+  stage.peer("0").connect(false);
+  const auto answered = stage.peer("0").take<Hello>();
+  REQUIRE(answered.has_value());
+  CHECK(answered->to == "");
+  CHECK_FALSE(is_connected(stage, "0"));
+  stage.peer("0").say(stage.peer("0").hello());
+  CHECK(is_connected(stage, "0"));
+}
+
+TEST_CASE("links: no common version is refused, by numbers") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  const auto newer = greet(stage, "0", [](Hello& h) { h.lowest_version = h.highest_version = 2; });
+  REQUIRE(newer.has_value());
+  CHECK(newer->why == Why::version);
+  CHECK(newer->text == "node 0 speaks versions 2 to 2 of the peer protocol, node 1 1 to 1");
+  CHECK(stage.env.count_logged("node 0 is refused: node 0 speaks versions 2 to 2") == 1);
+  CHECK(greet(stage, "0", [](Hello& h) { h.lowest_version = h.highest_version = 0; }).has_value());
+  CHECK_FALSE(greet(stage, "0", [](Hello& h) { h.highest_version = 7; }).has_value());
+}
+
+TEST_CASE("links: who was called is not who answers") {
+  Stage stage("0");
+  REQUIRE(stage.open());
+  const auto wrong = greet(stage, "1", [](Hello& h) { h.server.id = "2"; });
+  REQUIRE(wrong.has_value());
+  CHECK(wrong->why == Why::identity);
+  CHECK(wrong->text ==
+        "node 1 was called and node 2 answers: look at the addresses in the configuration");
+}
+
+TEST_CASE("links: another node than this was called") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  const auto wrong = greet(stage, "0", [](Hello& h) { h.to = "2"; });
+  REQUIRE(wrong.has_value());
+  CHECK(wrong->why == Why::identity);
+  CHECK(wrong->text == "this is node 1, not node 2: look at the addresses in the configuration");
+}
+
+TEST_CASE("links: one id twice") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  const auto ours = greet(stage, "0", [](Hello& h) { h.server.id = "1"; });
+  REQUIRE(ours.has_value());
+  CHECK(ours->why == Why::identity);
+  CHECK(ours->text.find("two nodes were started with the id 1") != std::string::npos);
+  // A member from another directory, while the first is connected.
+  CHECK_FALSE(greet(stage, "0", [](Hello&) {}).has_value());
+  const LinkId first = stage.peer("0").link;
+  const auto second = greet(stage, "0", [](Hello& h) { h.server.incarnation = 77; });
+  REQUIRE(second.has_value());
+  CHECK(second->text ==
+        "node 0 is connected already, from another storage directory: was it started twice?");
+  CHECK_FALSE(stage.env.is_closed(first));
+  stage.node->on_link_down(first);
+  CHECK_FALSE(greet(stage, "0", [](Hello& h) { h.server.incarnation = 77; }).has_value());
+}
+
+TEST_CASE("links: a node that reaches itself is refused") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  Peer& mirror = stage.peer("0");
+  mirror.connect(false);
+  REQUIRE(mirror.take<Hello>().has_value());
+  mirror.start = stage.node_start;
+  mirror.say(mirror.hello());
+  CHECK(mirror.take<Refused>().has_value());
+}
+
+TEST_CASE("links: while founding, the configurations have to name the same nodes") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  const auto other = greet(stage, "0", [](Hello& h) { h.ids = {"0", "1", "7"}; });
+  REQUIRE(other.has_value());
+  CHECK(other->why == Why::ids);
+  CHECK(other->text ==
+        "the configuration of node 0 names the nodes 0, 1, 7, that of node 1 0, 1, 2");
+  // Of a cluster that lives nobody asks.
+  CHECK_FALSE(greet(stage, "0", [](Hello& h) {
+                h.ids = {"0", "1", "7"};
+                h.standing.acted = true;
+                h.standing.cluster = 5;
+              }).has_value());
+}
+
+TEST_CASE("links: strangers are refused") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  const auto stranger = greet(stage, "0", [](Hello& h) { h.server.id = "zoe"; });
+  REQUIRE(stranger.has_value());
+  CHECK(stranger->text == "node zoe is not a member of this cluster");
+}
+
+TEST_CASE("links: a member of another cluster is refused, and both clusters named") {
+  Stage stage("1");
+  stage.follow("0");
+  stage.peer("2").disconnect();
+  const auto other = greet(stage, "2", [](Hello& h) { h.standing.cluster = 0x77; });
+  REQUIRE(other.has_value());
+  CHECK(other->why == Why::cluster);
+  CHECK(other->text ==
+        "node 2 belongs to cluster 0000000000000077, node 1 to cluster 00000000ab12cd34");
+}
+
+TEST_CASE("links: what is refused again and again is logged once") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  for (int i = 0; i < 5; ++i) REQUIRE(greet(stage, "0", [](Hello& h) { h.to = "2"; }).has_value());
+  CHECK(stage.env.count_logged("node 0 is refused: this is node 1, not node 2") == 1);
+  // Another reason is news, and so is the first after all went well.
+  REQUIRE(greet(stage, "0", [](Hello& h) { h.ids = {"0"}; }).has_value());
+  CHECK(stage.env.count_logged("node 0 is refused") == 2);
+  REQUIRE_FALSE(greet(stage, "0", [](Hello&) {}).has_value());
+  REQUIRE(greet(stage, "0", [](Hello& h) { h.to = "2"; }).has_value());
+  CHECK(stage.env.count_logged("node 0 is refused: this is node 1, not node 2") == 2);
+}
+
+TEST_CASE("links: what others say of their refusal is logged once, with their words") {
+  Stage stage("0");
+  REQUIRE(stage.open());
+  for (int i = 0; i < 4; ++i) {
+    stage.peer("1").connect(false);
+    stage.peer("1").say(Refused{Why::identity, "this is node 2, not node 1"});
+    CHECK(stage.env.is_closed(stage.peer("1").link));
+    stage.peer("1").disconnect();
+  }
+  CHECK(stage.env.count_logged("node 1 refuses this node: this is node 2, not node 1") == 1);
+  CHECK_FALSE(stage.env.stopped.has_value());
+}
+
+TEST_CASE("links: a majority that refuses this node as another cluster's ends it") {
+  Stage stage("0");
+  REQUIRE(stage.open());
+  stage.peer("1").connect(false);
+  stage.peer("1").say(Refused{Why::cluster, "node 0 belongs to cluster b, node 1 to cluster a"});
+  stage.peer("1").disconnect();
+  CHECK_FALSE(stage.env.stopped.has_value());
+  // The same once more makes no second, and a greeting takes it back.
+  stage.peer("1").connect(false);
+  stage.peer("1").say(Refused{Why::cluster, "the same"});
+  stage.peer("1").disconnect();
+  CHECK_FALSE(stage.env.stopped.has_value());
+  stage.peer("1").connect();
+  stage.peer("2").connect(false);
+  stage.peer("2").say(Refused{Why::cluster, "the same"});
+  CHECK_FALSE(stage.env.stopped.has_value());
+  stage.peer("1").disconnect();
+  stage.peer("1").connect(false);
+  stage.peer("1").say(Refused{Why::cluster, "that one"});
+  CHECK(stage.env.stopped == 6);
+  CHECK(stage.env.count_logged("a majority of the members refuses this node: that one") == 1);
+}
+
+TEST_CASE("links: a newer connection ends the older one, unread") {
+  Stage stage("1");
+  stage.follow("0");
+  Peer& two = stage.peer("2");
+  const LinkId older = two.link;
+  std::string bytes;
+  encode(codec::ReadIndex{1, Term{1}, false}, bytes);
+  const std::vector<std::string> unread = two.frames_of(bytes);
+  two.connect();
+  CHECK(stage.env.is_closed(older));
+  CHECK_FALSE(stage.env.is_closed(two.link));
+  two.forget();
+  stage.node->on_frame(older, unread[0]);
+  stage.settle();
+  CHECK(stage.env.frames[older].empty());
+  CHECK_FALSE(two.take<codec::ReadIndexReply>().has_value());
+  // That the older one is down says nothing about the newer.
+  stage.node->on_link_down(older);
+  two.say(codec::ReadIndex{1, Term{1}, false});
+  CHECK(two.take<codec::ReadIndexReply>().has_value());
+}
+
+TEST_CASE("links: frames of other starts are dropped") {
+  Stage stage("1");
+  stage.follow("0");
+  Peer& two = stage.peer("2");
+  const auto is_heard = [&] {
+    two.say(codec::ReadIndex{two.start, Term{1}, false});  // any number above the last
+    return two.take<codec::ReadIndexReply>().has_value();
+  };
+  const std::uint64_t start = two.start;
+  const std::uint64_t node_start = stage.node_start;
+  two.start = start + 1;
+  CHECK_FALSE(is_heard());
+  two.start = start;
+  const auto said_to = [&](std::uint64_t to) {
+    stage.node_start = to;
+    std::string bytes;
+    encode(codec::ReadIndex{two.start + 5, Term{1}, false}, bytes);
+    const std::string frame = two.frames_of(bytes)[0];
+    stage.node->on_frame(two.link, frame);
+    stage.settle();
+    return two.take<codec::ReadIndexReply>().has_value();
+  };
+  CHECK_FALSE(said_to(node_start + 2));
+  CHECK_FALSE(said_to(0));
+  CHECK_FALSE(stage.env.is_closed(two.link));
+  CHECK(said_to(node_start));
+}
+
+TEST_CASE("links: nothing but a greeting is heard before a greeting") {
+  Stage stage("1");
+  stage.follow("0");
+  Peer& two = stage.peer("2");
+  two.disconnect();
+  two.connect(false);
+  REQUIRE(two.take<Hello>().has_value());
+  two.say(raft::Heartbeat{Term{50}, {}, 0});
+  two.say(codec::ReadIndex{1, Term{1}, false});
+  CHECK(stage.node->raft().current_term() == Term{1});
+  CHECK_FALSE(two.take<codec::ReadIndexReply>().has_value());
+}
+
+TEST_CASE("links: a second greeting on one connection changes nothing") {
+  Stage stage("1");
+  stage.follow("0");
+  Peer& two = stage.peer("2");
+  Hello hello = two.hello();
+  hello.server.id = "0";
+  hello.standing.cluster = 99;
+  two.say(hello);
+  CHECK_FALSE(stage.env.is_closed(two.link));
+  CHECK_FALSE(stage.env.is_closed(stage.peer("0").link));
+  CHECK(is_connected(stage, "2"));
+}
+
+TEST_CASE("links: a connection over which no greeting comes is closed after a second") {
+  Stage stage("1");
+  stage.follow("0");
+  Peer& two = stage.peer("2");
+  two.disconnect();
+  two.connect(false);
+  stage.pass_ms(900);
+  CHECK_FALSE(stage.env.is_closed(two.link));
+  stage.pass_ms(1200);
+  CHECK(stage.env.is_closed(two.link));
+  stage.node->on_link_down(two.link);
+  two.connect();
+  stage.pass_ms(3000);
+  CHECK_FALSE(stage.env.is_closed(two.link));
+}
+
+TEST_CASE("links: spoiled frames and unknown messages close the connection, with one line") {
+  Stage stage("1");
+  stage.follow("0");
+  Peer& two = stage.peer("2");
+  stage.node->on_frame(two.link, "no frame at all, but long enough to be one, were it one");
+  CHECK(stage.env.is_closed(two.link));
+  stage.node->on_link_down(two.link);
+  two.connect();
+  two.say_bytes("\x63no such kind");
+  CHECK(stage.env.is_closed(two.link));
+  CHECK(stage.env.count_logged("a spoiled frame came in; the connection is closed") == 1);
+  CHECK(stage.env.count_logged("a message came in that this version does not know") == 1);
+}
+
+TEST_CASE("links: a term that nobody can have reached closes the connection, unadopted") {
+  Stage stage("1");
+  stage.follow("0");
+  Peer& two = stage.peer("2");
+  two.say(raft::RequestVote{Term{1 + (1ULL << 32)}, Index{9}, Term{9}, true});
+  CHECK_FALSE(stage.env.is_closed(two.link));
+  two.say(raft::RequestVote{Term{2 + (1ULL << 32)}, Index{9}, Term{9}, false});
+  CHECK(stage.env.is_closed(two.link));
+  CHECK(stage.node->raft().current_term() == Term{1});
+  CHECK(stage.env.count_logged("which nobody can have reached; the connection is closed") == 1);
+}
+
+TEST_CASE("links: random frames and messages do no harm") {
+  Stage stage("1");
+  stage.follow("0");
+  Prng prng(5);
+  Peer& two = stage.peer("2");
+  for (int i = 0; i < 3000; ++i) {
+    std::string message(1 + prng.below(60), '\0');
+    for (char& c : message) c = static_cast<char>(prng.next() & 0xff);
+    if (prng.chance(2, 3)) message[0] = static_cast<char>(1 + prng.below(24));
+    two.say_bytes(message);
+    two.forget();
+    if (!stage.env.is_closed(two.link)) continue;
+    stage.node->on_link_down(two.link);
+    stage.env.closed_links.clear();
+    two.connect();
+    two.forget();
+  }
+  CHECK(stage.node->raft().leader() == stage.peer("0").server);
+}
+
+}  // namespace zatt::node
