@@ -27,7 +27,7 @@ Result<std::unique_ptr<Node>> Node::open(const Options& options, Env& env, stora
 void Node::start() { impl_->replica.start(); }
 
 void Node::on_link_up(LinkId link, std::optional<std::string> dialed) {
-  impl_->replica.on_link_up(link, std::move(dialed));
+  if (!impl_->replica.is_stopped()) impl_->replica.on_link_up(link, std::move(dialed));
 }
 
 void Node::on_frame(LinkId link, std::string_view frame) {

@@ -31,6 +31,7 @@ void Replica::ask_for_reads() {
     } else if (Link* link = links_.find_link(gathered_target_.link)) {
       codec::ReadIndex request{++link->last_number_sent, gathered_target_.term, to_log_end};
       links_.send(*link, Priority::bulk, request);  // behind the writes it has to see
+      group.term = request.term;
       asked_peer_[{link->id, request.number}] = std::move(group);
     } else {
       fail(group);
@@ -54,6 +55,7 @@ void Replica::on_message(Link& link, const codec::ReadIndexReply& reply) {
   ReadGroup group = std::move(it->second);
   asked_peer_.erase(it);
   if (!reply.confirmed) {
+    declined_ = {link.id, group.term};
     fail(group);
     return;
   }

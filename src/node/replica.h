@@ -43,6 +43,7 @@ struct ReadGroup {
   LinkId link = 0;            // a peer's request, and its number
   std::uint64_t number = 0;
   Index index{};
+  Term term{};  // of the leader asked
 };
 
 class Replica final : public LinksOwner {
@@ -246,6 +247,7 @@ class Replica final : public LinksOwner {
   std::optional<Server> known_leader_;
   Term known_term_{};
   bool retry_waiting_ = false;
+  Target declined_;  // who said to be this term's leader no more: not to be asked again
 };
 
 }  // namespace zatt::node

@@ -84,7 +84,8 @@ std::optional<Target> Replica::target() const {
   if (raft_->is_leader()) return Target{0, raft_->current_term()};
   const Link* link = links_.find(*leader);
   if (link == nullptr || !in_raft_.contains(*leader)) return std::nullopt;
-  return Target{link->id, raft_->current_term()};
+  const Target target{link->id, raft_->current_term()};
+  return target == declined_ ? std::nullopt : std::optional(target);
 }
 
 void Replica::hand_on(Client& client) {

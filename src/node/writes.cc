@@ -123,6 +123,7 @@ void Replica::on_message(Link& link, const codec::ForwardReply& reply) {
       finish_write(*pending, reply.result);
       return;
     case What::not_taken:
+      declined_ = clients_.find(pending->client)->target;
       back_to_waiting(token);
       return;
     case What::overloaded:

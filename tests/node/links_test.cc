@@ -218,6 +218,7 @@ TEST_CASE("links: a newer connection ends the older one, unread") {
   Stage stage("1");
   stage.follow("0");
   Peer& two = stage.peer("2");
+  two.forget();
   const LinkId older = two.link;
   std::string bytes;
   encode(codec::ReadIndex{1, Term{1}, false}, bytes);

@@ -272,6 +272,7 @@ void Stage::follow(const std::string& leader, std::uint64_t term) {
   }
   leader_ = leader;
   leader_term_ = Term{term};
+  for (auto& [id, other] : peers) (void)other->take_all<codec::Standing>();
   const Index last = node->raft().log().last_index();
   raft::AppendEntries append;
   append.term = leader_term_;
@@ -284,7 +285,8 @@ void Stage::follow(const std::string& leader, std::uint64_t term) {
   peer(leader).say(raft::Heartbeat{leader_term_, leader_last, 0});
   ZATT_ASSERT(node->raft().leader() == peer(leader).server);
   ZATT_ASSERT(node->last_applied() == leader_last);
-  for (auto& [id, other] : peers) other->forget();
+  (void)peer(leader).take_all<raft::AppendReply>();
+  (void)peer(leader).take_all<raft::HeartbeatReply>();
 }
 
 void Stage::leader_appends(const std::vector<std::string>& commands, bool committed) {

@@ -178,6 +178,7 @@ class Stage {
   void lead();
   void follow(const std::string& leader, std::uint64_t term = 1);
   void let_peers_follow();
+  void fall_silent() { leader_.clear(); }  // the peer that leads sends no more heartbeats
 
   // `leader` appends these commands, and has them committed.
   void leader_appends(const std::vector<std::string>& commands, bool committed = true);
