@@ -74,12 +74,15 @@ Pending& Clients::add(Client& client, codec::Request request, std::uint64_t dead
   active_.insert(client.id);
   waiting_.insert(client.id);
   next_deadline_us_ = std::min(next_deadline_us_, deadline_us);
-  if (!client.paused &&
-      (client.queue.size() >= max_pipelined || client.bytes >= max_client_bytes)) {
-    client.paused = true;
-    env_.want_lines(client.id, false);
-  }
+  pause_if_full(client);
   return pending;
+}
+
+void Clients::pause_if_full(Client& client) {
+  if (client.paused) return;
+  client.paused = client.queue.size() >= max_pipelined || client.bytes >= max_client_bytes ||
+                  client.reply_bytes >= max_client_bytes;
+  if (client.paused) env_.want_lines(client.id, false);
 }
 
 void Clients::set_state(Pending& pending, Pending::State state) {
@@ -99,9 +102,11 @@ void Clients::set_state(Pending& pending, Pending::State state) {
 }
 
 void Clients::finish(Pending& pending, std::string reply) {
-  clients_.at(pending.client).reply_bytes += reply.size();
+  Client& client = clients_.at(pending.client);
+  client.reply_bytes += reply.size();
   pending.reply = std::move(reply);
   set_state(pending, Pending::State::done);
+  pause_if_full(client);  // answers behind one that is not there yet are kept
 }
 
 std::vector<Token> Clients::expired(std::uint64_t now_us) {
@@ -154,7 +159,8 @@ void Clients::emit(Client& client) {
   if (client.queue.empty()) active_.erase(id);
   if (!lines.empty()) env_.reply(id, lines);
   const bool resume = client.paused && client.queue.size() <= max_pipelined / 2 &&
-                      client.bytes <= max_client_bytes / 2;
+                      client.bytes <= max_client_bytes / 2 &&
+                      client.reply_bytes <= max_client_bytes / 2;
   if (resume) client.paused = false;
   if (client.ended && client.queue.empty())
     env_.close_client(id);

@@ -90,6 +90,7 @@ class Clients {
 
  private:
   std::uint32_t& count_of(Client& client, Pending::State state);
+  void pause_if_full(Client& client);
   void emit(Client& client);
 
   Env& env_;

@@ -114,9 +114,26 @@ void Replica::finish_readable(Client& client) {
   for (Pending& pending : client.queue) {
     if (pending.state == Pending::State::waiting) return;
     if (pending.state != Pending::State::reading) continue;
-    if (!pending.readable || !clients_.has_room(client)) return;
+    if (!pending.readable) return;
+    if (!clients_.has_room(client)) {
+      held_back_.insert(client.id);
+      return;
+    }
     finish_read(pending, false);
   }
+}
+
+// Reads that had no room for their answer. Whether there are new answers to send.
+bool Replica::answer_held_back() {
+  bool any = false;
+  const std::set<ClientId> held_back = std::exchange(held_back_, {});
+  for (const ClientId id : held_back) {
+    Client* client = clients_.find(id);
+    if (client == nullptr) continue;
+    any = any || clients_.has_room(*client);
+    finish_readable(*client);
+  }
+  return any;
 }
 
 void Replica::finish_read(Pending& pending, bool stale) {

@@ -214,15 +214,14 @@ std::uint64_t Replica::wake_at_us() const {
 
 void Replica::flush() {
   if (stopped_) return;
-  while (retry_waiting_ || !gathered_.empty()) {
-    if (std::exchange(retry_waiting_, false)) {
-      const std::set<ClientId> waiting = clients_.waiting();
-      for (const ClientId id : waiting)
-        if (Client* client = clients_.find(id)) hand_on(*client);
-    }
-    propose_gathered();
-  }
-  ask_for_reads();
+  do {
+    hand_on_all();
+    ship();
+    clients_.flush();
+  } while (answer_held_back());
+}
+
+void Replica::ship() {
   if (shutting_down_ && !handed_over_ && clients_.pending() == 0) {
     handed_over_ = true;
     drive(raft::HandOver{});
@@ -233,7 +232,6 @@ void Replica::flush() {
       env_.submit(std::move(*batch));
     }
   }
-  clients_.flush();
 }
 
 void Replica::shut_down() {

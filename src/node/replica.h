@@ -101,6 +101,7 @@ class Replica final : public LinksOwner {
   void send(const std::vector<raft::Envelope>& envelopes);
   void fetch(const std::vector<raft::Fetch>& fetches);
   void on_read_done(storage::Storage::ReadDone read);
+  void ship();
   void apply_committed();
   void apply(const EntryView& entry);
   void note_changes();
@@ -131,6 +132,7 @@ class Replica final : public LinksOwner {
   // requests.cc
   void refuse(Client& client, const codec::Refusal& refusal);
   std::optional<codec::ErrorCode> load_error(const codec::Request& request) const;
+  void hand_on_all();
   void hand_on(Client& client);
   bool hand_on(Client& client, Pending& pending, const Target& target);
   std::optional<Target> target() const;
@@ -160,6 +162,7 @@ class Replica final : public LinksOwner {
   void answer_reads();
   void finish_reads(const std::vector<Token>& readable);
   void finish_readable(Client& client);
+  bool answer_held_back();
   void finish_read(Pending& pending, bool stale);
   void fail(const ReadGroup& group);
   void lose_reads(LinkId link);
@@ -242,6 +245,7 @@ class Replica final : public LinksOwner {
   std::map<std::uint64_t, ReadGroup> asked_core_;  // by ReadRequest id
   std::map<std::pair<LinkId, std::uint64_t>, ReadGroup> asked_peer_;
   std::multimap<Index, ReadGroup> confirmed_;  // wait for applied_
+  std::set<ClientId> held_back_;               // with reads whose answers have no room yet
 
   // Who leads, as last announced.
   std::optional<Server> known_leader_;

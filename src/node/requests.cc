@@ -88,6 +88,20 @@ std::optional<Target> Replica::target() const {
   return target == declined_ ? std::nullopt : std::optional(target);
 }
 
+// Until nothing moves: alone, a read is answered as soon as it is asked, and a write may wait for
+// it.
+void Replica::hand_on_all() {
+  do {
+    if (std::exchange(retry_waiting_, false)) {
+      const std::set<ClientId> waiting = clients_.waiting();
+      for (const ClientId id : waiting)
+        if (Client* client = clients_.find(id)) hand_on(*client);
+    }
+    propose_gathered();
+    if (!retry_waiting_ && gathered_.empty()) ask_for_reads();
+  } while (retry_waiting_ || !gathered_.empty());
+}
+
 void Replica::hand_on(Client& client) {
   const auto to = target();
   if (!to || client.waiting == 0) return;

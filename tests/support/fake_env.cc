@@ -29,6 +29,7 @@ void FakeEnv::close_link(node::LinkId link) {
 
 void FakeEnv::reply(node::ClientId client, std::string_view lines) {
   ++calls;
+  if (!clients[client].reads) clients[client].unread_bytes += lines.size();
   while (!lines.empty()) {
     const std::size_t end = lines.find('\n');
     ZATT_ASSERT(end != std::string_view::npos);  // whole lines

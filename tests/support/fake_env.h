@@ -36,7 +36,8 @@ class FakeEnv final : public node::Env {
     std::vector<std::string> replies;  // lines without their newlines
     bool closed = false;
     bool wanted = true;
-    std::uint64_t unread_bytes = 0;  // for the test to set
+    bool reads = true;  // as soon as it is sent; false: not before the test says so
+    std::uint64_t unread_bytes = 0;
   };
   struct Logged {
     node::LogLevel level;
