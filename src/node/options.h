@@ -16,10 +16,10 @@ struct Options {
   std::string storage;                      // the directory's name, for messages
   std::uint64_t election_timeout_ms = 600;  // drawn anew between this and twice this
   std::uint64_t segment_bytes = 4 << 20;
-  std::uint64_t max_request_bytes = 1 << 20;  // of a line, without its newline
-  std::uint64_t max_append_bytes = 256 << 10;     // of one message of entries; a larger entry alone
-  std::uint64_t max_in_flight_bytes = 1 << 20;    // sent to one follower and not answered
-  std::uint64_t max_log_bytes = 4 << 20;          // of applied entries kept in memory
+  std::uint64_t max_request_bytes = 1 << 20;    // of a line, without its newline
+  std::uint64_t max_append_bytes = 256 << 10;   // of one message of entries; a larger entry alone
+  std::uint64_t max_in_flight_bytes = 1 << 20;  // sent to one follower and not answered
+  std::uint64_t max_log_bytes = 4 << 20;        // of applied entries kept in memory
   bool create = true;   // false: an empty directory is an error ("create": "never")
   std::string version;  // of the program, for status
 };

@@ -242,8 +242,7 @@ void Replica::shut_down() {
     if (pending.state == Pending::State::waiting) waiting.push_back(pending.token);
   });
   for (const Token token : waiting)
-    if (Pending* pending = clients_.find_token(token))
-      finish_error(*pending, codec::ErrorCode::shutting_down, "this node is stopping");
+    if (Pending* pending = clients_.find_token(token)) refuse_stopping(*pending);
 }
 
 bool Replica::is_idle() const {

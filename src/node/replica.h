@@ -140,6 +140,7 @@ class Replica final : public LinksOwner {
   void expire(Pending& pending);
   void finish_error(Pending& pending, codec::ErrorCode code, std::string_view message);
   void back_to_waiting(Token token);
+  void refuse_stopping(Pending& pending);
 
   // writes.cc
   void gather_write(Pending& pending, const Target& target);

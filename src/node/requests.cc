@@ -134,9 +134,17 @@ bool Replica::hand_on(Client& client, Pending& pending, const Target& target) {
 void Replica::back_to_waiting(Token token) {
   Pending* pending = clients_.find_token(token);
   if (pending == nullptr) return;
+  if (shutting_down_) return refuse_stopping(*pending);
   pending->readable = false;
   clients_.set_state(*pending, State::waiting);
   retry_waiting_ = true;
+}
+
+// One that is in nobody's hands: refused for certain.
+void Replica::refuse_stopping(Pending& pending) {
+  Client& client = *clients_.find(pending.client);
+  finish_error(pending, ErrorCode::shutting_down, "this node is stopping");
+  finish_readable(client);  // it may have stood in the way of reads behind it
 }
 
 void Replica::finish_error(Pending& pending, ErrorCode code, std::string_view message) {

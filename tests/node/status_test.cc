@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "tests/support/fake_env.h"
+
+namespace zatt::node {
+namespace {
+
+using test::Peer;
+using test::Stage;
+
+std::string status_of(Stage& stage) { return stage.ask(R"({"op":"status"})"); }
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+// Node 1 in a new directory, called by the members of a cluster that lives.
+void enter(Stage& stage) {
+  REQUIRE(stage.open());
+  for (const char* id : {"0", "2"}) {
+    stage.peer(id).standing.cluster = 0xc1;
+    stage.peer(id).standing.acted = true;
+    stage.peer(id).connect();
+  }
+}
+
+raft::AppendEntries first_entries(Stage& stage, std::uint64_t incarnation) {
+  static std::string body;
+  raft::Configuration configuration;
+  for (const auto& [id, address] : stage.options.cluster) {
+    const Server server = id == "1" ? Server{"1", incarnation} : stage.peer(id).server;
+    configuration.members.push_back({server, address, true, false, false});
+  }
+  body.clear();
+  raft::encode(configuration, body);
+  raft::AppendEntries append{Term{4}, {}, {}, Index{2}, {}};
+  append.entries.push_back({Index{1}, Term{0}, EntryKind::configuration, body});
+  append.entries.push_back({Index{2}, Term{4}, EntryKind::noop, ""});
+  return append;
+}
+
+}  // namespace
+
+TEST_CASE("status: every field, alone") {
+  Stage stage("0", 1);
+  stage.lead_alone();
+  stage.ask(R"({"op":"set","key":"k","value":1})");
+  stage.pass_ms(2500);
+  const std::string said = status_of(stage);
+  CHECK(said.substr(0, said.find("\"cluster\"")) ==
+        R"({"ok":true,"node":"0","role":"leader","term":1,"leader":"0","commit":3,"applied":3,)"
+        R"("last":3,"snapshot":0,"members":{"0":{"address":["127.0.0.1",5254],"voter":true,)"
+        R"("match_index":3,"connected":true}},"keys":1,"version":"test","uptime_s":2,)");
+  CHECK_FALSE(has(said, "notice"));
+}
+
+TEST_CASE("status: before there is a cluster") {
+  Stage stage("0");
+  REQUIRE(stage.open());
+  stage.peer("2").connect();
+  const std::string said = status_of(stage);
+  CHECK(has(said, R"("role":"follower","term":0,"leader":null,"commit":0,"applied":0,"last":0)"));
+  CHECK(has(said, R"("1":{"address":["127.0.0.1",5255],"voter":false,"connected":false})"));
+  CHECK(has(said, R"("2":{"address":["127.0.0.1",5256],"voter":false,"connected":true})"));
+  CHECK(has(said, R"("cluster":"")"));
+  CHECK(has(said, "waiting for node 1 at 127.0.0.1:5255 (never seen)"));
+}
+
+TEST_CASE("status: a leader knows how far the others are, and a follower who leads") {
+  Stage leader("0");
+  leader.lead();
+  leader.ask(R"({"op":"set","key":"k","value":1})");
+  leader.peer("1").follow();
+  const std::string said = status_of(leader);
+  CHECK(has(said, R"("role":"leader","term":1,"leader":"0","commit":3,"applied":3,"last":3)"));
+  CHECK(has(said,
+            R"("1":{"address":["127.0.0.1",5255],"voter":true,"match_index":3,"connected":true})"));
+  CHECK(has(said,
+            R"("2":{"address":["127.0.0.1",5256],"voter":true,"match_index":2,"connected":true})"));
+  Stage follower("1");
+  follower.follow("0", 6);
+  const std::string its = status_of(follower);
+  CHECK(has(its, R"("node":"1","role":"follower","term":6,"leader":"0","commit":2,"applied":2)"));
+  CHECK_FALSE(has(its, "match_index"));
+  CHECK(has(its, R"("cluster":"00000000ab12cd34"})"));
+  follower.peer("2").disconnect();
+  CHECK(has(status_of(follower), R"("voter":true,"connected":false})"));
+}
+
+TEST_CASE("status: a new directory under a known id says that it neither votes nor counts") {
+  Stage stage("1");
+  enter(stage);
+  CHECK(stage.env.count_logged("this directory is new, and cluster 00000000000000c1 lives: it "
+                               "belongs to it from now on") == 1);
+  stage.peer("0").say(first_entries(stage, 666));
+  CHECK(stage.node->last_applied() == Index{2});
+  stage.pass_ms(1500);
+  const std::string words =
+      "this storage directory is new, and the cluster knows node 1 by another: it receives the "
+      "log, but neither votes nor counts";
+  CHECK(stage.env.count_logged(words) == 1);
+  const std::string said = status_of(stage);
+  CHECK(has(said, R"("role":"learner","term":4,"leader":"0")"));
+  CHECK(has(said, words));
+  // It never campaigns, whatever the silence.
+  stage.pass_ms(10'000);
+  CHECK(stage.node->raft().current_term() == Term{4});
+  CHECK_FALSE(stage.peer("2").take<raft::RequestVote>().has_value());
+}
+
+TEST_CASE("status: an observer's requests go to the leader as a follower's do") {
+  Stage stage("1");
+  enter(stage);
+  stage.peer("0").say(first_entries(stage, 666));
+  const ClientId c = stage.client();
+  stage.line(c, R"({"op":"set","key":"k","value":1})");
+  stage.settle();
+  CHECK(stage.peer("0").take<codec::Forward>().has_value());
+}
+
+TEST_CASE("status: the others say whose directory was emptied") {
+  Stage stage("0");
+  stage.lead();
+  Peer& one = stage.peer("1");
+  one.disconnect();
+  one.server.incarnation = 555;
+  one.standing.acted = false;
+  one.connect();
+  const std::string said = status_of(stage);
+  const std::string words =
+      "its storage directory was emptied: it receives the log, but neither votes nor counts";
+  CHECK(has(said, words));
+  const std::size_t at = said.find("\"1\":{");
+  CHECK(said.find(words) > at);
+  CHECK(said.find(words) < said.find("\"2\":{"));
+  // It gets what is committed, and its word commits nothing.
+  stage.peer("2").forget();
+  const ClientId c = stage.client();
+  stage.line(c, R"({"op":"set","key":"k","value":1})");
+  stage.settle();
+  one.follow();
+  CHECK(stage.replies(c).empty());
+  stage.peer("2").follow();
+  CHECK(stage.replies(c).size() == 1);
+}
+
+TEST_CASE("status: a majority was emptied, so nobody leads, and the message names them") {
+  Stage stage("0");
+  stage.lead();
+  for (const char* id : {"1", "2"}) {
+    Peer& peer = stage.peer(id);
+    peer.disconnect();
+    peer.server.incarnation = 555;
+    peer.standing.acted = false;
+    peer.connect();
+  }
+  for (int i = 0; i < 40; ++i) {
+    stage.pass_ms(50);
+    stage.let_peers_follow();
+  }
+  CHECK_FALSE(stage.node->raft().is_leader());
+  const ClientId c = stage.client();
+  stage.line(c, R"({"op":"get","key":"k","timeout_ms":50})");
+  stage.settle();
+  stage.pass_ms(60);
+  CHECK(has(stage.replies(c).at(0),
+            "nobody can lead: the storage directories of a majority of the members were emptied "
+            "(nodes 1, 2)"));
+}
+
+}  // namespace zatt::node
