@@ -177,7 +177,9 @@ TEST_CASE("schedule 4: of two in the pipe the first is refused and the second ta
                                                      {What::storage_full, "storage_full"},
                                                      {What::shutting_down, "shutting_down"},
                                                      {What::replaced, "no_leader"}};
-    for (const auto& [what, code] : refusals) {
+    for (const auto& refusal : refusals) {
+      const What what = refusal.first;
+      const std::string code = refusal.second;
       CAPTURE(code);
       Stage stage("1");
       stage.follow("0");
