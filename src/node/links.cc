@@ -5,6 +5,12 @@
 #include <utility>
 
 namespace zatt::node {
+namespace {
+
+constexpr std::uint64_t live_us = 500'000;        // whoever spoke this lately is running
+constexpr std::uint32_t max_greeting_pieces = 8;  // of a message, before there was a greeting
+
+}  // namespace
 
 void Links::on_link_up(LinkId id, std::optional<std::string> dialed) {
   auto link = std::make_unique<Link>();
@@ -32,6 +38,8 @@ void Links::on_frame(LinkId id, std::string_view bytes) {
   // Said by, or to, another start of one of the two processes.
   const bool to_us = frame->to_start == start_ || (frame->to_start == 0 && !link.greeted);
   if (!to_us || (link.greeted && frame->from_start != link.start)) return;
+  link.heard_us = env_.now_us();
+  if (!link.greeted && frame->piece >= max_greeting_pieces) return close(link);
   const auto whole = link.assembler.add(*frame);
   if (!whole) return;
   const auto message = codec::decode_peer_message(*whole);
@@ -78,6 +86,13 @@ std::optional<codec::Refused> Links::check(const Link& link, const codec::Hello&
                           "node " + own.server.id +
                               " is running here already: two nodes were started with the id " +
                               own.server.id + ", or a node has called itself"};
+  const Link* older = find_id(hello.server.id);
+  if (older != nullptr && older->server == hello.server && older->start != from_start &&
+      env_.now_us() - older->heard_us < live_us)
+    return codec::Refused{Why::identity,
+                          "node " + hello.server.id +
+                              " is running already, as another process: was its storage directory "
+                              "copied?"};
   return owner_.judge(hello);
 }
 

@@ -24,8 +24,9 @@ struct Link {
   LinkId id = 0;
   std::optional<std::string> dialed;
   std::uint64_t up_us = 0;
-  bool greeted = false;  // the peer's hello was good
-  bool over = false;     // closed by us: what still comes is not read
+  std::uint64_t heard_us = 0;  // a frame of its present process
+  bool greeted = false;        // the peer's hello was good
+  bool over = false;           // closed by us: what still comes is not read
   Server server;
   std::uint64_t start = 0;  // of the peer's process
   Address address;

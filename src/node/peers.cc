@@ -232,6 +232,7 @@ void Replica::unfound() {
   for (const Met& other : met())
     if (Link* link = links_.find(other.server)) leave(*link);
   drive(raft::Unfound{});
+  say_missing_at_us_ = std::min(say_missing_at_us_, env_.now_us() + say_every_us);
 }
 
 // A crash can keep a new offer and lose the cut of what was founded before it. Not both as entry 1.

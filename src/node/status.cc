@@ -65,11 +65,15 @@ std::string Replica::notice() const {
 
 std::string Replica::why_no_leader() const {
   if (!stuck_.empty()) return "the cluster is not created yet: " + stuck_;
-  if (!is_in_cluster()) {
+  if (!is_in_cluster() || raft_->configuration().empty()) {
     std::string missing;
     for (const auto& [id, address] : options_.cluster)
       if (id != options_.id && links_.find_id(id) == nullptr)
         add(missing, "node " + id + where(id));
+    if (is_in_cluster())
+      return "this storage directory is new and waits for a leader of cluster " +
+             cluster_name(hard_state_.cluster) + ", and nobody leads it" +
+             (missing.empty() ? "" : "; not connected: " + missing);
     return missing.empty() ? "the cluster is not created yet: its members are agreeing on it"
                            : "the cluster is not created yet: waiting for " + missing;
   }

@@ -119,6 +119,30 @@ TEST_CASE("links: one id twice") {
   CHECK_FALSE(greet(stage, "0", [](Hello& h) { h.server.incarnation = 77; }).has_value());
 }
 
+TEST_CASE("links: a second live start of one identity is refused by name") {
+  Stage stage("1");
+  stage.follow("0");
+  Peer& leader = stage.peer("0");
+  const LinkId first = leader.link;
+  leader.start += 1;  // a copy of its directory, run somewhere else
+  leader.connect(false);
+  REQUIRE(leader.take<Hello>().has_value());
+  leader.say(leader.hello());
+  const auto refused = leader.take<Refused>();
+  REQUIRE(refused.has_value());
+  CHECK(refused->why == Why::identity);
+  CHECK(refused->text ==
+        "node 0 is running already, as another process: was its storage directory copied?");
+  CHECK_FALSE(stage.env.is_closed(first));
+  CHECK(stage.env.is_closed(leader.link));
+  // Whoever has fallen silent may be gone without a word, and this be its next start.
+  stage.fall_silent();
+  stage.pass_ms(600);
+  leader.connect();
+  CHECK(stage.env.is_closed(first));
+  CHECK_FALSE(stage.env.is_closed(leader.link));
+}
+
 TEST_CASE("links: a node that reaches itself is refused") {
   Stage stage("1");
   REQUIRE(stage.open());
@@ -276,6 +300,22 @@ TEST_CASE("links: nothing but a greeting is heard before a greeting") {
   two.say(codec::ReadIndex{1, Term{1}, false});
   CHECK(stage.node->raft().current_term() == Term{1});
   CHECK_FALSE(two.take<codec::ReadIndexReply>().has_value());
+}
+
+TEST_CASE("links: a stranger is kept nothing that no greeting is as large as") {
+  Stage stage("1");
+  stage.follow("0");
+  Peer& two = stage.peer("2");
+  two.disconnect();
+  two.connect(false);
+  const std::vector<std::string> frames = two.frames_of(std::string(16 << 20, 'x'));
+  std::size_t taken = 0;
+  for (const std::string& frame : frames) {
+    if (stage.env.is_closed(two.link)) break;
+    stage.node->on_frame(two.link, frame);
+    ++taken;
+  }
+  CHECK(taken <= 9);
 }
 
 TEST_CASE("links: a second greeting on one connection changes nothing") {

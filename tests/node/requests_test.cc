@@ -94,6 +94,19 @@ TEST_CASE("requests: whom it waits for is logged after a second, and then every 
   CHECK(stage.env.count_logged(words) == 2);
 }
 
+TEST_CASE("requests: a cluster that was to be, and has to be offered anew, is logged again") {
+  Stage stage("0");
+  stage.found();
+  stage.peer("2").disconnect();
+  stage.pass_ms(2000);
+  stage.peer("2").server.incarnation = 555;
+  stage.peer("2").standing = {};
+  stage.peer("2").connect();  // of another directory: a later offer, which nobody stores here
+  stage.peer("1").disconnect();
+  stage.pass_ms(31'000);
+  CHECK(stage.env.count_logged("the cluster is not created yet: waiting for node 1") >= 1);
+}
+
 TEST_CASE("requests: all are there, and agreeing") {
   Stage stage("0");
   REQUIRE(stage.open());

@@ -111,6 +111,23 @@ TEST_CASE("status: a new directory under a known id says that it neither votes n
   CHECK_FALSE(stage.peer("2").take<raft::RequestVote>().has_value());
 }
 
+TEST_CASE("status: a new directory that no leader has called says what it waits for") {
+  Stage stage("1");
+  enter(stage);
+  const auto message = [&] {
+    const ClientId c = stage.client();
+    stage.line(c, R"({"op":"get","key":"k","timeout_ms":50})");
+    stage.settle();
+    stage.pass_ms(60);
+    return stage.replies(c).at(0);
+  };
+  CHECK(has(message(),
+            R"("message":"this storage directory is new and waits for a leader of cluster )"
+            R"(00000000000000c1, and nobody leads it"})"));
+  stage.peer("2").disconnect();
+  CHECK(has(message(), "and nobody leads it; not connected: node 2 at 127.0.0.1:5256 (last seen"));
+}
+
 TEST_CASE("status: an observer's requests go to the leader as a follower's do") {
   Stage stage("1");
   enter(stage);
