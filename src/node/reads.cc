@@ -3,6 +3,7 @@
 //
 // What is asked in one turn is one question. A leader asks its core; a follower asks the leader,
 // and learns with the answer how far it may apply.
+#include <iterator>
 #include <utility>
 
 #include "node/replica.h"
@@ -56,6 +57,12 @@ void Replica::on_message(Link& link, const codec::ReadIndexReply& reply) {
   asked_peer_.erase(it);
   if (!reply.confirmed) {
     declined_ = {link.id, group.term};
+    fail(group);
+    return;
+  }
+  // Of an earlier term: those before it on the same connection may have been given up already, and
+  // each would wait for the other.
+  if (group.term != raft_->current_term()) {
     fail(group);
     return;
   }
@@ -160,6 +167,16 @@ void Replica::fail(const ReadGroup& group) {
   if (Link* link = links_.find_link(group.link))
     links_.send(*link, Priority::bulk, codec::ReadIndexReply{group.number, false, {}, {}, {}});
   for (const Token token : group.tokens) back_to_waiting(token);
+}
+
+// Of an earlier leader's log, whose end the next leader's may never reach.
+void Replica::give_up_unreachable_reads() {
+  while (!confirmed_.empty() && confirmed_.rbegin()->first > raft_->commit_index()) {
+    const auto last = std::prev(confirmed_.end());
+    const ReadGroup group = std::move(last->second);
+    confirmed_.erase(last);
+    fail(group);
+  }
 }
 
 void Replica::lose_reads(LinkId link) {

@@ -174,6 +174,7 @@ void Replica::send(const std::vector<raft::Envelope>& envelopes) {
 void Replica::note_changes() {
   if (raft_->leader() != known_leader_ || raft_->current_term() != known_term_) {
     announce_leader();
+    give_up_unreachable_reads();
     retry_waiting_ = true;
   }
   if (has_acted() && !acted_shown_) {

@@ -167,6 +167,7 @@ class Replica final : public LinksOwner {
   void finish_read(Pending& pending, bool stale);
   void fail(const ReadGroup& group);
   void lose_reads(LinkId link);
+  void give_up_unreachable_reads();
 
   // status.cc
   void finish_status(Pending& pending);

@@ -204,6 +204,67 @@ TEST_CASE("reads: a leader that is deposed before it was confirmed answers none 
   CHECK(stage.peer("2").take<ReadIndex>().has_value());
 }
 
+TEST_CASE("reads: an index that the next leader's log does not reach is asked for again") {
+  // Confirmed by a leader that lost its log's end afterwards: nothing would ever be applied there.
+  SUBCASE("at that leader") {
+    Stage stage("0");
+    stage.lead();
+    const ClientId c = stage.client();
+    for (int i = 0; i < 5; ++i)
+      stage.line(c, R"({"op":"set","key":"k","value":1,"timeout_ms":50})");
+    stage.line(c, get_k);
+    stage.settle();
+    for (const char* id : {"1", "2"})
+      for (const raft::Heartbeat& m : stage.peer(id).take_all<raft::Heartbeat>())
+        stage.peer(id).say(raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, false});
+    stage.pass_ms(60);
+    CHECK(stage.replies(c).size() == 5);
+    raft::AppendEntries append{Term{2}, Index{2}, Term{1}, Index{3}, {}};
+    append.entries.push_back({Index{3}, Term{2}, EntryKind::noop, ""});
+    stage.peer("2").say(append);
+    CHECK(stage.replies(c).empty());
+    const auto again = stage.peer("2").take<ReadIndex>();
+    REQUIRE(again.has_value());
+    CHECK(again->to_log_end);
+    stage.peer("2").say(ReadIndexReply{again->number, true, Term{2}, Index{3}, Index{3}});
+    CHECK(stage.replies(c) == Lines{absent});
+  }
+  SUBCASE("at a follower") {
+    Stage stage("1");
+    stage.follow("0");
+    const ClientId c = stage.client();
+    stage.line(c, get_k);
+    stage.settle();
+    confirm(stage, *stage.peer("0").take<ReadIndex>(), stage.leader_last + 9);
+    stage.follow("2", 2);
+    const auto again = stage.peer("2").take<ReadIndex>();
+    REQUIRE(again.has_value());
+    stage.peer("2").say(
+        ReadIndexReply{again->number, true, Term{2}, stage.leader_last, stage.leader_last});
+    CHECK(stage.replies(c) == Lines{absent});
+  }
+}
+
+TEST_CASE("reads: given up and confirmed ones of one connection do not wait for each other") {
+  Stage stage("1");
+  stage.follow("0");
+  const ClientId c = stage.client();
+  stage.line(c, get_k);
+  stage.settle();
+  stage.line(c, get_k);
+  stage.settle();
+  const auto asked = stage.peer("0").take_all<ReadIndex>();
+  REQUIRE(asked.size() == 2);
+  confirm(stage, asked[0], stage.leader_last + 1);
+  stage.follow("2", 2);  // gives up the first, and reaches the index of both
+  confirm(stage, asked[1], stage.leader_last);
+  const auto again = stage.peer("2").take_all<ReadIndex>();
+  REQUIRE(again.size() == 1);
+  stage.peer("2").say(
+      ReadIndexReply{again[0].number, true, Term{2}, stage.leader_last, stage.leader_last});
+  CHECK(stage.replies(c) == Lines{absent, absent});
+}
+
 TEST_CASE("reads: asked by a follower, answered with an index that has been applied") {
   Stage stage("0");
   stage.lead();
