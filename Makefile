@@ -49,8 +49,9 @@ OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recov
             $(if $(findstring clang,$(CXX)),,-Wno-maybe-uninitialized)
 LINK_SAN := -fsanitize=$(SAN)
 endif
-CPP_FLAGS := $(strip -I src -I . -DSIMDJSON_EXCEPTIONS=0 $(CPPFLAGS))
-CXX_FLAGS := -std=c++20 $(OPTIMIZE) -pthread $(WARN) $(CXX_WARN) $(CXXFLAGS)
+CPP_FLAGS := $(strip -I src -I include -I . -DSIMDJSON_EXCEPTIONS=0 $(CPPFLAGS))
+# One set of objects for programs and libraries alike.
+CXX_FLAGS := -std=c++20 $(OPTIMIZE) -pthread -fPIC -fvisibility=hidden $(WARN) $(CXX_WARN) $(CXXFLAGS)
 C_FLAGS := -std=c11 -O2 -g $(WARN) $(CFLAGS)
 
 # Asked only when a recipe needs it: `make deps` may have to install pkg-config first.
@@ -68,8 +69,8 @@ shims := $(patsubst tests/support/%.c,$(B)/%.so,$(wildcard tests/support/*.c))
 formatted := $(wildcard src/*/*.h src/*/*.cc tests/*/*.h tests/*/*.cc tests/*/*.c include/zatt/*)
 
 objects = $(patsubst %.cc,$(B)/obj/%.o,$(1))
-lib := $(B)/libzatt.a
-programs := $(patsubst src/%/main.cc,$(B)/%,$(mains))
+lib := $(B)/obj/zatt.a
+programs := $(patsubst $(B)/cli,$(B)/zatt,$(patsubst src/%/main.cc,$(B)/%,$(mains)))
 sim := $(if $(sim_main),$(B)/zatt-sim)
 unit_tests := $(if $(test_sources),$(B)/unit-tests)
 all_objects := $(call objects,$(mains) $(lib_sources) $(sim_main) $(test_sources))
@@ -120,7 +121,7 @@ $(lib): $(call objects,$(lib_sources)) $(B)/obj/lib-sources
 
 link = echo "LINK  $@" && $(CXX) $(CXX_FLAGS) $(LINK_SAN) $(LDFLAGS) $(filter %.o,$^) $(lib) $(module_libs) -o $@
 
-$(programs): $(B)/%: $(B)/obj/src/%/main.o $(lib)
+$(filter-out $(B)/zatt,$(programs)): $(B)/%: $(B)/obj/src/%/main.o $(lib)
 	@$(link)
 
 $(B)/zatt-sim: $(call objects,$(sim_sources)) $(lib)

@@ -28,7 +28,7 @@ struct Error {
   Code code;
   int sys = 0;            // errno or UV_E*; 0 when the system said nothing
   const char* what = "";  // static text: what we were doing, for the log line
-  std::string detail;     // file, offset, field: what a person needs to act
+  std::string detail{};   // file, offset, field: what a person needs to act
 };
 
 template <class T>

@@ -21,9 +21,9 @@ SocketAddress wrap(const T& address) {
 }  // namespace
 
 std::optional<SocketAddress> numeric(const Address& address) {
-  sockaddr_in v4;
+  sockaddr_in v4{};
   if (uv_ip4_addr(address.host.c_str(), address.port, &v4) == 0) return wrap(v4);
-  sockaddr_in6 v6;
+  sockaddr_in6 v6{};
   if (uv_ip6_addr(address.host.c_str(), address.port, &v6) == 0) return wrap(v6);
   return std::nullopt;
 }
@@ -60,12 +60,12 @@ Address to_address(const sockaddr_storage& storage) {
   char text[INET6_ADDRSTRLEN + 1] = "";
   Address address;
   if (storage.ss_family == AF_INET6) {
-    sockaddr_in6 v6;
+    sockaddr_in6 v6{};
     std::memcpy(&v6, &storage, sizeof v6);
     uv_ip6_name(&v6, text, sizeof text);
     address.port = ntohs(v6.sin6_port);
   } else if (storage.ss_family == AF_INET) {
-    sockaddr_in v4;
+    sockaddr_in v4{};
     std::memcpy(&v4, &storage, sizeof v4);
     uv_ip4_name(&v4, text, sizeof text);
     address.port = ntohs(v4.sin_port);

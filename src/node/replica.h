@@ -132,6 +132,7 @@ class Replica final : public LinksOwner {
   // requests.cc
   void refuse(Client& client, const codec::Refusal& refusal);
   std::optional<codec::ErrorCode> load_error(const codec::Request& request) const;
+  bool has_too_many_writes() const;
   void hand_on_all();
   void hand_on(Client& client);
   bool hand_on(Client& client, Pending& pending, const Target& target);

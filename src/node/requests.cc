@@ -71,11 +71,14 @@ void Replica::refuse(Client& client, const codec::Refusal& refusal) {
 std::optional<ErrorCode> Replica::load_error(const codec::Request& request) const {
   if (clients_.bytes() > max_pending_bytes) return ErrorCode::overloaded;
   if (!codec::is_write(request.op)) return std::nullopt;
-  if (storage_->pending_bytes() > max_unsynced_bytes || waiters_.size() > max_waiters)
-    return ErrorCode::overloaded;
+  if (has_too_many_writes()) return ErrorCode::overloaded;
   if (raft_->is_leader() && !raft_->has_room() && request.op != RequestOp::del)
     return ErrorCode::storage_full;
   return std::nullopt;
+}
+
+bool Replica::has_too_many_writes() const {
+  return storage_->pending_bytes() > max_unsynced_bytes || waiters_.size() > max_waiters;
 }
 
 std::optional<Target> Replica::target() const {

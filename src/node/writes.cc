@@ -60,7 +60,7 @@ void Replica::on_message(Link& link, const codec::Forward& forward) {
   const Origin origin{0, link.id, forward.number};
   if (!raft_->is_leader() || forward.term != raft_->current_term())
     answer_forward(origin, What::not_taken, {});
-  else if (storage_->pending_bytes() > (64 << 20) || waiters_.size() > 100'000)
+  else if (has_too_many_writes())
     answer_forward(origin, What::overloaded, {});
   else if (forward.grows && !raft_->has_room())
     answer_forward(origin, What::storage_full, {});

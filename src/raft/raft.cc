@@ -99,7 +99,7 @@ void Raft::on(const Received& received) {
 }
 
 void Raft::on(const PeerUp& up) {
-  connected_.insert(up.server);
+  connected_[up.server] = up.start;
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || !gets_the_log(up.server)) return;
   add_progress(up.server);

@@ -286,7 +286,7 @@ class Raft {
   Index applied_index_{};
   // Follower: the log is the leader's of this term up to here; nothing: not compared yet.
   std::optional<Index> verified_index_;
-  std::set<Server> connected_;
+  std::map<Server, std::uint64_t> connected_;  // with the start of each one's process
   std::uint64_t now_us_ = 0;
   std::uint64_t election_at_us_ = 0;
   std::uint64_t fetches_ = 0;

@@ -34,7 +34,10 @@ void Raft::add_progress(const Server& server) {
   if (leader.progress.contains(server)) return;
   Progress progress;
   progress.next_index = (configuration().votes(server) ? log_.last_index() : commit_index_) + 1;
-  progress.connected = connected_.contains(server);
+  if (const auto peer = connected_.find(server); peer != connected_.end()) {
+    progress.connected = true;
+    progress.start = peer->second;
+  }
   progress.heard_us = now_us_;
   progress.resend_us = options_.election_timeout_us;
   leader.progress.emplace(server, std::move(progress));

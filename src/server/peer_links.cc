@@ -109,7 +109,7 @@ void PeerLinks::update_dialers() {
         id, loop_, peer.address, seed,
         Dialer::Events{
             .on_connected = [this, id](loop::Stream s) { on_connected(id, std::move(s)); },
-            .on_failed = [this, id](std::string why) { events_.on_dial_failed(id, why); }});
+            .on_failed = [this, id](const std::string& why) { events_.on_dial_failed(id, why); }});
     const bool lives = std::any_of(links_.begin(), links_.end(),
                                    [&id](const auto& link) { return link.second.dialed == id; });
     if (!lives) dialer->second.begin();

@@ -126,7 +126,7 @@ void Storage::Impl::plan_reads(Flight& going, std::vector<Step>& steps) {
     ReadUnderWay read;
     read.question = question;
     read.extent = find_extent(log.lives(), question.first, last, question.max_bytes);
-    going.reads.push_back(std::move(read));
+    going.reads.push_back(read);
   }
   reads.clear();
   if (const auto index = log.unknown_cut_end()) {
@@ -134,7 +134,7 @@ void Storage::Impl::plan_reads(Flight& going, std::vector<Step>& steps) {
     read.is_for_cut = true;
     read.extent = find_extent(log.lives(), *index, log.end().index, 0);
     ZATT_ASSERT(read.extent.has_value());
-    going.reads.push_back(std::move(read));
+    going.reads.push_back(read);
   }
   for (const ReadUnderWay& read : going.reads)
     if (read.extent)

@@ -172,7 +172,6 @@ TEST_CASE("another process of a peer: what its log held is forgotten, what is co
   OneServer server;
   server.elect();
   server.persist();
-  server.step(PeerUp{peer("2"), 1});
   server.acknowledge("2", Index{2});
   REQUIRE(server.raft.commit_index() == Index{2});
   server.step(PeerDown{peer("2")});
