@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Makes a wheel, which is a zip file, of the package beside it (PEP 517, 660, 427).
+
+setuptools would do the same, but pip fetches it from the network for each installation, and the
+machines zatt is for may have none. Names and texts are read from pyproject.toml, and the version
+from zatt/__init__.py, each a line of its own.
+"""
+
+import base64
+import hashlib
+import io
+import os
+import re
+import tarfile
+import zipfile
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LICENSES = ("LICENSE", os.path.join("..", "..", "LICENSE"))  # in an sdist, in the source tree
+SOURCES = ("README.md", "pyproject.toml", os.path.join("build_backend", "zatt_build.py"))
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same sources make the same bytes
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    return _write_wheel(wheel_directory, [(name, _read(name)) for name in _modules()])
+
+
+def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+    return _write_wheel(wheel_directory, [("zatt.pth", (HERE + "\n").encode("utf-8"))])
+
+
+def build_sdist(sdist_directory, config_settings=None):
+    base = "zatt-" + _version()
+    files = [(name, _read(name)) for name in list(SOURCES) + _modules()]
+    files += [("PKG-INFO", _metadata()), ("LICENSE", _license())]
+    name = base + ".tar.gz"
+    where = os.path.join(sdist_directory, name)
+    with tarfile.open(where, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        for path, data in files:
+            entry = tarfile.TarInfo("%s/%s" % (base, path.replace(os.sep, "/")))
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return name
+
+
+def _write_wheel(directory, files):
+    info = "zatt-%s.dist-info" % _version()
+    files = files + [
+        (info + "/METADATA", _metadata()),
+        (info + "/WHEEL", b"Wheel-Version: 1.0\nGenerator: zatt_build\n"
+                          b"Root-Is-Purelib: true\nTag: py3-none-any\n"),
+        (info + "/LICENSE", _license()),
+    ]
+    record = ["%s,sha256=%s,%d" % (path, _digest(data), len(data)) for path, data in files]
+    record.append(info + "/RECORD,,")
+    files.append((info + "/RECORD", ("\n".join(record) + "\n").encode("utf-8")))
+    name = "zatt-%s-py3-none-any.whl" % _version()
+    with zipfile.ZipFile(os.path.join(directory, name), "w", zipfile.ZIP_DEFLATED) as wheel:
+        for path, data in files:
+            entry = zipfile.ZipInfo(path, EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o100644 << 16
+            wheel.writestr(entry, data)
+    return name
+
+
+def _digest(data):
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode("ascii")
+
+
+def _modules():
+    """All of the package, with / between the parts of a name."""
+    found = []
+    for folder, _, names in os.walk(os.path.join(HERE, "zatt")):
+        found += [os.path.join(folder, name) for name in names if name.endswith(".py")]
+    return sorted(os.path.relpath(path, HERE).replace(os.sep, "/") for path in found)
+
+
+def _metadata():
+    project = _read("pyproject.toml").decode("utf-8")
+    head = [
+        "Metadata-Version: 2.1",
+        "Name: " + _quoted(r'^name = "(.*)"$', project),
+        "Version: " + _version(),
+        "Summary: " + _quoted(r'^description = "(.*)"$', project),
+        "Requires-Python: " + _quoted(r'^requires-python = "(.*)"$', project),
+        "License: " + _quoted(r'^license = { text = "(.*)" }$', project),
+        "Description-Content-Type: text/markdown",
+    ]
+    return ("\n".join(head) + "\n\n").encode("utf-8") + _read("README.md")
+
+
+def _version():
+    return _quoted(r'^__version__ = "(.*)"$', _read("zatt/__init__.py").decode("utf-8"))
+
+
+def _quoted(pattern, text):
+    return re.search(pattern, text, re.M).group(1)
+
+
+def _license():
+    return next(_read(name) for name in LICENSES if os.path.exists(os.path.join(HERE, name)))
+
+
+def _read(name):
+    with open(os.path.join(HERE, name), "rb") as source:
+        return source.read()

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One connection: a line out, a line in, each until a deadline.
+
+Whether a request was sent whole is the difference between "it did not happen" and "nobody knows",
+so this file tells the two apart. It believes nothing of what the other end does: a server that
+sends nothing, nothing but garbage, or garbage without end costs time up to the deadline, and
+MAX_REPLY_BYTES of memory.
+"""
+
+import errno
+import socket
+import time
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+
+now = getattr(time, "monotonic", time.time)
+
+
+class Broken(Exception):
+    """The connection is of no more use. What was sent on it may have been carried out."""
+
+
+class NotSent(Broken):
+    """The connection is of no more use, and what was to be sent was not sent whole."""
+
+
+class Connection(object):
+    """Opens one in the constructor, or raises NotSent."""
+
+    def __init__(self, server, deadline):
+        self.server = server
+        self._buffer = bytearray()
+        self._socket = _connect(server, deadline)
+
+    def close(self):
+        self._socket.close()
+
+    def is_quiet(self):
+        """Still open, and nothing came that was not asked for."""
+        try:
+            self._socket.settimeout(0)
+            self._buffer += self._socket.recv(1)
+        except socket.error as e:
+            return e.errno in (errno.EAGAIN, errno.EWOULDBLOCK) and not self._buffer
+        return False
+
+    def send(self, line, deadline):
+        """The bytes of a line. NotSent where the other end cannot have got all of its JSON."""
+        sent = 0
+        while sent < len(line):
+            try:
+                self._socket.settimeout(_left(deadline))
+                sent += self._socket.send(line[sent:sent + CHUNK_BYTES])
+            except (socket.error, NotSent) as e:
+                # The end of the stream ends a line too: without its newline it is whole.
+                raise (NotSent if sent < len(line) - 1 else Broken)(_why(e))
+
+    def receive(self, deadline):
+        """The next line without its newline."""
+        searched = 0
+        while True:
+            end = self._buffer.find(b"\n", searched)
+            if end >= 0:
+                line = bytes(self._buffer[:end])
+                del self._buffer[:end + 1]
+                return line
+            searched = len(self._buffer)
+            if searched > MAX_REPLY_BYTES:
+                raise Broken("its reply has no end")
+            try:
+                self._socket.settimeout(_left(deadline))
+                more = self._socket.recv(CHUNK_BYTES)
+            except (socket.error, NotSent) as e:
+                raise Broken(_why(e))
+            if not more:
+                raise Broken("it closed the connection in the middle of a reply" if searched
+                             else "it closed the connection")
+            self._buffer += more
+
+
+def _connect(server, deadline):
+    host, port = server
+    try:
+        addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+    except (socket.error, UnicodeError) as e:
+        raise NotSent(_why(e))
+    problem = "it has no address"
+    for place, (family, kind, protocol, _, address) in enumerate(addresses):
+        share = _left(deadline) / (len(addresses) - place)
+        peer = None
+        try:
+            peer = socket.socket(family, kind, protocol)
+            peer.settimeout(share)
+            peer.connect(address)
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            # The system can connect a free local port to itself, which then echoes.
+            if peer.getsockname() != peer.getpeername():
+                return peer
+            problem = "nobody listens there"
+        except socket.error as e:
+            problem = _why(e)
+        except BaseException:
+            if peer is not None:
+                peer.close()
+            raise
+        if peer is not None:
+            peer.close()
+    raise NotSent(problem)
+
+
+def _left(deadline):
+    left = deadline - now()
+    if left <= 0:
+        raise NotSent("no answer in time")
+    return left
+
+
+def _why(error):
+    if isinstance(error, socket.timeout):
+        return "no answer in time"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

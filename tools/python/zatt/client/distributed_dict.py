@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""DistributedDict: the dictionary that all who hold one share."""
+
+import copy
+
+try:
+    from collections.abc import ItemsView, MutableMapping, ValuesView
+except ImportError:  # Python 2.7
+    from collections import ItemsView, MutableMapping, ValuesView
+
+from . import values
+from .codecs import codec_named
+from .connection import now
+from .errors import ConditionFailed
+from .plain import Client
+from .refresh_policies import RefreshPolicyAlways
+
+_no_default = object()
+
+
+class DistributedDict(MutableMapping):
+    """A dict in a zatt cluster; what one writes here, everybody reads.
+
+        >>> d = DistributedDict('127.0.0.1', 5254)
+        >>> d['key1'] = 0
+        >>> d['key1']
+        0
+        >>> d
+        {'key1': 0}
+
+    addr, port             any member of the cluster; the others are learned from it
+    append_retry_attempts  how often at most a write is sent that the servers refuse with nothing
+                           done; never again one that may have been done
+    refresh_policy         when reads ask the store; see zatt.client.refresh_policies
+    timeout                seconds that an operation may take
+    codec                  'json', or 'pickle'; see below
+
+    Keys are str. Values are int, float, str, bool, None, list and dict (with keys of str), and come
+    back equal and of the same type; others raise TypeError before anything is sent. Keys come in
+    the order of their bytes in UTF-8.
+
+    Each operation is atomic by itself, pop, popitem and setdefault too, and a read sees every write
+    that was acknowledged before. update and clear are many operations. What goes over all of it
+    (iteration, items, values, copy, repr, ==) reads pages of up to a thousand keys, each of one
+    moment; dict(d) would ask for each key by itself, d.copy() does not.
+
+    Two traps:
+
+    *   d['n'] += 1 is a read and a write, and what another client does between them is lost. Use
+        d.incr('n'), which is one.
+    *   d['list'].append(1) changes the list that you were handed, and nothing in the store. Assign
+        what you changed: d['list'] = d['list'] + [1], by one client at a time, or under a
+        condition: d.client.set('list', new, if_rev=item.rev).
+
+    A server that is down, or a cluster without a majority, raises a ConnectionError: nothing
+    happened. OutcomeUnknown is raised for a write that was sent and not answered: it may have
+    happened, and is never silently sent again. See zatt.client.errors.
+
+    codec='pickle' stores what JSON cannot keep as {"pickle": BASE64}, and loads it again. WARNING:
+    loading a pickle runs whatever its author put into it, as you. Whoever can write to the store
+    can then run code in every client that has this codec. Use it only where all of them may.
+    """
+
+    def __init__(self, addr="127.0.0.1", port=5254, append_retry_attempts=3, refresh_policy=None,
+                 timeout=5.0, codec="json"):
+        self.refresh_policy = RefreshPolicyAlways() if refresh_policy is None else refresh_policy
+        self.client = Client((addr, int(port)), timeout, append_retry_attempts)
+        self._codec = codec_named(codec)
+        self._copy = None
+        self.client.ping()  # what is wrong with the address is wrong here
+        if not self._asks_always():
+            self.refresh(force=True)
+
+    @property
+    def append_retry_attempts(self):
+        return self.client.attempts
+
+    @append_retry_attempts.setter
+    def append_retry_attempts(self, attempts):
+        self.client.attempts = attempts
+
+    @property
+    def diagnostic(self):
+        """What the asked server knows of the cluster: its `status`, a dict."""
+        return self.client.status()
+
+    def config_cluster(self, action, address, port, member=None, timeout=60.0):
+        """Makes a server a member of the cluster ('add'), or no longer one ('delete').
+
+        A member to add has an id, which it is started with (zattd --id); without `member` it is
+        the lowest number that is not taken. Servers that do not serve this raise BadRequest.
+        """
+        members = self.client.status()["members"]
+        if action == "add":
+            if member is None:
+                member = next(str(n) for n in range(len(members) + 1) if str(n) not in members)
+            return self.client.add_member(member, address, port, timeout)
+        if action != "delete":
+            raise ValueError("action is 'add' or 'delete', not %r" % (action,))
+        if member is None:
+            named = [i for i, one in sorted(members.items()) if one["address"] == [address, port]]
+            if not named:
+                raise ValueError("no member has the address %s:%s" % (address, port))
+            member = named[0]
+        return self.client.remove_member(member, timeout)
+
+    def close(self):
+        """Closes the connections; a later operation opens new ones."""
+        self.client.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # --- reads ---
+
+    def refresh(self, force=False):
+        """Fetches a new copy where the policy says so; needs to be called by nobody."""
+        if self._asks_always():
+            return
+        if force or self._copy is None or self.refresh_policy.can_update():
+            self._copy = dict((item.key, item.value) for item in self.client.scan())
+
+    def __getitem__(self, key):
+        values.check_key(key)
+        if self._asks_always():
+            item = self.client.get(key)
+            if item is None:
+                raise KeyError(key)
+            return self._codec.load(item.value)
+        self.refresh()
+        return self._codec.load(copy.deepcopy(self._copy[key]))
+
+    def __len__(self):
+        if self._asks_always():
+            return self.client.count()
+        self.refresh()
+        return len(self._copy)
+
+    def __iter__(self):
+        if self._asks_always():
+            return (item.key for item in self.client.scan(keys_only=True))
+        self.refresh()
+        return iter(sorted(self._copy, key=_bytes_of))
+
+    def items(self):
+        return _Items(self)
+
+    def values(self):
+        return _Values(self)
+
+    def copy(self):
+        """All of it, as a plain dict."""
+        return dict(self._pairs())
+
+    def __repr__(self):
+        return repr(self.copy())
+
+    # --- writes ---
+
+    def __setitem__(self, key, value):
+        self.client.set(key, self._codec.dump(value))
+        self._note(key, value)
+
+    def __delitem__(self, key):
+        found = self.client.delete(key) is not None
+        self._forget(key)
+        if not found:
+            raise KeyError(key)
+
+    def incr(self, key, by=1):
+        """Adds to an integer of 64 bits (an absent key is 0), atomically: what it is then."""
+        value = self.client.incr(key, by)
+        self._note(key, value)
+        return value
+
+    def setdefault(self, key, default=None):
+        """d[key], set to the default first where there is none: atomically."""
+        dumped = self._codec.dump(default)
+        item = self.client.get(key)
+        if item is not None:
+            return self._codec.load(item.value)
+        try:
+            self.client.set(key, dumped, if_absent=True)
+        except ConditionFailed as e:
+            return self._codec.load(e.value)
+        self._note(key, default)
+        return default
+
+    def pop(self, key, default=_no_default):
+        """The value that this call, and no other one anywhere, removed."""
+        item = self.client.get(key)
+        found, value, rev = (True, item.value, item.rev) if item else (False, None, 0)
+        deadline = now() + self.client.timeout
+        while found:
+            try:
+                if self.client.delete(key, if_rev=rev) is not None:
+                    self._forget(key)
+                    return self._codec.load(value)
+                found = False
+            except ConditionFailed as e:  # somebody was quicker
+                if now() >= deadline:
+                    raise
+                found, value, rev = e.found, e.value, e.rev
+        self._forget(key)
+        if default is _no_default:
+            raise KeyError(key)
+        return default
+
+    def popitem(self):
+        """The first (key, value) in the order of keys; removed by this call and no other one."""
+        deadline = now() + self.client.timeout
+        while True:
+            first = list(self.client.scan(limit=1))
+            if not first:
+                raise KeyError("popitem(): dictionary is empty")
+            key, value, rev = first[0]
+            try:
+                if self.client.delete(key, if_rev=rev) is not None:
+                    self._forget(key)
+                    return key, self._codec.load(value)
+            except ConditionFailed:  # somebody was quicker
+                if now() >= deadline:
+                    raise
+
+    def clear(self):
+        """Deletes key by key, what is there when it comes by; others may write meanwhile."""
+        for item in self.client.scan(keys_only=True):
+            self.client.delete(item.key)
+            self._forget(item.key)
+
+    def update(self, *others, **more):
+        """As of a dict: a write for each key, in turn, once all of them are known to be possible."""
+        new = dict(*others, **more)
+        for key, value in new.items():
+            values.check_key(key)
+            self._codec.dump(value)
+        for key, value in new.items():
+            self[key] = value
+
+    # --- the copy ---
+
+    def _asks_always(self):
+        return type(self.refresh_policy) is RefreshPolicyAlways
+
+    def _pairs(self):
+        if self._asks_always():
+            pairs = ((item.key, item.value) for item in self.client.scan())
+        else:
+            self.refresh()
+            keys = sorted(self._copy, key=_bytes_of)
+            pairs = ((key, copy.deepcopy(self._copy[key])) for key in keys)
+        for key, value in pairs:
+            yield key, self._codec.load(value)
+
+    def _note(self, key, value):
+        """Our own writes are in the copy at once."""
+        if self._copy is not None:
+            self._copy[key] = copy.deepcopy(self._codec.dump(value))
+
+    def _forget(self, key):
+        if self._copy is not None:
+            self._copy.pop(key, None)
+
+
+class _Items(ItemsView):
+    def __iter__(self):
+        return self._mapping._pairs()
+
+
+class _Values(ValuesView):
+    def __iter__(self):
+        return (value for _, value in self._mapping._pairs())
+
+    def __contains__(self, wanted):
+        return any(value == wanted for value in self)
+
+
+def _bytes_of(key):
+    return key.encode("utf-8")

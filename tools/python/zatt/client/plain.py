@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Client: the protocol as methods, over whichever server works.
+
+It repeats only what is safe to repeat: what was refused with nothing done, what was never sent
+whole, and reads. A write that was sent and not answered is OutcomeUnknown, and is never repeated.
+"""
+
+import collections
+import itertools
+
+from . import values
+from .connection import Broken, NotSent, now
+from .errors import OutcomeUnknown, TryAgain, refusal
+from .servers import Pauses, Servers, parse, unreachable
+
+READS = ("get", "scan", "count", "status", "ping")
+LONGEST_TIMEOUT_MS = 600000
+LONGEST_READ_S = 5.0  # of one server, where there are others
+PAGE_ITEMS = 1000
+
+Item = collections.namedtuple("Item", ["key", "value", "rev"])
+
+_no_value = object()
+
+
+class Client(object):
+    """A zatt cluster, as the protocol has it.
+
+        >>> client = Client('127.0.0.1:5254')
+        >>> client.set('lamp', {'on': True}) > 0
+        True
+        >>> client.get('lamp').value
+        {'on': True}
+
+    servers   one or more of the cluster's members: 'host:port', 'host:port,host:port',
+              ('host', port), or a list of these. The other members are learned from them.
+    timeout   seconds that a call may take in all. (The look-up of a name cannot be bounded.)
+    attempts  how often at most a write that was refused with nothing done is sent within that
+              time; None: as often as fits.
+
+    Writes take one condition, and raise ConditionFailed, with the key as it is, where it does not
+    hold: if_absent=True, if_exists=True, if_rev=N (0: absent), or if_value=V, which compares JSON
+    texts: 1 and 1.0 differ. stale=True on a read answers at once from what the asked server has,
+    also without a leader; it may miss even the writes before it.
+
+    Threads may share a Client; each call in progress has a connection of its own. A forked child
+    may go on with it. Errors are those of zatt.client.errors.
+    """
+
+    def __init__(self, servers="127.0.0.1:5254", timeout=5.0, attempts=None):
+        if attempts is not None and attempts < 1:
+            raise ValueError("attempts is at least 1, or None")
+        self.timeout = timeout
+        self.attempts = attempts
+        self._servers = Servers(parse(servers))
+        self._ids = itertools.count(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __repr__(self):
+        return "Client(%r)" % ",".join("%s:%s" % server for server in self._servers.known())
+
+    def close(self):
+        """Closes the connections; a later call opens new ones."""
+        self._servers.close()
+
+    def get(self, key, stale=False):
+        """Item(key, value, rev), or None where there is no such key."""
+        values.check_key(key)
+        reply = self._call(_read({"op": "get", "key": key}, stale), _check_get)
+        return Item(key, reply["value"], reply["rev"]) if reply["found"] else None
+
+    def set(self, key, value, **condition):
+        """The revision of the write."""
+        values.check_key(key)
+        values.check_value(value)
+        fields = {"op": "set", "key": key, "value": value}
+        return self._call(_under(fields, condition), _check_rev)["rev"]
+
+    def delete(self, key, **condition):
+        """The revision of the write, or None where there is no such key."""
+        values.check_key(key)
+        reply = self._call(_under({"op": "delete", "key": key}, condition), _check_delete)
+        return reply["rev"] if reply["found"] else None
+
+    def incr(self, key, by=1, **condition):
+        """Adds to an integer of 64 bits (an absent key is 0), atomically: what it is then.
+
+        ConditionFailed where the value is something else, or would leave its 64 bits.
+        """
+        values.check_key(key)
+        if type(by) not in values.INTEGERS:
+            raise TypeError("by is an int")
+        fields = _under({"op": "incr", "key": key, "by": by}, condition)
+        return self._call(fields, _check_incr)["value"]
+
+    def scan(self, prefix="", after=None, limit=None, keys_only=False, stale=False):
+        """Yields an Item for each key that begins with `prefix`, in the order of their bytes.
+
+        Those strictly after the key `after`, at most `limit` of them; the value is None under
+        keys_only. It asks for a page at a time: each page is one picture, two pages are two.
+        """
+        values.check_key(prefix)
+        if after is not None:
+            values.check_key(after)
+        fields = _read({"op": "scan", "prefix": prefix, "keys_only": keys_only}, stale)
+        while limit is None or limit > 0:
+            fields["limit"] = PAGE_ITEMS if limit is None else min(limit, PAGE_ITEMS)
+            if after is not None:
+                fields["after"] = after
+            page = self._call(fields, _check_scan)
+            for item in page["items"]:
+                after = item["key"]
+                yield Item(after, item.get("value"), item["rev"])
+            if not page["more"]:
+                return
+            if limit is not None:
+                limit -= len(page["items"])
+
+    def count(self, prefix="", stale=False):
+        """How many keys begin with `prefix`."""
+        values.check_key(prefix)
+        return self._call(_read({"op": "count", "prefix": prefix}, stale), _check_count)["count"]
+
+    def status(self):
+        """What the asked server knows of the cluster, a dict; also while there is no leader."""
+        reply = self._call({"op": "status"}, _check_nothing)
+        self._servers.learn(reply)
+        return _without_frame(reply)
+
+    def ping(self):
+        """True once a server has answered."""
+        self._call({"op": "ping"}, _check_nothing)
+        return True
+
+    def add_member(self, member, host, port, timeout=60.0):
+        """Makes the server with this id and address a member: all members then, a dict.
+
+        Needs servers that serve it; others refuse, with a BadRequest that says so.
+        """
+        fields = {"op": "add_member", "member": member, "address": [host, port]}
+        return self._call(fields, _check_members, timeout)["members"]
+
+    def remove_member(self, member, timeout=60.0):
+        """Makes it no member any more: all members then. As add_member otherwise."""
+        fields = {"op": "remove_member", "member": member}
+        return self._call(fields, _check_members, timeout)["members"]
+
+    def request(self, fields, timeout=None):
+        """Sends a request as it is, once, and returns its reply, also where that is not ok.
+
+        For what has no method here. Everything but a plain read is taken for a write: where it was
+        sent and no reply came, it is OutcomeUnknown.
+        """
+        if type(fields) is not dict:
+            raise TypeError("a request is a dict")
+        for name, value in fields.items():
+            values.check_key(name)
+            values.check_value(value)
+        deadline = now() + (self.timeout if timeout is None else timeout)
+        return self._exchange(fields, values.encode(fields), _check_nothing, deadline, {})
+
+    def _call(self, fields, check, timeout=None):
+        """The reply where it is ok, sent again where nothing happened; else the exception."""
+        deadline = now() + (self.timeout if timeout is None else timeout)
+        text = values.encode(fields)
+        problems = {}
+        pauses = Pauses(deadline)
+        is_read = fields["op"] in READS
+        attempts = itertools.count(1)
+        while True:
+            reply = self._exchange(fields, text, check, deadline, problems)
+            if reply["ok"]:
+                return reply
+            error = refusal(reply)
+            if not isinstance(error, TryAgain) or not (is_read or self._may_send(next(attempts))):
+                raise error
+            if not pauses.wait():
+                raise error
+
+    def _may_send(self, sent):
+        return self.attempts is None or sent < self.attempts
+
+    def _exchange(self, fields, text, check, deadline, problems):
+        """One reply, from whichever server gives one; it is checked, ok or not."""
+        is_read = fields.get("op") in READS
+        pauses = Pauses(deadline)
+        while True:
+            connection = self._servers.take(deadline, problems)
+            # A read can go elsewhere later; a write that was sent is waited for to the end.
+            until = deadline
+            if is_read and len(self._servers.known()) > 1:
+                until = now() + min((deadline - now()) / 2, LONGEST_READ_S)
+            try:
+                reply = self._ask(connection, fields, text, check, until)
+            except NotSent as e:
+                why = str(e)
+            except Broken as e:
+                why = str(e)
+                if not is_read:
+                    self._servers.failed(connection.server)
+                    raise OutcomeUnknown("%s of %s:%s may happen or not: %s" % (
+                        (fields.get("op", "a request"),) + connection.server + (why,)))
+            else:
+                if reply["ok"] or not isinstance(refusal(reply), TryAgain):
+                    self._servers.give(connection)
+                else:
+                    self._leave(connection)
+                return reply
+            self._servers.failed(connection.server)
+            problems[connection.server] = why
+            if not pauses.wait():
+                raise unreachable(problems)
+
+    def _leave(self, connection):
+        """It answers, but another server may do better; where there is none it is kept."""
+        if len(self._servers.known()) > 1:
+            connection.close()
+            self._servers.failed(connection.server)
+        else:
+            self._servers.give(connection)
+
+    def _ask(self, connection, fields, text, check, deadline):
+        """The reply that belongs to this request, or Broken (and the connection closed)."""
+        number = fields.get("id", next(self._ids))
+        try:
+            connection.send(_line(text, fields, number, deadline), deadline)
+            while True:
+                if now() >= deadline:
+                    raise Broken("no answer in time")
+                reply = _parse(connection.receive(deadline))
+                if "ok" in reply or "event" not in reply:  # else pushed, and nobody here's
+                    break
+            _check_frame(reply, number)
+            if reply["ok"]:
+                check(reply, fields)
+            return reply
+        except BaseException:  # also ^C: the rest of a reply must not answer the next request
+            connection.close()
+            raise
+
+
+def _line(text, fields, number, deadline):
+    """The request's line. Its server gives up a little before we do, so that it can say so."""
+    more = ""
+    if "id" not in fields:
+        more += ',"id":%d' % number
+    if "timeout_ms" not in fields:
+        milliseconds = int((deadline - now()) * 900)
+        more += ',"timeout_ms":%d' % max(1, min(milliseconds, LONGEST_TIMEOUT_MS))
+    if len(text) == 2:  # {}
+        more = more[1:]
+    return (text[:-1] + more + "}\n").encode("utf-8")
+
+
+def _read(fields, stale):
+    if stale:
+        fields["stale"] = True
+    return fields
+
+
+def _under(fields, condition):
+    """The request with "if", from the keyword arguments of a write."""
+    wanted = {}
+    for name, value in condition.items():
+        if name == "if_value":
+            values.check_value(value)
+            wanted[name] = {"value": value}
+        elif name == "if_rev":
+            if value is None:
+                continue
+            if type(value) not in values.INTEGERS:
+                raise TypeError("if_rev is an int")
+            wanted[name] = {"rev": value}
+        elif name in ("if_absent", "if_exists"):
+            if value:
+                wanted[name] = {"exists": name == "if_exists"}
+        else:
+            raise TypeError("there is no condition %r; there are if_absent, if_exists, if_rev, "
+                            "if_value" % name)
+    if len(wanted) > 1:
+        raise TypeError("one condition at a time, not %s" % " and ".join(sorted(wanted)))
+    for one in wanted.values():
+        fields["if"] = one
+    return fields
+
+
+def _parse(line):
+    try:
+        return values.decode(line)
+    except ValueError as e:
+        raise Broken("its reply is not JSON: %s" % e)
+
+
+def _check_frame(reply, number):
+    ok = reply.get("ok")
+    error = reply.get("error")
+    if type(ok) is not bool or not ok and type(error) not in values.TEXTS:
+        raise Broken("its reply has no ok, or no error")
+    # Of a line that it did not take in, a server does not know the id.
+    may_lack_id = error in ("too_large", "bad_request", "shutting_down")
+    if reply.get("id", _no_value) != number and not ("id" not in reply and may_lack_id):
+        raise Broken("its reply is to another request")
+    if error == "condition_failed":
+        _check_get(reply, None)
+
+
+def _without_frame(reply):
+    return dict((name, value) for name, value in reply.items() if name not in ("ok", "id"))
+
+
+def _need(reply, name, kind):
+    if type(reply.get(name)) is not kind:
+        raise Broken("its reply has no %s, or not of type %s" % (name, kind.__name__))
+
+
+def _check_nothing(reply, fields):
+    pass
+
+
+def _check_rev(reply, fields):
+    _need(reply, "rev", int)
+
+
+def _check_get(reply, fields):
+    _need(reply, "found", bool)
+    if reply["found"]:
+        _need(reply, "rev", int)
+        if "value" not in reply:
+            raise Broken("its reply has no value")
+
+
+def _check_delete(reply, fields):
+    _need(reply, "found", bool)
+    if reply["found"]:
+        _need(reply, "rev", int)
+
+
+def _check_incr(reply, fields):
+    _need(reply, "value", int)
+    _need(reply, "rev", int)
+
+
+def _check_count(reply, fields):
+    _need(reply, "count", int)
+
+
+def _check_members(reply, fields):
+    _need(reply, "members", dict)
+
+
+def _check_scan(reply, fields):
+    _need(reply, "items", list)
+    _need(reply, "more", bool)
+    before = fields.get("after")
+    for item in reply["items"]:
+        if type(item) is not dict or type(item.get("key")) not in values.TEXTS:
+            raise Broken("its reply has something else among the items")
+        _need(item, "rev", int)
+        if "value" not in item and not fields["keys_only"]:
+            raise Broken("its reply has no value")
+        # Else a scan could go in circles for ever.
+        if before is not None and not before.encode("utf-8") < item["key"].encode("utf-8"):
+            raise Broken("the keys of its reply are not in order")
+        before = item["key"]
+    if reply["more"] and not reply["items"]:
+        raise Broken("its reply has no items, and more to come")

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which servers there are, which to ask next, and the connections that wait to be used again.
+
+Any server answers anything, so a client stays with the one that works. Each new connection begins
+with a `status`: it shows that the server lives before a write is trusted to it, and completes the
+list of those to go to when it no longer does.
+"""
+
+import os
+import random
+import threading
+import time
+
+from . import values
+from .connection import Broken, Connection, NotSent, now
+from .errors import Unreachable
+
+DEFAULT_PORT = 5254
+MAX_LEARNED = 64
+FIRST_PAUSE_S = 0.02
+LONGEST_PAUSE_S = 0.5
+LONGEST_OPEN_S = 3.0  # of one server, where there are others
+
+
+def parse(servers):
+    """A list of (host, port), of "host:port", "host:port,host:port", a pair, or a list of these."""
+    if isinstance(servers, values.TEXTS):
+        found = [_parse_one(text.strip()) for text in servers.split(",") if text.strip()]
+    elif isinstance(servers, tuple) and len(servers) == 2 and isinstance(servers[1], int):
+        found = [_checked(servers[0], servers[1])]
+    else:
+        found = [server for item in servers for server in parse(item)]
+    if not found:
+        raise ValueError("no server is named")
+    return found
+
+
+def _parse_one(text):
+    if text.isdigit():
+        raise ValueError("%r is a port without a host" % text)
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):  # "name", "[::1]"
+        host, port = text, str(DEFAULT_PORT)
+    elif ":" in host and not host.startswith("["):  # "::1": the brackets are missing
+        raise ValueError("%r is not host:port; an IPv6 address goes in brackets" % text)
+    if not port.isdigit():
+        raise ValueError("%r is not host:port" % text)
+    return _checked(host.strip("[]"), int(port))
+
+
+def _checked(host, port):
+    if not isinstance(host, values.TEXTS) or not host:
+        raise ValueError("%r is not the name or address of a host" % (host,))
+    if not 0 < port < 65536:
+        raise ValueError("%r is not a port" % (port,))
+    return host, port
+
+
+class Pauses(object):
+    """Between attempts: each about twice as long as the one before, none past the deadline."""
+
+    def __init__(self, deadline):
+        self._deadline = deadline
+        self._next = FIRST_PAUSE_S
+
+    def wait(self):
+        """False, at once, where the deadline comes first."""
+        pause = self._next * random.uniform(0.5, 1.0)
+        self._next = min(self._next * 2, LONGEST_PAUSE_S)
+        if now() + pause >= self._deadline:
+            return False
+        time.sleep(pause)
+        return True
+
+
+class Servers(object):
+    """Shared by the threads of a process; a forked child opens connections of its own."""
+
+    def __init__(self, given):
+        self._given = list(given)
+        self._learned = []
+        self._order = list(given)
+        self._cluster = ""
+        self._idle = []
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+
+    def known(self):
+        """All (host, port), the next to ask first."""
+        with self._mine():
+            return list(self._order)
+
+    def take(self, deadline, problems):
+        """A connection that works, as far as one can know. Fills `problems`: server -> why."""
+        connection = self._take_idle()
+        if connection is not None:
+            return connection
+        pauses = Pauses(deadline)
+        while True:
+            servers = self.known()
+            for server in servers:
+                left = deadline - now()
+                if left <= 0:
+                    break
+                try:
+                    share = min(left / 2, LONGEST_OPEN_S) if len(servers) > 1 else left
+                    return self._open(server, now() + share)
+                except Broken as e:
+                    problems[server] = str(e)
+                    self.failed(server)
+            if not pauses.wait():
+                raise unreachable(problems)
+
+    def give(self, connection):
+        """Back, after an answer that came as it should."""
+        with self._mine():
+            self._idle.append(connection)
+
+    def failed(self, server):
+        """Ask the others first from now on."""
+        with self._mine():
+            if server in self._order:
+                self._order.remove(server)
+                self._order.append(server)
+            doomed = [c for c in self._idle if c.server == server]
+            self._idle = [c for c in self._idle if c.server != server]
+        for connection in doomed:
+            connection.close()
+
+    def learn(self, status):
+        """The members, from a reply to `status`; whatever looks odd in it is passed over."""
+        learned = []
+        members = status.get("members")
+        for member in members.values() if type(members) is dict else ():
+            try:
+                host, port = member["address"]
+                learned.append(_checked(host, port))
+            except (KeyError, TypeError, ValueError):
+                continue
+        with self._mine():
+            self._learned = learned[:MAX_LEARNED]
+            known = self._given + self._learned
+            self._order = [server for server in self._order if server in known]
+            for server in known:
+                if server not in self._order:
+                    self._order.append(server)
+
+    def close(self):
+        with self._mine():
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _mine(self):
+        """The lock, for `with`. After a fork the parent's connections are the parent's."""
+        if os.getpid() != self._pid:
+            self._lock = threading.Lock()
+            idle, self._idle = self._idle, []
+            self._pid = os.getpid()
+            for connection in idle:
+                connection.close()
+        return self._lock
+
+    def _take_idle(self):
+        while True:
+            with self._mine():
+                connection = self._idle.pop() if self._idle else None
+            if connection is None or connection.is_quiet():
+                return connection
+            connection.close()
+
+    def _open(self, server, deadline):
+        connection = Connection(server, deadline)
+        try:
+            connection.send(b'{"op":"status"}\n', deadline)
+            try:
+                status = values.decode(connection.receive(deadline))
+            except ValueError as e:
+                raise Broken("its reply is not JSON: %s" % e)
+            if status.get("ok") is not True:
+                raise Broken("it refuses a status: %s" % status.get("message"))
+            self._meet(server, status)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _meet(self, server, status):
+        cluster = status.get("cluster")
+        if self._cluster and cluster and cluster != self._cluster and server not in self._given:
+            # Its port was taken over by a stranger since we heard of it.
+            raise NotSent("it belongs to another cluster")
+        self._cluster = cluster or self._cluster
+        self.learn(status)
+
+
+def unreachable(problems):
+    each = ["%s:%s: %s" % (server[0], server[1], why) for server, why in sorted(problems.items())]
+    return Unreachable("no server answered in time (%s)" % ("; ".join(each) or "no time was left"))
