@@ -15,7 +15,7 @@ FLOORS = [
     ["raft", "kv", "json", "loop"],
     ["storage", "codec"],
     ["node", "client"],
-    ["server"],
+    ["server", "config"],
     ["capi"],
     ["zattd", "cli"],
 ]

@@ -91,7 +91,8 @@ class Parser {
 Status Parser::take(const Flag& flag, const std::string& value) {
   if (!flag.setting.empty()) {
     const std::string from(flag.name);
-    const auto [place, added] = arguments_.settings.emplace(flag.setting, Given{value, from});
+    const auto [place, added] =
+        arguments_.settings.emplace(flag.setting, config::Given{value, from});
     if (!added && place->second.text != value)
       return wrong(from + " is given twice: " + place->second.text + " and " + value);
     return ok;
@@ -109,11 +110,11 @@ Status Parser::take_remote(bool is_host, const std::string& value) {
   if (is_host ? host_.has_value() : port_.has_value())
     return wrong("--remote-address and --remote-port come in pairs: one of each a node");
   if (is_host) {
-    if (const std::string what = what_is_wrong_with_host(value); !what.empty())
+    if (const std::string what = config::what_is_wrong_with_host(value); !what.empty())
       return wrong("--remote-address " + json::quoted(value) + ": " + what);
     host_ = value;
   } else {
-    port_ = to_port(value);
+    port_ = config::to_port(value);
     if (!port_)
       return wrong("--remote-port " + json::quoted(value) + ": a port is a number from 1 to 65535");
   }
@@ -160,16 +161,18 @@ Result<Arguments> parse_arguments(std::span<const std::string> arguments) {
   return parser.finish();
 }
 
-GivenSettings from_environment(const Environment& environment) {
-  std::vector<std::string_view> names(std::begin(setting_names), std::end(setting_names));
+config::GivenSettings from_environment(const Environment& environment) {
+  std::vector<std::string_view> names(std::begin(config::setting_names),
+                                      std::end(config::setting_names));
   names.push_back("config");
-  GivenSettings settings;
+  config::GivenSettings settings;
   for (const std::string_view name : names) {
     std::string variable = "ZATT_";
     for (const char c : name)
       variable += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     auto value = environment(variable);
-    if (value && !value->empty()) settings.emplace(name, Given{std::move(*value), variable});
+    if (value && !value->empty())
+      settings.emplace(name, config::Given{std::move(*value), variable});
   }
   return settings;
 }

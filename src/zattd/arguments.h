@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "base/types.h"
-#include "zattd/given.h"
+#include "config/given.h"
 
 namespace zatt {
 
@@ -19,8 +19,8 @@ enum class Action : std::uint8_t { run, check_config, print_config, help, versio
 
 struct Arguments {
   Action action = Action::run;
-  GivenSettings settings;        // "config" among them
-  std::vector<Address> remotes;  // --remote-address with --remote-port
+  config::GivenSettings settings;  // "config" among them
+  std::vector<Address> remotes;    // --remote-address with --remote-port
 };
 
 // Without the program's name.
@@ -29,6 +29,6 @@ Result<Arguments> parse_arguments(std::span<const std::string> arguments);
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
 // ZATT_CONFIG, ZATT_ID, ... Empty ones count as not set.
-GivenSettings from_environment(const Environment& environment);
+config::GivenSettings from_environment(const Environment& environment);
 
 }  // namespace zatt

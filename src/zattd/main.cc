@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -14,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/version.h"
+#include "config/config_file.h"
 #include "kv/store.h"
 #include "loop/loop.h"
 #include "loop/signal.h"
@@ -22,7 +23,6 @@
 #include "zattd/help.h"
 #include "zattd/log.h"
 #include "zattd/options.h"
-#include "zattd/version.h"
 
 namespace zatt {
 namespace {
@@ -33,19 +33,6 @@ std::optional<std::string> environment(const std::string& name) {
   const char* const value = std::getenv(name.c_str());
   if (value == nullptr) return std::nullopt;
   return value;
-}
-
-Result<std::string> read_file(const std::string& name) {
-  std::FILE* const file = std::fopen(name.c_str(), "rb");
-  if (file == nullptr) return Error{Code::invalid, errno, "", "cannot read " + name};
-  std::string text;
-  char part[4096];
-  errno = 0;
-  for (std::size_t n = 1; n > 0; text.append(part, n)) n = std::fread(part, 1, sizeof part, file);
-  const int sys = std::ferror(file) != 0 ? errno : 0;
-  std::fclose(file);
-  if (sys != 0) return Error{Code::invalid, sys, "", "cannot read " + name};
-  return text;
 }
 
 // Each connection is a descriptor; the usual soft limit of 1024 is for programs that use select().
@@ -68,7 +55,8 @@ int print(std::string_view text) {
 
 std::string summary(const Settings& settings) {
   const bool known = !settings.node.id.empty();
-  return (known ? "node " + settings.node.id + " of " : "nodes ") + list_of(settings.node.cluster) +
+  return (known ? "node " + settings.node.id + " of " : "nodes ") +
+         config::list_of(settings.node.cluster) +
          (known ? ", listening on " + to_string(settings.listen) + ", storage " +
                       settings.node.storage
                 : "");
@@ -93,7 +81,7 @@ class Daemon {
     server_ = std::move(*created);
     if (const Status opened = open_storage(); !opened)
       return fail(opened.error(), Exit::bad_storage);
-    log_(node::LogLevel::info, "zattd " + std::string(version) + ": " + summary(settings_));
+    log_(node::LogLevel::info, "zattd " + std::string(version_text) + ": " + summary(settings_));
     const auto stop = [this] { server_->stop(); };
     term_ = std::make_unique<loop::Signal>(loop_, SIGTERM, stop);
     interrupt_ = std::make_unique<loop::Signal>(loop_, SIGINT, stop);
@@ -145,13 +133,13 @@ class Daemon {
 };
 
 int run(const std::vector<std::string>& arguments) {
-  const auto settings = parse(arguments, environment, read_file);
+  const auto settings = parse(arguments, environment, config::read_file);
   if (!settings) return complain(settings.error());
   switch (settings->action) {
     case Action::help:
       return print(help_text);
     case Action::version:
-      return print("zattd " + std::string(version) + "\n");
+      return print("zattd " + std::string(version_text) + "\n");
     case Action::print_config:
       return print(printed_config(*settings));
     case Action::check_config:

@@ -1,291 +1,37 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "zattd/options.h"
 
-#include <algorithm>
-#include <optional>
 #include <utility>
 
-#include "json/nearest.h"
-#include "zattd/config_file.h"
-#include "zattd/version.h"
+#include "config/config_file.h"
 
 namespace zatt {
-namespace {
-
-constexpr std::string_view default_host = "127.0.0.1";
-constexpr std::uint16_t default_port = 5254;
-
-Error wrong(const std::string& what) { return {Code::invalid, 0, "", what}; }
-
-// Judges the settings one after the other; stops at the first that is wrong.
-class Judge {
- public:
-  Judge(Arguments arguments, GivenSettings given, ConfigFile file)
-      : remotes_(std::move(arguments.remotes)), given_(std::move(given)), file_(std::move(file)) {
-    settings_.action = arguments.action;
-  }
-  Result<Settings> run();
-
- private:
-  const Given* find(std::string_view name) const {
-    const auto found = given_.find(name);
-    return found == given_.end() ? nullptr : &found->second;
-  }
-  // What stands in front of a complaint: "--port 70000: ", "zatt.conf: port 70000: ".
-  std::string place(std::string_view name) const;
-  void show(std::string_view name, std::string value, std::string from) {
-    settings_.lines.push_back({std::string(name), std::move(value), std::move(from)});
-  }
-
-  void judge_config();
-  Status judge_cluster();
-  Status judge_cluster_of_flags();
-  Status judge_cluster_of_file();
-  Status judge_cluster_of_one();
-  Status judge_address(Address& address);
-  Status judge_listen();
-  Status judge_storage();
-  Status judge_number(std::string_view name, std::uint64_t low, std::uint64_t high,
-                      std::uint64_t& number);
-  Status judge_create();
-  Status judge_debug();
-
-  const std::vector<Address> remotes_;
-  const GivenSettings given_;
-  const ConfigFile file_;
-  Settings settings_;
-};
-
-std::string Judge::place(std::string_view name) const {
-  const Given& given = *find(name);
-  const bool in_file = !given.from.starts_with("--") && !given.from.starts_with("ZATT_");
-  return given.from + (in_file ? ": " + std::string(name) : "") + " " + json::quoted(given.text) +
-         ": ";
-}
-
-void Judge::judge_config() {
-  const Given* const config = find("config");
-  if (config != nullptr) settings_.config = config->text;
-  show("config", config != nullptr ? config->text : "(none)",
-       config != nullptr ? config->from : "default");
-}
-
-// The address and port that flags, environment or file name, over what stands there already.
-Status Judge::judge_address(Address& address) {
-  if (const Given* const host = find("address"); host != nullptr) {
-    if (const std::string what = what_is_wrong_with_host(host->text); !what.empty())
-      return wrong(place("address") + what);
-    address.host = host->text;
-  }
-  if (const Given* const port = find("port"); port != nullptr) {
-    const auto number = to_port(port->text);
-    if (!number) return wrong(place("port") + "a port is a number from 1 to 65535");
-    address.port = *number;
-  }
-  return ok;
-}
-
-// The members are this node and the remote ones; ids are their places once sorted, which is the
-// same order on every node that is told of the same addresses.
-Status Judge::judge_cluster_of_flags() {
-  Address own{std::string(default_host), default_port};
-  if (const Status good = judge_address(own); !good) return good;
-  if (own.host == "0.0.0.0" || own.host == "::")
-    return wrong("--address " + own.host +
-                 ": with --remote-address it is what the other nodes dial, and this is no address "
-                 "to dial; use a configuration file to listen on another one");
-  std::vector<Address> all = remotes_;
-  all.push_back(own);
-  std::sort(all.begin(), all.end());
-  const auto twice = std::adjacent_find(all.begin(), all.end());
-  if (twice != all.end()) return wrong(to_string(*twice) + " is named twice");
-  node::Options& node = settings_.node;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    node.cluster.emplace(std::to_string(i), all[i]);
-    if (all[i] == own) node.id = std::to_string(i);
-  }
-  const Given* const id = find("id");
-  if (id != nullptr && id->text != node.id)
-    return wrong(place("id") + "by its address, " + to_string(own) + ", this node is " +
-                 json::quoted(node.id));
-  show("id", node.id, "--remote-address");
-  return ok;
-}
-
-Status Judge::judge_cluster_of_file() {
-  node::Options& node = settings_.node;
-  node.cluster = *file_.cluster;
-  const Given* const id = find("id");
-  if (id != nullptr) {
-    if (!node.cluster.contains(id->text))
-      return wrong("no node " + json::quoted(id->text) + " in " + settings_.config + "; it has " +
-                   list_of(node.cluster));
-    node.id = id->text;
-    show("id", node.id, id->from);
-  } else if (node.cluster.size() == 1) {
-    node.id = node.cluster.begin()->first;
-    show("id", node.id, settings_.config);
-  } else if (settings_.action == Action::run) {
-    return wrong("which node is this? give --id; " + settings_.config + " has " +
-                 list_of(node.cluster));
-  } else {
-    show("id", "(none)", "default");  // the file can be looked at without it
-  }
-  return ok;
-}
-
-Status Judge::judge_cluster_of_one() {
-  node::Options& node = settings_.node;
-  node.id = "0";
-  const Given* const id = find("id");
-  if (id != nullptr) {
-    if (const std::string what = what_is_wrong_with_id(id->text); !what.empty())
-      return wrong(place("id") + what);
-    node.id = id->text;
-  }
-  Address own{std::string(default_host), default_port};
-  if (const Status good = judge_address(own); !good) return good;
-  node.cluster.emplace(node.id, own);
-  show("id", node.id, id != nullptr ? id->from : "default");
-  return ok;
-}
-
-Status Judge::judge_cluster() {
-  const Status good = !remotes_.empty() ? judge_cluster_of_flags()
-                      : file_.cluster   ? judge_cluster_of_file()
-                                        : judge_cluster_of_one();
-  if (!good) return good;
-  const std::string from = !remotes_.empty() ? "--remote-address"
-                           : file_.cluster   ? settings_.config
-                                             : "default";
-  for (const auto& [id, address] : settings_.node.cluster)
-    show("cluster." + id, to_string(address), from);
-  return ok;
-}
-
-Status Judge::judge_listen() {
-  const auto own = settings_.node.cluster.find(settings_.node.id);
-  if (own != settings_.node.cluster.end()) settings_.listen = own->second;
-  if (const Status good = judge_address(settings_.listen); !good) return good;
-  const bool known = own != settings_.node.cluster.end();
-  const std::string otherwise = remotes_.empty() && !file_.cluster ? "default" : "cluster";
-  const Given* const host = find("address");
-  const Given* const port = find("port");
-  if (known || host != nullptr)
-    show("address", settings_.listen.host, host != nullptr ? host->from : otherwise);
-  if (known || port != nullptr)
-    show("port", std::to_string(settings_.listen.port), port != nullptr ? port->from : otherwise);
-  return ok;
-}
-
-Status Judge::judge_storage() {
-  node::Options& node = settings_.node;
-  const Given* const storage = find("storage");
-  if (storage != nullptr && storage->text.empty())
-    return wrong(place("storage") + "a directory's name is wanted");
-  node.storage = storage != nullptr ? storage->text : "zatt." + node.id + ".persist";
-  if (storage != nullptr || !node.id.empty())
-    show("storage", node.storage, storage != nullptr ? storage->from : "default");
-  return ok;
-}
-
-Status Judge::judge_number(std::string_view name, std::uint64_t low, std::uint64_t high,
-                           std::uint64_t& number) {
-  const Given* const given = find(name);
-  if (given != nullptr) {
-    const auto value = to_number(given->text);
-    if (!value || *value < low || *value > high)
-      return wrong(place(name) + "a whole number from " + std::to_string(low) + " to " +
-                   std::to_string(high) + " is wanted");
-    number = *value;
-  }
-  show(name, std::to_string(number), given != nullptr ? given->from : "default");
-  return ok;
-}
-
-Status Judge::judge_create() {
-  const Given* const given = find("create");
-  const std::string text = given != nullptr ? given->text : "auto";
-  if (text != "auto" && text != "never")
-    return wrong(place("create") + "\"auto\" or \"never\" is wanted");
-  settings_.node.create = text == "auto";
-  show("create", text, given != nullptr ? given->from : "default");
-  return ok;
-}
-
-Status Judge::judge_debug() {
-  const Given* const given = find("debug");
-  const std::string text = given != nullptr ? given->text : "false";
-  const bool yes = text == "true" || text == "1";
-  if (!yes && text != "false" && text != "0")
-    return wrong(place("debug") + "\"true\" or \"false\" is wanted");
-  settings_.debug = yes;
-  show("debug", yes ? "true" : "false", given != nullptr ? given->from : "default");
-  return ok;
-}
-
-Result<Settings> Judge::run() {
-  node::Options& node = settings_.node;
-  node.version = version;
-  judge_config();
-  if (const Status good = judge_cluster(); !good) return good.error();
-  if (const Status good = judge_listen(); !good) return good.error();
-  if (const Status good = judge_storage(); !good) return good.error();
-  struct Number {
-    std::string_view name;
-    std::uint64_t low;
-    std::uint64_t high;
-    std::uint64_t& value;
-  };
-  const Number numbers[] = {
-      {"election_timeout_ms", 50, 600'000, node.election_timeout_ms},
-      {"segment_bytes", 1 << 16, 1 << 30, node.segment_bytes},
-      {"max_request_bytes", 4 << 10, 16 << 20, node.max_request_bytes},
-  };
-  for (const Number& number : numbers) {
-    const Status good = judge_number(number.name, number.low, number.high, number.value);
-    if (!good) return good.error();
-  }
-  if (const Status good = judge_create(); !good) return good.error();
-  if (const Status good = judge_debug(); !good) return good.error();
-  return std::move(settings_);
-}
-
-// "[::1]" is how addresses with ports are written; here the brackets have done their work.
-void strip_brackets(GivenSettings& given) {
-  const auto address = given.find("address");
-  if (address == given.end()) return;
-  std::string& host = address->second.text;
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-}
-
-}  // namespace
 
 Result<Settings> parse(std::span<const std::string> arguments, const Environment& environment,
                        const ReadFile& read_file) {
   auto from_flags = parse_arguments(arguments);
   if (!from_flags) return from_flags.error();
-  if (from_flags->action == Action::help || from_flags->action == Action::version) {
-    Settings settings;
-    settings.action = from_flags->action;
-    return settings;
-  }
-  GivenSettings given = from_flags->settings;
-  given.merge(from_environment(environment));
-  ConfigFile file;
-  if (const auto config = given.find("config"); config != given.end()) {
+  Settings settings;
+  settings.action = from_flags->action;
+  if (settings.action == Action::help || settings.action == Action::version) return settings;
+
+  config::Sources sources;
+  sources.given = std::move(from_flags->settings);
+  sources.given.merge(from_environment(environment));
+  sources.remotes = std::move(from_flags->remotes);
+  sources.wants_id = settings.action == Action::run;  // the file can be looked at without it
+  if (const auto config = sources.given.find("config"); config != sources.given.end()) {
     const std::string& name = config->second.text;
     const auto text = read_file(name);
     if (!text) return text.error();
-    auto parsed = parse_config_file(name, *text);
+    auto parsed = config::parse_config_file(name, *text);
     if (!parsed) return parsed.error();
-    file = std::move(*parsed);
+    sources.file = std::move(*parsed);
   }
-  GivenSettings in_file = file.settings;
-  given.merge(in_file);
-  strip_brackets(given);
-  return Judge(std::move(*from_flags), std::move(given), std::move(file)).run();
+  auto judged = config::judge(std::move(sources));
+  if (!judged) return judged.error();
+  static_cast<config::Settings&>(settings) = std::move(*judged);
+  return settings;
 }
 
 }  // namespace zatt

@@ -10,6 +10,7 @@
 #include "zattd/help.h"
 
 using namespace zatt;
+using config::Members;
 
 namespace {
 

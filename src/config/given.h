@@ -12,7 +12,7 @@
 
 #include "base/types.h"
 
-namespace zatt {
+namespace zatt::config {
 
 struct Given {
   std::string text;
@@ -44,4 +44,4 @@ std::optional<std::uint64_t> to_number(std::string_view text);
 // "0, 1, 2"
 std::string list_of(const Members& members);
 
-}  // namespace zatt
+}  // namespace zatt::config

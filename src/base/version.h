@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Which zattd this is: for --version, the log and status.
+// Which zatt this is: for --version, the log and status.
 #pragma once
 
 #include <string_view>
 
 namespace zatt {
 
-inline constexpr std::string_view version = "0.1.0";
+inline constexpr std::string_view version_text = "0.1.0";
 
 }  // namespace zatt

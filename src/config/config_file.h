@@ -11,16 +11,19 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "zattd/given.h"
+#include "config/given.h"
 
-namespace zatt {
+namespace zatt::config {
 
 struct ConfigFile {
   GivenSettings settings;
   std::optional<Members> cluster;
 };
 
+// The file's text.
+Result<std::string> read_file(const std::string& name);
+
 // `name` is the file's, for messages.
 Result<ConfigFile> parse_config_file(const std::string& name, const std::string& text);
 
-}  // namespace zatt
+}  // namespace zatt::config

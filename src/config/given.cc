@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "zattd/given.h"
+#include "config/given.h"
 
 #include <algorithm>
 #include <charconv>
 
-namespace zatt {
+namespace zatt::config {
 namespace {
 
 bool is_id_character(char c) {
@@ -48,4 +48,4 @@ std::string list_of(const Members& members) {
   return list;
 }
 
-}  // namespace zatt
+}  // namespace zatt::config

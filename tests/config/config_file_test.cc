@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "zattd/config_file.h"
+#include "config/config_file.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 
 using namespace zatt;
+using namespace zatt::config;
 
 namespace {
 

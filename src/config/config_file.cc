@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "zattd/config_file.h"
+#include "config/config_file.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <set>
 #include <utility>
 #include <vector>
@@ -11,7 +13,7 @@
 #include "json/reader.h"
 #include "json/value.h"
 
-namespace zatt {
+namespace zatt::config {
 namespace {
 
 constexpr std::size_t max_depth = 16;
@@ -115,6 +117,19 @@ void Parser::add_member(const std::string& id, json::Value pair) {
 
 }  // namespace
 
+Result<std::string> read_file(const std::string& name) {
+  std::FILE* const file = std::fopen(name.c_str(), "rb");
+  if (file == nullptr) return Error{Code::invalid, errno, "", "cannot read " + name};
+  std::string text;
+  char part[4096];
+  errno = 0;
+  for (std::size_t n = 1; n > 0; text.append(part, n)) n = std::fread(part, 1, sizeof part, file);
+  const int sys = std::ferror(file) != 0 ? errno : 0;
+  std::fclose(file);
+  if (sys != 0) return Error{Code::invalid, sys, "", "cannot read " + name};
+  return text;
+}
+
 Result<ConfigFile> parse_config_file(const std::string& name, const std::string& text) {
   std::string padded = text;
   padded.append(json::slack, '\0');
@@ -128,4 +143,4 @@ Result<ConfigFile> parse_config_file(const std::string& name, const std::string&
   return parser.take();
 }
 
-}  // namespace zatt
+}  // namespace zatt::config

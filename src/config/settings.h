@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What a node shall be: what was given over what is in the file over defaults, judged.
+//
+// zattd gives flags and environment, a host program its options; everything else, down to the
+// words of a complaint, is the same for both.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "config/config_file.h"
+#include "config/given.h"
+#include "node/options.h"
+
+namespace zatt::config {
+
+struct Sources {
+  GivenSettings given;           // wins over the file; "config" is the file's name
+  std::vector<Address> remotes;  // the other members, where they are not named by a file
+  ConfigFile file;
+  bool wants_id = true;  // false: it may stay open which of its members this is
+  std::string_view id_option = "--id";
+};
+
+struct Settings {
+  node::Options node;
+  Address listen;
+  bool debug = false;
+  std::string config;  // the file's name; empty where there is none
+
+  struct Line {
+    std::string name;
+    std::string value;
+    std::string from;
+  };
+  std::vector<Line> lines;  // each setting, for a person
+};
+
+// An error is one sentence for a person.
+Result<Settings> judge(Sources sources);
+
+}  // namespace zatt::config
