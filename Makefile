@@ -41,6 +41,8 @@ CXX_WARN := -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual
 GCC_WARN := -Wduplicated-cond -Wlogical-op -Wuseless-cast
 ifeq ($(findstring clang,$(CXX)),)
 CXX_WARN += $(GCC_WARN)
+# Unique symbols are ones that no library can keep to itself.
+NO_UNIQUE := -fno-gnu-unique
 endif
 OPTIMIZE := -O2 -g
 ifneq ($(SAN),)
@@ -51,12 +53,14 @@ LINK_SAN := -fsanitize=$(SAN)
 endif
 CPP_FLAGS := $(strip -I src -I include -I . -DSIMDJSON_EXCEPTIONS=0 $(CPPFLAGS))
 # One set of objects for programs and libraries alike.
-CXX_FLAGS := -std=c++20 $(OPTIMIZE) -pthread -fPIC -fvisibility=hidden $(WARN) $(CXX_WARN) $(CXXFLAGS)
+CXX_FLAGS := -std=c++20 $(OPTIMIZE) -pthread -fPIC -fvisibility=hidden $(NO_UNIQUE) $(WARN) $(CXX_WARN) $(CXXFLAGS)
 C_FLAGS := -std=c11 -O2 -g $(WARN) $(CFLAGS)
+C_PROGRAM_FLAGS := -std=c99 -D_POSIX_C_SOURCE=200809L -O1 -g $(WARN) $(if $(SAN),-fsanitize=$(SAN)) $(CFLAGS)
 
 # Asked only when a recipe needs it: `make deps` may have to install pkg-config first.
 modules := libuv simdjson libxxhash
 module_flags = $(eval module_flags := $$(shell pkg-config --cflags $(modules)))$(module_flags)
+client_libs = $(eval client_libs := $$(shell pkg-config --libs simdjson))$(client_libs)
 module_libs = $(eval module_libs := $$(shell pkg-config --libs $(modules)))$(module_libs)
 
 # --- what there is: found, never listed ---
@@ -66,12 +70,14 @@ sim_main := $(wildcard tests/sim/main.cc)
 test_sources := $(filter-out $(sim_main),$(wildcard tests/*/*.cc))
 sim_sources := $(filter-out %_test.cc tests/support/main.cc,$(wildcard tests/sim/*.cc tests/support/*.cc))
 shims := $(patsubst tests/support/%.c,$(B)/%.so,$(wildcard tests/support/*.c))
-formatted := $(wildcard src/*/*.h src/*/*.cc tests/*/*.h tests/*/*.cc tests/*/*.c include/zatt/*)
+formatted := $(wildcard src/*/*.h src/*/*.cc tests/*/*.h tests/*/*.cc tests/*/*.c)
 
 objects = $(patsubst %.cc,$(B)/obj/%.o,$(1))
 lib := $(B)/obj/zatt.a
 programs := $(patsubst $(B)/cli,$(B)/zatt,$(patsubst src/%/main.cc,$(B)/%,$(mains)))
 sim := $(if $(sim_main),$(B)/zatt-sim)
+libraries := $(foreach name,zattclient zatt,$(B)/lib$(name).a $(B)/lib$(name).so.0)
+c_programs := $(patsubst tests/cluster/%.c,$(B)/%,$(wildcard tests/cluster/*.c))
 unit_tests := $(if $(test_sources),$(B)/unit-tests)
 all_objects := $(call objects,$(mains) $(lib_sources) $(sim_main) $(test_sources))
 
@@ -83,8 +89,8 @@ all: build
 	@echo "to have them on your PATH:  export PATH=\"$(CURDIR)/$(B):\$$PATH\"   or: make install"
 	@echo "to try it:  make run"
 
-build: $(programs) $(sim)
-tests-built: build $(unit_tests) $(shims)
+build: $(programs) $(sim) $(libraries)
+tests-built: build $(unit_tests) $(shims) $(c_programs)
 
 help:
 	@sed -n '3,10s/^# \{0,1\}//p' Makefile
@@ -134,6 +140,37 @@ $(shims): $(B)/%.so: tests/support/%.c Makefile | deps
 	@mkdir -p $(@D)
 	@echo "CC    $<"
 	@$(CC) $(C_FLAGS) -fPIC -shared $< -o $@ -ldl
+
+# --- the libraries: one object each, in which only zatt_ names are left to be seen ---
+.PHONY: libraries
+libraries: $(libraries)
+
+client_roots := $(call objects,$(filter-out src/capi/node%,$(wildcard src/capi/*.cc)))
+node_roots := $(call objects,$(wildcard src/capi/*.cc))
+$(B)/obj/zattclient.o: $(client_roots) $(lib)
+$(B)/obj/zatt.o: $(node_roots) $(lib)
+$(B)/obj/zattclient.o $(B)/obj/zatt.o:
+	@$(CXX) -r -nostdlib -Wl,--force-group-allocation $(filter %.o,$^) $(lib) -o $@.all
+	@objcopy --wildcard --keep-global-symbol='zatt_*' $@.all $@
+	@rm -f $@.all
+
+$(B)/lib%.a: $(B)/obj/%.o
+	@echo "AR    $@"
+	@rm -f $@
+	@ar rcs $@ $<
+
+# All that it names is found: -z defs. A sanitizer's own names are not there before the program is.
+$(B)/lib%.so.0: $(B)/obj/%.o
+	@echo "LINK  $@"
+	@$(CXX) -shared -Wl,-soname,$(@F) $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -pthread $(LINK_SAN) $(LDFLAGS) $< \
+	  $(if $(findstring client,$@),$(client_libs),$(module_libs)) -o $@
+	@ln -sf $(@F) $(@:.0=)
+
+# Programs of a user, in C, as the tests run them.
+$(c_programs): $(B)/%: tests/cluster/%.c $(B)/libzatt.so.0 include/zatt/zatt.h
+	@echo "CC    $<"
+	@$(CC) $(C_PROGRAM_FLAGS) -I include $< -L $(B) -lzatt $$(pkg-config --libs libuv) $(LINK_SAN) \
+	  -Wl,-rpath,'$$ORIGIN' -o $@
 
 -include $(all_objects:.o=.d)
 

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// A server's reply line as values, or the word that it is none.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "json/reader.h"
+
+namespace zatt::client {
+
+// The protocol's codes, and those that only a client finds.
+enum class Outcome : std::uint8_t {
+  ok,
+  // said by a server
+  bad_request,
+  too_large,
+  condition_failed,
+  no_leader,
+  overloaded,
+  unavailable,
+  outcome_unknown,
+  session_expired,
+  stale_seq,
+  compacted,
+  not_found,
+  unauthorized,
+  storage_full,
+  shutting_down,
+  other,  // a code that a later version has
+  // found by the client
+  no_server,  // none could be reached
+  canceled,   // given up before it was sent
+};
+std::string_view to_string(Outcome outcome);
+
+struct Item {
+  std::string key;  // plain text
+  std::string value;
+  std::uint64_t rev = 0;
+};
+
+struct Member {
+  std::string id;
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+struct Reply {
+  Outcome outcome = Outcome::ok;
+  std::string message;  // a sentence for a person; empty where all is well
+  bool found = false;
+  std::optional<std::string> value;  // JSON text; incr's is in `number` too
+  std::uint64_t rev = 0;
+  std::int64_t number = 0;  // incr, count
+  std::uint64_t at = 0;
+  bool more = false;
+  std::vector<Item> items;
+  std::string line;  // without its newline; empty where no line came
+
+  // Of status.
+  std::string node;
+  std::string cluster;  // empty before there is one
+  std::optional<std::string> leader;
+  std::vector<Member> members;
+};
+
+class ReplyReader {
+ public:
+  // `line` has no newline and json::slack readable bytes behind it. Nothing where it is no reply:
+  // not JSON, without "ok", or with a field that is not what the protocol says.
+  std::optional<Reply> read(std::string_view line);
+
+ private:
+  json::Reader reader_;
+};
+
+}  // namespace zatt::client
