@@ -243,6 +243,38 @@ class Dict(PythonTest):
         race(lambda n, r: d.incr("n"))
         self.assertEqual(d["n"], rounds * threads)
 
+    def test_what_comes_between_is_not_lost(self):
+        """Another client changes the key between the two halves of an operation."""
+        d = self.store()
+        other = self.dict(self.node0)
+
+        def then(read, change):
+            """`read`, and the change right after its first call."""
+            changes = [change]
+
+            def both(*arguments, **more):
+                answer = read(*arguments, **more)
+                answer = list(answer) if read is scan else answer
+                if changes:
+                    changes.pop()()
+                return answer
+            return both
+        get, scan = d.client.get, d.client.scan
+
+        d["k"] = "old"
+        d.client.get = then(get, lambda: other.update(k="new"))
+        self.assertEqual((d.pop("k"), "k" in other), ("new", False))
+        d["k"] = "old"
+        d.client.get = then(get, lambda: other.pop("k"))
+        self.assertEqual(d.pop("k", "gone"), "gone")
+        d.client.get = then(get, lambda: other.update(k="theirs"))
+        self.assertEqual((d.setdefault("k", "ours"), other["k"]), ("theirs", "theirs"))
+        d.client.scan = then(scan, lambda: other.update(k="newer"))
+        self.assertEqual((d.popitem(), len(other)), (("k", "newer"), 0))
+        other.update(a=1, b=2)
+        d.client.scan = then(scan, lambda: other.pop("a"))
+        self.assertEqual((d.popitem(), len(other)), (("b", 2), 0))
+
     def test_incr(self):
         d = self.store()
         self.assertEqual((d.incr("n"), d.incr("n", 5), d.incr("n", -7), d["n"]), (1, 6, -1, -1))

@@ -14,6 +14,7 @@ MAX_DIGITS = 4300   # of an integer: Python's own limit, here the same for all i
 
 TEXTS = (str, type(u""))           # one and the same, but in Python 2.7
 INTEGERS = (int, type(2 ** 100))
+KNOWN = (tuple, set, bytes, int, float, bool, type(None), list, dict)
 INFINITIES = (float("inf"), float("-inf"))
 BIGGEST = 10 ** MAX_DIGITS
 
@@ -66,7 +67,9 @@ def _check_depth(depth):
 
 
 def _kind(value):
-    return "%s.%s" % (type(value).__module__, type(value).__name__)
+    """Its type's name; with the module, but for what everybody knows."""
+    kind = type(value)
+    return kind.__name__ if kind in KNOWN else "%s.%s" % (kind.__module__, kind.__name__)
 
 
 def encode(value):
