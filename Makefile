@@ -166,6 +166,11 @@ $(B)/lib%.so.0: $(B)/obj/%.o
 	  $(if $(findstring client,$@),$(client_libs),$(module_libs)) -o $@
 	@ln -sf $(@F) $(@:.0=)
 
+# The command is a user of the library as any other.
+$(B)/zatt: $(call objects,$(wildcard src/cli/*.cc)) $(B)/libzattclient.a
+	@echo "LINK  $@"
+	@$(CXX) $(CXX_FLAGS) $(LINK_SAN) $(LDFLAGS) $(filter %.o %.a,$^) $(client_libs) -o $@
+
 # Programs of a user, in C, as the tests run them.
 $(c_programs): $(B)/%: tests/cluster/%.c $(B)/libzatt.so.0 include/zatt/zatt.h
 	@echo "CC    $<"
@@ -218,14 +223,31 @@ $(tidied): $(B)/tidy/%.ok: %.cc $(B)/obj/%.o .clang-tidy | deps-check
 
 # --- installing and cleaning ---
 .PHONY: install clean
+version := $(shell sed -n 's/.*version_text = "\(.*\)";/\1/p' src/base/version.h)
+bin_dir := $(DESTDIR)$(PREFIX)/bin
+lib_dir := $(DESTDIR)$(PREFIX)/lib
+share_dir := $(DESTDIR)$(PREFIX)/share
+# Places of this installation, put into what names them.
+place = sed 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(version)|g; s|/usr/local/bin/|$(PREFIX)/bin/|g' $(1) > $(2) && chmod 644 $(2)
+
 install: build
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/zatt \
-	  $(DESTDIR)$(PREFIX)/lib/systemd/system
-	install -m 755 $(programs) $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 README.md conf/zatt.conf $(DESTDIR)$(PREFIX)/share/doc/zatt/
-	sed 's|/usr/local/bin/|$(PREFIX)/bin/|g' conf/zattd.service \
-	  > $(DESTDIR)$(PREFIX)/lib/systemd/system/zattd.service
-	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/zattd.service
+	install -d $(bin_dir) $(lib_dir)/pkgconfig $(lib_dir)/systemd/system $(DESTDIR)$(PREFIX)/include/zatt \
+	  $(share_dir)/doc/zatt $(share_dir)/man/man1 $(share_dir)/man/man8 \
+	  $(share_dir)/bash-completion/completions $(share_dir)/zsh/site-functions
+	install -m 755 $(programs) $(bin_dir)/
+	install -m 644 $(filter %.a,$(libraries)) $(lib_dir)/
+	install -m 755 $(filter %.so.0,$(libraries)) $(lib_dir)/
+	for name in zattclient zatt; do ln -sf lib$$name.so.0 $(lib_dir)/lib$$name.so; done
+	install -m 644 include/zatt/* $(DESTDIR)$(PREFIX)/include/zatt/
+	$(call place,conf/zatt.pc.in,$(lib_dir)/pkgconfig/zatt.pc)
+	$(call place,conf/zatt-client.pc.in,$(lib_dir)/pkgconfig/zatt-client.pc)
+	$(call place,conf/zattd.service,$(lib_dir)/systemd/system/zattd.service)
+	install -m 644 README.md docs/PROTOCOL.md conf/zatt.conf $(share_dir)/doc/zatt/
+	install -m 644 docs/man/zatt.1 $(share_dir)/man/man1/
+	install -m 644 docs/man/zattd.8 $(share_dir)/man/man8/
+	install -m 644 conf/completion/zatt.bash $(share_dir)/bash-completion/completions/zatt
+	install -m 644 conf/completion/_zatt $(share_dir)/zsh/site-functions/_zatt
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig 2>/dev/null || true
 
 clean:
 	rm -rf build

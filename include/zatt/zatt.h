@@ -206,6 +206,7 @@ typedef struct zatt_client_options {
                              each request's own timeout counts */
   char *error;            /* NULL, or where to put a sentence on why open failed */
   size_t error_size;      /* of that buffer; the sentence is cut to it and ends with a NUL */
+  int stay; /* nonzero: only the servers given are asked, and no leader is looked for */
 } zatt_client_options;
 
 static inline zatt_client_options zatt_client_options_of(const char *servers) {
