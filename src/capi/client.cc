@@ -285,6 +285,7 @@ int open(const zatt_client_options& options, zatt_client** out) {
   core.servers = addresses.servers();
   core.connect_timeout_us = 1'000 * static_cast<std::uint64_t>(options.connect_timeout_ms);
   core.seed = random_seed();
+  core.stay = options.stay != 0;
   *out = new zatt_client(std::move(core), std::move(addresses), timeout_ms);
   return ZATT_OK;
 }

@@ -282,7 +282,7 @@ void Client::on_status(const Reply& status, std::uint64_t now_us) {
   if (status.outcome != Outcome::ok)
     return lose("it does not say how it is: " + status.message, now_us);
   if (status.node.empty()) return lose("it does not answer as zatt does", now_us);
-  if (!servers_.learn(connection_->server, status))
+  if (!options_.stay && !servers_.learn(connection_->server, status))
     return lose("it belongs to another cluster", now_us);
   attempt_until_us_ = UINT64_MAX;
   unreached_since_us_ = UINT64_MAX;
@@ -298,7 +298,7 @@ void Client::on_leader(const Reply& status, std::uint64_t now_us) {
   leaderless_ = 0;
   look_again_us_ = UINT64_MAX;
   state_ = State::ready;
-  if (*status.leader != status.node && hops_ < most_hops) {
+  if (!options_.stay && *status.leader != status.node && hops_ < most_hops) {
     hop_to_ = servers_.find(*status.leader);
     if (hop_to_ && *hop_to_ != connection_->server &&
         !servers_.has_failed_lately(*hop_to_, now_us)) {

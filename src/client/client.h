@@ -36,6 +36,7 @@ struct Options {
   std::vector<Address> servers;          // at least one
   std::uint64_t connect_timeout_us = 0;  // no server answers for so long: no_server; 0: no limit
   std::uint64_t seed = 0;                // of back-off
+  bool stay = false;  // with these servers: nobody else is asked, no leader found
 };
 
 class Client {

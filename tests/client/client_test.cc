@@ -39,8 +39,9 @@ Request raw(std::string line) {
 
 // A client, and both sides of its connection by hand.
 struct Stage {
-  explicit Stage(std::vector<Address> servers = {a, b, c}, std::uint64_t connect_timeout_us = 0)
-      : client({std::move(servers), connect_timeout_us, 1}) {}
+  explicit Stage(std::vector<Address> servers = {a, b, c}, std::uint64_t connect_timeout_us = 0,
+                 bool stay = false)
+      : client({std::move(servers), connect_timeout_us, 1, stay}) {}
 
   Client client;
   std::uint64_t now_us = 1'000 * second;
@@ -197,6 +198,23 @@ TEST_CASE("two servers that each call the other the leader do not send it round 
     stage.greet(is_a ? "a" : "b", is_a ? "b" : "a");
   }
   CHECK(stage.lines().size() == 1);
+}
+
+TEST_CASE("who is to stay asks the servers given, whoever leads, and no member that they name") {
+  Stage stage({a, b}, 0, true);
+  const Token token = stage.ask(raw("{\"op\":\"status\"}"));
+  stage.greet("a", "c");
+  REQUIRE(stage.server() == a);
+  CHECK(stage.lines().size() == 1);
+  stage.say(Stage::status("a", "c"));
+  CHECK(stage.done.count(token) == 1);
+  stage.ask(get("k"), second);
+  stage.lines();
+  for (int i = 0; i < 6; ++i) {
+    stage.closed("gone");
+    stage.reconnect();
+    CHECK(stage.server() != c);
+  }
 }
 
 TEST_CASE("without a leader nothing is sent that needs one") {
