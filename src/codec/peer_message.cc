@@ -264,6 +264,7 @@ ForwardReply decode_forward_reply(In& in) {
   if (what > static_cast<std::uint8_t>(ForwardReply::What::replaced)) in.fail();
   m.what = static_cast<ForwardReply::What>(what);
   m.result = in.bytes();
+  m.index = in.index();
   return m;
 }
 
@@ -345,7 +346,7 @@ void encode(const Forward& forward, std::string& out) {
 
 void encode(const ForwardReply& reply, std::string& out) {
   Out(out, Kind::forward_reply) << reply.number << static_cast<std::uint8_t>(reply.what)
-                                << reply.result;
+                                << reply.result << reply.index;
 }
 
 void encode(const ReadIndex& request, std::string& out) {

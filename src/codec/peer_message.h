@@ -77,6 +77,7 @@ struct ForwardReply {
   std::uint64_t number = 0;
   What what = What::result;
   std::string_view result;  // borrowed
+  Index index{};            // result: of the command's entry
 };
 
 // From which index on may a read be answered?

@@ -59,13 +59,15 @@ std::uint32_t& Clients::count_of(Client& client, Pending::State state) {
   return state == Pending::State::reading ? client.reading : client.waiting;
 }
 
-Pending& Clients::add(Client& client, codec::Request request, std::uint64_t deadline_us) {
+Pending& Clients::add(Client& client, Pending::Kind kind, codec::Request request,
+                      std::uint64_t deadline_us) {
   const std::uint64_t bytes = cost(request);
   client.bytes += bytes;
   bytes_ += bytes;
   Pending& pending = client.queue.emplace_back();
   pending.token = ++last_token_;
   pending.client = client.id;
+  pending.kind = kind;
   pending.request = std::move(request);
   pending.deadline_us = deadline_us;
   pending.bytes = bytes;
@@ -101,10 +103,10 @@ void Clients::set_state(Pending& pending, Pending::State state) {
     waiting_.erase(client.id);
 }
 
-void Clients::finish(Pending& pending, std::string reply) {
+void Clients::finish(Pending& pending, Answer answer) {
   Client& client = clients_.at(pending.client);
-  client.reply_bytes += reply.size();
-  pending.reply = std::move(reply);
+  client.reply_bytes += answer.text.size();
+  pending.answer = std::move(answer);
   set_state(pending, Pending::State::done);
   pause_if_full(client);  // answers behind one that is not there yet are kept
 }
@@ -143,17 +145,21 @@ void Clients::emit(Client& client) {
   std::string lines;
   while (!client.queue.empty() && client.queue.front().state == Pending::State::done) {
     Pending& pending = client.queue.front();
+    std::string& text = pending.answer.text;
+    const bool is_line = pending.kind == Pending::Kind::line;
     client.bytes -= pending.bytes;
-    client.reply_bytes -= pending.reply.size();
+    client.reply_bytes -= text.size();
     bytes_ -= pending.bytes;
-    if (!lines.empty() && lines.size() + pending.reply.size() > max_unread_bytes) {
+    if (!lines.empty() && (!is_line || lines.size() + text.size() > max_unread_bytes)) {
       env_.reply(id, lines);
       lines.clear();
     }
-    if (lines.empty())
-      lines = std::move(pending.reply);
+    if (!is_line)
+      env_.answer(id, std::move(pending.answer));
+    else if (lines.empty())
+      lines = std::move(text);
     else
-      lines += pending.reply;
+      lines += text;
     client.queue.pop_front();
   }
   if (client.queue.empty()) active_.erase(id);

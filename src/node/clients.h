@@ -15,6 +15,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "codec/request.h"
@@ -32,16 +33,29 @@ struct Target {
 };
 
 struct Pending {
+  // A line, or what only this process can ask: for a command of its own machine (in
+  // request.command), or until when that machine has applied all.
+  enum class Kind : std::uint8_t { line, proposal, barrier };
   enum class State : std::uint8_t { waiting, writing, reading, done };
   Token token = 0;
   ClientId client = 0;
+  Kind kind = Kind::line;
   State state = State::waiting;
   bool readable = false;  // reading: our own store holds what it has to see
   codec::Request request;
   std::uint64_t deadline_us = 0;
   std::uint64_t bytes = 0;  // what it counts for in the bounds
-  std::string reply;        // done: the line
+  Answer answer;            // done; a line's reply is its text
 };
+
+inline bool is_write(const Pending& pending) {
+  return pending.kind == Pending::Kind::proposal ||
+         (pending.kind == Pending::Kind::line && codec::is_write(pending.request.op));
+}
+// Whether it may need room on a disk that is full.
+inline bool grows(const Pending& pending) {
+  return is_write(pending) && pending.request.op != codec::RequestOp::del;
+}
 
 struct Client {
   ClientId id = 0;
@@ -70,10 +84,14 @@ class Clients {
   Pending* find_token(Token token);
 
   // Queues a request, to be answered until deadline_us.
-  Pending& add(Client& client, codec::Request request, std::uint64_t deadline_us);
+  Pending& add(Client& client, Pending::Kind kind, codec::Request request,
+               std::uint64_t deadline_us);
   void set_state(Pending& pending, Pending::State state);
-  // Answers it. The reply leaves with the next flush(), behind those before it.
-  void finish(Pending& pending, std::string reply);
+  // Answers it. The answer leaves with the next flush(), behind those before it.
+  void finish(Pending& pending, Answer answer);
+  void finish(Pending& pending, std::string reply) {
+    finish(pending, Answer{{}, std::move(reply), {}});
+  }
   // Clients with requests that wait to be handed on, oldest client first.
   const std::set<ClientId>& waiting() const { return waiting_; }
 

@@ -6,17 +6,19 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/types.h"
+#include "codec/reply.h"
 #include "storage/batch.h"
 
 namespace zatt::node {
 
 using LinkId = std::uint64_t;    // one connection to a peer; never used twice
-using ClientId = std::uint64_t;  // one client's connection; never used twice
+using ClientId = std::uint64_t;  // one client: a connection, or this process; never used twice
 
 enum class LogLevel : std::uint8_t { error, warning, info, debug };
 
@@ -28,6 +30,13 @@ struct PeerAddress {
 
 // Control frames (heartbeats, votes, read rounds) overtake bulk ones that still wait here.
 enum class Priority : std::uint8_t { control, bulk };
+
+// What became of a proposal or a barrier.
+struct Answer {
+  std::optional<codec::ErrorCode> refusal;  // nothing: it is done
+  std::string text;                         // why not, for a person; or what the machine replied
+  Index index{};                            // of a proposal that is done: where it is in the log
+};
 
 class Env {
  public:
@@ -52,6 +61,8 @@ class Env {
 
   // Whole reply lines, with their newlines. Nothing happens where the client is gone.
   virtual void reply(ClientId client, std::string_view lines) = 0;
+  // For who calls Node::on_propose and on_barrier: in order with its reply lines.
+  virtual void answer(ClientId /*client*/, Answer /*answer*/) {}
   // How many bytes of replies this client has not read yet, as far as that is known here. Once it
   // was 1 MiB or more and has fallen below half, Node::on_client_room is called.
   virtual std::uint64_t unread_bytes(ClientId /*client*/) { return 0; }

@@ -46,6 +46,15 @@ void Node::on_line(ClientId client, std::string_view line, bool too_long) {
   if (!impl_->replica.is_stopped()) impl_->replica.on_line(client, line, too_long);
 }
 
+void Node::on_propose(ClientId client, std::string command, std::uint32_t timeout_ms) {
+  if (!impl_->replica.is_stopped())
+    impl_->replica.on_propose(client, std::move(command), timeout_ms);
+}
+
+void Node::on_barrier(ClientId client, std::uint32_t timeout_ms) {
+  if (!impl_->replica.is_stopped()) impl_->replica.on_barrier(client, timeout_ms);
+}
+
 void Node::on_client_room(ClientId client) { impl_->replica.on_client_room(client); }
 void Node::on_client_end(ClientId client) { impl_->replica.clients().end(client); }
 void Node::on_client_closed(ClientId client) { impl_->replica.clients().close(client); }
@@ -56,6 +65,7 @@ std::uint64_t Node::wake_at_us() const { return impl_->replica.wake_at_us(); }
 void Node::flush() { impl_->replica.flush(); }
 void Node::shut_down() { impl_->replica.shut_down(); }
 bool Node::is_idle() const { return impl_->replica.is_idle(); }
+NodeState Node::state() const { return impl_->replica.state(); }
 const raft::Raft& Node::raft() const { return impl_->replica.raft(); }
 Index Node::last_applied() const { return impl_->replica.last_applied(); }
 std::string Node::why_no_leader() const { return impl_->replica.why_no_leader(); }

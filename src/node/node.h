@@ -24,13 +24,26 @@
 
 namespace zatt::node {
 
+enum class Role : std::uint8_t { follower, candidate, leader, learner };
+
+struct NodeState {
+  Role role = Role::follower;
+  Term term{};
+  std::string leader{};  // its id; empty where none is known
+  Index commit_index{};
+  Index last_applied{};
+
+  friend bool operator==(const NodeState&, const NodeState&) = default;
+};
+
 class Node {
  public:
   // Reads the storage directory behind `disk` on the calling thread (blocking: a long log takes a
   // while), makes its identity where it is empty, and is ready to be called. The error's text is
   // for a person; its Code says which exit code it deserves (all of them 4 in zattd).
   // `machine` and `env` are borrowed for the node's life. `store` is the machine where that is the
-  // one we ship, else null: key-value requests are then refused.
+  // one we ship, else null. Key-value requests are for the former, proposals and barriers for the
+  // latter; the others are refused.
   static Result<std::unique_ptr<Node>> open(const Options& options, Env& env, storage::Disk& disk,
                                             StateMachine& machine, kv::Store* store);
   ~Node();
@@ -49,6 +62,11 @@ class Node {
   // comes with its text empty.
   void on_client_open(ClientId client);
   void on_line(ClientId client, std::string_view line, bool too_long);
+  // Of this process, to a machine of its own, and answered by Env::answer: a command, and the
+  // question whether all that was committed when this was asked has been applied. In order with
+  // lines, and subject to all that holds for a write's and a read's.
+  void on_propose(ClientId client, std::string command, std::uint32_t timeout_ms);
+  void on_barrier(ClientId client, std::uint32_t timeout_ms);
   void on_client_room(ClientId client);    // it has read of its replies: see Env::unread_bytes
   void on_client_end(ClientId client);     // it will send no more; answer what it sent
   void on_client_closed(ClientId client);  // it is gone
@@ -66,7 +84,9 @@ class Node {
   void shut_down();
   bool is_idle() const;
 
-  // For status, tests and the simulator's judge.
+  NodeState state() const;
+
+  // For tests and the simulator's judge.
   const raft::Raft& raft() const;
   Index last_applied() const;
   std::string why_no_leader() const;  // a sentence for a person

@@ -146,7 +146,9 @@ bool Replica::answer_held_back() {
 void Replica::finish_read(Pending& pending, bool stale) {
   const codec::Request& request = pending.request;
   std::string line;
-  if (request.op == codec::RequestOp::get)
+  if (pending.kind == Pending::Kind::barrier)
+    line.clear();  // that it is answered says all
+  else if (request.op == codec::RequestOp::get)
     codec::write_get(line, request.id, store_->get(request.key), stale);
   else if (request.op == codec::RequestOp::count)
     codec::write_count(line, request.id, store_->count(request.prefix), store_->rev(), stale);

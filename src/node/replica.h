@@ -74,10 +74,13 @@ class Replica final : public LinksOwner {
 
   // requests.cc
   void on_line(ClientId id, std::string_view line, bool too_long);
+  void on_propose(ClientId id, std::string command, std::uint32_t timeout_ms);
+  void on_barrier(ClientId id, std::uint32_t timeout_ms);
   void on_client_room(ClientId id);
 
   // status.cc
   std::string why_no_leader() const;
+  NodeState state() const;
 
   Env& env() { return env_; }
   Links& links() { return links_; }
@@ -131,7 +134,10 @@ class Replica final : public LinksOwner {
 
   // requests.cc
   void refuse(Client& client, const codec::Refusal& refusal);
-  std::optional<codec::ErrorCode> load_error(const codec::Request& request) const;
+  Pending& enqueue(Client& client, Pending::Kind kind, codec::Request request);
+  void take_on(Client& client, Pending& pending);
+  std::optional<codec::ErrorCode> load_error(const Pending& pending) const;
+  std::string too_large_text() const;
   bool has_too_many_writes() const;
   void hand_on_all();
   void hand_on(Client& client);
@@ -148,10 +154,10 @@ class Replica final : public LinksOwner {
   void propose_gathered();
   void on_message(Link& link, const codec::Forward& forward);
   void on_message(Link& link, const codec::ForwardReply& reply);
-  void answer_forward(const Origin& origin, codec::ForwardReply::What what,
-                      std::string_view result);
+  void answer_forward(const Origin& origin, codec::ForwardReply::What what, std::string_view result,
+                      Index index = {});
   void settle(Index index, Term term, std::string_view result);
-  void finish_write(Pending& pending, std::string_view result);
+  void finish_write(Pending& pending, Index index, std::string_view result);
   void lose_forwards(LinkId link);
 
   // reads.cc
@@ -172,7 +178,7 @@ class Replica final : public LinksOwner {
 
   // status.cc
   void finish_status(Pending& pending);
-  std::string_view role_name() const;
+  Role role() const;
   std::string notice() const;
   std::string member_notice(const Server& member) const;
   std::string where(const std::string& id) const;

@@ -7,6 +7,7 @@
 namespace zatt::node {
 namespace {
 
+using Kind = Pending::Kind;
 using State = Pending::State;
 using codec::ErrorCode;
 using codec::RequestOp;
@@ -15,16 +16,16 @@ constexpr std::uint64_t max_pending_bytes = 64 << 20;   // of all clients' reque
 constexpr std::uint64_t max_unsynced_bytes = 64 << 20;  // of writes that the disk has not taken
 constexpr std::size_t max_waiters = 100'000;            // proposals that are not applied
 
+constexpr std::string_view no_machine =
+    "this cluster replicates zatt's dictionary, not a state machine of its own";
+
 }  // namespace
 
 void Replica::on_line(ClientId id, std::string_view line, bool too_long) {
   Client* client = clients_.find(id);
   if (client == nullptr) return;
   if (too_long) {
-    refuse(*client,
-           {ErrorCode::too_large,
-            "a request may be up to " + std::to_string(options_.max_request_bytes) + " bytes long",
-            {}});
+    refuse(*client, {ErrorCode::too_large, too_large_text(), {}});
     return;
   }
   auto parsed = parser_.parse(line);
@@ -32,11 +33,7 @@ void Replica::on_line(ClientId id, std::string_view line, bool too_long) {
     refuse(*client, *refusal);
     return;
   }
-  codec::Request& request = std::get<codec::Request>(parsed);
-  const std::uint64_t deadline = env_.now_us() + 1000ULL * request.timeout_ms;
-  const auto error = load_error(request);
-  Pending& pending = clients_.add(*client, std::move(request), deadline);
-
+  Pending& pending = enqueue(*client, Kind::line, std::move(std::get<codec::Request>(parsed)));
   if (pending.request.op == RequestOp::ping) {
     std::string reply;
     codec::write_ping(reply, pending.request.id);
@@ -46,34 +43,76 @@ void Replica::on_line(ClientId id, std::string_view line, bool too_long) {
   } else if (store_ == nullptr) {
     finish_error(pending, ErrorCode::bad_request,
                  "this cluster replicates a state machine of its own");
-  } else if (shutting_down_) {
-    finish_error(pending, ErrorCode::shutting_down, "this node is stopping");
-  } else if (pending.request.stale) {
+  } else if (pending.request.stale && !shutting_down_) {
     finish_read(pending, true);
     if (!clients_.has_room(*client)) clients_.flush();  // whoever reads its lines may now stop
-  } else if (error) {
-    finish_error(pending, *error,
-                 *error == ErrorCode::storage_full
-                     ? "the disk has no room for more; reads and deletes go on"
-                     : "too many requests wait already; try again a little later");
   } else {
-    hand_on(*client);
+    take_on(*client, pending);
   }
 }
 
+void Replica::on_propose(ClientId id, std::string command, std::uint32_t timeout_ms) {
+  Client* client = clients_.find(id);
+  if (client == nullptr) return;
+  const bool too_large = command.size() > options_.max_request_bytes;
+  codec::Request request;
+  request.timeout_ms = timeout_ms;
+  if (!too_large) request.command = std::move(command);
+  Pending& pending = enqueue(*client, Kind::proposal, std::move(request));
+  if (store_ != nullptr)
+    finish_error(pending, ErrorCode::bad_request, no_machine);
+  else if (too_large)
+    finish_error(pending, ErrorCode::too_large, too_large_text());
+  else
+    take_on(*client, pending);
+}
+
+void Replica::on_barrier(ClientId id, std::uint32_t timeout_ms) {
+  Client* client = clients_.find(id);
+  if (client == nullptr) return;
+  codec::Request request;
+  request.timeout_ms = timeout_ms;
+  Pending& pending = enqueue(*client, Kind::barrier, std::move(request));
+  if (store_ != nullptr)
+    finish_error(pending, ErrorCode::bad_request, no_machine);
+  else
+    take_on(*client, pending);
+}
+
 void Replica::refuse(Client& client, const codec::Refusal& refusal) {
-  Pending& pending = clients_.add(client, {}, UINT64_MAX);
+  Pending& pending = clients_.add(client, Kind::line, {}, UINT64_MAX);
   std::string reply;
   codec::write_error(reply, refusal.id, refusal.code, refusal.message);
   clients_.finish(pending, std::move(reply));
 }
 
-std::optional<ErrorCode> Replica::load_error(const codec::Request& request) const {
-  if (clients_.bytes() > max_pending_bytes) return ErrorCode::overloaded;
-  if (!codec::is_write(request.op)) return std::nullopt;
+Pending& Replica::enqueue(Client& client, Kind kind, codec::Request request) {
+  const std::uint64_t deadline = env_.now_us() + 1000ULL * request.timeout_ms;
+  return clients_.add(client, kind, std::move(request), deadline);
+}
+
+// What only a leader can settle.
+void Replica::take_on(Client& client, Pending& pending) {
+  if (shutting_down_)
+    finish_error(pending, ErrorCode::shutting_down, "this node is stopping");
+  else if (const auto error = load_error(pending))
+    finish_error(pending, *error,
+                 *error == ErrorCode::storage_full
+                     ? "the disk has no room for more; reads and deletes go on"
+                     : "too many requests wait already; try again a little later");
+  else
+    hand_on(client);
+}
+
+std::string Replica::too_large_text() const {
+  return "a request may be up to " + std::to_string(options_.max_request_bytes) + " bytes long";
+}
+
+std::optional<ErrorCode> Replica::load_error(const Pending& pending) const {
+  if (clients_.bytes() - pending.bytes > max_pending_bytes) return ErrorCode::overloaded;
+  if (!is_write(pending)) return std::nullopt;
   if (has_too_many_writes()) return ErrorCode::overloaded;
-  if (raft_->is_leader() && !raft_->has_room() && request.op != RequestOp::del)
-    return ErrorCode::storage_full;
+  if (raft_->is_leader() && !raft_->has_room() && grows(pending)) return ErrorCode::storage_full;
   return std::nullopt;
 }
 
@@ -120,7 +159,7 @@ bool Replica::hand_on(Client& client, Pending& pending, const Target& target) {
   const bool under_way = client.writing + client.reading > 0;
   // What an earlier leader may still answer comes first: else it could overtake, or be overtaken.
   if (under_way && client.target != target) return false;
-  if (codec::is_write(pending.request.op)) {
+  if (is_write(pending)) {
     if (client.reading > 0) return false;  // the read must not see this write
     client.target = target;
     clients_.set_state(pending, State::writing);
@@ -151,9 +190,13 @@ void Replica::refuse_stopping(Pending& pending) {
 }
 
 void Replica::finish_error(Pending& pending, ErrorCode code, std::string_view message) {
-  std::string reply;
-  codec::write_error(reply, pending.request.id, code, message);
-  clients_.finish(pending, std::move(reply));
+  if (pending.kind == Kind::line) {
+    std::string reply;
+    codec::write_error(reply, pending.request.id, code, message);
+    clients_.finish(pending, std::move(reply));
+  } else {
+    clients_.finish(pending, Answer{code, std::string(message), {}});
+  }
   retry_waiting_ = true;  // what stood behind it may go on
 }
 
@@ -182,7 +225,7 @@ void Replica::expire(Pending& pending) {
     case State::waiting:
       if (!led)
         finish_error(pending, ErrorCode::no_leader, why_no_leader());
-      else if (codec::is_write(pending.request.op))
+      else if (is_write(pending))
         finish_error(pending, ErrorCode::no_leader,
                      "the leader could not be reached in time; nothing was written");
       else

@@ -13,12 +13,32 @@ void add(std::string& list, std::string_view item) {
   list += item;
 }
 
+std::string_view name_of(Role role) {
+  switch (role) {
+    case Role::follower:
+      return "follower";
+    case Role::candidate:
+      return "candidate";
+    case Role::leader:
+      return "leader";
+    case Role::learner:
+      return "learner";
+  }
+  return {};
+}
+
 }  // namespace
 
-std::string_view Replica::role_name() const {
-  if (raft_->is_leader()) return "leader";
-  if (is_in_cluster() && !raft_->configuration().votes(hard_state_.self)) return "learner";
-  return std::holds_alternative<raft::Follower>(raft_->role()) ? "follower" : "candidate";
+Role Replica::role() const {
+  if (raft_->is_leader()) return Role::leader;
+  if (is_in_cluster() && !raft_->configuration().votes(hard_state_.self)) return Role::learner;
+  return std::holds_alternative<raft::Follower>(raft_->role()) ? Role::follower : Role::candidate;
+}
+
+NodeState Replica::state() const {
+  const auto leader = raft_->leader();
+  return {role(), raft_->current_term(), leader ? leader->id : std::string(), raft_->commit_index(),
+          applied_};
 }
 
 // " at HOST:PORT (what is known of it)".
@@ -107,7 +127,7 @@ std::string Replica::why_no_leader() const {
 void Replica::finish_status(Pending& pending) {
   codec::NodeStatus status;
   status.node = options_.id;
-  status.role = role_name();
+  status.role = name_of(role());
   status.term = raft_->current_term();
   if (const auto leader = raft_->leader()) status.leader = leader->id;
   status.commit = raft_->commit_index();

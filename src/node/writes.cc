@@ -13,6 +13,25 @@ namespace zatt::node {
 using codec::ErrorCode;
 using What = codec::ForwardReply::What;
 
+namespace {
+
+std::string reply_line(const codec::Request& request, std::string_view result) {
+  const auto reply = kv::decode_reply(result);
+  std::string line;
+  if (!reply)
+    codec::write_error(line, request.id, ErrorCode::outcome_unknown,
+                       "the leader's answer cannot be read");
+  else if (request.op == codec::RequestOp::set)
+    codec::write_set(line, request.id, *reply);
+  else if (request.op == codec::RequestOp::del)
+    codec::write_delete(line, request.id, *reply);
+  else
+    codec::write_incr(line, request.id, *reply);
+  return line;
+}
+
+}  // namespace
+
 void Replica::gather_write(Pending& pending, const Target& target) {
   if (target.link == 0) {
     gathered_.push_back({{pending.token, 0, 0}, target.term, std::move(pending.request.command)});
@@ -23,7 +42,7 @@ void Replica::gather_write(Pending& pending, const Target& target) {
   codec::Forward forward;
   forward.number = ++link->last_number_sent;
   forward.term = target.term;
-  forward.grows = pending.request.op != codec::RequestOp::del;
+  forward.grows = grows(pending);
   forward.command = pending.request.command;
   forwards_[link->id].by_number[forward.number] = pending.token;
   links_.send(*link, Priority::bulk, forward);
@@ -68,10 +87,11 @@ void Replica::on_message(Link& link, const codec::Forward& forward) {
     gathered_.push_back({origin, forward.term, std::string(forward.command)});
 }
 
-void Replica::answer_forward(const Origin& origin, What what, std::string_view result) {
+void Replica::answer_forward(const Origin& origin, What what, std::string_view result,
+                             Index index) {
   Link* link = links_.find_link(origin.link);
   if (link != nullptr)
-    links_.send(*link, Priority::bulk, codec::ForwardReply{origin.number, what, result});
+    links_.send(*link, Priority::bulk, codec::ForwardReply{origin.number, what, result, index});
 }
 
 // What the log says about the proposals at this index.
@@ -82,10 +102,10 @@ void Replica::settle(Index index, Term term, std::string_view result) {
     const bool ours = waiter_term == term;
     if (origin.link != 0) {
       answer_forward(origin, ours ? What::result : What::replaced,
-                     ours ? result : std::string_view{});
+                     ours ? result : std::string_view{}, ours ? index : Index{});
     } else if (Pending* pending = clients_.find_token(origin.token)) {
       if (ours)
-        finish_write(*pending, result);
+        finish_write(*pending, index, result);
       else
         finish_error(*pending, ErrorCode::no_leader,
                      "the leader changed before the write was stored; nothing was written");
@@ -94,19 +114,11 @@ void Replica::settle(Index index, Term term, std::string_view result) {
   waiters_.erase(first, last);
 }
 
-void Replica::finish_write(Pending& pending, std::string_view result) {
-  const auto reply = kv::decode_reply(result);
-  std::string line;
-  const std::string& id = pending.request.id;
-  if (!reply)
-    codec::write_error(line, id, ErrorCode::outcome_unknown, "the leader's answer cannot be read");
-  else if (pending.request.op == codec::RequestOp::set)
-    codec::write_set(line, id, *reply);
-  else if (pending.request.op == codec::RequestOp::del)
-    codec::write_delete(line, id, *reply);
+void Replica::finish_write(Pending& pending, Index index, std::string_view result) {
+  if (pending.kind == Pending::Kind::proposal)
+    clients_.finish(pending, Answer{{}, std::string(result), index});
   else
-    codec::write_incr(line, id, *reply);
-  clients_.finish(pending, std::move(line));
+    clients_.finish(pending, reply_line(pending.request, result));
   retry_waiting_ = retry_waiting_ || !clients_.waiting().empty();
 }
 
@@ -120,7 +132,7 @@ void Replica::on_message(Link& link, const codec::ForwardReply& reply) {
   if (pending == nullptr) return;
   switch (reply.what) {
     case What::result:
-      finish_write(*pending, reply.result);
+      finish_write(*pending, reply.index, reply.result);
       return;
     case What::not_taken:
       declined_ = clients_.find(pending->client)->target;

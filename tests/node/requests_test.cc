@@ -397,19 +397,4 @@ TEST_CASE("requests: what is not taken once the node stops is refused then, not 
   CHECK(stage.node->is_idle());
 }
 
-// --- embedded ------------------------------------------------------------------------------------
-
-TEST_CASE("requests: a cluster with a state machine of its own has no keys") {
-  Stage stage("0", 1);
-  stage.with_store = false;
-  stage.lead_alone();
-  for (const std::string& line : {get_k, set_k, std::string(R"({"op":"count","stale":true})")}) {
-    const std::string said = stage.ask(line);
-    CHECK(is_error(said, "bad_request"));
-    CHECK(message_of(said) == "this cluster replicates a state machine of its own");
-  }
-  CHECK(stage.ask(ping) == R"({"ok":true})");
-  CHECK(stage.ask(R"({"op":"status"})").find("\"role\":\"leader\"") != std::string::npos);
-}
-
 }  // namespace zatt::node

@@ -34,6 +34,7 @@ class FakeEnv final : public node::Env {
   };
   struct ClientSeen {
     std::vector<std::string> replies;  // lines without their newlines
+    std::vector<node::Answer> answers;
     bool closed = false;
     bool wanted = true;
     bool reads = true;  // as soon as it is sent; false: not before the test says so
@@ -62,6 +63,9 @@ class FakeEnv final : public node::Env {
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
   void close_link(node::LinkId link) override;
   void reply(node::ClientId client, std::string_view lines) override;
+  void answer(node::ClientId client, node::Answer answer) override {
+    clients[client].answers.push_back(std::move(answer));
+  }
   std::uint64_t unread_bytes(node::ClientId client) override {
     return clients[client].unread_bytes;
   }
