@@ -148,6 +148,7 @@ void Cluster::wipe_someone() {
   const auto number = static_cast<NodeNumber>(prng_.below(settings_.nodes));
   crash(number);
   Machine& machine = machines_[number];
+  machine.durable.reset();  // it watches the disk
   machine.disk = std::make_unique<test::SimDisk>();
   machine.durable = std::make_unique<test::DurableLog>(*machine.disk);
   machine.self = {};
