@@ -285,6 +285,12 @@ class Hostile(ClusterTest):
                     self.assertEqual(client.set("k", 2), 1)
                 self.assertEqual((len(bad.requests), len(good.requests)), (1, 1))
 
+    def test_a_server_that_does_not_greet_leaves_time_for_the_others(self):
+        mute, good = self.server(greet=lambda: SILENCE), self.server()
+        client = self.client(mute, good, timeout=2.0)
+        self.assertEqual(client.set("k", 1), 1)
+        self.assertEqual((mute.greetings, len(mute.requests), len(good.requests)), (1, 0, 1))
+
     def test_the_others_are_learned(self):
         other = self.server()
         stranger = self.server(greet=lambda: status(cluster="another"))
