@@ -31,6 +31,7 @@ bool is_not_now(int sys) { return sys == EAGAIN || sys == EINTR; }
 }  // namespace
 
 Socket::~Socket() {
+  forget();
   give_up();
   forget();
 }
