@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "loop/connect.h"
 
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -26,13 +28,8 @@ std::string plain_words(int sys) {
 }  // namespace
 
 struct Connect::Impl {
-  // Requests that libuv gives back later than we may live.
-  struct LookUp {
+  struct LookUp {  // libuv gives it back later than we may live
     uv_getaddrinfo_t request;
-    Impl* owner;
-  };
-  struct Attempt {
-    uv_connect_t request;
     Impl* owner;
   };
 
@@ -47,7 +44,6 @@ struct Connect::Impl {
       look_up->owner = nullptr;
       uv_cancel(reinterpret_cast<uv_req_t*>(&look_up->request));
     }
-    abandon();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -57,8 +53,8 @@ struct Connect::Impl {
   void on_looked_up(int status, const addrinfo* list);
   void try_next();
   void on_timer();
-  void on_connected(int status);
-  void abandon();
+  int attempt(const SocketAddress& target);
+  void on_connected(int sys);
   // Nothing of *this may be touched after it.
   void finish(Stream connected, std::string reason);
 
@@ -70,7 +66,6 @@ struct Connect::Impl {
   std::size_t next = 0;
   std::string why;
   LookUp* look_up = nullptr;
-  Attempt* attempt = nullptr;
   Stream stream;
   Timer timer;  // 0 before the first attempt, so that no callback comes out of the constructor
   bool begun = false;
@@ -120,56 +115,43 @@ void Connect::Impl::on_looked_up(int status, const addrinfo* list) {
 }
 
 void Connect::Impl::try_next() {
-  abandon();
+  stream = {};
   if (next == addresses.size()) {
     finish({}, why);
     return;
   }
-  const SocketAddress& target = addresses[next++];
-  stream = Stream(loop);
-  attempt = new Attempt{.request = {}, .owner = this};
-  attempt->request.data = attempt;
-  const auto done = [](uv_connect_t* request, int status) noexcept {
-    Attempt* const finished = static_cast<Attempt*>(request->data);
-    Impl* const owner = finished->owner;
-    delete finished;
-    if (owner == nullptr) return;
-    owner->attempt = nullptr;
-    owner->on_connected(status);
-  };
-  const int rc = uv_tcp_connect(&attempt->request, &stream.box_->handle, target.get(), done);
   timer.start(timeout_ms);
-  if (rc == 0) return;
-  delete attempt;
-  attempt = nullptr;
-  on_connected(rc);
+  if (const int sys = attempt(addresses[next++]); sys != 0) on_connected(sys);
+}
+
+// An errno where it has failed already.
+int Connect::Impl::attempt(const SocketAddress& target) {
+  const int fd = socket(target.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  stream = Stream(loop, fd);
+  if (!stream) return EMFILE;
+  if (connect(fd, target.get(), target.length) != 0 && errno != EINPROGRESS && errno != EINTR)
+    return errno;
+  stream.box_->on_connected = [this](int sys) { on_connected(sys); };
+  stream.box_->poll();
+  return 0;
 }
 
 void Connect::Impl::on_timer() {
   if (!begun) {
     begin();
   } else {
-    on_connected(UV_ETIMEDOUT);
+    on_connected(ETIMEDOUT);
   }
 }
 
-void Connect::Impl::on_connected(int status) {
+void Connect::Impl::on_connected(int sys) {
   timer.stop();
-  if (status == 0) {
-    uv_tcp_nodelay(&stream.box_->handle, 1);
-    finish(std::move(stream), {});
-    return;
-  }
-  why = plain_words(-status);
+  if (sys == 0) return finish(std::move(stream), {});
+  why = plain_words(sys);
   const std::string tried = to_address(addresses[next - 1].storage).host;
   if (tried != address.host) why += " (" + tried + ")";
   try_next();
-}
-
-void Connect::Impl::abandon() {
-  if (attempt != nullptr) attempt->owner = nullptr;
-  attempt = nullptr;
-  stream = {};
 }
 
 void Connect::Impl::finish(Stream connected, std::string reason) {

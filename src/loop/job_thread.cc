@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "loop/job_thread.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -12,6 +9,7 @@
 #include <vector>
 
 #include "loop/async.h"
+#include "loop/thread.h"
 
 namespace zatt::loop {
 
@@ -58,13 +56,7 @@ struct JobThread::Impl {
 };
 
 JobThread::JobThread(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {
-  // The process's signals are for its other threads, above all a host's.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  impl_->thread = std::thread([impl = impl_.get()]() noexcept { impl->run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  impl_->thread = quiet_thread([impl = impl_.get()] { impl->run(); });
 }
 
 JobThread::~JobThread() {

@@ -58,8 +58,8 @@ struct Listener::Box {
 bool Listener::Box::take_one() {
   const int client = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (client >= 0) {
-    Stream stream(*loop);
-    if (stream.adopt_socket(client)) events.on_connection(std::move(stream));
+    Stream stream(*loop, client);
+    if (stream) events.on_connection(std::move(stream));
     return true;
   }
   const int sys = errno;

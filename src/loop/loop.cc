@@ -3,6 +3,8 @@
 
 #include <uv.h>
 
+#include <utility>
+
 #include "base/assert.h"
 
 namespace zatt::loop {
@@ -11,11 +13,35 @@ std::uint64_t now_us() noexcept { return uv_hrtime() / 1000; }
 
 std::string error_text(int sys) { return uv_strerror(-sys); }
 
-Loop::Loop() : own_(std::make_unique<uv_loop_t>()), uv_(own_.get()) {
-  const int rc = uv_loop_init(uv_);
-  ZATT_ASSERT(rc == 0);
-  read_buffer_ = std::make_unique<char[]>(read_buffer_bytes + read_slack_bytes);
+namespace {
+
+int make_uv_loop(std::unique_ptr<uv_loop_t>& out) {
+  out = std::make_unique<uv_loop_t>();
+  return uv_loop_init(out.get());
 }
+
+std::unique_ptr<uv_loop_t> uv_loop_for_certain() {
+  std::unique_ptr<uv_loop_t> made;
+  const int rc = make_uv_loop(made);
+  ZATT_ASSERT(rc == 0);
+  return made;
+}
+
+}  // namespace
+
+Loop::Loop() : Loop(uv_loop_for_certain()) {}
+
+Result<std::unique_ptr<Loop>> Loop::make() {
+  std::unique_ptr<uv_loop_t> made;
+  if (const int rc = make_uv_loop(made); rc != 0)
+    return Error{Code::io, -rc, "making an event loop", ""};
+  return std::unique_ptr<Loop>(new Loop(std::move(made)));
+}
+
+Loop::Loop(std::unique_ptr<uv_loop_t> own)
+    : own_(std::move(own)),
+      uv_(own_.get()),
+      read_buffer_(new char[read_buffer_bytes + read_slack_bytes]()) {}
 
 Loop::Loop(uv_loop_s* borrowed)
     : uv_(borrowed), read_buffer_(new char[read_buffer_bytes + read_slack_bytes]()) {}

@@ -11,6 +11,8 @@
 #include <memory>
 #include <string>
 
+#include "base/result.h"
+
 struct uv_loop_s;  // uv.h's uv_loop_t, without uv.h
 
 namespace zatt::loop {
@@ -24,6 +26,8 @@ std::string error_text(int sys);
 class Loop {
  public:
   Loop();
+  // The same, for who would rather hear that no descriptor is left.
+  static Result<std::unique_ptr<Loop>> make();
   explicit Loop(uv_loop_s* borrowed);
   ~Loop();
   Loop(const Loop&) = delete;
@@ -46,6 +50,8 @@ class Loop {
   char* read_buffer() noexcept { return read_buffer_.get(); }
 
  private:
+  explicit Loop(std::unique_ptr<uv_loop_s> own);
+
   std::unique_ptr<uv_loop_s> own_;
   uv_loop_s* uv_;
   std::unique_ptr<char[]> read_buffer_;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "loop/addresses.h"
@@ -14,132 +15,197 @@
 namespace zatt::loop {
 namespace {
 
-struct WriteRequest {
-  uv_write_t request;
-  std::string bytes;
-};
+constexpr int reads_a_turn = 32;  // then the others have their turn
 
-void set_option(uv_tcp_t* handle, int level, int option, int value) {
-  uv_os_fd_t fd = -1;
-  if (uv_fileno(as_handle(handle), &fd) != 0) return;
-  setsockopt(fd, level, option, &value, sizeof value);  // a kernel without it works as well
+int pending_error(int fd) {
+  int sys = 0;
+  socklen_t length = sizeof sys;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &sys, &length) != 0) return errno;
+  return sys;
 }
 
 }  // namespace
 
+// --- the box -------------------------------------------------------------------------------------
+
 void Stream::Close::operator()(Box* box) const noexcept {
   box->open = false;
+  uv_poll_stop(&box->handle);
+  close(box->fd);
   close_box(box);
 }
 
-// The callback may replace the very functions it is one of (set_events), hence the copies.
+// Watches for what is of interest now.
+void Stream::Box::poll() {
+  const bool writing = !queue.empty() || on_connected;
+  const int wanted = lost ? 0 : (reading ? UV_READABLE : 0) | (writing ? UV_WRITABLE : 0);
+  if (wanted == polled) return;
+  polled = wanted;
+  if (wanted == 0) {
+    uv_poll_stop(&handle);
+    return;
+  }
+  const int rc =
+      uv_poll_start(&handle, wanted, [](uv_poll_t* poll, int status, int ready) noexcept {
+        static_cast<Box*>(poll->data)->on_event(status, ready);
+      });
+  ZATT_ASSERT(rc == 0);
+}
+
+void Stream::Box::on_event(int status, int ready) {
+  if (!open) return;
+  if (status != 0) {  // an error waits in the socket: whoever reads or writes gets it
+    polled = 0;
+    ready = UV_READABLE | UV_WRITABLE;
+  }
+  if (on_connected) {
+    const auto done = std::exchange(on_connected, nullptr);
+    poll();
+    return done(pending_error(fd));
+  }
+  if ((ready & UV_READABLE) != 0 && reading) read();
+  if (open && (ready & UV_WRITABLE) != 0 && !queue.empty()) write();
+  if (open) poll();
+}
+
+void Stream::Box::read() {
+  for (int i = 0; i < reads_a_turn && open && reading && !lost; ++i) {
+    const ssize_t n = recv(fd, read_buffer, Loop::read_buffer_bytes, 0);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) lose(errno);
+      return;
+    }
+    if (n == 0) {
+      reading = false;
+      const auto on_end = events.on_end;
+      if (on_end) on_end(0);
+      return;
+    }
+    // The callback may replace the very functions it is one of (set_events), hence the copies.
+    const auto on_bytes = events.on_bytes;
+    const auto size = static_cast<std::size_t>(n);
+    if (on_bytes) on_bytes({read_buffer, size});
+    if (size < Loop::read_buffer_bytes) return;
+  }
+}
+
+void Stream::Box::write() {
+  const std::size_t before = queued_bytes;
+  while (!lost && failure == 0 && !queue.empty()) {
+    const std::string_view rest = std::string_view(queue.front()).substr(sent_of_first);
+    const std::size_t sent = send_some(rest);
+    queued_bytes -= sent;
+    sent_of_first += sent;
+    if (sent < rest.size()) break;
+    queue.pop_front();
+    sent_of_first = 0;
+  }
+  if (failure != 0) return lose(failure);
+  finish_writing();
+  if (queued_bytes == before) return;
+  const auto on_written = events.on_written;
+  if (on_written) on_written();
+}
+
+// A connection that is gone is an error, and never a signal to a program that may not expect it.
+std::size_t Stream::Box::send_some(std::string_view bytes) {
+  while (true) {
+    const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) failure = errno;
+    return 0;
+  }
+}
+
+void Stream::Box::finish_writing() {
+  if (!shutting_down || !queue.empty()) return;
+  shutting_down = false;
+  shutdown(fd, SHUT_WR);
+}
+
 void Stream::Box::lose(int sys) {
   if (!open || lost) return;
   lost = true;
-  uv_read_stop(stream());
+  poll();
   const auto on_end = events.on_end;
   if (on_end) on_end(sys);
 }
 
-Stream::Stream(Loop& loop) : box_(new Box{}) {
-  box_->read_buffer = loop.read_buffer();
-  adopt(box_.get(), uv_tcp_init(loop.uv(), &box_->handle));
-}
+// --- the stream ----------------------------------------------------------------------------------
 
-bool Stream::adopt_socket(int fd) {
-  if (uv_tcp_open(&box_->handle, fd) != 0) {
+Stream::Stream(Loop& loop, int fd) {
+  auto* const box = new Box{};
+  box->read_buffer = loop.read_buffer();
+  box->fd = fd;
+  if (uv_poll_init(loop.uv(), &box->handle, fd) != 0) {
     close(fd);
-    return false;
+    delete box;
+    return;
   }
-  uv_tcp_nodelay(&box_->handle, 1);
-  return true;
+  box->handle.data = box;
+  box_.reset(box);
+  set_option(IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 void Stream::set_events(Events events) { box_->events = std::move(events); }
 
 void Stream::read_start() {
-  const auto allocate = [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) noexcept {
-    buffer->base = static_cast<Box*>(handle->data)->read_buffer;
-    buffer->len = Loop::read_buffer_bytes;
-  };
-  const auto arrived = [](uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer) noexcept {
-    Box* const box = static_cast<Box*>(stream->data);
-    if (n > 0) {
-      const auto on_bytes = box->events.on_bytes;
-      if (on_bytes) on_bytes({buffer->base, static_cast<std::size_t>(n)});
-    } else if (n == UV_EOF) {
-      const auto on_end = box->events.on_end;
-      if (on_end) on_end(0);
-    } else if (n < 0) {
-      box->lose(static_cast<int>(-n));
-    }
-  };
-  if (!box_->lost) uv_read_start(box_->stream(), allocate, arrived);
+  if (box_->lost) return;
+  box_->reading = true;
+  box_->poll();
 }
 
-void Stream::read_stop() { uv_read_stop(box_->stream()); }
+void Stream::read_stop() {
+  box_->reading = false;
+  box_->poll();
+}
 
 void Stream::write(std::string bytes) {
   if (box_->lost || bytes.empty()) return;
-  std::size_t written = 0;
-  if (queued_bytes() == 0) {
-    uv_buf_t all = uv_buf_init(bytes.data(), static_cast<unsigned>(bytes.size()));
-    const int n = uv_try_write(box_->stream(), &all, 1);
-    if (n > 0) written = static_cast<std::size_t>(n);
-    if (written == bytes.size()) return;
+  std::size_t sent = 0;
+  if (box_->queue.empty() && box_->failure == 0) {
+    sent = box_->send_some(bytes);
+    if (sent == bytes.size()) return;
+    box_->sent_of_first = sent;
   }
-  // Where the connection is lost, this says so, later.
-  auto* const request = new WriteRequest{.request = {}, .bytes = std::move(bytes)};
-  uv_buf_t rest = uv_buf_init(request->bytes.data() + written,
-                              static_cast<unsigned>(request->bytes.size() - written));
-  const auto done = [](uv_write_t* write, int status) noexcept {
-    Box* const box = static_cast<Box*>(write->handle->data);
-    delete static_cast<WriteRequest*>(write->data);
-    if (status < 0) {
-      box->lose(-status);
-    } else if (box->open && !box->lost) {
-      const auto on_written = box->events.on_written;
-      if (on_written) on_written();
-    }
-  };
-  request->request.data = request;
-  const int rc = uv_write(&request->request, box_->stream(), &rest, 1, done);
-  ZATT_ASSERT(rc == 0);
+  box_->queued_bytes += bytes.size() - sent;
+  box_->queue.push_back(std::move(bytes));
+  box_->poll();  // where the connection is lost, this says so, later
 }
 
-std::size_t Stream::queued_bytes() const {
-  return uv_stream_get_write_queue_size(reinterpret_cast<const uv_stream_t*>(&box_->handle));
-}
+std::size_t Stream::queued_bytes() const { return box_->queued_bytes; }
 
 void Stream::shut_down() {
   if (box_->lost) return;
-  auto* const request = new uv_shutdown_t{};
-  const auto done = [](uv_shutdown_t* shutdown, int) noexcept { delete shutdown; };
-  if (uv_shutdown(request, box_->stream(), done) != 0) delete request;  // lost already
+  box_->shutting_down = true;
+  box_->finish_writing();
 }
 
-void Stream::limit_unsent(int bytes) {
-  set_option(&box_->handle, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
+// A kernel without one of these works as well.
+void Stream::set_option(int level, int option, int value) {
+  setsockopt(box_->fd, level, option, &value, sizeof value);
 }
+
+void Stream::limit_unsent(int bytes) { set_option(IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes); }
 
 void Stream::keep_alive(int idle_s, int interval_s) {
-  set_option(&box_->handle, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(&box_->handle, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
-  set_option(&box_->handle, IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
-  set_option(&box_->handle, IPPROTO_TCP, TCP_KEEPCNT, 6);
+  set_option(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+  set_option(IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
+  set_option(IPPROTO_TCP, TCP_KEEPCNT, 6);
 }
 
 void Stream::limit_unacknowledged(int seconds) {
-  set_option(&box_->handle, IPPROTO_TCP, TCP_USER_TIMEOUT, seconds * 1000);
+  set_option(IPPROTO_TCP, TCP_USER_TIMEOUT, seconds * 1000);
 }
 
 Address Stream::remote() const {
   SocketAddress address;
-  int length = sizeof address.storage;
-  if (uv_tcp_getpeername(&box_->handle, reinterpret_cast<sockaddr*>(&address.storage), &length) !=
-      0) {
-    return {};
-  }
+  address.length = sizeof address.storage;
+  auto* const out = reinterpret_cast<sockaddr*>(&address.storage);
+  if (getpeername(box_->fd, out, &address.length) != 0) return {};
   return to_address(address.storage);
 }
 

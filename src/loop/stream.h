@@ -3,6 +3,9 @@
 //
 // Its owner may destroy it at any time, even from its own callbacks, and hand it on by moving it.
 // No callback comes out of a call to it, and none after it is destroyed.
+//
+// It is no uv_tcp_t, because libuv's writes raise SIGPIPE where the other side is gone, and whether
+// that is ignored is a host's own affair.
 #pragma once
 
 #include <cstddef>
@@ -58,8 +61,10 @@ class Stream {
   struct Close {
     void operator()(Box* box) const noexcept;
   };
-  explicit Stream(Loop& loop);
-  bool adopt_socket(int fd);  // false: it is no use; closed
+  // Of a socket that does not block, connected or on its way. Empty where the loop cannot watch it;
+  // it is closed then.
+  Stream(Loop& loop, int fd);
+  void set_option(int level, int option, int value);
 
   std::unique_ptr<Box, Close> box_;
 };

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include <algorithm>
+#include "base/printable.h"
 
 namespace zatt {
 
@@ -15,9 +15,7 @@ std::string log_line(const std::tm& time, std::string_view id, node::LogLevel le
   line.append(" [").append(id).append("] ");
   if (level == node::LogLevel::error) line += "error: ";
   if (level == node::LogLevel::debug) line += "debug: ";
-  line += text;
-  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 127; };
-  std::replace_if(line.begin(), line.end(), is_control, '?');
+  line += printable(text);
   line += '\n';
   return line;
 }

@@ -2,8 +2,6 @@
 // What tests of sockets share: turning the loop until something is so, and a connected pair.
 #pragma once
 
-#include <signal.h>
-
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -39,7 +37,6 @@ struct Pair {
 };
 
 inline Pair connected_pair(Loop& loop) {
-  signal(SIGPIPE, SIG_IGN);  // as every program does that has sockets
   Pair pair;
   auto listener = Listener::bind(loop, {"127.0.0.1", 0});
   if (!listener) return pair;

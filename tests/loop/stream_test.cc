@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
+#include <csignal>
 #include <memory>
 
 #include "tests/loop/harness.h"
@@ -129,6 +131,35 @@ TEST_CASE("Stream: destroyed, or handed on, from its own callback") {
     pair.near.write("2");
     REQUIRE(run_until(loop, [&] { return got == "1kept2"; }));
   }
+}
+
+namespace {
+
+volatile std::sig_atomic_t pipe_signals = 0;
+
+}  // namespace
+
+TEST_CASE("Stream: a connection that is gone raises no SIGPIPE, at once or while writes wait") {
+  Loop loop;
+  const auto before = std::signal(SIGPIPE, [](int) { pipe_signals = pipe_signals + 1; });
+  for (const bool waiting : {false, true}) {
+    CAPTURE(waiting);
+    Pair pair = connected_pair(loop);
+    REQUIRE(pair.near);
+    int sys = 0;
+    pair.near.set_events(
+        {.on_bytes = nullptr, .on_end = [&](int why) { sys = why; }, .on_written = nullptr});
+    if (waiting) pair.near.write(std::string(30 << 20, 'x'));
+    pair.far = {};
+    run_for(loop, 10);
+    for (int i = 0; i < 5 && sys == 0; ++i) {
+      pair.near.write("into the void");
+      run_for(loop, 5);
+    }
+    CHECK((sys == EPIPE || sys == ECONNRESET));
+  }
+  std::signal(SIGPIPE, before);
+  CHECK(pipe_signals == 0);
 }
 
 TEST_CASE("Stream: a lost connection is said once, to whoever writes too") {
