@@ -264,6 +264,14 @@ void strip_brackets(GivenSettings& given) {
 
 }  // namespace
 
+std::string summary(const Settings& settings) {
+  const bool known = !settings.node.id.empty();
+  return (known ? "node " + settings.node.id + " of " : "nodes ") + list_of(settings.node.cluster) +
+         (known ? ", listening on " + to_string(settings.listen) + ", storage " +
+                      settings.node.storage
+                : "");
+}
+
 Result<Settings> judge(Sources sources) {
   GivenSettings in_file = sources.file.settings;
   sources.given.merge(in_file);

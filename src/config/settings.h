@@ -39,6 +39,9 @@ struct Settings {
   std::vector<Line> lines;  // each setting, for a person
 };
 
+// "node 0 of 0, 1, 2, listening on 127.0.0.1:5254, storage zatt.0.persist"
+std::string summary(const Settings& settings);
+
 // An error is one sentence for a person.
 Result<Settings> judge(Sources sources);
 

@@ -15,7 +15,7 @@ Clients::Clients(loop::Loop& loop, Farewells& farewells, const ClientLimits& lim
       slow_timer_(loop, [this] { check_slow(); }) {}
 
 void Clients::add(loop::Stream stream, std::string_view first, bool ended) {
-  const ClientId id = ++last_id_;
+  const ClientId id = take_id();
   auto& client = clients_[id];
   ClientOwner& owner = *this;
   client = std::make_unique<Client>(id, limits_, owner, std::move(stream));

@@ -41,6 +41,9 @@ class Clients final : private ClientOwner {
   // `first`: what it has sent already, with loop::Loop::read_slack_bytes behind it.
   void add(loop::Stream stream, std::string_view first, bool ended);
 
+  // For a client that has no connection: one number is never two clients.
+  node::ClientId take_id() { return ++last_id_; }
+
   // As node::Env says.
   std::size_t unread_bytes(node::ClientId id);
   void reply(node::ClientId id, std::string_view lines);

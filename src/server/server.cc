@@ -58,6 +58,7 @@ Result<std::unique_ptr<Server>> Server::create(loop::Loop& loop, const Address& 
 
 Server::Server(loop::Loop& loop, loop::Listener listener, const ClientLimits& limits, Events events)
     : events_(std::move(events)),
+      max_line_bytes_(limits.max_line_bytes),
       max_connections_(connection_limit()),
       prng_(random_seed()),
       disk_thread_(loop),
@@ -160,6 +161,38 @@ void Server::stop() {
   if (is_serving()) node_->shut_down();
 }
 
+node::ClientId Server::open_local(LocalClient& client) {
+  ZATT_ASSERT(started_);
+  const node::ClientId id = clients_.take_id();
+  locals_.open(id, client);
+  node_->on_client_open(id);
+  return id;
+}
+
+void Server::close_local(node::ClientId id) {
+  locals_.close(id);
+  node_->on_client_closed(id);
+}
+
+void Server::ask_line(node::ClientId id, std::string_view line) {
+  if (!is_serving()) return;
+  const bool too_long = line.size() > max_line_bytes_;
+  node_->on_line(id, too_long ? std::string_view() : line, too_long);
+  turn_.again();
+}
+
+void Server::propose(node::ClientId id, std::string command, std::uint32_t timeout_ms) {
+  if (!is_serving()) return;
+  node_->on_propose(id, std::move(command), timeout_ms);
+  turn_.again();
+}
+
+void Server::ask_barrier(node::ClientId id, std::uint32_t timeout_ms) {
+  if (!is_serving()) return;
+  node_->on_barrier(id, timeout_ms);
+  turn_.again();
+}
+
 bool Server::has_room() const {
   return door_.size() + clients_.size() + links_.size() + farewells_.size() < max_connections_;
 }
@@ -175,12 +208,22 @@ void Server::before_wait() {
   if (finished_ || !(started_ || stopping_)) return;
   links_.sweep();
   clients_.attend();
+  locals_.attend();
   if (is_serving()) node_->flush();
   clients_.write_out();  // also when the node has just given up: this was said before
   links_.pump();
+  tell_state();
   if (is_done()) return finish();
   set_timer();
-  if (links_.has_work() || clients_.has_work()) turn_.again();
+  if (links_.has_work() || clients_.has_work() || locals_.has_work()) turn_.again();
+}
+
+void Server::tell_state() {
+  if (!events_.on_state || !started_) return;
+  node::NodeState now = node_->state();
+  if (state_ == now) return;
+  state_ = std::move(now);
+  events_.on_state(*state_);
 }
 
 void Server::set_timer() {
@@ -233,11 +276,22 @@ void Server::send(node::LinkId link, node::Priority priority, std::string frame)
 void Server::close_link(node::LinkId link) { links_.close(link); }
 
 std::uint64_t Server::unread_bytes(node::ClientId client) { return clients_.unread_bytes(client); }
-void Server::reply(node::ClientId client, std::string_view lines) { clients_.reply(client, lines); }
+
+void Server::reply(node::ClientId client, std::string_view lines) {
+  if (locals_.holds(client)) return locals_.reply(client, lines);
+  clients_.reply(client, lines);
+}
+
+void Server::answer(node::ClientId client, node::Answer answer) {
+  locals_.answer(client, std::move(answer));
+}
 
 void Server::close_client(node::ClientId client) { clients_.close(client); }
 
-void Server::want_lines(node::ClientId client, bool wanted) { clients_.want_lines(client, wanted); }
+void Server::want_lines(node::ClientId client, bool wanted) {
+  if (locals_.holds(client)) return locals_.want_lines(client, wanted);
+  clients_.want_lines(client, wanted);
+}
 
 void Server::log(node::LogLevel level, std::string_view line) { events_.log(level, line); }
 

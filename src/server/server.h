@@ -29,6 +29,7 @@
 #include "server/clients.h"
 #include "server/door.h"
 #include "server/farewells.h"
+#include "server/local_clients.h"
 #include "server/peer_links.h"
 #include "storage/disk.h"
 
@@ -40,6 +41,8 @@ class Server final : private node::Env {
     std::function<void(node::LogLevel level, std::string_view line)> log;
     // Nothing happens any more; the Server may be destroyed once the loop has been left.
     std::function<void(int exit_code)> on_stopped;
+    // Something in it has changed: at the end of a turn, at most once in each.
+    std::function<void(const node::NodeState& state)> on_state = {};
   };
 
   // Takes the port; nobody can connect yet. The error is a sentence for a person.
@@ -56,6 +59,16 @@ class Server final : private node::Env {
   // Finishes what is in flight, for at most some seconds, then calls on_stopped(0). Called again:
   // at once.
   void stop();
+
+  // Clients of this process, once start() went well. `client` is borrowed until close_local() or
+  // the Server's end; what it asks after the node has given up is answered by nobody.
+  node::ClientId open_local(LocalClient& client);
+  void close_local(node::ClientId id);
+  bool wants_more(node::ClientId id) const { return locals_.wants_more(id); }
+  // `line` has no newline, and codec::line_slack readable bytes behind it.
+  void ask_line(node::ClientId id, std::string_view line);
+  void propose(node::ClientId id, std::string command, std::uint32_t timeout_ms);
+  void ask_barrier(node::ClientId id, std::uint32_t timeout_ms);
 
   Address address() const { return door_.address(); }
   const node::Node& node() const { return *node_; }
@@ -76,6 +89,7 @@ class Server final : private node::Env {
   void close_link(node::LinkId link) override;
   std::uint64_t unread_bytes(node::ClientId client) override;
   void reply(node::ClientId client, std::string_view lines) override;
+  void answer(node::ClientId client, node::Answer answer) override;
   void close_client(node::ClientId client) override;
   void want_lines(node::ClientId client, bool wanted) override;
   void log(node::LogLevel level, std::string_view line) override;
@@ -83,6 +97,7 @@ class Server final : private node::Env {
 
   bool is_serving() const { return started_ && !exit_code_; }
   bool has_room() const;
+  void tell_state();
   void after_poll();
   void before_wait();
   void set_timer();
@@ -90,6 +105,7 @@ class Server final : private node::Env {
   void finish();
 
   const Events events_;
+  const std::size_t max_line_bytes_;
   const std::size_t max_connections_;
   Prng prng_;
   std::unique_ptr<storage::Disk> disk_;
@@ -98,6 +114,7 @@ class Server final : private node::Env {
   std::unique_ptr<node::Node> node_;
   Farewells farewells_;
   Clients clients_;
+  LocalClients locals_;
   PeerLinks links_;
   Door door_;
   loop::Timer timer_;
@@ -110,6 +127,7 @@ class Server final : private node::Env {
   bool out_of_patience_ = false;
   bool finished_ = false;
   std::optional<int> exit_code_;
+  std::optional<node::NodeState> state_;  // as last told
 };
 
 }  // namespace zatt::server

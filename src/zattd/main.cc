@@ -53,15 +53,6 @@ int print(std::string_view text) {
   return Exit::stopped;
 }
 
-std::string summary(const Settings& settings) {
-  const bool known = !settings.node.id.empty();
-  return (known ? "node " + settings.node.id + " of " : "nodes ") +
-         config::list_of(settings.node.cluster) +
-         (known ? ", listening on " + to_string(settings.listen) + ", storage " +
-                      settings.node.storage
-                : "");
-}
-
 server::ClientLimits limits_of(const Settings& settings) {
   server::ClientLimits limits;
   limits.max_line_bytes = settings.node.max_request_bytes;
@@ -81,7 +72,8 @@ class Daemon {
     server_ = std::move(*created);
     if (const Status opened = open_storage(); !opened)
       return fail(opened.error(), Exit::bad_storage);
-    log_(node::LogLevel::info, "zattd " + std::string(version_text) + ": " + summary(settings_));
+    log_(node::LogLevel::info,
+         "zattd " + std::string(version_text) + ": " + config::summary(settings_));
     const auto stop = [this] { server_->stop(); };
     term_ = std::make_unique<loop::Signal>(loop_, SIGTERM, stop);
     interrupt_ = std::make_unique<loop::Signal>(loop_, SIGINT, stop);
@@ -144,11 +136,11 @@ int run(const std::vector<std::string>& arguments) {
       return print(printed_config(*settings));
     case Action::check_config:
       return print((settings->config.empty() ? "" : settings->config + ": ") +
-                   "good: " + summary(*settings) + "\n");
+                   "good: " + config::summary(*settings) + "\n");
     case Action::run:
       break;
   }
-  signal(SIGPIPE, SIG_IGN);  // a connection that is gone is an error of write(), not an end of all
+  signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more is no reason to end
   raise_file_limit();
   return Daemon(*settings).run();
 }

@@ -9,7 +9,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "codec/request.h"
+#include "kv/command.h"
 #include "kv/store.h"
 #include "tests/server/world.h"
 
@@ -63,16 +66,22 @@ class MemoryDisk final : public storage::Disk {
 // A node of its own, served, and a person connected to it.
 struct Fixture : World {
   bool broken = false;
+  bool own_machine = false;
   std::optional<int> exit_code;
+  std::vector<node::NodeState> states;
   kv::Store store;
   std::unique_ptr<zatt::server::Server> server;
   loop::Stream person;
   loop::Sink replies;
 
-  Fixture() {
+  explicit Fixture(bool has_own_machine = false) : own_machine(has_own_machine) {
+    ClientLimits limits;
+    limits.max_line_bytes = 4096;
     auto created = zatt::server::Server::create(
-        loop, {"127.0.0.1", 0}, {},
-        {.log = logger(), .on_stopped = [this](int code) { exit_code = code; }});
+        loop, {"127.0.0.1", 0}, limits,
+        {.log = logger(),
+         .on_stopped = [this](int code) { exit_code = code; },
+         .on_state = [this](const node::NodeState& state) { states.push_back(state); }});
     REQUIRE(created);
     server = std::move(*created);
     node::Options options;
@@ -81,8 +90,10 @@ struct Fixture : World {
     options.storage = "memory";
     options.segment_bytes = 1 << 16;
     options.election_timeout_ms = 50;
-    REQUIRE(server->open(options, std::make_unique<MemoryDisk>(broken), store, &store));
+    REQUIRE(server->open(options, std::make_unique<MemoryDisk>(broken), store,
+                         own_machine ? nullptr : &store));
     REQUIRE(server->start());
+    if (own_machine) return;
     loop::Connect connect(loop, server->address(), 1000,
                           [this](loop::Stream stream, std::string) { person = std::move(stream); });
     REQUIRE(until([this] { return static_cast<bool>(person); }));
@@ -95,6 +106,43 @@ struct Fixture : World {
     return std::count(replies.bytes.begin(), replies.bytes.end(), '\n');
   }
 };
+
+// Somebody inside the process, who keeps what it is told.
+struct Insider final : LocalClient {
+  zatt::server::Server& server;
+  node::ClientId id;
+  std::vector<std::string> said;  // lines, and answers' texts
+  std::vector<node::Answer> answers;
+  int rooms = 0;
+
+  explicit Insider(zatt::server::Server& where) : server(where), id(where.open_local(*this)) {}
+  void on_line(std::string_view line) override {
+    said.emplace_back(line);
+    slack += line.data()[line.size() + codec::line_slack - 1];  // readable, whatever it is
+  }
+  void on_answer(node::Answer answer) override {
+    said.push_back(answer.text);
+    answers.push_back(std::move(answer));
+  }
+  void on_room() override { ++rooms; }
+
+  void ask(const std::string& line) {
+    const std::string padded = line + std::string(codec::line_slack, '\0');
+    server.ask_line(id, std::string_view(padded).substr(0, line.size()));
+  }
+
+ private:
+  int slack = 0;
+};
+
+std::string set_of_b() {
+  kv::Command command;
+  command.key = "b";
+  command.value = "2";
+  std::string bytes;
+  kv::encode(command, bytes);
+  return bytes;
+}
 
 }  // namespace
 
@@ -149,4 +197,80 @@ TEST_CASE("Server: a disk that fails ends the node with 5, and acknowledges noth
   world.server.reset();
   REQUIRE(world.until([&] { return world.replies.end.has_value(); }));
   CHECK(world.replies.bytes.find("\"ok\":true", 10) == std::string::npos);
+}
+
+TEST_CASE("Server: a client without a socket is served like all others, in order") {
+  Fixture world;
+  Insider insider(*world.server);
+  insider.ask("{\"op\":\"set\",\"key\":\"b\",\"value\":2,\"id\":1}");
+  insider.ask("{\"op\":\"get\",\"key\":\"a\",\"id\":2}");
+  insider.ask("{\"op\":\"nonsense\",\"id\":3}");
+  insider.ask(std::string(4097, ' '));
+  insider.ask("{\"op\":\"get\",\"key\":\"b\",\"id\":5}");
+  REQUIRE(world.until([&] { return insider.said.size() == 5; }));
+  CHECK(insider.said[0].find("{\"ok\":true,\"id\":1,\"rev\":") == 0);
+  CHECK(insider.said[1].find("{\"ok\":true,\"id\":2,\"found\":true,\"value\":1,") == 0);
+  CHECK(insider.said[2].find("\"error\":\"bad_request\"") != std::string::npos);
+  CHECK(insider.said[3].find("\"error\":\"too_large\"") != std::string::npos);
+  CHECK(insider.said[4].find("\"value\":2,") != std::string::npos);
+  // The one with a socket sees the same, and neither got the other's.
+  world.person.write("{\"op\":\"get\",\"key\":\"b\"}\n");
+  REQUIRE(world.until([&] { return world.lines() == 2; }));
+  CHECK(world.replies.bytes.find("\"value\":2,") != std::string::npos);
+}
+
+TEST_CASE("Server: a client without a socket holds back what is not wanted yet") {
+  Fixture world;
+  Insider insider(*world.server);
+  int asked = 0;
+  for (; world.server->wants_more(insider.id) && asked < 100'000; ++asked)
+    insider.ask("{\"op\":\"get\",\"key\":\"a\"}");
+  CHECK(asked < 100'000);
+  CHECK(insider.rooms == 0);
+  REQUIRE(world.until([&] { return insider.rooms > 0; }));
+  CHECK(world.server->wants_more(insider.id));
+  REQUIRE(world.until([&] { return insider.said.size() == static_cast<std::size_t>(asked); }));
+}
+
+TEST_CASE("Server: proposals and barriers of a machine of the host's") {
+  Fixture world(true);
+  Insider insider(*world.server);
+  world.server->propose(insider.id, set_of_b(), 5000);
+  world.server->ask_barrier(insider.id, 5000);
+  REQUIRE(world.until([&] { return insider.answers.size() == 2; }));
+  CHECK(!insider.answers[0].refusal);
+  CHECK(!insider.answers[1].refusal);
+  CHECK(insider.answers[0].index > Index{0});
+  CHECK(world.store.get("b")->value == "2");
+  insider.ask("{\"op\":\"get\",\"key\":\"b\"}");
+  REQUIRE(world.until([&] { return insider.said.size() == 3; }));
+  CHECK(insider.said[2].find("replicates a state machine of its own") != std::string::npos);
+}
+
+TEST_CASE("Server: what is asked while it stops is refused, and one that is gone hears nothing") {
+  Fixture world;
+  Insider insider(*world.server);
+  Insider gone(*world.server);
+  gone.ask("{\"op\":\"set\",\"key\":\"b\",\"value\":2}");
+  world.server->close_local(gone.id);
+  world.server->stop();
+  insider.ask("{\"op\":\"get\",\"key\":\"b\"}");
+  REQUIRE(world.until([&] { return world.exit_code.has_value(); }));
+  REQUIRE(insider.said.size() == 1);
+  CHECK(insider.said[0].find("\"error\":\"shutting_down\"") != std::string::npos);
+  CHECK(gone.said.empty());
+}
+
+TEST_CASE("Server: state is told when it has changed, at most once a turn") {
+  Fixture world;
+  REQUIRE(world.until([&] { return world.states.back().last_applied == Index{3}; }));
+  const node::NodeState now = world.states.back();
+  CHECK(now.role == node::Role::leader);
+  CHECK(now.leader == "0");
+  CHECK(now.term == Term{1});
+  for (std::size_t i = 1; i < world.states.size(); ++i)
+    CHECK(world.states[i - 1] != world.states[i]);
+  const std::size_t told = world.states.size();
+  world.pause(300);
+  CHECK(world.states.size() == told);
 }
