@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "loop/loop.h"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <uv.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "base/assert.h"
@@ -20,6 +23,19 @@ int make_uv_loop(std::unique_ptr<uv_loop_t>& out) {
   return uv_loop_init(out.get());
 }
 
+// An errno where there are not enough for a loop: libuv's first one would end the process then.
+int try_descriptors() {
+  int taken[6];
+  int sys = 0;
+  for (int& fd : taken) {
+    fd = open("/", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) sys = errno;
+  }
+  for (const int fd : taken)
+    if (fd >= 0) close(fd);
+  return sys;
+}
+
 std::unique_ptr<uv_loop_t> uv_loop_for_certain() {
   std::unique_ptr<uv_loop_t> made;
   const int rc = make_uv_loop(made);
@@ -32,6 +48,8 @@ std::unique_ptr<uv_loop_t> uv_loop_for_certain() {
 Loop::Loop() : Loop(uv_loop_for_certain()) {}
 
 Result<std::unique_ptr<Loop>> Loop::make() {
+  if (const int sys = try_descriptors(); sys != 0)
+    return Error{Code::io, sys, "making an event loop", ""};
   std::unique_ptr<uv_loop_t> made;
   if (const int rc = make_uv_loop(made); rc != 0)
     return Error{Code::io, -rc, "making an event loop", ""};

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// A node inside a host's program, on a loop: all of zatt_node but whose thread turns it.
+//
+// Any thread may ask and stop; what it wants is queued under the mutex, and the loop is woken. All
+// else happens on the loop's thread, the host's callbacks included. Its end has one order: requests
+// are answered, ports, files and threads are given back, and on_stop is the last word.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "capi/convert.h"
+#include "capi/machine.h"
+#include "client/reply.h"
+#include "client/request.h"
+#include "config/settings.h"
+#include "kv/store.h"
+#include "loop/async.h"
+#include "loop/loop.h"
+#include "server/local_clients.h"
+#include "server/server.h"
+#include "zatt/zatt.h"
+
+namespace zatt::capi {
+
+struct Host {
+  void* user = nullptr;
+  void (*on_log)(void* user, int level, const char* line) = nullptr;
+  void (*on_state)(void* user, const zatt_state* state) = nullptr;
+  void (*on_stop)(void* user, int error) = nullptr;
+  int timeout_ms = 0;  // of requests that name none
+};
+
+class Embedded final : private server::LocalClient {
+ public:
+  // `loop` must outlive it. `machine` null: the dictionary.
+  Embedded(loop::Loop& loop, const Host& host, const zatt_machine* machine);
+  ~Embedded() override;
+
+  // Listens, reads the storage, serves. ZATT_OK, or why not, with a sentence.
+  int open(const config::Settings& settings, std::string& why);
+
+  // From any thread.
+  int ask(const zatt_request* request, zatt_on_reply on_reply, void* user) noexcept;
+  void stop() noexcept;
+  int state(zatt_state* state) const noexcept;
+
+  // From the loop's thread.
+  bool is_calling_back() const { return calling_back_ > 0; }
+  void close();  // at once, and without on_stop
+
+ private:
+  static constexpr std::size_t max_waiting_bytes = 64 << 20;
+
+  struct Asked {
+    enum class Kind : std::uint8_t { line, proposal, barrier };
+    Kind kind = Kind::line;
+    std::string bytes;     // a line has codec::line_slack bytes more
+    std::size_t size = 0;  // without them
+    std::uint32_t timeout_ms = 0;
+    bool only_reads = false;
+    zatt_on_reply on_reply = nullptr;
+    void* user = nullptr;
+    std::size_t cost() const { return sizeof(Asked) + size; }
+  };
+
+  // From the server, all in its turn.
+  void on_line(std::string_view line) override;
+  void on_answer(node::Answer answer) override;
+  void on_room() override { hand_over(); }
+  void on_log(node::LogLevel level, std::string_view line);
+  void on_state(const node::NodeState& state);
+
+  Status open_storage(const config::Settings& settings);
+  int prepare(const zatt_request* given, Asked& asked);
+  void on_wake();
+  void hand_over();
+  void answer(const ReplyBox& reply);
+  void end(int unread_error);
+  void finish(int error);
+  zatt_state described(const node::NodeState& state) const;
+
+  loop::Loop& loop_;
+  const Host host_;
+  std::optional<HostMachine> machine_;
+  kv::Store store_;
+  bool debug_ = false;
+
+  // Under the mutex.
+  mutable std::mutex mutex_;
+  client::RequestWriter writer_;
+  std::deque<Asked> queue_;        // not handed to the node yet
+  std::size_t waiting_bytes_ = 0;  // of all that is not answered
+  int stops_ = 0;
+  bool ended_ = false;
+  node::NodeState state_;
+
+  // The loop's thread's.
+  client::ReplyReader reader_;
+  std::deque<Asked> handed_;  // to the node, in order; without their bytes
+  std::optional<int> exit_code_;
+  int calling_back_ = 0;
+  node::ClientId id_ = 0;
+  std::unique_ptr<server::Server> server_;
+  std::unique_ptr<loop::Async> wake_;  // there until ended_
+};
+
+}  // namespace zatt::capi
