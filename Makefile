@@ -78,6 +78,7 @@ programs := $(patsubst $(B)/cli,$(B)/zatt,$(patsubst src/%/main.cc,$(B)/%,$(main
 sim := $(if $(sim_main),$(B)/zatt-sim)
 libraries := $(foreach name,zattclient zatt,$(B)/lib$(name).a $(B)/lib$(name).so.0)
 c_programs := $(patsubst tests/cluster/%.c,$(B)/%,$(wildcard tests/cluster/*.c))
+cpp_programs := $(patsubst tests/cluster/%.cpp,$(B)/%,$(wildcard tests/cluster/*.cpp))
 unit_tests := $(if $(test_sources),$(B)/unit-tests)
 all_objects := $(call objects,$(mains) $(lib_sources) $(sim_main) $(test_sources))
 
@@ -90,7 +91,7 @@ all: build
 	@echo "to try it:  make run"
 
 build: $(programs) $(sim) $(libraries)
-tests-built: build $(unit_tests) $(shims) $(c_programs)
+tests-built: build $(unit_tests) $(shims) $(c_programs) $(cpp_programs)
 
 help:
 	@sed -n '3,10s/^# \{0,1\}//p' Makefile
@@ -145,7 +146,8 @@ $(shims): $(B)/%.so: tests/support/%.c Makefile | deps
 .PHONY: libraries
 libraries: $(libraries)
 
-client_roots := $(call objects,$(filter-out src/capi/node%,$(wildcard src/capi/*.cc)))
+# What a client calls; the linker finds what that needs.
+client_roots := $(call objects,src/capi/client.cc src/capi/errors.cc)
 node_roots := $(call objects,$(wildcard src/capi/*.cc))
 $(B)/obj/zattclient.o: $(client_roots) $(lib)
 $(B)/obj/zatt.o: $(node_roots) $(lib)
@@ -171,11 +173,16 @@ $(B)/zatt: $(call objects,$(wildcard src/cli/*.cc)) $(B)/libzattclient.a
 	@echo "LINK  $@"
 	@$(CXX) $(CXX_FLAGS) $(LINK_SAN) $(LDFLAGS) $(filter %.o %.a,$^) $(client_libs) -o $@
 
-# Programs of a user, in C, as the tests run them.
+# Programs of users, as the tests run them.
 $(c_programs): $(B)/%: tests/cluster/%.c $(B)/libzatt.so.0 include/zatt/zatt.h
 	@echo "CC    $<"
 	@$(CC) $(C_PROGRAM_FLAGS) -I include $< -L $(B) -lzatt $$(pkg-config --libs libuv) $(LINK_SAN) \
 	  -Wl,-rpath,'$$ORIGIN' -o $@
+
+$(cpp_programs): $(B)/%: tests/cluster/%.cpp $(B)/libzattclient.so.0 include/zatt/zatt.h include/zatt/zatt.hpp
+	@echo "CXX   $<"
+	@$(CXX) $(filter-out -std=c++20 -fvisibility=hidden,$(CXX_FLAGS)) -std=c++17 -I include $< -L $(B) -lzattclient \
+	  $(LINK_SAN) -Wl,-rpath,'$$ORIGIN' -o $@
 
 -include $(all_objects:.o=.d)
 

@@ -473,7 +473,7 @@ class DistributedDict {
   bool contains(std::string_view key) { return client_->get(key).has_value(); }
   bool erase(std::string_view key) { return client_->erase(key); }
   std::int64_t incr(std::string_view key, std::int64_t by = 1) { return client_->incr(key, by); }
-  std::size_t size() { return static_cast<std::size_t>(client_->count()); }
+  std::uint64_t size() { return client_->count(); }
   bool empty() { return size() == 0; }
 
   // All keys in byte order, a page at a time: what changes meanwhile may be seen or not.
