@@ -132,7 +132,8 @@ class Client:
 class Node:
     """One zattd. Its stderr is in a file, its end is in exit_code."""
 
-    def __init__(self, folder, node_id, port, config=None, flags=()):
+    def __init__(self, folder, node_id, port, config=None, flags=(), program=(ZATTD,)):
+        self.program = [str(part) for part in program]
         self.folder = pathlib.Path(folder)
         self.id = node_id
         self.port = port
@@ -147,7 +148,7 @@ class Node:
         self.log_from = 0
 
     def command(self):
-        command = [str(ZATTD)]
+        command = list(self.program)
         if self.config:
             command += ["-c", str(self.config)]
         return command + ["--id", self.id, "-s", self.storage.name] + self.flags
@@ -157,7 +158,7 @@ class Node:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ZATT_")}
         environment.update(env or {})
         if shim:
-            environment["LD_PRELOAD"] = preload()
+            environment["LD_PRELOAD"] = preload(self.program[0])
             environment["ZATT_SHIM_LOG"] = str(self.shim_path)
             environment["ZATT_SHIM_DELAY"] = str(self.delay_path)
             environment["ZATT_SHIM_FAIL_IF"] = str(self.broken_path)
@@ -275,21 +276,21 @@ class ShimCall:
         return f"{self.begin_ns}..{self.end_ns} {self.call}({self.fd}: {self.kind}) = {self.result} {self.data}"
 
 
-def preload():
+def preload(program):
     """The shim, behind the sanitizer's own library where there is one."""
-    libraries = subprocess.run(["ldd", str(ZATTD)], capture_output=True, text=True, check=True).stdout
+    libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     return ":".join(re.findall(r"=> (\S*lib[at]san\S*)", libraries) + [str(SHIM)])
 
 
 class Cluster:
-    def __init__(self, folder, size=3, settings=None, flags=(), ids=None):
+    def __init__(self, folder, size=3, settings=None, flags=(), ids=None, program=(ZATTD,)):
         self.folder = pathlib.Path(folder)
         ids = ids or [str(n) for n in range(size)]
         ports = {node_id: free_port() for node_id in ids}
         self.config = self.folder / "zatt.conf"
         self.settings = {"cluster": {i: [HOST, ports[i]] for i in ids}, **(settings or {})}
         self.config.write_text(json.dumps(self.settings) + "\n")
-        self.nodes = [Node(self.folder, i, ports[i], "zatt.conf", flags) for i in ids]
+        self.nodes = [Node(self.folder, i, ports[i], "zatt.conf", flags, program) for i in ids]
 
     def __getitem__(self, n):
         return self.nodes[n]
@@ -361,6 +362,8 @@ class Cluster:
 class ClusterTest(unittest.TestCase):
     """Gives a folder a test, ends what it started, and shows the logs of what failed."""
 
+    program = (ZATTD,)  # what plays the nodes, and its first arguments
+
     def run(self, result=None):
         before = len(result.failures) + len(result.errors)
         scratch = BUILD / "cluster-tests"
@@ -400,12 +403,12 @@ class ClusterTest(unittest.TestCase):
     def cluster(self, size=3, settings=None, flags=(), ids=None):
         folder = self.folder / f"cluster-{len(self.started)}"
         folder.mkdir()
-        cluster = Cluster(folder, size, settings, flags, ids)
+        cluster = Cluster(folder, size, settings, flags, ids, self.program)
         self.started += cluster.nodes
         return cluster
 
     def node(self, node_id="0", port=None, config=None, flags=()):
-        node = Node(self.folder, node_id, port or free_port(), config, flags)
+        node = Node(self.folder, node_id, port or free_port(), config, flags, self.program)
         self.started.append(node)
         return node
 
