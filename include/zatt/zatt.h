@@ -298,7 +298,8 @@ ZATT_API void zatt_sink_write(zatt_sink *sink, const void *data, size_t size); /
  *
  * `apply` must be total and deterministic: the same commands give the same state and replies on
  * every node; no clock, no chance, nothing local decides. The state starts empty at every open: the
- * log is replayed. `index` ascends, with gaps.
+ * log is replayed. `index` ascends, with gaps. Any bytes may come, also from a node of the cluster
+ * that has another machine. A reply has at most 16 MiB.
  * The others are a cursor over the whole state, which stays as of begin_snapshot while apply goes
  * on in between: they are asked for when a log is compacted, which this version does not do yet. */
 typedef struct zatt_machine {
@@ -364,14 +365,17 @@ static inline zatt_node_options zatt_node_options_of(const char *config) {
 
 /* Reads the storage (which blocks: a long log takes a while), listens, serves. *out is given:
  * zatt_node_close. On failure *out is NULL and nothing is left running.
- * ZATT_EINVAL: the configuration. ZATT_EADDRESS, ZATT_ESTORAGE. */
+ * ZATT_EINVAL: the configuration. ZATT_EADDRESS, ZATT_ESTORAGE. ZATT_EOVERLOADED: no descriptor or
+ * thread is left. */
 ZATT_API int zatt_node_open(const zatt_node_options *options, zatt_node **out);
 
 /* Asks this node, without a socket, as a client of its own would: any ZATT_OP_, also when it does
  * not lead. Never blocks. `on_reply` is called exactly once, on the node's thread, unless this
- * returns an error: then never. Requests take effect in the order sent. With a machine of your own
- * the dictionary's operations get ZATT_EBADREQUEST; without one, propose and barrier do.
- * ZATT_ESTOPPED, ZATT_EINVAL, ZATT_EOVERLOADED. */
+ * returns an error: then never. Requests take effect, and are answered, in the order sent. With a
+ * machine of your own the dictionary's operations get ZATT_EBADREQUEST; without one, propose and
+ * barrier do. What propose replies was said by the leader's machine; this node's own may be behind
+ * by then, and has caught up when a barrier sent later is answered.
+ * ZATT_ESTOPPED, ZATT_EINVAL, ZATT_EOVERLOADED: over 64 MiB wait. */
 ZATT_API int zatt_node_send(zatt_node *node, const zatt_request *request, zatt_on_reply on_reply,
                             void *user);
 /* The same, and waits until on_reply (which may be NULL) has returned. Returns the reply's error.
@@ -384,12 +388,15 @@ ZATT_API int zatt_node_call(zatt_node *node, const zatt_request *request, zatt_o
 ZATT_API int zatt_node_state(const zatt_node *node, zatt_state *state);
 
 /* Begins to stop: what is under way is finished for at most 5 s, a leader hands over its leadership
- * first; then on_stop. Called again: at once. From any thread where the node has its own. */
+ * first; then on_stop. Called again: at once. From any thread where the node has its own. Requests
+ * that are not answered by then get their callback before on_stop: ZATT_ESTOPPED where they were
+ * never sent or only read, else ZATT_EUNKNOWN; so also when it stops by itself. */
 ZATT_API void zatt_node_stop(zatt_node *node);
 
 /* Ends it and frees it, from any state. With a thread of its own: zatt_node_stop, then waits for
- * on_stop. On your loop: at once, without on_stop, unless it had stopped; the loop must turn once
- * more before it is closed. Requests that were not answered get their callback first, as
+ * on_stop, and for the look-up of a peer's name where one is under way. On your loop: at once,
+ * without on_stop, unless it had stopped; the loop must turn once more before it is closed (and
+ * until that look-up ends). Requests that were not answered get their callback first, as
  * zatt_client_close says. ZATT_EBUSY (and nothing is done) from within its callbacks: call
  * zatt_node_stop there. NULL is fine. */
 ZATT_API int zatt_node_close(zatt_node *node);
