@@ -114,10 +114,10 @@ void Listener::Box::wait_a_while() {
 void Listener::Close::operator()(Box* box) const noexcept {
   box->open = false;
   box->pause.reset();
-  uv_poll_stop(&box->handle);
-  close(box->fd);
   if (box->reserve_fd >= 0) close(box->reserve_fd);
+  const int fd = box->fd;
   close_box(box);
+  close(fd);  // only now: libuv has used the number, which other threads may get again
 }
 
 Result<Listener> Listener::bind(Loop& loop, const Address& address) {

@@ -30,9 +30,9 @@ int pending_error(int fd) {
 
 void Stream::Close::operator()(Box* box) const noexcept {
   box->open = false;
-  uv_poll_stop(&box->handle);
-  close(box->fd);
+  const int fd = box->fd;
   close_box(box);
+  close(fd);  // only now: libuv has used the number, which other threads may get again
 }
 
 // Watches for what is of interest now.
