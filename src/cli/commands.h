@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The verbs. Each does its work over a session and answers what the command ends with.
+#pragma once
+
+#include "cli/arguments.h"
+#include "cli/exits.h"
+#include "cli/interrupts.h"
+#include "cli/output.h"
+#include "cli/session.h"
+
+namespace zatt::cli {
+
+// What a verb has to work with.
+struct Work {
+  const Arguments& arguments;
+  Interrupts& interrupts;
+  Output& out;
+  Session session{arguments, interrupts};
+
+  // What a failed request ends with; says why, but for a plain no and after ^C where nothing was
+  // written. With --json also as an object.
+  Exit fail(const Reply& reply, const std::string& what = {});
+  // The end, with all that was added to `out` written.
+  Exit finish(Exit code);
+};
+
+Exit run_get(Work& work);
+Exit run_set(Work& work);
+Exit run_del(Work& work);
+Exit run_incr(Work& work);
+Exit run_count(Work& work);
+Exit run_wait(Work& work);
+
+Exit run_list(Work& work);  // ls and scan
+Exit run_export(Work& work);
+
+Exit run_raw(Work& work);
+Exit run_import(Work& work);
+
+Exit run_status(Work& work);
+Exit run_members(Work& work);
+
+}  // namespace zatt::cli

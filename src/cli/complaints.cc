@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "cli/complaints.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "cli/text.h"
+
+namespace zatt::cli {
+namespace {
+
+std::string_view hint(int error) {
+  switch (error) {
+    case ZATT_ENOSERVER:
+      return " (is zattd running there? --servers or ZATT_SERVERS name others)";
+    case ZATT_ENOLEADER:
+      return " (zatt status says more)";
+    default:
+      return {};
+  }
+}
+
+// What a server says of "if" is said in its own words; how the key is instead stands in fields.
+std::string of_condition(const Reply& reply) {
+  constexpr std::size_t longest = 60;
+  std::string text = reply.message.find("\"if\"") == std::string::npos
+                         ? reply.message
+                         : "the condition does not hold";
+  if (!reply.found || !reply.value) return text + ": there is no such key";
+  const std::string value = one_line(*reply.value);
+  text += ": ";
+  text += width_of(value) > longest ? "the value is another" : "the value is " + value;
+  return text + ", revision " + std::to_string(reply.rev);
+}
+
+}  // namespace
+
+void complain(std::string_view sentence) {
+  std::string line = "zatt: " + one_line(sentence) + "\n";
+  if (isatty(STDERR_FILENO) == 1) line.insert(0, "\r\x1b[K");  // over what is left of a bar
+  if (write(STDERR_FILENO, line.data(), line.size()) < 0) {
+    // there is nobody to tell
+  }
+}
+
+Exit complain_usage(std::string_view sentence) {
+  complain(sentence);
+  return Exit::wrong_usage;
+}
+
+Exit complain_of(const Reply& reply, std::string_view what) {
+  std::string sentence;
+  if (!what.empty()) sentence = std::string(what) + ": ";
+  sentence += zatt_error_name(reply.error);
+  sentence += ": ";
+  if (reply.error == ZATT_ECONDITION)
+    sentence += of_condition(reply);
+  else
+    sentence += reply.message.empty() ? zatt_error_text(reply.error) : reply.message.c_str();
+  if (sentence.find("zatt status says more") == std::string::npos) sentence += hint(reply.error);
+  complain(sentence);
+  return exit_of(reply.error);
+}
+
+Exit exit_of(int error) { return static_cast<Exit>(zatt_error_kind(error)); }
+
+}  // namespace zatt::cli

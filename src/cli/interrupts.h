@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// ^C, and its like, while something is under way.
+//
+// A write that was sent is no longer ours to call off: whoever presses ^C then is told so. So the
+// signal only makes a descriptor readable, and whoever waits looks at it. The second one ends the
+// process at once.
+#pragma once
+
+namespace zatt::cli {
+
+class Interrupts {
+ public:
+  // One a process.
+  Interrupts() = default;
+  ~Interrupts();
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+
+  // From now on; until then a signal does what it does by itself. One that was ignored stays so.
+  void arm();
+
+  int fd() const { return pipe_[0]; }  // readable once there was one; -1: not armed
+  int caught() const;                  // the signal, or 0
+
+  // The process ends as that signal would have ended it.
+  [[noreturn]] static void die_of(int signal);
+
+ private:
+  int pipe_[2] = {-1, -1};
+};
+
+}  // namespace zatt::cli

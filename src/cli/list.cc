@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// ls, scan and export: everything below a prefix, page by page.
+#include <algorithm>
+#include <functional>
+
+#include "cli/commands.h"
+#include "cli/complaints.h"
+#include "cli/progress.h"
+#include "cli/text.h"
+
+namespace zatt::cli {
+namespace {
+
+constexpr std::uint32_t most_a_page = 10'000;
+constexpr std::uint32_t a_page_for_people = 1'000;
+constexpr std::size_t widest_key = 40;
+
+using OnPage = std::function<bool(const Reply&)>;  // false: enough
+
+// Done, or what it ended with; each page has been handed on.
+Exit each_page(Work& work, zatt_request request, const OnPage& on_page) {
+  const Arguments& arguments = work.arguments;
+  if (!arguments.operands.empty()) request.prefix = bytes_of(arguments.operands[0]);
+  request.stale = arguments.stale ? 1 : 0;
+  std::uint64_t left = arguments.limit == 0 ? UINT64_MAX : arguments.limit;
+  std::string after;
+  while (left > 0) {
+    const std::uint32_t page = work.out.is_terminal() ? a_page_for_people : most_a_page;
+    request.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, page));
+    const Reply reply = work.session.ask(request);
+    if (reply.error != ZATT_OK) return work.fail(reply);
+    if (!on_page(reply)) return Exit::done;
+    if (!work.out.flush()) return work.out.exit_code();
+    if (!reply.more || reply.items.empty()) return Exit::done;
+    left -= std::min<std::uint64_t>(left, reply.items.size());
+    after = reply.items.back().key;
+    request.after = bytes_of(after);
+  }
+  return Exit::done;
+}
+
+std::string as_json(const Item& item, bool with_value, bool with_rev) {
+  std::string line = "{\"key\":" + quoted(item.key);
+  if (with_value) line += ",\"value\":" + item.value;
+  if (with_rev) line += ",\"rev\":" + std::to_string(item.rev);
+  return line + "}\n";
+}
+
+// A tab between the two, which no key that is shown has; for people the values stand in a column.
+void add_page(Work& work, const Reply& page) {
+  std::vector<std::string> keys;
+  std::size_t width = 0;
+  for (const Item& item : page.items) {
+    keys.push_back(shown_key(item.key));
+    width = std::max(width, std::min(width_of(keys.back()), widest_key));
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const bool aligned = work.out.is_terminal();
+    work.out.add(aligned ? padded(keys[i], width) + "  " : keys[i] + "\t");
+    work.out.add(page.items[i].value + "\n");
+  }
+}
+
+}  // namespace
+
+Exit run_list(Work& work) {
+  zatt_request request = zatt_request_of(ZATT_OP_SCAN);
+  const bool with_values = work.arguments.verb == Verb::scan;
+  request.keys_only = with_values ? 0 : 1;
+  return each_page(work, request, [&work, with_values](const Reply& page) {
+    if (work.arguments.json) {
+      for (const Item& item : page.items) work.out.add(as_json(item, with_values, true));
+    } else if (with_values) {
+      add_page(work, page);
+    } else {
+      for (const Item& item : page.items) work.out.add(shown_key(item.key) + "\n");
+    }
+    return true;
+  });
+}
+
+Exit run_export(Work& work) {
+  Progress progress("exported", !work.out.is_terminal());
+  if (progress.is_shown()) {
+    zatt_request request = zatt_request_of(ZATT_OP_COUNT);
+    if (!work.arguments.operands.empty()) request.prefix = bytes_of(work.arguments.operands[0]);
+    request.stale = work.arguments.stale ? 1 : 0;
+    const Reply count = work.session.ask(request);
+    if (count.error != ZATT_OK) return work.fail(count);
+    progress.expect(static_cast<std::uint64_t>(count.number));
+  }
+  std::uint64_t keys = 0;
+  const Exit code = each_page(work, zatt_request_of(ZATT_OP_SCAN), [&](const Reply& page) {
+    for (const Item& item : page.items) work.out.add(as_json(item, true, false));
+    keys += page.items.size();
+    progress.show(keys, keys);
+    return true;
+  });
+  progress.end();
+  if (code != Exit::done && code < Exit::interrupted && keys > 0)
+    complain("the export is not complete: " + std::to_string(keys) + " keys were written");
+  return code;
+}
+
+}  // namespace zatt::cli

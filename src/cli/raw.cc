@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// raw: lines of the protocol in, replies out, in order, a reply a line.
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/complaints.h"
+#include "cli/json.h"
+#include "cli/lines.h"
+#include "cli/text.h"
+
+namespace zatt::cli {
+namespace {
+
+constexpr std::size_t most_under_way = 1'000;
+constexpr std::size_t most_bytes = 4 << 20;  // of requests, and of replies that nobody takes
+constexpr int server_default_ms = 5'000;
+constexpr int margin_ms = 1'000;
+
+class Raw {
+ public:
+  explicit Raw(Work& work) : work_(work) {}
+
+  Exit run() {
+    if (const auto why = work_.session.open()) return work_.fail(*why);
+    LinePump pump(work_, STDIN_FILENO,
+                  {[this](auto number, const auto& line) { return take(number, line); },
+                   [this] { return has_room(); },  //
+                   [this] { return hand_out(); }});
+    const Exit code = pump.run();
+    say_what_failed();
+    if (code == Exit::interrupted) return unknown_.count > 0 ? Exit::unknown : code;
+    return std::max(code, worst_);
+  }
+
+ private:
+  // A request under way, or its reply, until it is its turn to be written.
+  struct Slot {
+    std::uint64_t number;
+    std::string request;
+    std::optional<std::string> reply;
+  };
+
+  bool take(std::uint64_t number, const LineCutter::Line& line) {
+    if (line.text.empty()) return true;  // as the server does
+    Slot& slot = slots_.emplace_back(Slot{number, std::string(line.text), std::nullopt});
+    bytes_ += slot.request.size();
+    zatt_request request = zatt_request_of(ZATT_OP_LINE);
+    request.value = bytes_of(slot.request);
+    request.timeout_ms = timeout_of(slot.request);
+    const int error = line.too_long ? ZATT_ETOOLARGE
+                                    : work_.session.send(request, [this, &slot](const auto& reply) {
+                                        answer(slot, reply);
+                                      });
+    if (error == ZATT_OK) return true;
+    zatt_reply refused{};
+    refused.error = error;
+    refused.message = line.too_long ? "the line is longer than any server takes"
+                                    : work_.session.why_not_sent().message.c_str();
+    answer(slot, refused);
+    return true;
+  }
+
+  // The server's own word should come first.
+  int timeout_of(const std::string& request) const {
+    if (work_.arguments.timeout_given) return work_.arguments.timeout_ms;
+    int ms = server_default_ms;
+    if (request.find("timeout_ms") != std::string::npos)
+      if (const auto fields = fields_of(request))
+        if (const auto own = to_number(text_of(*fields, "timeout_ms")))
+          ms = static_cast<int>(std::min(*own, 600'000ULL));
+    return std::min(ms + margin_ms, 600'000);
+  }
+
+  bool has_room() const {
+    return slots_.size() < most_under_way && bytes_ + work_.out.waiting() < most_bytes;
+  }
+
+  void answer(Slot& slot, const zatt_reply& reply) {
+    worst_ = std::max(worst_, exit_of(reply.error));
+    bytes_ -= slot.request.size();
+    if (reply.line.data != nullptr) {
+      slot.reply.emplace(reply.line.data, reply.line.size);
+    } else {
+      slot.reply = in_its_place(slot, reply);
+      note(slot, reply);
+    }
+    bytes_ += slot.reply->size();
+    slot.request.clear();
+  }
+
+  // What the server would have said, had it said it.
+  static std::string in_its_place(const Slot& slot, const zatt_reply& reply) {
+    std::string line = "{\"ok\":false";
+    if (const auto fields = fields_of(slot.request))
+      if (const std::string_view id = text_of(*fields, "id"); !id.empty())
+        line += ",\"id\":" + std::string(id);
+    return line + ",\"error\":\"" + zatt_error_name(reply.error) +
+           "\",\"message\":" + quoted(reply.message) + "}";
+  }
+
+  void note(const Slot& slot, const zatt_reply& reply) {
+    if (reply.error == ZATT_ENOSERVER) stopped_ = true;  // nor would the next one be answered
+    Failure& failure = reply.error == ZATT_EUNKNOWN ? unknown_ : other_;
+    if (failure.count++ > 0) return;
+    failure.number = slot.number;
+    failure.reply.error = reply.error;
+    failure.reply.message = reply.message;
+  }
+
+  bool hand_out() {
+    while (!slots_.empty() && slots_.front().reply) {
+      bytes_ -= slots_.front().reply->size();
+      work_.out.add(*slots_.front().reply);
+      work_.out.add("\n");
+      slots_.pop_front();
+    }
+    return !stopped_;
+  }
+
+  // What no server has said itself.
+  void say_what_failed() const {
+    for (const Failure* failure : {&other_, &unknown_}) {
+      if (failure->count == 0 || failure->reply.error == ZATT_ECANCELED) continue;
+      std::string what = "line " + std::to_string(failure->number);
+      if (failure->count > 1) what += " and " + std::to_string(failure->count - 1) + " behind it";
+      complain_of(failure->reply, what);
+    }
+  }
+
+  struct Failure {
+    std::uint64_t count = 0;
+    std::uint64_t number = 0;  // the first one's
+    Reply reply;
+  };
+
+  Work& work_;
+  std::deque<Slot> slots_;
+  std::size_t bytes_ = 0;  // of requests and replies that wait
+  bool stopped_ = false;
+  Exit worst_ = Exit::done;
+  Failure unknown_;
+  Failure other_;
+};
+
+}  // namespace
+
+Exit run_raw(Work& work) { return Raw(work).run(); }
+
+}  // namespace zatt::cli

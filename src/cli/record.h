@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// One line of an export: {"key":K,"value":V}. A "rev", as scan --json has it, is passed over.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace zatt::cli {
+
+struct Record {
+  std::string key;
+  std::string_view value;  // within the line; whether it is JSON is judged where it is sent
+  std::string wrong;       // a sentence, or "": all is well
+};
+
+Record to_record(std::string_view line);
+
+}  // namespace zatt::cli

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "cli/table.h"
+
+#include <algorithm>
+#include <array>
+
+#include "cli/text.h"
+
+namespace zatt::cli {
+namespace {
+
+constexpr std::string_view green = "\x1b[32m";
+constexpr std::string_view yellow = "\x1b[33m";
+constexpr std::string_view red = "\x1b[31m";
+constexpr std::string_view bold = "\x1b[1m";
+constexpr std::string_view plain = "\x1b[0m";
+
+using Cells = std::array<std::string, 6>;  // mark and node, address, role, term, lag, up
+
+std::string coloured(std::string_view text, std::string_view escape, bool colour) {
+  if (!colour || escape.empty()) return std::string(text);
+  return std::string(escape) + std::string(text) + std::string(plain);
+}
+
+bool is_troubled(const Row& row) { return row.answer == nullptr || !row.notices.empty(); }
+
+// "ok: node 1 leads in term 4; 3 of 3 voters answer".
+std::string headline(const Survey& survey, bool colour) {
+  const bool whole = std::none_of(survey.rows.begin(), survey.rows.end(), is_troubled);
+  const std::string_view word = !survey.quorum ? "down" : whole ? "ok" : "degraded";
+  const std::string_view escape = !survey.quorum ? red : whole ? green : yellow;
+  std::string text = coloured(word, escape, colour) + ": ";
+  if (!survey.leader.empty())
+    text += "node " + one_line(survey.leader) +
+            (survey.quorum ? " leads in term " : " led last, in term ") +
+            std::to_string(survey.term);
+  else
+    text += std::all_of(survey.rows.begin(), survey.rows.end(),
+                        [](const Row& row) { return row.answer == nullptr; })
+                ? "no server answers"
+                : "no leader";
+  if (survey.voters > 0)
+    text += "; " + std::to_string(survey.reached) + " of " + std::to_string(survey.voters) +
+            (survey.voters == 1 ? " voter answers" : " voters answer") +
+            (survey.quorum ? "" : ", and it takes " + std::to_string(survey.voters / 2 + 1));
+  return text;
+}
+
+std::string known_of(const Survey& survey) {
+  if (survey.cluster.empty()) return "";
+  std::string text = "cluster " + one_line(survey.cluster) + ", " + std::to_string(survey.keys) +
+                     (survey.keys == 1 ? " key" : " keys");
+  std::vector<std::string> versions;
+  for (const Row& row : survey.rows)
+    if (row.answer != nullptr &&
+        std::find(versions.begin(), versions.end(), row.answer->version) == versions.end())
+      versions.push_back(row.answer->version);
+  for (std::size_t i = 0; i < versions.size(); ++i)
+    text += (i == 0 ? ", version " : " and ") + one_line(versions[i]);
+  return text;
+}
+
+Cells cells_of(const Row& row) {
+  Cells cells;
+  cells[0] = (row.leads ? "* " : "  ") + (row.id.empty() ? "?" : one_line(row.id));
+  cells[1] = one_line(row.address);
+  cells[2] = row.answer != nullptr ? one_line(row.answer->role) : "no answer";
+  cells[3] = row.answer != nullptr ? std::to_string(row.answer->term) : "-";
+  cells[4] = row.lag ? std::to_string(*row.lag) : "-";
+  cells[5] = row.answer != nullptr ? duration_of(row.answer->uptime_s) : "-";
+  return cells;
+}
+
+std::string reason_of(const Row& row) {
+  if (row.answer == nullptr) return one_line(row.why);
+  return row.member ? "" : "not a member";
+}
+
+bool is_number_column(std::size_t column) { return column >= 3; }
+
+std::string joined(const Cells& cells, const std::array<std::size_t, 6>& widths) {
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (i > 0) line += "  ";
+    const std::size_t own = width_of(cells[i]);
+    const std::string space(widths[i] - std::min(widths[i], own), ' ');
+    line += is_number_column(i) ? space + cells[i] : cells[i] + space;
+  }
+  return line;
+}
+
+std::string escape_of(const Row& row) {
+  if (row.answer == nullptr) return std::string(red);
+  if (is_troubled(row)) return std::string(yellow);
+  return row.leads ? std::string(bold) : std::string();
+}
+
+void add_json_row(std::string& out, const Row& row) {
+  const auto string_or_null = [](const std::string& text) {
+    return text.empty() ? std::string("null") : quoted(text);
+  };
+  out += "{\"id\":" + string_or_null(row.id) + ",\"address\":" + quoted(row.address);
+  out += std::string(",\"member\":") + (row.member ? "true" : "false");
+  out += std::string(",\"voter\":") + (row.voter ? "true" : "false");
+  out += std::string(",\"reached\":") + (row.answer != nullptr ? "true" : "false");
+  if (row.answer == nullptr) {
+    out += ",\"why\":" + quoted(row.why);
+  } else {
+    out += ",\"role\":" + quoted(row.answer->role);
+    out += ",\"term\":" + std::to_string(row.answer->term);
+    out += ",\"last\":" + std::to_string(row.answer->last);
+    out += ",\"keys\":" + std::to_string(row.answer->keys);
+    out += ",\"version\":" + quoted(row.answer->version);
+    out += ",\"uptime_s\":" + std::to_string(row.answer->uptime_s);
+  }
+  out += ",\"lag\":" + (row.lag ? std::to_string(*row.lag) : std::string("null"));
+  out += ",\"notices\":[";
+  for (std::size_t i = 0; i < row.notices.size(); ++i)
+    out += (i == 0 ? "" : ",") + quoted(row.notices[i]);
+  out += "]}";
+}
+
+}  // namespace
+
+std::string duration_of(std::uint64_t seconds) {
+  if (seconds < 120) return std::to_string(seconds) + "s";
+  if (seconds < 120 * 60) return std::to_string(seconds / 60) + "m";
+  if (seconds < 48 * 3'600) return std::to_string(seconds / 3'600) + "h";
+  return std::to_string(seconds / 86'400) + "d";
+}
+
+std::string table_of(const Survey& survey, bool colour) {
+  std::string text = headline(survey, colour) + "\n";
+  if (const std::string known = known_of(survey); !known.empty()) text += known + "\n";
+  std::vector<Cells> lines = {{"  NODE", "ADDRESS", "ROLE", "TERM", "LAG", "UP"}};
+  for (const Row& row : survey.rows) lines.push_back(cells_of(row));
+  std::array<std::size_t, 6> widths{};
+  for (const Cells& cells : lines)
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(cells[i]));
+  text += "\n" + joined(lines[0], widths) + "\n";
+  for (std::size_t i = 0; i < survey.rows.size(); ++i) {
+    const std::string reason = reason_of(survey.rows[i]);
+    text += coloured(joined(lines[i + 1], widths) + (reason.empty() ? "" : "  " + reason),
+                     escape_of(survey.rows[i]), colour) +
+            "\n";
+  }
+  std::string notices;
+  for (const Row& row : survey.rows)
+    for (const std::string& notice : row.notices)
+      notices += "node " + one_line(row.id) + ": " + one_line(notice) + "\n";
+  return notices.empty() ? text : text + "\n" + notices;
+}
+
+std::string json_of(const Survey& survey) {
+  const bool leader = !survey.leader.empty();
+  std::string out = std::string("{\"ok\":") + (survey.quorum ? "true" : "false");
+  out += ",\"cluster\":" + quoted(survey.cluster);
+  out += ",\"leader\":" + (leader ? quoted(survey.leader) : std::string("null"));
+  out += ",\"term\":" + std::to_string(survey.term);
+  out += ",\"voters\":" + std::to_string(survey.voters);
+  out += ",\"reached\":" + std::to_string(survey.reached);
+  out += ",\"keys\":" + std::to_string(survey.keys) + ",\"members\":[";
+  for (std::size_t i = 0; i < survey.rows.size(); ++i) {
+    if (i > 0) out += ',';
+    add_json_row(out, survey.rows[i]);
+  }
+  return out + "]}\n";
+}
+
+}  // namespace zatt::cli

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// A survey, as text: for people at a glance, for programs as one JSON object.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/survey.h"
+
+namespace zatt::cli {
+
+// `colour`: with the escapes of a terminal.
+std::string table_of(const Survey& survey, bool colour);
+std::string json_of(const Survey& survey);
+
+std::string duration_of(std::uint64_t seconds);  // "3d", "5h", "12m", "7s"
+
+}  // namespace zatt::cli

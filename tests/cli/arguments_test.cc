@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "cli/arguments.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace zatt::cli;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+Arguments good(const Words& words) {
+  const Parsed parsed = parse_arguments(words);
+  CHECK(parsed.wrong == "");
+  return parsed.arguments;
+}
+std::string wrong(const Words& words) { return parse_arguments(words).wrong; }
+
+}  // namespace
+
+TEST_CASE("parse_arguments: a verb and its operands") {
+  const Arguments set = good({"set", "k", "v"});
+  CHECK(set.verb == Verb::set);
+  CHECK(set.operands == Words{"k", "v"});
+  CHECK(set.timeout_ms == 5000);
+  CHECK(!set.servers);
+  CHECK(good({"ls"}).operands.empty());
+  CHECK(good({"get", ""}).operands == Words{""});
+  CHECK(good({"del", "a", "b", "c"}).operands.size() == 3);
+}
+
+TEST_CASE("parse_arguments: options anywhere, in every way to write them") {
+  for (const Words& words : {Words{"--timeout", "0.5", "get", "-r", "k"},
+                             {"get", "k", "--timeout=0.5", "--raw"},
+                             {"get", "-t", "0.5", "k", "-r"},
+                             {"get", "-rt0.5", "k"},
+                             {"-rt", "0.5", "get", "k"},
+                             {"get", "-r", "-t.5", "--", "k"}}) {
+    const Arguments arguments = good(words);
+    CHECK(arguments.verb == Verb::get);
+    CHECK(arguments.timeout_ms == 500);
+    CHECK(arguments.timeout_given);
+    CHECK(arguments.raw);
+    CHECK(arguments.operands == Words{"k"});
+  }
+  CHECK(good({"count", "-s", "a:1,b:2"}).servers == "a:1,b:2");
+}
+
+TEST_CASE("parse_arguments: a negative number is never an option, and nothing is behind --") {
+  CHECK(good({"incr", "k", "-1"}).operands == Words{"k", "-1"});
+  CHECK(good({"set", "-5", "-3.5e2"}).operands == Words{"-5", "-3.5e2"});
+  CHECK(good({"set", "k", "-.5"}).operands == Words{"k", "-.5"});
+  CHECK(good({"set", "k", "-"}).operands == Words{"k", "-"});
+  CHECK(good({"get", "--", "--json"}).operands == Words{"--json"});
+  CHECK(good({"get", "--", "--"}).operands == Words{"--"});
+  CHECK(good({"--", "get", "-x"}).operands == Words{"-x"});
+  CHECK(good({"set", "k", "--if-value", "-x", "v"}).condition.value == "-x");
+}
+
+TEST_CASE("parse_arguments: conditions") {
+  CHECK(good({"set", "k", "v"}).condition.kind == Option::help);
+  CHECK(good({"set", "k", "v", "--if-absent"}).condition.kind == Option::if_absent);
+  const Arguments by_rev = good({"del", "k", "--if-rev", "7"});
+  CHECK(by_rev.condition.kind == Option::if_rev);
+  CHECK(by_rev.condition.rev == 7);
+  CHECK(good({"incr", "k", "--if-value=5"}).condition.value == "5");
+  CHECK(wrong({"set", "k", "v", "--if-absent", "--if-rev", "1"}) == "one condition at a time");
+  CHECK(wrong({"set", "k", "v", "--if-rev", "x"}).find("--if-rev is a revision") == 0);
+  CHECK(wrong({"set", "k", "v", "--if-rev", "-1"}).find("--if-rev is a revision") == 0);
+}
+
+TEST_CASE("parse_arguments: values forced") {
+  CHECK(good({"set", "k", "5"}).value_is == ValueIs::guessed);
+  CHECK(good({"set", "k", "5", "--string"}).value_is == ValueIs::string);
+  CHECK(good({"set", "k", "5", "--as-json"}).value_is == ValueIs::json);
+  CHECK(wrong({"set", "k", "5", "--as-json", "--string"}) == "--as-json or --string, not both");
+}
+
+TEST_CASE("parse_arguments: what is wrong is named") {
+  struct Row {
+    Words words;
+    const char* sentence;
+  };
+  const Row rows[] = {
+      {{}, "which verb? see zatt help"},
+      {{"gett", "k"}, "no verb \"gett\"; did you mean get?"},
+      {{"rm", "k"}, "no verb \"rm\"; did you mean del?"},
+      {{"frobnicate"}, "no verb \"frobnicate\"; see zatt help"},
+      {{"\xff"}, "no verb \"?\"; see zatt help"},
+      {{"get"}, "get needs KEY; see zatt help get"},
+      {{"set", "k"}, "set needs KEY VALUE; see zatt help set"},
+      {{"get", "a", "b"}, "get takes KEY: \"b\" is one too many"},
+      {{"set", "k", "hello", "world"},
+       "set takes KEY VALUE: \"world\" is one too many; a value with spaces wants quotes"},
+      {{"status", "x"}, "status takes no operands: \"x\" is one too many"},
+      {{"get", "--jsn", "k"}, "no option \"--jsn\"; did you mean --json?"},
+      {{"get", "-json", "k"}, "no option \"-json\"; did you mean --json?"},
+      {{"get", "-x", "k"}, "no option \"-x\"; see zatt help get; a -- ends the options"},
+      {{"get", "k", "--if-absent"}, "get takes no --if-absent; see zatt help get"},
+      {{"del", "k", "--if-absent"}, "del takes no --if-absent; see zatt help del"},
+      {{"get", "k", "--timeout"}, "--timeout needs SECONDS"},
+      {{"get", "k", "-t", "0"}, "-t is a number of seconds, from 0.001 to 600"},
+      {{"get", "k", "--raw=1"}, "--raw takes no value"},
+      {{"ls", "--limit", "0"}, "--limit is a number, 1 or more"},
+      {{"incr", "k", "1.5"}, "BY is an integer of 64 bits, and \"1.5\" is none"},
+      {{"incr", "k", "9223372036854775808"},
+       "BY is an integer of 64 bits, and \"9223372036854775808\" is none"},
+      {{"get", "caf\xe9"}, "keys and values are UTF-8 text, and operand 1 of get is none"},
+      {{"set", "k", "caf\xe9"}, "keys and values are UTF-8 text, and operand 2 of set is none"},
+      {{"set", "@\xe9", "v"}, "keys and values are UTF-8 text, and operand 1 of set is none"},
+      {{"set", "k", "v", "--if-value", "\xe9"}, "--if-value is not UTF-8 text"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.sentence);
+    CHECK(wrong(row.words) == row.sentence);
+  }
+  CHECK(wrong({"set", "k", "@caf\xe9"}) == "");  // a file's name may be any bytes
+}
+
+TEST_CASE("parse_arguments: help and version, whatever else is wrong") {
+  CHECK(good({"--help"}).help);
+  CHECK(good({"--version"}).version);
+  CHECK(good({"get", "--help"}).verb == Verb::get);
+  CHECK(good({"get", "-h"}).help);
+  CHECK(good({"help", "set"}).operands == Words{"set"});
+}
+
+TEST_CASE("verbs: each option of the table has a verb that takes it, each verb a summary") {
+  for (const OptionRow& option : option_rows()) {
+    CAPTURE(option.name);
+    bool taken = false;
+    for (const VerbRow& verb : verb_rows()) taken = taken || takes(verb, option.option);
+    CHECK(taken);
+    CHECK(row_of(option.option).name == option.name);
+  }
+  for (const VerbRow& verb : verb_rows()) {
+    CHECK(!verb.summary.empty());
+    CHECK(verb.least <= verb.most);
+    CHECK(find_verb(verb.name) == &row_of(verb.verb));
+  }
+  CHECK(nearest_verb("delete") == "del");
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "cli/survey.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "cli/table.h"
+
+using namespace zatt::cli;
+
+namespace {
+
+// Three members, a, b and c, at ports 1, 2 and 3.
+std::string says(const std::string& node, const std::string& role, int term,
+                 const std::string& leader, const std::string& extra_of_c = "",
+                 const std::string& cluster = "77") {
+  const bool leads = role == "leader";
+  const auto member = [&](const char* id, int port, int match, const std::string& extra) {
+    return std::string("\"") + id + "\":{\"address\":[\"127.0.0.1\"," + std::to_string(port) +
+           "],\"voter\":true" + (leads ? ",\"match_index\":" + std::to_string(match) : "") + extra +
+           "}";
+  };
+  return "{\"ok\":true,\"node\":\"" + node + "\",\"role\":\"" + role +
+         "\",\"term\":" + std::to_string(term) +
+         ",\"leader\":" + (leader.empty() ? "null" : "\"" + leader + "\"") +
+         ",\"commit\":90,\"applied\":90,\"last\":100,\"snapshot\":0,\"members\":{" +
+         member("a", 1, 100, ",\"connected\":true") + "," +
+         member("b", 2, 97, ",\"connected\":true") + "," + member("c", 3, 40, extra_of_c) +
+         "},\"keys\":12,\"version\":\"0.1.0\",\"uptime_s\":" +
+         std::to_string(node == "a" ? 100 : 200) + ",\"cluster\":\"" + cluster + "\"}";
+}
+
+Asked answered(const std::string& address, const std::string& line) {
+  Asked asked;
+  asked.address = address;
+  asked.answer = to_answer(line);
+  REQUIRE(asked.answer);
+  return asked;
+}
+Asked silent(const std::string& address, const std::string& why) {
+  Asked asked;
+  asked.address = address;
+  asked.why = why;
+  return asked;
+}
+
+}  // namespace
+
+TEST_CASE("a cluster that is well") {
+  const std::vector<Asked> asked = {answered("127.0.0.1:1", says("a", "leader", 4, "a")),
+                                    answered("127.0.0.1:2", says("b", "follower", 4, "a")),
+                                    answered("127.0.0.1:3", says("c", "follower", 4, "a"))};
+  const Survey survey = survey_of(asked);
+  CHECK(survey.quorum);
+  CHECK(survey.leader == "a");
+  CHECK(survey.reached == 3);
+  REQUIRE(survey.rows.size() == 3);
+  CHECK(survey.rows[0].leads);
+  CHECK(survey.rows[0].lag == 0);
+  CHECK(survey.rows[1].lag == 3);
+  CHECK(table_of(survey, false) ==
+        "ok: node a leads in term 4; 3 of 3 voters answer\n"
+        "cluster 77, 12 keys, version 0.1.0\n"
+        "\n"
+        "  NODE  ADDRESS      ROLE      TERM  LAG    UP\n"
+        "* a     127.0.0.1:1  leader       4    0  100s\n"
+        "  b     127.0.0.1:2  follower     4    3    3m\n"
+        "  c     127.0.0.1:3  follower     4   60    3m\n");
+  CHECK(table_of(survey, true).find("\x1b[32mok\x1b[0m") == 0);
+}
+
+TEST_CASE("a member does not answer: the others say how far it was") {
+  const std::vector<Asked> asked = {answered("127.0.0.1:1", says("a", "leader", 4, "a")),
+                                    answered("127.0.0.1:2", says("b", "follower", 4, "a")),
+                                    silent("127.0.0.1:3", "Connection refused")};
+  const Survey survey = survey_of(asked);
+  CHECK(survey.quorum);
+  CHECK(survey.reached == 2);
+  CHECK(survey.rows[2].lag == 60);
+  CHECK(table_of(survey, false).find("degraded: node a leads") == 0);
+  CHECK(table_of(survey, false)
+            .find("\n  c     127.0.0.1:3  no answer     -   60     -  Connection refused\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("no leader, no majority") {
+  const std::vector<Asked> asked = {answered("127.0.0.1:1", says("a", "candidate", 5, "")),
+                                    silent("127.0.0.1:2", "Connection refused"),
+                                    silent("127.0.0.1:3", "no answer in time")};
+  const Survey survey = survey_of(asked);
+  CHECK(!survey.quorum);
+  CHECK(table_of(survey, false).find("down: no leader; 1 of 3 voters answers, and it takes 2\n") ==
+        std::string::npos);
+  CHECK(table_of(survey, false).find("down: no leader; 1 of 3 voters") == 0);
+  CHECK(table_of(survey, false).find("and it takes 2") != std::string::npos);
+}
+
+TEST_CASE("what we cannot reach counts where the leader reaches it") {
+  const std::string line = says("b", "follower", 4, "a", ",\"connected\":true");
+  const std::vector<Asked> asked = {silent("127.0.0.1:1", "no route"),
+                                    answered("127.0.0.1:2", line),
+                                    silent("127.0.0.1:3", "no route")};
+  const Survey survey = survey_of(asked);
+  CHECK(survey.quorum);
+  CHECK(survey.rows[0].why == "no route; node b is connected to it");
+}
+
+TEST_CASE("a leader that was deposed does not count") {
+  const std::vector<Asked> asked = {answered("127.0.0.1:1", says("a", "leader", 4, "a")),
+                                    answered("127.0.0.1:2", says("b", "leader", 5, "b")),
+                                    answered("127.0.0.1:3", says("c", "follower", 5, "b"))};
+  const Survey survey = survey_of(asked);
+  CHECK(survey.leader == "b");
+  CHECK(survey.term == 5);
+  CHECK(!survey.rows[0].leads);
+}
+
+TEST_CASE("a member whose directory was emptied answers, but does not count") {
+  const std::string notice = ",\"notice\":\"its storage directory was emptied\"";
+  const std::vector<Asked> asked = {answered("127.0.0.1:1", says("a", "follower", 4, "", notice)),
+                                    silent("127.0.0.1:2", "Connection refused"),
+                                    answered("127.0.0.1:3", says("c", "learner", 4, "", notice))};
+  const Survey survey = survey_of(asked);
+  CHECK(survey.reached == 1);
+  CHECK(!survey.quorum);
+  CHECK(table_of(survey, false).find("\nnode c: its storage directory was emptied\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("who is asked next: members that were only named") {
+  std::vector<Asked> asked = {answered("localhost:1", says("a", "leader", 4, "a"))};
+  CHECK(not_asked_yet(asked) == std::vector<std::string>{"127.0.0.1:2", "127.0.0.1:3"});
+  asked.push_back(silent("127.0.0.1:2", ""));
+  CHECK(not_asked_yet(asked) == std::vector<std::string>{"127.0.0.1:3"});
+}
+
+TEST_CASE("one process under two names is one row, another cluster a row of its own") {
+  const std::vector<Asked> asked = {answered("127.0.0.1:1", says("a", "leader", 4, "a")),
+                                    answered("localhost:1", says("a", "leader", 4, "a")),
+                                    answered("127.0.0.1:9", says("a", "leader", 9, "a", "", "88")),
+                                    silent("127.0.0.1:8", "Connection refused")};
+  const Survey survey = survey_of(asked);
+  CHECK(survey.cluster == "77");
+  REQUIRE(survey.rows.size() == 5);
+  CHECK(!survey.rows[3].member);
+  CHECK(survey.rows[3].notices[0] == "it belongs to another cluster, 88");
+  CHECK(survey.rows[4].address == "127.0.0.1:8");
+  CHECK(survey.rows[4].id == "");
+}
+
+TEST_CASE("nobody answers") {
+  const std::vector<Asked> asked = {silent("127.0.0.1:5254", "Connection refused")};
+  const Survey survey = survey_of(asked);
+  CHECK(!survey.quorum);
+  CHECK(table_of(survey, false) ==
+        "down: no server answers\n"
+        "\n"
+        "  NODE  ADDRESS         ROLE       TERM  LAG  UP\n"
+        "  ?     127.0.0.1:5254  no answer     -    -   -  Connection refused\n");
+  CHECK(json_of(survey) ==
+        "{\"ok\":false,\"cluster\":\"\",\"leader\":null,\"term\":0,\"voters\":0,\"reached\":0,"
+        "\"keys\":0,\"members\":[{\"id\":null,\"address\":\"127.0.0.1:5254\",\"member\":false,"
+        "\"voter\":false,\"reached\":false,\"why\":\"Connection refused\",\"lag\":null,"
+        "\"notices\":[]}]}\n");
+}
+
+TEST_CASE("what a server says cannot move the cursor") {
+  const std::vector<Asked> asked = {
+      answered("127.0.0.1:1", says("\\u001b[2J", "\\u001b", 4, "\\u001b"))};
+  CHECK(table_of(survey_of(asked), false).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("to_answer: no answer") {
+  for (const char* line : {"", "{}", "{\"ok\":true}", "{\"ok\":false,\"node\":\"a\"}", "x"}) {
+    CAPTURE(line);
+    CHECK(!to_answer(line));
+  }
+}
+
+TEST_CASE("duration_of") {
+  CHECK(duration_of(0) == "0s");
+  CHECK(duration_of(119) == "119s");
+  CHECK(duration_of(120) == "2m");
+  CHECK(duration_of(7'200) == "2h");
+  CHECK(duration_of(172'800) == "2d");
+}
