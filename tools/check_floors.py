@@ -4,6 +4,8 @@
 
 A folder includes only floors below its own, never a neighbour; libuv only below loop/, simdjson
 only below json/; each .cc includes its own header first, so that every header compiles alone.
+And no two headers of src/ and tests/ give one namespace two types of the same name: all of them end
+in one program, where the linker would keep either.
 """
 
 import pathlib
@@ -91,9 +93,29 @@ def check(root):
     return errors
 
 
+def check_names(root):
+    """A line for each type that two headers define in the same namespace."""
+    errors = []
+    homes = {}
+    for path in sorted([*(root / "src").rglob("*.h"), *(root / "tests").rglob("*.h")]):
+        space = ""
+        for line in path.read_text(encoding="utf-8").splitlines():
+            opened = re.match(r"namespace ([\w:]+) \{", line)
+            defined = re.match(r"(?:class|struct|enum class) (\w+)\b(?!::)[^;]*\{", line)
+            if opened:
+                space = opened.group(1)
+            elif defined:
+                where = path.relative_to(root).as_posix()
+                name = f"{space}::{defined.group(1)}"
+                if homes.setdefault(name, where) != where:
+                    errors.append(f"{where}: {name} is in {homes[name]} too; "
+                                  f"remedy: a namespace of its own, zatt::{path.parent.name}::test")
+    return errors
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-    errors = check(root)
+    errors = check(root) + check_names(root)
     for line in errors:
         print(line)
     print(f"floors: {len(errors)} broken" if errors else "floors: all kept")

@@ -37,6 +37,8 @@ else
   need doctest-dev header doctest/doctest.h
   need netcat-openbsd tcp_nc
   need python3 has python3
+  need python3-venv python3 -m ensurepip --version
+  need binutils has objcopy
 fi
 [ -n "$missing" ] || exit 0
 

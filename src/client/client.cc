@@ -213,6 +213,7 @@ void Client::fill(std::uint64_t now_us) {
 }
 
 void Client::send(Asked asked, std::uint64_t now_us) {
+  asked.sent_on = connection_->number;
   asked.sent_at_byte = queued_bytes_;
   const std::size_t before = out_.size();
   out_ += asked.text;
@@ -344,7 +345,7 @@ bool Client::try_again(Asked& asked, const Reply& reply, std::uint64_t now_us) {
 void Client::finish(const Asked& asked, Reply reply) {
   waiting_bytes_ -= asked.text.size();
   deadlines_.erase(deadlines_.find(asked.deadline_us));
-  done_.push_back({asked.token, std::move(reply)});
+  done_.push_back({asked.token, std::move(reply), asked.sent_on});
 }
 
 void Client::finish(const Asked& asked, Outcome outcome, std::string message) {

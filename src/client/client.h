@@ -50,6 +50,7 @@ class Client {
   struct Done {
     Token token = 0;
     Reply reply;
+    std::uint64_t connection = 0;  // the number of the last it was sent on; 0: it never was
   };
   std::optional<Done> next_done();
   std::size_t pending() const { return queue_.size() + asked_; }
@@ -98,6 +99,7 @@ class Client {
     bool needs_leader = false;
     std::uint32_t attempts = 0;
     std::uint64_t not_before_us = 0;  // in the queue
+    std::uint64_t sent_on = 0;        // the connection's number
     std::uint64_t sent_at_byte = 0;   // of the connection: where its line begins
     std::optional<Reply> refusal;     // why it is asked again
   };

@@ -14,7 +14,7 @@
 #include "tests/capi/fake_server.h"
 #include "zatt/zatt.h"
 
-using namespace zatt::test;
+using namespace zatt::capi::test;
 
 namespace {
 

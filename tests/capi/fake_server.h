@@ -16,7 +16,7 @@
 #include <thread>
 #include <utility>
 
-namespace zatt::test {
+namespace zatt::capi::test {
 
 // One accepted connection.
 class Peer {
@@ -122,4 +122,4 @@ class FakeServer {
   std::thread thread_;
 };
 
-}  // namespace zatt::test
+}  // namespace zatt::capi::test

@@ -25,7 +25,7 @@
 
 #include "zatt/zatt.h"
 
-namespace zatt::test {
+namespace zatt::capi::test {
 
 class TemporaryDirectory {
  public:
@@ -259,4 +259,4 @@ inline std::size_t entries_of(const char* directory) {
   return count;
 }
 
-}  // namespace zatt::test
+}  // namespace zatt::capi::test

@@ -3,7 +3,7 @@
 #include "tests/capi/hosts.h"
 #include "tests/support/syncs.h"
 
-using namespace zatt::test;
+using namespace zatt::capi::test;
 
 namespace {
 
@@ -72,10 +72,10 @@ TEST_CASE("zatt_node on a host's loop: its end does not end the loop, and does n
     CHECK(host.stops == std::vector<int>{ZATT_OK});
   }
   SUBCASE("a failed disk likewise") {
-    syncs_fail = true;
+    zatt::test::syncs_fail = true;
     CHECK(world.ask(host, request_of(ZATT_OP_SET, "k", "2")).error == ZATT_EUNKNOWN);
     uv_run(&world.loop, UV_RUN_DEFAULT);
-    syncs_fail = false;
+    zatt::test::syncs_fail = false;
     CHECK(host.stops == std::vector<int>{ZATT_EDISK});
   }
   SUBCASE("the host's own handles live on") {

@@ -10,7 +10,7 @@
 #include "tests/capi/hosts.h"
 #include "tests/support/syncs.h"
 
-using namespace zatt::test;
+using namespace zatt::capi::test;
 
 namespace {
 
@@ -163,10 +163,10 @@ TEST_CASE("zatt_node: a disk that fails stops it, once, with the code") {
   Host host;
   REQUIRE(host.open(config_of(free_ports(1)), "0", directory / "0") == ZATT_OK);
   REQUIRE(host.call(request_of(ZATT_OP_SET, "k", "1")).error == ZATT_OK);
-  syncs_fail = true;
+  zatt::test::syncs_fail = true;
   CHECK(host.call(request_of(ZATT_OP_SET, "k", "2")).error == ZATT_EUNKNOWN);
   REQUIRE(host.wait_stop());
-  syncs_fail = false;
+  zatt::test::syncs_fail = false;
   CHECK(host.stops == std::vector<int>{ZATT_EDISK});
   CHECK(host.call(request_of(ZATT_OP_GET, "k")).error == ZATT_ESTOPPED);
   zatt_node_stop(host.node);

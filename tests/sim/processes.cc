@@ -100,7 +100,7 @@ void Cluster::start_process(NodeNumber number) {
   node::Options options;
   options.id = std::to_string(number);
   for (NodeNumber n = 0; n < settings_.nodes; ++n)
-    options.cluster[std::to_string(n)] = {"127.0.0.1", static_cast<std::uint16_t>(5254 + n)};
+    options.cluster[std::to_string(n)] = address_of(n);
   options.storage = "zatt." + options.id + ".persist";
   options.election_timeout_ms = settings_.election_timeout_ms * machine.timeout_percent / 100;
   options.segment_bytes = settings_.segment_bytes;

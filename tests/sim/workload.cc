@@ -2,39 +2,51 @@
 #include "tests/sim/workload.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
+
+#include "base/assert.h"
+#include "json/reader.h"
 
 namespace zatt::sim {
 namespace {
 
-// The text of a field of a reply line: our replies have no spaces, and the fields asked for here
-// stand at the top level, before any value could hold their names.
-std::string_view field(std::string_view line, std::string_view name) {
-  const std::string pattern = "\"" + std::string(name) + "\":";
-  const std::size_t at = line.find(pattern);
-  if (at == std::string_view::npos) return {};
-  std::string_view rest = line.substr(at + pattern.size());
-  std::size_t end = 0;
-  bool quoted = false;
-  for (; end < rest.size(); ++end) {
-    if (rest[end] == '"') quoted = !quoted;
-    if (!quoted && (rest[end] == ',' || rest[end] == '}')) break;
+constexpr std::uint16_t first_port = 5254;
+constexpr std::uint64_t connections_a_client = 1'000'000;
+
+bool is_write(Op::Kind kind) {
+  return kind == Op::Kind::set || kind == Op::Kind::del || kind == Op::Kind::incr;
+}
+
+// What an answer means to the history; nothing where no server or client may say it.
+std::optional<Op::Outcome> outcome_of(client::Outcome outcome, bool write) {
+  switch (outcome) {
+    case client::Outcome::ok:
+      return Op::Outcome::done;
+    case client::Outcome::condition_failed:
+      if (write) return Op::Outcome::condition_failed;
+      return std::nullopt;
+    case client::Outcome::outcome_unknown:
+      if (write) return Op::Outcome::unknown;
+      return std::nullopt;
+    case client::Outcome::unavailable:
+      if (!write) return Op::Outcome::failed;
+      return std::nullopt;
+    case client::Outcome::no_leader:
+    case client::Outcome::no_server:
+    case client::Outcome::overloaded:
+    case client::Outcome::storage_full:
+    case client::Outcome::canceled:
+      return Op::Outcome::failed;
+    default:
+      return std::nullopt;
   }
-  return rest.substr(0, end);
-}
-
-std::uint64_t number(std::string_view text) {
-  std::uint64_t n = 0;
-  std::from_chars(text.data(), text.data() + text.size(), n);
-  return n;
-}
-
-bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 }  // namespace
+
+Address address_of(NodeNumber node) {
+  return {"127.0.0.1", static_cast<std::uint16_t>(first_port + node)};
+}
 
 Workload::Workload(const Settings& settings, Scheduler& scheduler, Lines& lines)
     : settings_(settings),
@@ -47,9 +59,12 @@ void Workload::start() {
   // Some only read: a write that hangs would keep their reads from being asked.
   static constexpr std::uint64_t mixes[] = {0, 0, 10, 55, 55, 90};
   for (std::size_t i = 0; i < customers_.size(); ++i) {
-    customers_[i].write_percent = mixes[prng_.below(std::size(mixes))];
-    customers_[i].stays = prng_.chance(1, 3) ? 2 : 30;
-    if (i == 0) customers_[i].write_percent = 55;
+    Customer& customer = customers_[i];
+    customer.write_percent = mixes[prng_.below(std::size(mixes))];
+    customer.stays = prng_.chance(1, 3) ? 2 : 30;
+    customer.wanders = prng_.chance(1, 3);
+    if (i == 0) customer.write_percent = 55;
+    renew(customer);
     act_later(i);
   }
 }
@@ -58,6 +73,8 @@ bool Workload::is_at_rest() const {
   return std::all_of(customers_.begin(), customers_.end(),
                      [](const Customer& customer) { return customer.asked.empty(); });
 }
+
+// --- what a customer does ------------------------------------------------------------------------
 
 void Workload::act_later(std::size_t number) {
   if (customers_[number].due) return;
@@ -69,142 +86,242 @@ void Workload::act(std::size_t number) {
   Customer& customer = customers_[number];
   customer.due = false;
   if (!asking_) return;
-  if (customer.connection == 0) {
-    connect(customer);
-    if (customer.connection != 0) by_connection_[customer.connection] = number;
-  } else if (customer.asked.empty() && prng_.chance(1, customer.stays)) {
-    give_up(customer);  // at rest: moves to another node
-  } else if (!customer.asked.empty() && prng_.chance(1, 300)) {
-    give_up(customer);  // leaves in the middle
+  if (prng_.chance(1, customer.asked.empty() ? customer.stays : 300)) {
+    renew(customer);  // moves on at rest, or leaves in the middle
   } else {
     const std::uint64_t burst = prng_.chance(1, 3) ? prng_.between(1, settings_.depth) : 1;
     for (std::uint64_t i = 0; i < burst && customer.asked.size() < settings_.depth; ++i)
       ask(customer);
   }
+  attend(number);
   act_later(number);
 }
 
-void Workload::connect(Customer& customer) {
-  customer.node = static_cast<NodeNumber>(prng_.below(settings_.nodes));
-  const node::ClientId connection = ++last_connection_;
-  if (lines_.open(customer.node, connection)) customer.connection = connection;
-}
-
-void Workload::give_up(Customer& customer) {
-  const node::ClientId connection = customer.connection;
-  lines_.close(customer.node, connection);
-  on_closed(connection);
+// Another client, as if the program had been started again.
+void Workload::renew(Customer& customer) {
+  if (customer.client) {
+    customer.client->close();
+    collect(customer);
+    ZATT_ASSERT(customer.asked.empty());
+    leave(customer);
+  }
+  client::Options options;
+  options.seed = prng_.next();
+  options.stay = !customer.wanders;
+  const auto first = static_cast<NodeNumber>(prng_.below(settings_.nodes));
+  for (NodeNumber i = 0; i < (customer.wanders ? settings_.nodes : 1); ++i)
+    options.servers.push_back(address_of((first + i) % settings_.nodes));
+  customer.client = std::make_unique<client::Client>(std::move(options));
+  customer.client_number = ++last_client_;
+  customer.wake_at_us = UINT64_MAX;
 }
 
 void Workload::ask(Customer& customer) {
   Op op;
-  op.connection = customer.connection;
   op.invoked_us = scheduler_.now_us();
   const std::uint64_t key = prng_.below(settings_.keys);
   op.key = "k" + std::to_string(key);
-  std::string line = make_request(op, customer.write_percent);
-  customer.asked.push_back(ops_.size());
+  client::Request request = make_request(op, customer.write_percent);
+  const auto token =
+      customer.client->ask(std::move(request), 1000 * settings_.timeout_ms, op.invoked_us);
+  ZATT_ASSERT(token);
+  customer.asked[*token] = ops_.size();
   ops_.push_back(std::move(op));
-  lines_.send(customer.node, customer.connection, std::move(line));
 }
 
-std::string Workload::make_request(Op& op, std::uint64_t write_percent) {
-  const std::string tail = ",\"timeout_ms\":" + std::to_string(settings_.timeout_ms) + "}";
+client::Request Workload::make_request(Op& op, std::uint64_t write_percent) {
+  client::Request request;
   if (prng_.below(100) < write_percent) {
     const std::uint64_t dice = prng_.below(55);
-    return make_write(op, dice) + tail;
+    make_write(op, request, dice);
+    return request;
   }
   const std::uint64_t dice = prng_.below(45);
+  request.op = client::Op::get;
+  request.key = op.key;
   if (dice < 37) {
     op.kind = Op::Kind::get;
-    return "{\"op\":\"get\",\"key\":\"" + op.key + "\"" + tail;
-  }
-  if (dice < 41) {
+  } else if (dice < 41) {
     op.kind = Op::Kind::stale_get;
-    return "{\"op\":\"get\",\"key\":\"" + op.key + "\",\"stale\":true" + tail;
+    request.stale = true;
+  } else {
+    op.kind = Op::Kind::count;
+    op.key.clear();
+    request.op = client::Op::count;
   }
-  op.kind = Op::Kind::count;
-  op.key.clear();
-  return "{\"op\":\"count\"" + tail;
+  return request;
 }
 
-std::string Workload::make_write(Op& op, std::uint64_t dice) {
+void Workload::make_write(Op& op, client::Request& request, std::uint64_t dice) {
   if (dice < 8) {
     op.kind = Op::Kind::incr;
     op.key = "n" + op.key;
-    return "{\"op\":\"incr\",\"key\":\"" + op.key + "\"";
+    request.op = client::Op::incr;
+    request.key = op.key;
+    return;
   }
-  std::string condition;
-  if (dice < 16) {
-    const auto& [rev, value] = last_seen_[op.key];
-    const std::uint64_t kind = prng_.below(3);
-    condition = ",\"if\":{" +
-                (kind == 0   ? "\"rev\":" + std::to_string(rev)
-                 : kind == 1 ? "\"exists\":true"
-                             : "\"value\":" + (value.empty() ? "null" : value)) +
-                "}";
-  }
+  request.key = op.key;
+  if (dice < 16) request.condition = make_condition(op);
   if (dice < 14 && dice % 2 == 0) {
     op.kind = Op::Kind::del;
-    return "{\"op\":\"delete\",\"key\":\"" + op.key + "\"" + condition;
+    request.op = client::Op::del;
+    return;
   }
   op.kind = Op::Kind::set;
   op.value = std::to_string(++last_value_);
   if (settings_.large_percent > 0 && prng_.below(100) < settings_.large_percent)
     op.value = "\"" + op.value + std::string(prng_.below(200'000), 'x') + "\"";
-  return "{\"op\":\"set\",\"key\":\"" + op.key + "\",\"value\":" + op.value + condition;
+  request.op = client::Op::set;
+  request.value = op.value;
+}
+
+client::Condition Workload::make_condition(const Op& op) {
+  const auto& [rev, value] = last_seen_[op.key];
+  client::Condition condition;
+  switch (prng_.below(3)) {
+    case 0:
+      condition.kind = client::Condition::Kind::rev;
+      condition.rev = rev;
+      break;
+    case 1:
+      condition.kind = client::Condition::Kind::exists;
+      break;
+    default:
+      condition.kind = client::Condition::Kind::value;
+      condition.value = value.empty() ? "null" : value;
+  }
+  return condition;
+}
+
+// --- a client's world ----------------------------------------------------------------------------
+
+void Workload::attend(std::size_t number) {
+  Customer& customer = customers_[number];
+  follow(number);
+  send(customer);
+  collect(customer);
+  wake_later(number);
+}
+
+// The connection that the client wants, in place of the one there is.
+void Workload::follow(std::size_t number) {
+  Customer& customer = customers_[number];
+  const auto& wanted = customer.client->connection();
+  if ((wanted ? wanted->number : 0) == customer.number) return;
+  leave(customer);
+  if (wanted) connect(number);
+}
+
+void Workload::connect(std::size_t number) {
+  Customer& customer = customers_[number];
+  const auto& wanted = *customer.client->connection();
+  customer.number = wanted.number;
+  customer.node = static_cast<NodeNumber>(wanted.server.port - first_port);
+  const node::ClientId connection = customer.connection = ++last_connection_;
+  by_connection_[connection] = number;
+  const bool there = lines_.open(customer.node, connection);
+  const std::uint64_t delay = settings_.delay_min_us + prng_.below(2 * settings_.delay_mean_us);
+  scheduler_.in(delay, [this, number, connection, there] {
+    Customer& who = customers_[number];
+    if (who.connection != connection) return;
+    if (!there) return on_closed(connection);
+    who.client->on_connected(who.number, scheduler_.now_us());
+    attend(number);
+  });
+}
+
+void Workload::leave(Customer& customer) {
+  if (customer.connection != 0) {
+    by_connection_.erase(customer.connection);
+    lines_.close(customer.node, customer.connection);
+  }
+  customer.connection = 0;
+  customer.number = 0;
+}
+
+void Workload::send(Customer& customer) {
+  client::Client& client = *customer.client;
+  if (customer.connection == 0 || !client.is_open()) return;
+  while (!client.outgoing().empty()) {
+    const std::size_t end = client.outgoing().find('\n');
+    ZATT_ASSERT(end != std::string_view::npos);
+    lines_.send(customer.node, customer.connection, std::string(client.outgoing().substr(0, end)));
+    client.on_sent(end + 1, scheduler_.now_us());
+  }
+}
+
+void Workload::wake_later(std::size_t number) {
+  Customer& customer = customers_[number];
+  const std::uint64_t wake = std::max(customer.client->wake_at_us(), scheduler_.now_us() + 1);
+  if (customer.client->wake_at_us() == UINT64_MAX || wake >= customer.wake_at_us) return;
+  customer.wake_at_us = wake;
+  scheduler_.at(wake, [this, number, wake, client = customer.client_number] {
+    Customer& who = customers_[number];
+    if (who.client_number != client || who.wake_at_us != wake) return;
+    who.wake_at_us = UINT64_MAX;
+    who.client->on_time(scheduler_.now_us());
+    attend(number);
+  });
 }
 
 void Workload::on_reply(node::ClientId connection, std::string_view line) {
   const auto it = by_connection_.find(connection);
   if (it == by_connection_.end()) return;
-  Customer& customer = customers_[it->second];
-  if (customer.asked.empty()) {
-    problem_ = "a reply that nobody asked for: " + std::string(line);
-    return;
-  }
-  Op& op = ops_[customer.asked.front()];
-  customer.asked.pop_front();
-  op.completed_us = scheduler_.now_us();
-  read_reply(op, line);
-}
-
-void Workload::read_reply(Op& op, std::string_view line) {
-  const bool write =
-      op.kind == Op::Kind::set || op.kind == Op::Kind::del || op.kind == Op::Kind::incr;
-  op.found = field(line, "found") == "true";
-  op.told = std::string(field(line, "value"));
-  op.rev = number(field(line, op.kind == Op::Kind::count ? "at" : "rev"));
-  op.number = number(field(line, "count"));
-  if (line.starts_with("{\"ok\":true")) {
-    op.outcome = Op::Outcome::done;
-    ++acknowledged_;
-    if (op.found) last_seen_[op.key] = {op.rev, op.told};
-    return;
-  }
-  const std::string_view error = field(line, "error");
-  if (error == "\"condition_failed\"" && write)
-    op.outcome = Op::Outcome::condition_failed;
-  else if (error == "\"outcome_unknown\"" && write)
-    op.outcome = Op::Outcome::unknown;
-  else if (is_one_of(error, {"\"no_leader\"", "\"overloaded\"", "\"storage_full\""}) ||
-           (error == "\"unavailable\"" && !write))
-    op.outcome = Op::Outcome::failed;
-  else
-    problem_ = "an answer that does not belong here: " + std::string(line) + " to " + to_string(op);
+  const std::size_t number = it->second;
+  Customer& customer = customers_[number];
+  std::string bytes(line);
+  bytes += '\n';
+  const std::size_t size = bytes.size();
+  bytes.reserve(size + json::slack);
+  const std::uint64_t before = customer.number;
+  customer.client->on_bytes(before, {bytes.data(), size}, scheduler_.now_us());
+  attend(number);
 }
 
 void Workload::on_closed(node::ClientId connection) {
   const auto it = by_connection_.find(connection);
   if (it == by_connection_.end()) return;
-  Customer& customer = customers_[it->second];
+  const std::size_t number = it->second;
+  Customer& customer = customers_[number];
   by_connection_.erase(it);
-  for (const std::size_t asked : customer.asked) {
-    ops_[asked].completed_us = scheduler_.now_us();
-    ops_[asked].outcome = Op::Outcome::unknown;
-  }
-  customer.asked.clear();
+  const std::uint64_t ended = customer.number;
   customer.connection = 0;
+  customer.client->on_closed(ended, "the connection ended", scheduler_.now_us());
+  attend(number);
+}
+
+// --- answers -------------------------------------------------------------------------------------
+
+void Workload::collect(Customer& customer) {
+  while (auto done = customer.client->next_done()) {
+    const auto asked = customer.asked.find(done->token);
+    if (asked == customer.asked.end()) {
+      problem_ = "an answer that nobody asked for: " + done->reply.line;
+      return;
+    }
+    Op& op = ops_[asked->second];
+    customer.asked.erase(asked);
+    op.completed_us = scheduler_.now_us();
+    op.connection = customer.client_number * connections_a_client + done->connection;
+    read_reply(op, done->reply);
+  }
+}
+
+void Workload::read_reply(Op& op, const client::Reply& reply) {
+  const auto outcome = outcome_of(reply.outcome, is_write(op.kind));
+  if (!outcome) {
+    problem_ = "an answer that does not belong here: " + std::string(to_string(reply.outcome)) +
+               " " + reply.message + " to " + to_string(op);
+    return;
+  }
+  op.outcome = *outcome;
+  op.found = reply.found;
+  op.told = reply.value.value_or("");
+  op.rev = op.kind == Op::Kind::count ? reply.at : reply.rev;
+  op.number = static_cast<std::uint64_t>(reply.number);
+  if (op.outcome != Op::Outcome::done) return;
+  ++acknowledged_;
+  if (op.found) last_seen_[op.key] = {op.rev, op.told};
 }
 
 }  // namespace zatt::sim

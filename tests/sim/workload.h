@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The simulated clients: they speak the protocol's lines, pipeline, move between nodes, and note
-// down what they asked and what they were told.
+// The simulated clients: the shipped one, with a network and a clock made of the seed. They
+// pipeline, give up in the middle, move between nodes, and note down what they asked and were told.
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/prng.h"
+#include "client/client.h"
 #include "node/env.h"
 #include "tests/sim/history.h"
 #include "tests/sim/network.h"
@@ -33,6 +34,9 @@ class Lines {
   virtual void close(NodeNumber node, node::ClientId connection) = 0;
 };
 
+// Where a node is, in every configuration of the simulator.
+Address address_of(NodeNumber node);
+
 class Workload {
  public:
   Workload(const Settings& settings, Scheduler& scheduler, Lines& lines);
@@ -46,25 +50,41 @@ class Workload {
 
   const std::vector<Op>& ops() const { return ops_; }
   std::uint64_t acknowledged() const { return acknowledged_; }
-  std::string problem() const { return problem_; }  // a reply that breaks the protocol
+  std::string problem() const { return problem_; }  // an answer that does not belong there
 
  private:
+  // Somebody with a client. Some stay with one node, so that those who do not lead are asked too;
+  // the others find the leader.
   struct Customer {
-    node::ClientId connection = 0;  // 0: none
-    NodeNumber node = 0;
-    std::deque<std::size_t> asked;  // ops_ under way, in the order sent
-    bool due = false;               // an act() is scheduled
+    std::unique_ptr<client::Client> client;
+    std::uint64_t client_number = 0;  // of all clients there were
+    node::ClientId connection = 0;    // 0: none
+    std::uint64_t number = 0;         // the connection's, as the client counts them
+    NodeNumber node = 0;              // of the connection
+    std::uint64_t wake_at_us = UINT64_MAX;
+    std::map<client::Token, std::size_t> asked;  // of ops_
+    bool due = false;                            // an act() is scheduled
+    bool wanders = false;
     std::uint64_t write_percent = 55;
     std::uint64_t stays = 30;  // moves on after one in so many answers, about
   };
   void act(std::size_t number);
   void act_later(std::size_t number);
-  void connect(Customer& customer);
   void ask(Customer& customer);
-  std::string make_request(Op& op, std::uint64_t write_percent);
-  std::string make_write(Op& op, std::uint64_t dice);
-  void give_up(Customer& customer);
-  void read_reply(Op& op, std::string_view line);
+  client::Request make_request(Op& op, std::uint64_t write_percent);
+  void make_write(Op& op, client::Request& request, std::uint64_t dice);
+  client::Condition make_condition(const Op& op);
+  void renew(Customer& customer);
+
+  // What follows from anything that a client was told: its wishes, its words, its answers.
+  void attend(std::size_t number);
+  void follow(std::size_t number);
+  void connect(std::size_t number);
+  void leave(Customer& customer);
+  void send(Customer& customer);
+  void collect(Customer& customer);
+  void wake_later(std::size_t number);
+  void read_reply(Op& op, const client::Reply& reply);
 
   const Settings& settings_;
   Scheduler& scheduler_;
@@ -75,6 +95,7 @@ class Workload {
   std::vector<Op> ops_;
   std::map<std::string, std::pair<std::uint64_t, std::string>> last_seen_;  // for conditions
   node::ClientId last_connection_ = 0;
+  std::uint64_t last_client_ = 0;
   std::uint64_t last_value_ = 0;
   std::uint64_t acknowledged_ = 0;
   bool asking_ = true;
