@@ -230,7 +230,7 @@ void Embedded::on_line(std::string_view line) {
   answer(ReplyBox(std::move(*reply)));
 }
 
-void Embedded::on_answer(node::Answer given) {
+void Embedded::on_answer(const node::Answer& given) {
   if (given.refusal) return answer(ReplyBox(to_error(outcome_of(*given.refusal)), given.text));
   ReplyBox reply(ZATT_OK, "");
   if (handed_.front().kind == Asked::Kind::proposal) reply.set_result(given.text, raw(given.index));

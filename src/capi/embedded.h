@@ -73,7 +73,7 @@ class Embedded final : private server::LocalClient {
 
   // From the server, all in its turn.
   void on_line(std::string_view line) override;
-  void on_answer(node::Answer answer) override;
+  void on_answer(const node::Answer& answer) override;
   void on_room() override { hand_over(); }
   void on_log(node::LogLevel level, std::string_view line);
   void on_state(const node::NodeState& state);

@@ -91,7 +91,7 @@ Status Judge::judge_address(Address& address) {
 // same order on every node that is told of the same addresses.
 Status Judge::judge_cluster_of_flags() {
   Address own{std::string(default_host), default_port};
-  if (const Status good = judge_address(own); !good) return good;
+  if (Status good = judge_address(own); !good) return good;
   if (own.host == "0.0.0.0" || own.host == "::")
     return wrong("--address " + own.host +
                  ": with --remote-address it is what the other nodes dial, and this is no address "
@@ -146,16 +146,16 @@ Status Judge::judge_cluster_of_one() {
     node.id = id->text;
   }
   Address own{std::string(default_host), default_port};
-  if (const Status good = judge_address(own); !good) return good;
+  if (Status good = judge_address(own); !good) return good;
   node.cluster.emplace(node.id, own);
   show("id", node.id, id != nullptr ? id->from : "default");
   return ok;
 }
 
 Status Judge::judge_cluster() {
-  const Status good = !remotes_.empty() ? judge_cluster_of_flags()
-                      : file_.cluster   ? judge_cluster_of_file()
-                                        : judge_cluster_of_one();
+  Status good = !remotes_.empty() ? judge_cluster_of_flags()
+                : file_.cluster   ? judge_cluster_of_file()
+                                  : judge_cluster_of_one();
   if (!good) return good;
   const std::string from = !remotes_.empty() ? "--remote-address"
                            : file_.cluster   ? settings_.config
@@ -168,7 +168,7 @@ Status Judge::judge_cluster() {
 Status Judge::judge_listen() {
   const auto own = settings_.node.cluster.find(settings_.node.id);
   if (own != settings_.node.cluster.end()) settings_.listen = own->second;
-  if (const Status good = judge_address(settings_.listen); !good) return good;
+  if (Status good = judge_address(settings_.listen); !good) return good;
   const bool known = own != settings_.node.cluster.end();
   const std::string otherwise = remotes_.empty() && !file_.cluster ? "default" : "cluster";
   const Given* const host = find("address");

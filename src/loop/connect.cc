@@ -33,12 +33,10 @@ struct Connect::Impl {
     Impl* owner;
   };
 
-  Impl(Loop& loop_, const Address& address_, std::uint64_t timeout_ms_, OnDone on_done_)
-      : loop(loop_),
-        address(address_),
-        timeout_ms(timeout_ms_),
-        on_done(std::move(on_done_)),
-        timer(loop_, [this] { on_timer(); }) {}
+  Impl(Loop& in, const Address& to, std::uint64_t limit_ms, OnDone then)
+      : loop(in), address(to), timeout_ms(limit_ms), on_done(std::move(then)), timer(in, [this] {
+          on_timer();
+        }) {}
   ~Impl() {
     if (look_up != nullptr) {
       look_up->owner = nullptr;

@@ -24,7 +24,7 @@ class SignalMask {
   SignalMask& operator=(const SignalMask&) = delete;
 
  private:
-  sigset_t before_;
+  sigset_t before_{};
 };
 
 }  // namespace

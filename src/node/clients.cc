@@ -155,7 +155,7 @@ void Clients::emit(Client& client) {
       lines.clear();
     }
     if (!is_line)
-      env_.answer(id, std::move(pending.answer));
+      env_.answer(id, pending.answer);
     else if (lines.empty())
       lines = std::move(text);
     else

@@ -62,7 +62,7 @@ class Env {
   // Whole reply lines, with their newlines. Nothing happens where the client is gone.
   virtual void reply(ClientId client, std::string_view lines) = 0;
   // For who calls Node::on_propose and on_barrier: in order with its reply lines.
-  virtual void answer(ClientId /*client*/, Answer /*answer*/) {}
+  virtual void answer(ClientId /*client*/, const Answer& /*answer*/) {}
   // How many bytes of replies this client has not read yet, as far as that is known here. Once it
   // was 1 MiB or more and has fallen below half, Node::on_client_room is called.
   virtual std::uint64_t unread_bytes(ClientId /*client*/) { return 0; }

@@ -44,8 +44,8 @@ void LocalClients::reply(ClientId id, std::string_view lines) {
   if (padded.capacity() <= max_kept_bytes) padded_ = std::move(padded);
 }
 
-void LocalClients::answer(ClientId id, node::Answer answer) {
-  if (Entry* const entry = find(id); entry != nullptr) entry->client->on_answer(std::move(answer));
+void LocalClients::answer(ClientId id, const node::Answer& answer) {
+  if (Entry* const entry = find(id); entry != nullptr) entry->client->on_answer(answer);
 }
 
 void LocalClients::want_lines(ClientId id, bool wanted) {

@@ -25,8 +25,8 @@ class LocalClient {
 
   // A line's reply, without its newline and with codec::line_slack readable bytes behind it.
   virtual void on_line(std::string_view line) = 0;
-  virtual void on_answer(node::Answer answer) = 0;  // a proposal's or a barrier's
-  virtual void on_room() = 0;                       // more is wanted again
+  virtual void on_answer(const node::Answer& answer) = 0;  // a proposal's or a barrier's
+  virtual void on_room() = 0;                              // more is wanted again
 };
 
 class LocalClients {
@@ -38,7 +38,7 @@ class LocalClients {
 
   // As node::Env says.
   void reply(node::ClientId id, std::string_view lines);
-  void answer(node::ClientId id, node::Answer answer);
+  void answer(node::ClientId id, const node::Answer& answer);
   void want_lines(node::ClientId id, bool wanted);
 
   void attend();  // tells those who may go on

@@ -282,8 +282,8 @@ void Server::reply(node::ClientId client, std::string_view lines) {
   clients_.reply(client, lines);
 }
 
-void Server::answer(node::ClientId client, node::Answer answer) {
-  locals_.answer(client, std::move(answer));
+void Server::answer(node::ClientId client, const node::Answer& answer) {
+  locals_.answer(client, answer);
 }
 
 void Server::close_client(node::ClientId client) { clients_.close(client); }

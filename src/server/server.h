@@ -89,7 +89,7 @@ class Server final : private node::Env {
   void close_link(node::LinkId link) override;
   std::uint64_t unread_bytes(node::ClientId client) override;
   void reply(node::ClientId client, std::string_view lines) override;
-  void answer(node::ClientId client, node::Answer answer) override;
+  void answer(node::ClientId client, const node::Answer& answer) override;
   void close_client(node::ClientId client) override;
   void want_lines(node::ClientId client, bool wanted) override;
   void log(node::LogLevel level, std::string_view line) override;

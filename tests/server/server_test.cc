@@ -120,9 +120,9 @@ struct Insider final : LocalClient {
     said.emplace_back(line);
     slack += line.data()[line.size() + codec::line_slack - 1];  // readable, whatever it is
   }
-  void on_answer(node::Answer answer) override {
+  void on_answer(const node::Answer& answer) override {
     said.push_back(answer.text);
-    answers.push_back(std::move(answer));
+    answers.push_back(answer);
   }
   void on_room() override { ++rooms; }
 

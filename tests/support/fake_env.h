@@ -63,8 +63,8 @@ class FakeEnv final : public node::Env {
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
   void close_link(node::LinkId link) override;
   void reply(node::ClientId client, std::string_view lines) override;
-  void answer(node::ClientId client, node::Answer answer) override {
-    clients[client].answers.push_back(std::move(answer));
+  void answer(node::ClientId client, const node::Answer& answer) override {
+    clients[client].answers.push_back(answer);
   }
   std::uint64_t unread_bytes(node::ClientId client) override {
     return clients[client].unread_bytes;
