@@ -118,12 +118,11 @@ void Replica::fetch(const std::vector<raft::Fetch>& fetches) {
 void Replica::on_read_done(storage::Storage::ReadDone read) {
   if (read.number == apply_read_) {
     apply_read_ = 0;
-    // It may hold more than was committed when it was asked for, and that may have been cut off
-    // and written anew since: only what the log holds by now is what was committed.
-    for (const storage::Storage::Entry& entry : read.entries)
-      if (entry.index == applied_ + 1 && entry.index <= raft_->commit_index() &&
-          raft_->log().holds(entry.index, entry.term))
-        apply({entry.index, entry.term, entry.kind, entry.body});
+    for (const storage::Storage::Entry& entry : read.entries) {
+      if (entry.index != applied_ + 1 || entry.index > raft_->commit_index()) continue;
+      ZATT_ASSERT(raft_->log().holds(entry.index, entry.term));
+      apply({entry.index, entry.term, entry.kind, entry.body});
+    }
     apply_committed();
     return;
   }

@@ -18,7 +18,8 @@ std::optional<Extent> find_extent(const std::vector<Life>& lives, Index first, I
   Extent extent;
   extent.life = life.number;
   extent.wanted = first;
-  extent.last = next == lives.end() ? last : next->predecessor.index;
+  // A cut that waits may lie before the next life's beginning.
+  extent.last = next == lives.end() ? last : std::min(last, next->predecessor.index);
   const auto behind =
       std::upper_bound(life.positions.begin(), life.positions.end(), first,
                        [](Index index, const Position& p) { return index < p.index; });

@@ -84,8 +84,8 @@ class Storage {
   Ticket append(std::span<const EntryView> entries);
 
   // Asks for entries from `first` on, at least one where there is one, up to about max_bytes of
-  // bodies. The answer is in a later Done, under the number returned here, and holds less or
-  // nothing where the log was cut below `first` meanwhile. Entries not yet written are not read.
+  // bodies. The answer is in a later Done, under the number returned here, and holds only what is
+  // in the log by then: less or nothing where it was cut. Entries not yet written are not read.
   std::uint64_t read(Index first, std::uint64_t max_bytes);
 
   // The next batch, when none is under way and there is something to do at `now_us`.

@@ -608,38 +608,4 @@ TEST_CASE("forwards: bytes that are no command get an answer and change nothing"
   CHECK(kv::decode_reply(answer->result)->outcome == kv::Outcome::malformed);
 }
 
-TEST_CASE("writes: what a read of the disk brings is applied only if the log still holds it") {
-  Stage stage("0");
-  stage.follow("1");
-  stage.leader_appends({set_command("k", "3"), set_command("k", "4"), set_command("k", "5")},
-                       false);
-  stage.settle();
-  stage.close();
-  stage.options.max_log_bytes = 1;  // entries are read back from the disk when they are applied
-  REQUIRE(stage.open());
-  Peer& leader = stage.peer("2");
-  leader.connect();
-  leader.say(raft::Heartbeat{Term{2}, Index{0}, 0});
-  stage.settle();
-  REQUIRE(stage.node->last_applied() == Index{0});
-  // Node 2 leads. Up to 3 its log is ours; the read for it is on its way, and brings all there is.
-  stage.disk_held = true;
-  leader.say(raft::AppendEntries{Term{2}, Index{3}, Term{1}, Index{3}, {}});
-  stage.settle();
-  REQUIRE(stage.node->raft().commit_index() == Index{3});
-  REQUIRE(stage.node->last_applied() == Index{0});
-  REQUIRE(stage.env.batch.has_value());
-  // What follows was never committed, and is replaced meanwhile.
-  const std::string other = set_command("k", "44");
-  raft::AppendEntries append{Term{2}, Index{3}, Term{1}, Index{4}, {}};
-  append.entries.push_back({Index{4}, Term{2}, EntryKind::command, other});
-  leader.say(append);
-  REQUIRE(stage.node->raft().commit_index() == Index{4});
-  stage.disk_held = false;
-  stage.settle();
-  CHECK(stage.node->last_applied() == Index{4});
-  CHECK(stage.ask(R"({"op":"get","key":"k","stale":true})") ==
-        R"({"ok":true,"found":true,"value":44,"rev":4,"stale":true})");
-}
-
 }  // namespace zatt::node

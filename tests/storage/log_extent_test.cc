@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "storage/log_extent.h"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace zatt;
+using namespace zatt::storage;
+
+namespace {
+
+// Entries 1 to 6 in life 1, from 7 on in life 2.
+std::vector<Life> two_lives() {
+  std::vector<Life> lives(2);
+  lives[0].number = 1;
+  lives[0].end = 5 * unit;
+  lives[0].note(Index{1}, unit);
+  lives[1].number = 2;
+  lives[1].predecessor.index = Index{6};
+  lives[1].end = 3 * unit;
+  lives[1].note(Index{7}, unit);
+  return lives;
+}
+
+}  // namespace
+
+TEST_CASE("find_extent: within one life, and no further than the log goes") {
+  struct Row {
+    const char* why;
+    Index first;
+    Index last;
+    std::uint64_t life;
+    Index want;
+  };
+  const Row rows[] = {
+      {"to the end of its life", Index{2}, Index{9}, 1, Index{6}},
+      {"the life that holds it", Index{7}, Index{9}, 2, Index{9}},
+      {"a cut that waits lies before the next life", Index{2}, Index{4}, 1, Index{4}},
+      {"a cut at the boundary", Index{6}, Index{6}, 1, Index{6}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const auto extent = find_extent(two_lives(), row.first, row.last, 1 << 20);
+    REQUIRE(extent.has_value());
+    CHECK(extent->life == row.life);
+    CHECK(extent->wanted == row.first);
+    CHECK(extent->last == row.want);
+  }
+  CHECK(!find_extent(two_lives(), Index{5}, Index{4}, 1).has_value());
+  CHECK(!find_extent({}, Index{1}, Index{4}, 1).has_value());
+}
