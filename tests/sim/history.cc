@@ -161,8 +161,10 @@ class Checker {
       if (answered) events.push_back({ops_[i].completed_us, true, i});
     }
     // At one moment, invocations first: what overlaps is free.
-    std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
-      return a.at_us != b.at_us ? a.at_us < b.at_us : a.completes < b.completes;
+    std::stable_sort(events.begin(), events.end(), [this](const Event& a, const Event& b) {
+      if (a.at_us != b.at_us) return a.at_us < b.at_us;
+      if (!a.completes || !b.completes) return a.completes < b.completes;
+      return ops_[a.op].answer < ops_[b.op].answer;
     });
     std::vector<std::uint64_t> floor_at_invocation(ops_.size(), 0);
     std::map<std::uint64_t, std::uint64_t> of_connection;

@@ -19,11 +19,12 @@ struct Op {
   enum class Kind : std::uint8_t { set, del, incr, get, stale_get, count };
   enum class Outcome : std::uint8_t { pending, done, condition_failed, failed, unknown };
   Kind kind = Kind::get;
-  std::uint64_t connection = 0;  // ops of one connection are in the order sent
+  std::uint64_t connection = 0;  // ops of one connection are answered in the order sent
   std::string key;
   std::string value;  // set: JSON text, unlike every other's
   std::uint64_t invoked_us = 0;
   std::uint64_t completed_us = 0;
+  std::uint64_t answer = 0;  // of all answers, in the order they came
   Outcome outcome = Outcome::pending;
   bool found = false;
   std::string told;          // value in the reply

@@ -302,6 +302,7 @@ void Workload::collect(Customer& customer) {
     Op& op = ops_[asked->second];
     customer.asked.erase(asked);
     op.completed_us = scheduler_.now_us();
+    op.answer = ++last_answer_;
     op.connection = customer.client_number * connections_a_client + done->connection;
     read_reply(op, done->reply);
   }

@@ -96,6 +96,7 @@ class Workload {
   std::map<std::string, std::pair<std::uint64_t, std::string>> last_seen_;  // for conditions
   node::ClientId last_connection_ = 0;
   std::uint64_t last_client_ = 0;
+  std::uint64_t last_answer_ = 0;
   std::uint64_t last_value_ = 0;
   std::uint64_t acknowledged_ = 0;
   bool asking_ = true;
