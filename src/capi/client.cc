@@ -84,7 +84,7 @@ struct zatt_client {
   void turn();
 
   // --- requests ---
-  int ask(const zatt_request* given, const Waiter& waiter);
+  int ask(const zatt_request* given, const Waiter& waiter) noexcept;
   void deliver();
   int call(const zatt_request& request);
   bool wait();
@@ -163,7 +163,7 @@ void zatt_client::turn() {
   deliver();
 }
 
-int zatt_client::ask(const zatt_request* given, const Waiter& waiter) {
+int zatt_client::ask(const zatt_request* given, const Waiter& waiter) noexcept {
   zatt_request request;
   client::Request wanted;
   const char* why = "the request is no zatt_request that this version knows";
@@ -255,7 +255,7 @@ namespace {
 
 // Every call that may move the client: not from within a callback.
 template <class F>
-int guarded(zatt_client* client, F what) {
+int guarded(zatt_client* client, F what) noexcept {
   if (client == nullptr) return ZATT_EINVAL;
   if (client->calling_back) return ZATT_EBUSY;
   client->enter();
@@ -267,7 +267,7 @@ int guarded(zatt_client* client, F what) {
   return error;
 }
 
-int open(const zatt_client_options& options, zatt_client** out) {
+int open(const zatt_client_options& options, zatt_client** out) noexcept {
   const auto fail = [&options](int error, std::string_view why) {
     capi::tell(options.error, options.error_size, why);
     return error;

@@ -386,9 +386,9 @@ TEST_CASE("zatt_client: a thousand opened, used and closed leave nothing behind"
   signal(SIGPIPE, SIG_DFL);
   const std::size_t before = open_files();
   for (int i = 0; i < 1'000; ++i) {
+    Note note;  // outlives the client, whose closing answers what waits
     const Client client = client_of(server.address(), 5'000);
     if (i % 4 == 0) REQUIRE(zatt_client_get(client.get(), "k", nullptr) == ZATT_OK);
-    Note note;
     const zatt_request request = set("k");
     if (i % 4 == 1) REQUIRE(zatt_client_send(client.get(), &request, Note::take, &note) == ZATT_OK);
     if (i % 8 == 1) REQUIRE(zatt_client_dispatch(client.get()) == ZATT_OK);
