@@ -148,23 +148,24 @@ void Client::lose(std::string_view why, std::uint64_t now_us) {
 void Client::take_back_sent(std::string_view why) {
   std::deque<Asked> sent = std::exchange(sent_, {});
   asked_ = 0;
-  bool write_behind = false;
-  for (auto asked = sent.rbegin(); asked != sent.rend(); ++asked) {
-    if (asked->token == 0) continue;
-    if (!was_sent(*asked)) {
-      put_back(std::move(*asked));
-    } else if (!asked->only_reads) {
-      write_behind = true;
-      finish(*asked, Outcome::outcome_unknown,
+  Token last_write = 0;
+  for (const Asked& asked : sent)
+    if (!asked.only_reads && was_sent(asked)) last_write = asked.token;
+  for (Asked& asked : sent) {
+    if (asked.token == 0) continue;
+    if (!was_sent(asked)) {
+      put_back(std::move(asked));
+    } else if (!asked.only_reads) {
+      finish(asked, Outcome::outcome_unknown,
              "the connection ended before the write was answered: " + std::string(why));
     } else {
       Reply lost = reply_of(Outcome::unavailable,
                             "the connection ended before the answer came: " + std::string(why));
-      if (write_behind) {
-        finish(*asked, std::move(lost));
+      if (asked.token < last_write) {
+        finish(asked, std::move(lost));
       } else {
-        asked->refusal = std::move(lost);
-        put_back(std::move(*asked));
+        asked.refusal = std::move(lost);
+        put_back(std::move(asked));
       }
     }
   }

@@ -321,6 +321,18 @@ TEST_CASE("a connection ends: a read that a later write could have overtaken is 
   CHECK(stage.done.at(write).outcome == Outcome::outcome_unknown);
 }
 
+TEST_CASE("a connection ends: what it takes with it is told in the order asked") {
+  Stage stage({a, b});
+  std::vector<Token> asked;
+  for (int i = 0; i < 5; ++i) asked.push_back(stage.ask(set("k")));
+  stage.greet();
+  CHECK(stage.lines().size() == 5);
+  stage.client.on_closed(stage.number(), "gone", stage.now_us);
+  std::vector<Token> told;
+  while (const auto done = stage.client.next_done()) told.push_back(done->token);
+  CHECK(told == asked);
+}
+
 TEST_CASE("a connection ends: what never left is asked elsewhere") {
   Stage stage({a, b});
   const Token first = stage.ask(set("1"));

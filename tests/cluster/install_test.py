@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What `make install` puts in place, used as its users would: every example is built and run."""
+
+import doctest
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+from harness import BUILD, HOST, ROOT, SANITIZED, ClusterTest, free_port
+
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+
+
+def fenced(text, language):
+    return re.findall(rf"^```{re.escape(language)}\n(.*?)^```", text, re.M | re.S)
+
+
+@unittest.skipIf(SANITIZED, "a program without the sanitizer cannot use a library with it")
+class Install(ClusterTest):
+    def setUp(self):
+        self.prefix = self.folder / "prefix"
+        # -o build: what the tests run with is what is installed.
+        self.run_command("make", "-C", ROOT, "-o", "build", "install", "DEPS=no",
+                         f"PREFIX={self.prefix}", f"B={BUILD}")
+        self.environment = dict(os.environ, PKG_CONFIG_PATH=str(self.prefix / "lib/pkgconfig"),
+                                LD_LIBRARY_PATH=str(self.prefix / "lib"),
+                                PATH=f"{self.prefix / 'bin'}:{os.environ['PATH']}")
+
+    def run_command(self, *command, env=None, timeout_s=60, code=0):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                              env=env, timeout=timeout_s, stdin=subprocess.DEVNULL, check=False,
+                              cwd=self.folder)
+        self.assertEqual(done.returncode, code, f"{command}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def build(self, source, packages, standard=None):
+        """The program that pkg-config says how to build."""
+        cplusplus = source.suffix in (".cpp", ".cc")
+        flags = self.run_command("pkg-config", "--cflags", "--libs", *packages, env=self.environment)
+        program = self.folder / source.stem
+        self.run_command("c++" if cplusplus else "cc", standard or ("-std=c++17" if cplusplus else "-std=c99"),
+                         "-D_POSIX_C_SOURCE=200809L", *STRICT, source, *flags.split(), "-o", program)
+        return program
+
+    def served(self):
+        cluster = self.cluster().start()
+        cluster.wait_serving()
+        return cluster, ",".join(f"{HOST}:{node.port}" for node in cluster)
+
+    def test_what_is_installed(self):
+        for name in ("bin/zattd", "bin/zatt", "lib/libzatt.a", "lib/libzatt.so", "lib/libzattclient.so.0",
+                     "lib/pkgconfig/zatt.pc", "include/zatt/zatt.h", "include/zatt/zatt.hpp",
+                     "share/man/man1/zatt.1", "share/man/man8/zattd.8",
+                     "share/bash-completion/completions/zatt", "share/zsh/site-functions/_zatt",
+                     "lib/systemd/system/zattd.service"):
+            self.assertTrue((self.prefix / name).exists(), name)
+        version = self.run_command(self.prefix / "bin/zattd", "--version").split()[1]
+        for package in ("zatt", "zatt-client"):
+            self.assertEqual(self.run_command("pkg-config", "--modversion", package,
+                                              env=self.environment).strip(), version)
+        self.assertNotIn("@", (self.prefix / "lib/pkgconfig/zatt.pc").read_text())
+        self.assertIn(str(self.prefix), (self.prefix / "lib/systemd/system/zattd.service").read_text())
+
+    def test_only_our_names_are_seen(self):
+        for name in ("libzatt", "libzattclient"):
+            shared = self.run_command("nm", "-D", "--defined-only", self.prefix / f"lib/{name}.so.0")
+            static = self.run_command("nm", "-g", "--defined-only", self.prefix / f"lib/{name}.a")
+            for listing in (shared, static):
+                symbols = [line.split()[2] for line in listing.splitlines() if len(line.split()) == 3]
+                self.assertGreater(len(symbols), 10)
+                self.assertEqual([s for s in symbols if not s.startswith("zatt_")], [])
+        needed = self.run_command("objdump", "-p", self.prefix / "lib/libzattclient.so.0")
+        self.assertNotIn("libuv", needed)
+        self.assertIn("SONAME               libzattclient.so.0", needed)
+
+    def test_the_static_library_is_enough(self):
+        source = ROOT / "docs/examples/blocking.c"
+        program = self.folder / "blocking"
+        self.run_command("cc", "-std=c99", source, f"-I{self.prefix}/include",
+                         self.prefix / "lib/libzattclient.a", "-lsimdjson", "-lstdc++", "-o", program)
+        _, servers = self.served()
+        self.assertIn("written, rev ", self.run_command(program, servers))
+
+    def test_examples(self):
+        _, servers = self.served()
+        expected = {
+            "blocking.c": (["zatt-client"], r"written, rev \d+\n  key1 = \"mine\" \(rev \d+\)\n1 items, done"),
+            "poll.c": (["zatt-client"], r"1000 done, 0 unknown, 0 failed"),
+            "uv.c": (["zatt-client", "libuv"], r"visits: 1\nvisits: 2\nvisits: 3"),
+            "dict.cpp": (["zatt-client"], r"key1 = 0, \d+ keys\n(.*\n)+visits: 4\nkey1 is there already: 1"),
+            "node.c": (["zatt"], r"replied: 2 lines\n1: hello\n2: world\n"),
+        }
+        examples = sorted((ROOT / "docs/examples").iterdir())
+        self.assertEqual([path.name for path in examples], sorted(expected))
+        for path in examples:
+            packages, pattern = expected[path.name]
+            with self.subTest(path.name):
+                program = self.build(path, packages, "-std=gnu99" if path.name == "uv.c" else None)
+                arguments = [self.folder / "own", free_port()] if path.name == "node.c" else [servers]
+                self.assertRegex(self.run_command(program, *arguments, env=self.environment), pattern)
+
+    def test_examples_of_the_readme(self):
+        _, servers = self.served()
+        readme = (ROOT / "README.md").read_text()
+        for language, suffix in (("c", ".c"), ("cpp", ".cpp")):
+            blocks = fenced(readme, language)
+            self.assertTrue(blocks)
+            for number, block in enumerate(blocks):
+                source = self.folder / f"readme_{language}_{number}{suffix}"
+                # The port that a reader would use is this test's.
+                source.write_text(block.replace("127.0.0.1:5254", servers))
+                packages = ["zatt"] if "zatt_node" in block else ["zatt-client"]
+                program = self.build(source, packages)
+                wanted = re.search(r"prints (.*?) *(?:\*/|\n)", block)
+                self.assertIn(wanted.group(1), self.run_command(program, env=self.environment))
+
+    def test_python_session_of_the_readme(self):
+        cluster, _ = self.served()
+        with cluster[0].client() as client:
+            client.request({"op": "delete", "key": "serving"})
+        text = "\n".join(fenced((ROOT / "README.md").read_text(), "python"))
+        self.assertIn(">>> d['key1']", text)
+        sys.path.insert(0, str(ROOT / "tools/python"))
+        self.addCleanup(sys.path.remove, str(ROOT / "tools/python"))
+        test = doctest.DocTestParser().get_doctest(text.replace("5254", str(cluster[0].port)), {},
+                                                   "README.md", "README.md", 0)
+        said = []
+        results = doctest.DocTestRunner().run(test, out=said.append)
+        self.assertEqual(results.failed, 0, "".join(said))
+        self.assertGreaterEqual(results.attempted, 5)
+
+    def test_shell_session_of_the_readme(self):
+        _, servers = self.served()
+        blocks = [b for b in fenced((ROOT / "README.md").read_text(), "console") if "$ zatt " in b]
+        self.assertTrue(blocks)
+        env = dict(self.environment, ZATT_SERVERS=servers)
+        for command, wanted in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.M):
+            with self.subTest(command):
+                done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env,
+                                      timeout=30, stdin=subprocess.DEVNULL, check=False, cwd=self.folder)
+                pattern = re.escape(wanted).replace(r"\.\.\.", ".*")
+                self.assertRegex(done.stdout + done.stderr, rf"\A{pattern}\Z")
+
+    def test_examples_of_the_headers(self):
+        cpp = (ROOT / "include/zatt/zatt.hpp").read_text()
+        snippet = "".join(line[2:] + "\n" for line in re.findall(r"^//   (?:zatt::|d\[|int v|for).*$", cpp, re.M))
+        self.assertIn("d[\"key1\"] = 0;", snippet)
+        source = self.folder / "header.cpp"
+        source.write_text("#include <iostream>\n#include <zatt/zatt.hpp>\n"
+                          f"int main() {{\n{snippet}  return v;\n}}\n")
+        self.build(source, ["zatt-client"])
+        c = (ROOT / "include/zatt/zatt.h").read_text()
+        snippet = re.search(r"struct pollfd p = .*?zatt_client_dispatch\(c\);", c, re.S).group(0)
+        snippet = re.sub(r"^ \*", "", snippet, flags=re.M)
+        snippet = re.sub(r"\(a descriptor of -1.*?\)", "", snippet)
+        source = self.folder / "header.c"
+        source.write_text("#include <poll.h>\n#include <zatt/zatt.h>\nint main(void) {\n"
+                          f"  zatt_client *c = 0;\n  if (!c) return 0;\n  {snippet}\n  return 0;\n}}\n")
+        self.build(source, ["zatt-client"])
+
+
+class Headers(ClusterTest):
+    def test_they_compile_alone_in_every_standard(self):
+        for header, compilers in (("zatt.h", {"cc": ["c99", "c11", "c17"], "c++": ["c++11", "c++17", "c++20"]}),
+                                  ("zatt.hpp", {"c++": ["c++17", "c++20"]})):
+            for compiler, standards in compilers.items():
+                if not shutil.which(compiler):
+                    self.skipTest(f"no {compiler}")
+                for standard in standards:
+                    source = self.folder / f"alone.{'c' if compiler == 'cc' else 'cpp'}"
+                    source.write_text(f"#include <zatt/{header}>\n")
+                    subprocess.run([compiler, f"-std={standard}", *STRICT, "-Wshadow", "-Wconversion",
+                                    "-fsyntax-only", f"-I{ROOT / 'include'}", source], check=True)
+        self.assertTrue(pathlib.Path(ROOT / "include/zatt/zatt.h").exists())
