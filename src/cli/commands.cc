@@ -72,6 +72,7 @@ Exit Work::fail(const Reply& reply, const std::string& what) {
 
 Exit Work::finish(Exit code) {
   if (out.flush()) return code;
+  if (!out.why().empty()) complain(out.why());
   return code == Exit::unknown ? code : out.exit_code();
 }
 

@@ -10,15 +10,10 @@
 namespace zatt::cli {
 namespace {
 
-std::string_view hint(int error) {
-  switch (error) {
-    case ZATT_ENOSERVER:
-      return " (is zattd running there? --servers or ZATT_SERVERS name others)";
-    case ZATT_ENOLEADER:
-      return " (zatt status says more)";
-    default:
-      return {};
-  }
+std::string_view hint(const std::string& sentence) {
+  if (sentence.find("no server answered") != std::string::npos)
+    return " (is zattd running there? --servers or ZATT_SERVERS name others)";
+  return {};
 }
 
 // What a server says of "if" is said in its own words; how the key is instead stands in fields.
@@ -37,8 +32,7 @@ std::string of_condition(const Reply& reply) {
 }  // namespace
 
 void complain(std::string_view sentence) {
-  std::string line = "zatt: " + one_line(sentence) + "\n";
-  if (isatty(STDERR_FILENO) == 1) line.insert(0, "\r\x1b[K");  // over what is left of a bar
+  const std::string line = "zatt: " + one_line(sentence) + "\n";
   if (write(STDERR_FILENO, line.data(), line.size()) < 0) {
     // there is nobody to tell
   }
@@ -58,7 +52,7 @@ Exit complain_of(const Reply& reply, std::string_view what) {
     sentence += of_condition(reply);
   else
     sentence += reply.message.empty() ? zatt_error_text(reply.error) : reply.message.c_str();
-  if (sentence.find("zatt status says more") == std::string::npos) sentence += hint(reply.error);
+  sentence += hint(sentence);
   complain(sentence);
   return exit_of(reply.error);
 }

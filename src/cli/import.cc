@@ -44,6 +44,7 @@ class Import {
     if (const auto why = work_.session.open()) return work_.fail(*why);
     const Exit code = pump_.run();
     progress_.end();
+    if (!pump_.why().empty()) complain(pump_.why());
     if (code == Exit::interrupted && worst_ != Exit::unknown) {
       if (last_sent_ > 0) complain(how_far());
       return code;

@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "cli/complaints.h"
-
 namespace zatt::cli {
 
 bool LineCutter::next(Line& line) {
@@ -66,7 +64,7 @@ void LinePump::read_some() {
   }
   if (size < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (size < 0) {
-    complain("the input could not be read: " + std::string(std::strerror(errno)));
+    why_ = "the input could not be read: " + std::string(std::strerror(errno));
     code_ = Exit::wrong_usage;
     stopped_ = true;
   }

@@ -56,6 +56,7 @@ class LinePump {
   // Until the input has ended, all is answered and the output written. Done, or what ends it.
   Exit run();
   std::uint64_t bytes_read() const { return bytes_read_; }
+  const std::string& why() const { return why_; }  // the input failed, or ""
 
  private:
   void take_lines();
@@ -69,6 +70,7 @@ class LinePump {
   std::uint64_t bytes_read_ = 0;
   bool stopped_ = false;
   Exit code_ = Exit::done;
+  std::string why_;
 };
 
 }  // namespace zatt::cli

@@ -2,6 +2,8 @@
 // ls, scan and export: everything below a prefix, page by page.
 #include <algorithm>
 #include <functional>
+#include <optional>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/complaints.h"
@@ -15,10 +17,15 @@ constexpr std::uint32_t most_a_page = 10'000;
 constexpr std::uint32_t a_page_for_people = 1'000;
 constexpr std::size_t widest_key = 40;
 
-using OnPage = std::function<bool(const Reply&)>;  // false: enough
+using OnPage = std::function<void(const Reply&)>;
 
-// Done, or what it ended with; each page has been handed on.
-Exit each_page(Work& work, zatt_request request, const OnPage& on_page) {
+struct Ended {
+  Exit code = Exit::done;
+  std::optional<Reply> failed;  // the page that did not come
+};
+
+// Each page has been handed on, and what that added to the output is written.
+Ended each_page(Work& work, zatt_request request, const OnPage& on_page) {
   const Arguments& arguments = work.arguments;
   if (!arguments.operands.empty()) request.prefix = bytes_of(arguments.operands[0]);
   request.stale = arguments.stale ? 1 : 0;
@@ -27,16 +34,16 @@ Exit each_page(Work& work, zatt_request request, const OnPage& on_page) {
   while (left > 0) {
     const std::uint32_t page = work.out.is_terminal() ? a_page_for_people : most_a_page;
     request.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, page));
-    const Reply reply = work.session.ask(request);
-    if (reply.error != ZATT_OK) return work.fail(reply);
-    if (!on_page(reply)) return Exit::done;
-    if (!work.out.flush()) return work.out.exit_code();
-    if (!reply.more || reply.items.empty()) return Exit::done;
+    Reply reply = work.session.ask(request);
+    if (reply.error != ZATT_OK) return {exit_of(reply.error), std::move(reply)};
+    on_page(reply);
+    if (!work.out.flush()) return {work.out.exit_code(), std::nullopt};
+    if (!reply.more || reply.items.empty()) break;
     left -= std::min<std::uint64_t>(left, reply.items.size());
     after = reply.items.back().key;
     request.after = bytes_of(after);
   }
-  return Exit::done;
+  return {};
 }
 
 std::string as_json(const Item& item, bool with_value, bool with_rev) {
@@ -67,7 +74,7 @@ Exit run_list(Work& work) {
   zatt_request request = zatt_request_of(ZATT_OP_SCAN);
   const bool with_values = work.arguments.verb == Verb::scan;
   request.keys_only = with_values ? 0 : 1;
-  return each_page(work, request, [&work, with_values](const Reply& page) {
+  const Ended ended = each_page(work, request, [&work, with_values](const Reply& page) {
     if (work.arguments.json) {
       for (const Item& item : page.items) work.out.add(as_json(item, with_values, true));
     } else if (with_values) {
@@ -75,8 +82,8 @@ Exit run_list(Work& work) {
     } else {
       for (const Item& item : page.items) work.out.add(shown_key(item.key) + "\n");
     }
-    return true;
   });
+  return ended.failed ? work.fail(*ended.failed) : ended.code;
 }
 
 Exit run_export(Work& work) {
@@ -90,14 +97,15 @@ Exit run_export(Work& work) {
     progress.expect(static_cast<std::uint64_t>(count.number));
   }
   std::uint64_t keys = 0;
-  const Exit code = each_page(work, zatt_request_of(ZATT_OP_SCAN), [&](const Reply& page) {
+  const Ended ended = each_page(work, zatt_request_of(ZATT_OP_SCAN), [&](const Reply& page) {
     for (const Item& item : page.items) work.out.add(as_json(item, true, false));
     keys += page.items.size();
     progress.show(keys, keys);
-    return true;
   });
   progress.end();
-  if (code != Exit::done && code < Exit::interrupted && keys > 0)
+  if (!ended.failed) return ended.code;
+  const Exit code = work.fail(*ended.failed);
+  if (keys > 0 && code != Exit::interrupted)
     complain("the export is not complete: " + std::to_string(keys) + " keys were written");
   return code;
 }

@@ -9,8 +9,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "cli/complaints.h"
-
 namespace zatt::cli {
 namespace {
 
@@ -55,8 +53,7 @@ void Output::write_piece() {
   if (written < 0) {
     if (errno == EINTR || errno == EAGAIN) return;
     code_ = errno == EPIPE ? Exit::closed_pipe : Exit::refused;
-    if (errno != EPIPE)
-      complain("the output could not be written: " + std::string(strerror(errno)));
+    if (errno != EPIPE) why_ = "the output could not be written: " + std::string(strerror(errno));
     return;
   }
   begin_ += static_cast<std::size_t>(written);

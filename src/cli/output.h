@@ -28,6 +28,7 @@ class Output {
   std::size_t waiting() const { return text_.size() - begin_; }
   bool failed() const { return code_ != Exit::done; }
   Exit exit_code() const { return code_; }
+  const std::string& why() const { return why_; }  // it failed; "": nobody needs to be told
 
  private:
   bool wait();
@@ -40,6 +41,7 @@ class Output {
   std::string text_;
   std::size_t begin_ = 0;  // what is before it is written
   Exit code_ = Exit::done;
+  std::string why_;
 };
 
 }  // namespace zatt::cli

@@ -31,6 +31,7 @@ class Raw {
                    [this] { return has_room(); },  //
                    [this] { return hand_out(); }});
     const Exit code = pump.run();
+    if (!pump.why().empty()) complain(pump.why());
     say_what_failed();
     if (code == Exit::interrupted) return unknown_.count > 0 ? Exit::unknown : code;
     return std::max(code, worst_);

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
-#include <set>
 
 #include "cli/commands.h"
 #include "cli/complaints.h"
@@ -166,6 +165,17 @@ bool wait_for_all(Probes& probes, int timeout_ms, const Interrupts& interrupts) 
   }
 }
 
+bool is_leader_missing(const Survey& survey) {
+  return std::any_of(survey.rows.begin(), survey.rows.end(),
+                     [](const Row& row) { return row.leads && row.answer == nullptr; });
+}
+
+// Those that answered have waited for the one that did not: by now they may know a new leader.
+void ask_once_more(Probes& probes, int timeout_ms) {
+  for (auto& probe : probes)
+    if (probe->asked.answer) probe = std::make_unique<Probe>(probe->asked.address, timeout_ms);
+}
+
 bool wants_colour(const Output& out) {
   const char* const no_colour = std::getenv("NO_COLOR");
   const char* const terminal = std::getenv("TERM");
@@ -186,6 +196,10 @@ Exit run_status(Work& work) {
   }
   work.interrupts.arm();
   if (!wait_for_all(probes, timeout_ms, work.interrupts)) return Exit::interrupted;
+  if (is_leader_missing(survey_of(asked_by(probes)))) {
+    ask_once_more(probes, timeout_ms);
+    if (!wait_for_all(probes, timeout_ms, work.interrupts)) return Exit::interrupted;
+  }
   const std::vector<Asked> asked = asked_by(probes);
   const Survey survey = survey_of(asked);
   work.out.add(arguments.json ? json_of(survey) : table_of(survey, wants_colour(work.out)));

@@ -41,7 +41,8 @@ std::string headline(const Survey& survey, bool colour) {
                 : "no leader";
   if (survey.voters > 0)
     text += "; " + std::to_string(survey.reached) + " of " + std::to_string(survey.voters) +
-            (survey.voters == 1 ? " voter answers" : " voters answer") +
+            (survey.voters == 1 ? " voter" : " voters") +
+            (survey.reached == 1 ? " answers" : " answer") +
             (survey.quorum ? "" : ", and it takes " + std::to_string(survey.voters / 2 + 1));
   return text;
 }

@@ -92,9 +92,7 @@ TEST_CASE("no leader, no majority") {
   const Survey survey = survey_of(asked);
   CHECK(!survey.quorum);
   CHECK(table_of(survey, false).find("down: no leader; 1 of 3 voters answers, and it takes 2\n") ==
-        std::string::npos);
-  CHECK(table_of(survey, false).find("down: no leader; 1 of 3 voters") == 0);
-  CHECK(table_of(survey, false).find("and it takes 2") != std::string::npos);
+        0);
 }
 
 TEST_CASE("what we cannot reach counts where the leader reaches it") {
