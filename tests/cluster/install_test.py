@@ -90,8 +90,8 @@ class Install(ClusterTest):
         expected = {
             "blocking.c": (["zatt-client"], r"written, rev \d+\n  key1 = \"mine\" \(rev \d+\)\n1 items, done"),
             "poll.c": (["zatt-client"], r"1000 done, 0 unknown, 0 failed"),
-            "uv.c": (["zatt-client", "libuv"], r"visits: 1\nvisits: 2\nvisits: 3"),
-            "dict.cpp": (["zatt-client"], r"key1 = 0, \d+ keys\n(.*\n)+visits: 4\nkey1 is there already: 1"),
+            "uv.c": (["zatt-client", "libuv"], r"visits: \d+\nvisits: \d+\nvisits: \d+"),
+            "dict.cpp": (["zatt-client"], r"key1 = 0, \d+ keys\n(.*\n)+visits: \d+\nkey1 is there already: 1"),
             "node.c": (["zatt"], r"replied: 2 lines\n1: hello\n2: world\n"),
         }
         examples = sorted((ROOT / "docs/examples").iterdir())
