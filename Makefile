@@ -86,7 +86,7 @@ all_objects := $(call objects,$(mains) $(lib_sources) $(sim_main) $(test_sources
 .PHONY: all build tests-built deps deps-check help
 all: build
 	@echo
-	@echo "built: $(programs) $(sim)"
+	@echo "built: $(programs) $(sim) $(libraries)"
 	@echo "to have them on your PATH:  export PATH=\"$(CURDIR)/$(B):\$$PATH\"   or: make install"
 	@echo "to try it:  make run"
 
