@@ -2,6 +2,8 @@
 #include "cli/help.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <iterator>
 #include <string_view>
 
 #include "cli/text.h"
@@ -45,10 +47,15 @@ constexpr std::string_view conditions =
 A condition that does not hold changes nothing, says what is there instead, and ends with 1.
 )";
 
-std::string_view body_of(Verb verb) {
-  switch (verb) {
-    case Verb::get:
-      return R"(Prints the JSON text of the key's value. Where there is no such key: nothing, and exit code 1.
+struct VerbText {
+  Verb verb;
+  std::string_view body;
+  std::string_view examples;  // those that stand behind the conditions
+};
+
+constexpr VerbText texts[] = {
+    {Verb::get,
+     R"(Prints the JSON text of the key's value. Where there is no such key: nothing, and exit code 1.
 
   -r, --raw                    a string without quotes and escapes; other values as they are
   --stale                      at once, from the server that is asked, perhaps from the past; also
@@ -61,18 +68,29 @@ std::string_view body_of(Verb verb) {
     zatt get motd --json                       # with its revision
     zatt get nobody || echo "there is none"    # exit code 1
     name=$(zatt get -r motd)                   # into a variable
-)";
-    case Verb::set:
-      return R"(VALUE is JSON where it parses as JSON, and else a string. But what begins with {, [ or " and is
+)",
+     ""},
+    {Verb::set,
+     R"(VALUE is JSON where it parses as JSON, and else a string. But what begins with {, [ or " and is
 no JSON is an error: more often than not the shell has taken the quotes. So put JSON into '...'.
 A VALUE of - is read from standard input, @FILE from a file; one newline at its end is not part
 of a string. (A string that begins with @ or is - is typed as JSON: '"@home"'.)
 
   --as-json                    it is JSON, or an error
   --string                     it is a string, whatever it looks like
-)";
-    case Verb::del:
-      return R"(Deletes each KEY. Exit code 1 where one of them was not there. Several keys are several writes,
+)",
+     R"(
+    zatt set lamp '{"on": true}'               # an object
+    zatt set motd 'Hello, world'               # a string: it is no JSON
+    zatt set count 0                           # a number
+    zatt set zip --string 01234                # a string of digits
+    date | zatt set now -                      # from a pipe
+    zatt set conf @conf.json                   # from a file
+    zatt set lock "$$" --if-absent             # only one of many gets it
+    zatt set lamp '{"on": false}' --if-value '{"on": true}'
+)"},
+    {Verb::del,
+     R"(Deletes each KEY. Exit code 1 where one of them was not there. Several keys are several writes,
 one after the other; the first that fails is the last that is tried.
 
   --if-rev N                   only where its revision is N, as get --json says
@@ -83,14 +101,21 @@ one after the other; the first that fails is the last that is tried.
     zatt del old || echo "it was gone"         # exit code 1
     zatt set a:1 x; zatt set a:2 y
     zatt ls a: | xargs -d '\n' zatt del        # all below a prefix
-)";
-    case Verb::incr:
-      return R"(Adds BY to the key's value, 1 where it is left out, and prints the sum. Nobody comes between: of
+)",
+     ""},
+    {Verb::incr,
+     R"(Adds BY to the key's value, 1 where it is left out, and prints the sum. Nobody comes between: of
 a hundred who do this at the same time each gets another number. An absent key counts as 0; what
 is no integer of 64 bits is not touched (exit code 1). BY may be negative.
-)";
-    case Verb::ls:
-      return R"(Lists the keys that begin with PREFIX, or all, a line each, in the order of their bytes. A key
+)",
+     R"(
+    zatt incr visits                           # 1
+    zatt incr visits 10                        # 11
+    zatt incr visits -1                        # 10
+    ticket=$(zatt incr tickets)                # a number that nobody else has
+)"},
+    {Verb::ls,
+     R"(Lists the keys that begin with PREFIX, or all, a line each, in the order of their bytes. A key
 that is empty, begins with a quote or has control characters (a newline, say) is shown as a JSON
 string: such a line is for looking at; programs take --json.
 
@@ -102,9 +127,10 @@ string: such a line is for looking at; programs take --json.
     zatt ls room:
     zatt ls room: | while read -r key; do zatt get "$key"; done
     zatt ls -n 10
-)";
-    case Verb::scan:
-      return R"(Lists the keys that begin with PREFIX, or all, with their values: key, tab, JSON text, in the
+)",
+     ""},
+    {Verb::scan,
+     R"(Lists the keys that begin with PREFIX, or all, with their values: key, tab, JSON text, in the
 order of the keys' bytes. It asks for a page at a time: each page is one picture, two are two.
 
   -n, --limit N                at most so many
@@ -115,17 +141,18 @@ order of the keys' bytes. It asks for a page at a time: each page is one picture
     zatt scan room:
     zatt scan room: | cut -f 2                 # the values
     zatt scan --json | head -1
-)";
-    case Verb::count:
-      return R"(Prints how many keys begin with PREFIX, or how many there are.
+)",
+     ""},
+    {Verb::count, R"(Prints how many keys begin with PREFIX, or how many there are.
 
   --stale                      at once, from the server that is asked, perhaps from the past
 
     zatt count
     zatt count room:
-)";
-    case Verb::export_:
-      return R"(Writes {"key":K,"value":V} a line, for zatt import or for jq. It goes page by page: keys that
+)",
+     ""},
+    {Verb::dump,
+     R"(Writes {"key":K,"value":V} a line, for zatt import or for jq. It goes page by page: keys that
 change meanwhile come as they were when their page was read.
 
   --stale                      from the server that is asked; also where there is no leader
@@ -133,9 +160,10 @@ change meanwhile come as they were when their page was read.
     zatt set room:1 '{"light": "on"}'
     zatt export > all.jsonl
     zatt export room: | gzip > rooms.jsonl.gz
-)";
-    case Verb::import:
-      return R"(Sets what each line says, {"key":K,"value":V}, from FILE or standard input, and says how many.
+)",
+     ""},
+    {Verb::import,
+     R"(Sets what each line says, {"key":K,"value":V}, from FILE or standard input, and says how many.
 At the first line that is wrong or not done it stops, names it, and says how far it came: the
 lines before are done, others are not undone. It can be run again: it sets the same once more.
 
@@ -146,9 +174,10 @@ lines before are done, others are not undone. It can be run again: it sets the s
     zatt import rooms.jsonl
     zatt import --if-absent < rooms.jsonl
     zatt export room: | zatt import            # or into another cluster, with --servers
-)";
-    case Verb::raw:
-      return R"(Passes each line of standard input on as a request of the protocol, and writes each reply as soon
+)",
+     ""},
+    {Verb::raw,
+     R"(Passes each line of standard input on as a request of the protocol, and writes each reply as soon
 as it comes, in order. Many may be under way. Where a server is lost, the next takes the lines
 that follow; what was not answered is, in its place, {"ok":false,"error":"outcome_unknown",...}.
 The exit code is the highest of those of its replies. Each line may name its own "timeout_ms";
@@ -156,9 +185,10 @@ a second more is waited for the answer, or --timeout.
 
     echo '{"op":"set","key":"k","value":1}' | zatt raw
     printf '%s\n' '{"op":"ping"}' '{"op":"count"}' | zatt raw
-)";
-    case Verb::status:
-      return R"(Asks every member itself, all at the same time, and shows each on a line: its role, its term,
+)",
+     ""},
+    {Verb::status,
+     R"(Asks every member itself, all at the same time, and shows each on a line: its role, its term,
 how many entries it lacks of the leader's log (LAG), how long it is up, and what is wrong where it
 does not answer. The leader has a star. --timeout is for one member, default 1 here.
 Exit code 0: there is a leader, and a majority of the voters is there. Else 3.
@@ -167,55 +197,40 @@ Exit code 0: there is a leader, and a majority of the voters is there. Else 3.
 
     zatt status
     zatt status --json
-)";
-    case Verb::members:
-      return R"(Lists the members: id, address, and whether it leads, votes, or only learns. As one server
+)",
+     ""},
+    {Verb::members,
+     R"(Lists the members: id, address, and whether it leads, votes, or only learns. As one server
 says; zatt status asks each.
 
   --json                       an object a line
 
     zatt members
     zatt members | while read -r id address role; do echo "$address"; done
-)";
-    case Verb::wait:
-      return R"(Waits until there is a leader that a majority follows, at most --timeout seconds, default 5. The
+)",
+     ""},
+    {Verb::wait,
+     R"(Waits until there is a leader that a majority follows, at most --timeout seconds, default 5. The
 servers need not be up yet. Exit code 3 where there is none in time.
 
   --json                       the leader's status
 
     zatt wait --timeout 60 && zatt set started true
-)";
-    case Verb::help:
-      return R"(With VERB, what it does, and examples.
+)",
+     ""},
+    {Verb::help, R"(With VERB, what it does, and examples.
 
     zatt help
     zatt help set
-)";
-  }
-  return {};
-}
+)",
+     ""},
+};
 
-// Examples that stand behind the conditions.
-std::string_view examples_of(Verb verb) {
-  if (verb == Verb::set)
-    return R"(
-    zatt set lamp '{"on": true}'               # an object
-    zatt set motd 'Hello, world'               # a string: it is no JSON
-    zatt set count 0                           # a number
-    zatt set zip --string 01234                # a string of digits
-    date | zatt set now -                      # from a pipe
-    zatt set conf @conf.json                   # from a file
-    zatt set lock "$$" --if-absent             # only one of many gets it
-    zatt set lamp '{"on": false}' --if-value '{"on": true}'
-)";
-  if (verb == Verb::incr)
-    return R"(
-    zatt incr visits                           # 1
-    zatt incr visits 10                        # 11
-    zatt incr visits -1                        # 10
-    ticket=$(zatt incr tickets)                # a number that nobody else has
-)";
-  return {};
+const VerbText& text_of(Verb verb) {
+  const auto* const text = std::find_if(std::begin(texts), std::end(texts),
+                                        [verb](const auto& each) { return each.verb == verb; });
+  if (text == std::end(texts)) std::abort();
+  return *text;
 }
 
 }  // namespace
@@ -231,9 +246,9 @@ std::string help_text() {
 std::string help_text(const VerbRow& verb) {
   std::string text = "zatt " + std::string(verb.name);
   if (!verb.operands.empty()) text += " " + std::string(verb.operands);
-  text += " - " + std::string(verb.summary) + "\n\n" + std::string(body_of(verb.verb));
+  text += " - " + std::string(verb.summary) + "\n\n" + std::string(text_of(verb.verb).body);
   if (takes(verb, Option::if_absent) && verb.verb != Verb::import) text += conditions;
-  return text + std::string(examples_of(verb.verb));
+  return text + std::string(text_of(verb.verb).examples);
 }
 
 }  // namespace zatt::cli

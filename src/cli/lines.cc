@@ -56,7 +56,7 @@ void LinePump::take_lines() {
 }
 
 void LinePump::read_some() {
-  std::array<char, 65'536> buffer;
+  std::array<char, 65'536> buffer{};
   const ssize_t size = read(fd_, buffer.data(), buffer.size());
   if (size > 0) {
     bytes_read_ += static_cast<std::uint64_t>(size);

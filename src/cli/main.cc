@@ -41,7 +41,7 @@ Exit run_verb(Work& work) {
       return run_list(work);
     case Verb::count:
       return run_count(work);
-    case Verb::export_:
+    case Verb::dump:
       return run_export(work);
     case Verb::import:
       return run_import(work);

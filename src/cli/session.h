@@ -57,7 +57,7 @@ class Session {
   using Done = std::function<void(const zatt_reply&)>;
   int send(const zatt_request& request, Done done);
   // The last reason why send() did not.
-  Reply why_not_sent() const { return refusal_; }
+  const Reply& why_not_sent() const { return refusal_; }
 
   // Waits until something happens: here, or to one of `others`, whose revents are filled in. False
   // after ^C: then all that was under way has been answered, and nothing more can be asked.

@@ -25,7 +25,7 @@ bool looks_meant_as_json(std::string_view text) {
 
 // "" or why it could not.
 std::string read_all(int fd, std::string& text) {
-  std::array<char, 65'536> buffer;
+  std::array<char, 65'536> buffer{};
   for (;;) {
     const ssize_t size = read(fd, buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;

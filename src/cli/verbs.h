@@ -20,7 +20,7 @@ enum class Verb : std::uint8_t {
   scan,
   count,
   import,
-  export_,
+  dump,  // "export", which is a word of the language
   raw,
   status,
   members,
@@ -46,10 +46,10 @@ enum class Option : std::uint8_t {
 };
 
 struct OptionRow {
-  Option option;
   std::string_view name;
-  char letter;             // 0: none
   std::string_view value;  // what stands behind it, or ""
+  Option option;
+  char letter;  // 0: none
 };
 
 struct VerbRow {

@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -695,6 +696,16 @@ class Status(CliTest):
         self.assertRegex(done.out, rf"^degraded: node {new.id} leads")
         self.assertEqual(self.rows(done.out)[new.id][0], "*")
         leader.signal(signal.SIGCONT)
+
+    def test_an_emptied_directory(self):
+        cluster = self.serve(3)
+        wiped = cluster.followers()[0]
+        wiped.kill()
+        shutil.rmtree(wiped.storage)
+        wiped.start().wait_status(lambda status: status["role"] == "learner", "it learns")
+        done = self.assert_done(self.zatt("status"))
+        self.assertRegex(done.out, r"^degraded: node \d leads in term \d+; 2 of 3 voters answer\n")
+        self.assertRegex(done.out, rf"\nnode {wiped.id}: .*storage directory.*neither votes nor counts\n")
 
     def test_before_the_cluster_is_created(self):
         cluster = self.cluster()

@@ -254,7 +254,7 @@ class LeaderKilled(CliTest):
 
     def test_a_shell_loop(self):
         cluster = self.serve(3)
-        count = 10000 if SOAK else 300 if SANITIZED else 1500
+        count = 10000 if SOAK else 300 if SANITIZED else 1000
         script = f"""for ((n = 0; n < {count}; n++)); do
             zatt set "k$n" "$n" --timeout 10 2>> errors; echo "$n $?" >> log
         done"""
