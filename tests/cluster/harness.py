@@ -37,13 +37,15 @@ def raise_open_files_limit():
 
 
 _ports_given = set()
+# Of so many processes that run tests at the same time, which one this is.
+_SLOT, _SLOTS = (int(n) for n in os.environ.get("ZATT_TEST_SLOT", "0/1").split("/"))
 
 
 def free_port():
     """Below the range that the system takes outgoing ports from, so that it stays free."""
     for _ in range(1000):
         port = random.randrange(12000, 32000)
-        if port in _ports_given:
+        if port in _ports_given or port % _SLOTS != _SLOT:
             continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

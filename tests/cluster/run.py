@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Runs the tests with real processes: all, or those whose name contains a word given.
 
-The last line is `N passed, M failed`.
+Each in a process of its own, two at a time: they mostly wait. The last line is `N passed, M failed`.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
+import re
 import signal
+import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -58,6 +62,56 @@ def flatten(suite):
             yield item
 
 
+class Apart:
+    """Runs tests in processes of their own, and shows what each said when it is over."""
+
+    def __init__(self, args):
+        self.args = args
+        self.slots = list(range(args.jobs))
+        self.running = set()
+        self.lock = threading.Lock()
+        self.passed = self.failed = 0
+
+    def run(self, tests):
+        with concurrent.futures.ThreadPoolExecutor(self.args.jobs) as pool:
+            futures = [pool.submit(self.run_one, test.id()) for test in tests]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                for future in futures:
+                    future.cancel()
+                with self.lock:
+                    for process in self.running:
+                        process.terminate()
+                raise
+
+    def run_one(self, name):
+        command = [sys.executable, __file__, "--build", str(self.args.build), "--exactly", name]
+        with self.lock:
+            slot = self.slots.pop()
+            # The ports that this process takes from are its own.
+            env = dict(os.environ, ZATT_TEST_SLOT=f"{slot}/{self.args.jobs}")
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, text=True, errors="replace", env=env)
+            self.running.add(process)
+        said, _ = process.communicate()
+        with self.lock:
+            self.running.discard(process)
+            self.slots.append(slot)
+            self.count(name, said, process.returncode)
+
+    def count(self, name, said, code):
+        tally = re.search(r"^(\d+) passed, (\d+) failed\n\Z", said, re.M)
+        print(said[:tally.start()] if tally else said, end="", flush=True)
+        passed, failed = (int(tally.group(1)), int(tally.group(2))) if tally else (0, 0)
+        if code != 0 and failed == 0:
+            print(f"FAIL {name} ended with {code}", flush=True)
+            failed = 1
+        self.passed += passed
+        self.failed += failed
+
+
 def interrupt(_signal, _frame):
     raise KeyboardInterrupt
 
@@ -68,6 +122,8 @@ def main():
     parser.add_argument("words", nargs="*", help="run only tests whose name contains one of these")
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent.parent / "build")
     parser.add_argument("--soak", action="store_true", help="the longer forms")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
+    parser.add_argument("--exactly", metavar="NAME", help="this one test, here")
     args = parser.parse_args()
     os.environ["ZATT_BUILD"] = str(args.build.resolve())
     if args.soak:
@@ -78,7 +134,13 @@ def main():
     import harness  # pylint: disable=import-outside-toplevel
     harness.raise_open_files_limit()
     tests = [test for test in flatten(unittest.defaultTestLoader.discover(str(HERE), "*_test.py"))
-             if not args.words or any(word in test.id() for word in args.words)]
+             if test.id() == args.exactly or not args.exactly
+             and (not args.words or any(word in test.id() for word in args.words))]
+    if not args.exactly:
+        apart = Apart(args)
+        apart.run(tests)
+        print(f"{apart.passed} passed, {apart.failed} failed", flush=True)
+        return 1 if apart.failed else 0
     result = Progress()
     for test in tests:
         test(result)
