@@ -168,7 +168,7 @@ $(B)/lib%.a: $(B)/obj/%.o
 $(B)/lib%.so.0: $(B)/obj/%.o
 	@echo "LINK  $@"
 	@$(CXX) -shared -Wl,-soname,$(@F) $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -pthread $(LINK_SAN) $(LDFLAGS) $< \
-	  $(if $(findstring client,$@),$(client_libs),$(module_libs)) -o $@
+	  $(if $(findstring client,$(@F)),$(client_libs),$(module_libs)) -o $@
 	@ln -sf $(@F) $(@:.0=)
 
 # The command is a user of the library as any other.

@@ -41,6 +41,10 @@ struct Address {
   friend std::strong_ordering operator<=>(const Address&, const Address&) = default;
 };
 
+// Where a node is that nobody said otherwise of.
+inline constexpr std::string_view default_host = "127.0.0.1";
+inline constexpr std::uint16_t default_port = 5254;
+
 // "host:port", with brackets around an IPv6 host.
 inline std::string to_string(const Address& address) {
   const bool v6 = address.host.find(':') != std::string::npos;

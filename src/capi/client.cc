@@ -27,8 +27,6 @@ namespace {
 using namespace zatt;
 using capi::ReplyBox;
 
-constexpr int default_timeout_ms = 5'000;
-constexpr const char* default_servers = "127.0.0.1:5254";
 constexpr std::size_t read_bytes = 16 << 10;
 constexpr int reads_a_turn = 64;  // then the host's loop has its turn
 
@@ -66,7 +64,7 @@ struct zatt_client {
   std::unordered_map<client::Token, Waiter> waiters;
   std::unique_ptr<ReplyBox> last;  // what a blocking call lends
   std::string message;
-  std::string server;
+  mutable std::string server;  // what zatt_client_server lends
   bool calling_back = false;
   bool closing = false;
 
@@ -174,7 +172,7 @@ int zatt_client::ask(const zatt_request* given, const Waiter& waiter) noexcept {
   }
   const int ms = capi::timeout_of(request.timeout_ms, timeout_ms);
   if (ms == 0) {
-    message = "timeout_ms is from 1 to 600000";
+    message = capi::wrong_timeout;
     return ZATT_EINVAL;
   }
   const auto token = core.ask(std::move(wanted), 1'000 * static_cast<std::uint64_t>(ms), now_us());
@@ -272,11 +270,12 @@ int open(const zatt_client_options& options, zatt_client** out) noexcept {
     capi::tell(options.error, options.error_size, why);
     return error;
   };
-  const auto servers =
-      client::parse_servers(options.servers == nullptr ? default_servers : options.servers);
+  const auto servers = client::parse_servers(
+      options.servers == nullptr ? to_string(Address{std::string(default_host), default_port})
+                                 : options.servers);
   if (!servers) return fail(ZATT_EINVAL, servers.error().detail);
-  const int timeout_ms = capi::timeout_of(options.timeout_ms, default_timeout_ms);
-  if (timeout_ms == 0) return fail(ZATT_EINVAL, "timeout_ms is from 1 to 600000");
+  const int timeout_ms = capi::timeout_of(options.timeout_ms);
+  if (timeout_ms == 0) return fail(ZATT_EINVAL, capi::wrong_timeout);
   if (options.connect_timeout_ms < 0) return fail(ZATT_EINVAL, "connect_timeout_ms is negative");
   capi::Addresses addresses;
   if (const Status found = addresses.look_up(*servers); !found)
@@ -422,9 +421,8 @@ const char* zatt_client_message(const zatt_client* client) { return client->mess
 const char* zatt_client_server(const zatt_client* client) {
   const auto& connection = client->core.connection();
   const bool open = connection && client->core.is_open();
-  auto* const own = const_cast<zatt_client*>(client);
-  own->server = open ? to_string(connection->server) : std::string();
-  return own->server.c_str();
+  client->server = open ? to_string(connection->server) : std::string();
+  return client->server.c_str();
 }
 
 int zatt_client_send(zatt_client* client, const zatt_request* request, zatt_on_reply on_reply,

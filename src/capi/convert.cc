@@ -9,8 +9,6 @@ namespace {
 constexpr int max_timeout_ms = 600'000;
 constexpr std::uint32_t max_limit = 10'000;
 
-zatt_bytes bytes_of(const std::string& text) { return {text.data(), text.size()}; }
-
 bool to_op(int given, client::Op& out) {
   switch (given) {
     case ZATT_OP_GET:

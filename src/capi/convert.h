@@ -32,8 +32,13 @@ inline std::string_view view(zatt_bytes bytes) {
   return bytes.data == nullptr ? std::string_view() : std::string_view(bytes.data, bytes.size);
 }
 
-// The time a request may take, in ms: its own, or the handle's. 0: neither is from 1 to 600000.
-int timeout_of(int own_ms, int default_ms);
+inline zatt_bytes bytes_of(std::string_view text) { return {text.data(), text.size()}; }
+
+// The time a request may take, in ms: its own, or else the handle's, or else zatt.h's 5 s. 0: it is
+// not from 1 to 600000, which is wrong_timeout.
+inline constexpr int default_timeout_ms = 5'000;
+inline constexpr const char* wrong_timeout = "timeout_ms is from 1 to 600000";
+int timeout_of(int own_ms, int default_ms = default_timeout_ms);
 
 // One of the protocol's operations. ZATT_EINVAL, with `why` set, where a field breaks a rule.
 int to_request(const zatt_request& given, client::Request& out, const char*& why);

@@ -55,14 +55,6 @@ int stop_error(int exit_code) {
   }
 }
 
-// Both sides have the protocol's words.
-client::Outcome outcome_of(codec::ErrorCode code) {
-  client::Outcome outcome = client::Outcome::bad_request;
-  while (outcome != client::Outcome::other && client::to_string(outcome) != codec::to_string(code))
-    outcome = static_cast<client::Outcome>(static_cast<std::uint8_t>(outcome) + 1);
-  return outcome;
-}
-
 }  // namespace
 
 Embedded::Embedded(loop::Loop& loop, const Host& host, const zatt_machine* machine)
@@ -231,7 +223,8 @@ void Embedded::on_line(std::string_view line) {
 }
 
 void Embedded::on_answer(const node::Answer& given) {
-  if (given.refusal) return answer(ReplyBox(to_error(outcome_of(*given.refusal)), given.text));
+  if (given.refusal)
+    return answer(ReplyBox(to_error(client::outcome_of(*given.refusal)), given.text));
   ReplyBox reply(ZATT_OK, "");
   if (handed_.front().kind == Asked::Kind::proposal) reply.set_result(given.text, raw(given.index));
   answer(reply);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "capi/machine.h"
 
+#include "capi/convert.h"
+
 struct zatt_sink {
   std::string& out;
 };
@@ -11,8 +13,6 @@ extern "C" void zatt_sink_write(zatt_sink* sink, const void* data, size_t size) 
 
 namespace zatt::capi {
 namespace {
-
-zatt_bytes bytes_of(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
 Status judged(int result) {
   if (result == 0) return ok;

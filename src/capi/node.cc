@@ -34,7 +34,6 @@ struct zatt_node {
 
 namespace {
 
-constexpr int default_timeout_ms = 5'000;
 constexpr const char* from_options = "options";
 
 Result<config::Settings> settings_of(const zatt_node_options& options) {
@@ -65,14 +64,13 @@ Result<config::Settings> settings_of(const zatt_node_options& options) {
 const char* what_is_wrong(const zatt_node_options& options) {
   if (options.config != nullptr && options.config_file != nullptr)
     return "give config or config_file, not both";
-  if (capi::timeout_of(options.timeout_ms, default_timeout_ms) == 0)
-    return "timeout_ms is from 1 to 600000";
+  if (capi::timeout_of(options.timeout_ms) == 0) return capi::wrong_timeout;
   return nullptr;
 }
 
 capi::Host host_of(const zatt_node_options& options) {
   return {options.user, options.on_log, options.on_state, options.on_stop,
-          capi::timeout_of(options.timeout_ms, default_timeout_ms)};
+          capi::timeout_of(options.timeout_ms)};
 }
 
 int refuse(const zatt_node_options& options, int error, std::string_view why) {

@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "base/types.h"
-#include "capi/socket.h"
+#include "loop/addresses.h"
 
 namespace zatt::capi {
 
@@ -22,11 +22,11 @@ class Addresses {
 
   // Where to connect to; another of a name's addresses each time. Numbers that were never looked
   // up are fine.
-  Result<SocketAddress> next(const Address& server);
+  Result<loop::SocketAddress> next(const Address& server);
 
  private:
   struct Found {
-    std::vector<SocketAddress> addresses;
+    std::vector<loop::SocketAddress> addresses;
     std::size_t next = 0;
   };
   std::vector<Address> servers_;

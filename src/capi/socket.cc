@@ -36,9 +36,9 @@ Socket::~Socket() {
   forget();
 }
 
-Status Socket::connect(const SocketAddress& address) {
+Status Socket::connect(const loop::SocketAddress& address) {
   give_up();
-  fd_ = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  fd_ = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return failed(errno, "socket");
   set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_ms);
@@ -46,8 +46,7 @@ Status Socket::connect(const SocketAddress& address) {
   set_option(fd_, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
   set_option(fd_, IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
   set_option(fd_, IPPROTO_TCP, TCP_KEEPCNT, probes);
-  const auto* const name = reinterpret_cast<const sockaddr*>(&address.storage);
-  if (::connect(fd_, name, address.length) == 0 || errno == EINPROGRESS || errno == EINTR)
+  if (::connect(fd_, address.get(), address.length) == 0 || errno == EINPROGRESS || errno == EINTR)
     return ok;
   const int sys = errno;
   give_up();

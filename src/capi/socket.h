@@ -2,21 +2,15 @@
 // A client's TCP socket, plain and non-blocking: no loop, no thread, no signal.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "loop/addresses.h"
 
 namespace zatt::capi {
-
-struct SocketAddress {
-  sockaddr_storage storage = {};
-  socklen_t length = 0;
-};
 
 class Socket {
  public:
@@ -26,7 +20,7 @@ class Socket {
   Socket& operator=(const Socket&) = delete;
 
   // Begins to connect. Gives up the one before first: see give_up().
-  Status connect(const SocketAddress& address);
+  Status connect(const loop::SocketAddress& address);
   // Whether connect() came to its end: nothing while it is under way.
   std::optional<Status> connected();
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "client/reply.h"
 
-#include <algorithm>
-#include <iterator>
+#include <utility>
 
 #include "json/value.h"
 
@@ -11,36 +10,15 @@ namespace {
 
 constexpr std::size_t max_depth = 128 + 3;  // a value, in an item, in a list, in a reply
 
-struct Word {
-  std::string_view name;
-  Outcome outcome;
-};
-constexpr Word words[] = {
-    {"ok", Outcome::ok},
-    {"bad_request", Outcome::bad_request},
-    {"too_large", Outcome::too_large},
-    {"condition_failed", Outcome::condition_failed},
-    {"no_leader", Outcome::no_leader},
-    {"overloaded", Outcome::overloaded},
-    {"unavailable", Outcome::unavailable},
-    {"outcome_unknown", Outcome::outcome_unknown},
-    {"session_expired", Outcome::session_expired},
-    {"stale_seq", Outcome::stale_seq},
-    {"compacted", Outcome::compacted},
-    {"not_found", Outcome::not_found},
-    {"unauthorized", Outcome::unauthorized},
-    {"storage_full", Outcome::storage_full},
-    {"shutting_down", Outcome::shutting_down},
-    {"refused", Outcome::other},
-    {"no_server", Outcome::no_server},
-    {"canceled", Outcome::canceled},
-};
+static_assert(static_cast<std::uint8_t>(Outcome::bad_request) == 1 &&
+              static_cast<std::uint8_t>(Outcome::other) == codec::error_codes + 1);
 
 // What a server may say: the client's own words from its mouth would be believed.
-Outcome outcome_of(std::string_view code) {
-  for (const Word& word : words)
-    if (word.name == code && word.outcome > Outcome::ok && word.outcome < Outcome::other)
-      return word.outcome;
+Outcome outcome_said(std::string_view word) {
+  for (std::uint8_t i = 0; i < codec::error_codes; ++i) {
+    const auto code = static_cast<codec::ErrorCode>(i);
+    if (codec::to_string(code) == word) return outcome_of(code);
+  }
   return Outcome::other;
 }
 
@@ -70,7 +48,7 @@ class Taking {
 
   bool finish() {
     if (!ok_) return false;
-    if (!*ok_) reply_.outcome = outcome_of(error_);
+    if (!*ok_) reply_.outcome = outcome_said(error_);
     return true;
   }
 
@@ -160,10 +138,24 @@ class Taking {
 
 }  // namespace
 
+Outcome outcome_of(codec::ErrorCode code) {
+  return static_cast<Outcome>(static_cast<std::uint8_t>(code) + 1);
+}
+
 std::string_view to_string(Outcome outcome) {
-  for (const Word& word : words)
-    if (word.outcome == outcome) return word.name;
-  return "";
+  switch (outcome) {
+    case Outcome::ok:
+      return "ok";
+    case Outcome::other:
+      return "refused";
+    case Outcome::no_server:
+      return "no_server";
+    case Outcome::canceled:
+      return "canceled";
+    default:
+      return codec::to_string(
+          static_cast<codec::ErrorCode>(static_cast<std::uint8_t>(outcome) - 1));
+  }
 }
 
 std::optional<Reply> ReplyReader::read(std::string_view line) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "codec/error_code.h"
 #include "json/reader.h"
 
 namespace zatt::client {
@@ -15,7 +16,7 @@ namespace zatt::client {
 // The protocol's codes, and those that only a client finds.
 enum class Outcome : std::uint8_t {
   ok,
-  // said by a server
+  // said by a server: codec::ErrorCode, in its order
   bad_request,
   too_large,
   condition_failed,
@@ -35,6 +36,7 @@ enum class Outcome : std::uint8_t {
   no_server,  // none could be reached
   canceled,   // given up before it was sent
 };
+Outcome outcome_of(codec::ErrorCode code);
 std::string_view to_string(Outcome outcome);
 
 struct Item {

@@ -12,8 +12,6 @@
 namespace zatt::client {
 namespace {
 
-constexpr std::uint16_t default_port = 5254;
-
 bool is_numeric(const std::string& host) {
   unsigned char bytes[16];
   return inet_pton(AF_INET, host.c_str(), bytes) == 1 ||

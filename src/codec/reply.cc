@@ -153,40 +153,6 @@ void write_members(std::string& out, const std::vector<MemberStatus>& all) {
 
 }  // namespace
 
-std::string_view to_string(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::bad_request:
-      return "bad_request";
-    case ErrorCode::too_large:
-      return "too_large";
-    case ErrorCode::condition_failed:
-      return "condition_failed";
-    case ErrorCode::no_leader:
-      return "no_leader";
-    case ErrorCode::overloaded:
-      return "overloaded";
-    case ErrorCode::unavailable:
-      return "unavailable";
-    case ErrorCode::outcome_unknown:
-      return "outcome_unknown";
-    case ErrorCode::session_expired:
-      return "session_expired";
-    case ErrorCode::stale_seq:
-      return "stale_seq";
-    case ErrorCode::compacted:
-      return "compacted";
-    case ErrorCode::not_found:
-      return "not_found";
-    case ErrorCode::unauthorized:
-      return "unauthorized";
-    case ErrorCode::storage_full:
-      return "storage_full";
-    case ErrorCode::shutting_down:
-      return "shutting_down";
-  }
-  return "";
-}
-
 void write_error(std::string& out, std::string_view id, ErrorCode code, std::string_view message) {
   Members members = begin_error(out, id, code, message);
   end_line(out, members);

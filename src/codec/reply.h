@@ -11,28 +11,11 @@
 #include <vector>
 
 #include "base/types.h"
+#include "codec/error_code.h"
 #include "kv/reply.h"
 #include "kv/store.h"
 
 namespace zatt::codec {
-
-enum class ErrorCode : std::uint8_t {
-  bad_request,
-  too_large,
-  condition_failed,
-  no_leader,
-  overloaded,
-  unavailable,
-  outcome_unknown,
-  session_expired,
-  stale_seq,
-  compacted,
-  not_found,
-  unauthorized,
-  storage_full,
-  shutting_down,
-};
-std::string_view to_string(ErrorCode code);
 
 void write_error(std::string& out, std::string_view id, ErrorCode code, std::string_view message);
 void write_ping(std::string& out, std::string_view id);

@@ -10,9 +10,6 @@
 namespace zatt::config {
 namespace {
 
-constexpr std::string_view default_host = "127.0.0.1";
-constexpr std::uint16_t default_port = 5254;
-
 Error wrong(const std::string& what) { return {Code::invalid, 0, "", what}; }
 
 // Judges the settings one after the other; stops at the first that is wrong.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What a host and port mean to the system: the socket addresses to try, in order.
+//
+// Without libuv, so that a client that has no loop can ask it too.
 #pragma once
 
 #include <sys/socket.h>
