@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <dirent.h>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "tests/capi/fake_server.h"
+#include "tests/capi/footprint.h"
 #include "zatt/zatt.h"
 
 using namespace zatt::capi::test;
@@ -39,14 +39,6 @@ void serve(Peer& peer, int /*number*/) {
                       ? FakeServer::status
                       : "{\"ok\":true,\"found\":true,\"value\":7,\"rev\":3}\n"))
       return;
-}
-
-std::size_t open_files() {
-  DIR* const directory = opendir("/proc/self/fd");
-  std::size_t count = 0;
-  while (readdir(directory) != nullptr) ++count;
-  closedir(directory);
-  return count;
 }
 
 double seconds_of(const std::function<void()>& what) {

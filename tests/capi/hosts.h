@@ -4,7 +4,6 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <doctest/doctest.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/capi/footprint.h"
 #include "zatt/zatt.h"
 
 namespace zatt::capi::test {
@@ -249,14 +249,6 @@ inline bool turn_until(uv_loop_t& loop, const std::function<bool()>& so) {
            [](uv_handle_t* handle) { *static_cast<bool*>(handle->data) = true; });
   while (!closed) uv_run(&loop, UV_RUN_NOWAIT);
   return so();
-}
-
-inline std::size_t entries_of(const char* directory) {
-  DIR* const open = opendir(directory);
-  std::size_t count = 0;
-  while (readdir(open) != nullptr) ++count;
-  closedir(open);
-  return count;
 }
 
 }  // namespace zatt::capi::test

@@ -165,12 +165,12 @@ TEST_CASE("zatt_node on a host's loop: no call that waits, and no close from its
 TEST_CASE("zatt_node on a host's loop: opened and closed a thousand times, nothing is left") {
   OnLoop world("/dev/shm");  // syncs cost nothing there
   const std::string config = config_of(free_ports(1));
-  std::size_t files = 0;
-  std::size_t threads = 0;
+  std::size_t files_before = 0;
+  std::size_t threads_before = 0;
   for (int i = 0; i < 1000; ++i) {
     if (i == 10) {
-      files = entries_of("/proc/self/fd");
-      threads = entries_of("/proc/self/task");
+      files_before = open_files();
+      threads_before = threads();
     }
     Host host;
     host.loop = &world.loop;
@@ -179,6 +179,6 @@ TEST_CASE("zatt_node on a host's loop: opened and closed a thousand times, nothi
     host.close();
     uv_run(&world.loop, UV_RUN_NOWAIT);
   }
-  CHECK(entries_of("/proc/self/fd") == files);
-  CHECK(entries_of("/proc/self/task") == threads);
+  CHECK(open_files() == files_before);
+  CHECK(threads() == threads_before);
 }

@@ -375,7 +375,7 @@ TEST_CASE("zatt_node: no descriptor left is an error, not the end") {
   REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
   Host host;
   for (rlim_t more = 0; more < 8; ++more) {
-    const rlimit few{entries_of("/proc/self/fd") - 3 + more, before.rlim_max};
+    const rlimit few{open_files() - 3 + more, before.rlim_max};
     REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
     const int error = host.open(config_of({5253}), "0", directory / "0");
     REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -389,19 +389,19 @@ TEST_CASE("zatt_node: no descriptor left is an error, not the end") {
 TEST_CASE("zatt_node: opened and closed a thousand times, nothing is left") {
   TemporaryDirectory directory("/dev/shm");  // syncs cost nothing there
   const std::string config = config_of(free_ports(1));
-  std::size_t files = 0;
-  std::size_t threads = 0;
+  std::size_t files_before = 0;
+  std::size_t threads_before = 0;
   for (int i = 0; i < 1000; ++i) {
     if (i == 10) {
-      files = entries_of("/proc/self/fd");
-      threads = entries_of("/proc/self/task");
+      files_before = open_files();
+      threads_before = threads();
     }
     Host host;
     REQUIRE(host.open(config, "0", directory / std::to_string(i % 10)) == ZATT_OK);
     if (i % 100 == 0) REQUIRE(host.call(request_of(ZATT_OP_INCR, "n")).error == ZATT_OK);
   }
-  CHECK(entries_of("/proc/self/fd") == files);
-  CHECK(entries_of("/proc/self/task") == threads);
+  CHECK(open_files() == files_before);
+  CHECK(threads() == threads_before);
 }
 
 TEST_CASE("zatt_node: log lines are the host's, and debug ones only if it wants them") {

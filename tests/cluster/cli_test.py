@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The zatt command against real nodes: its verbs, and what it prints."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -10,7 +11,9 @@ import select
 import shlex
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 from harness import BUILD, HOST, ROOT, ClusterTest, free_port, wait_for
@@ -28,6 +31,11 @@ class Done:
 
     def __repr__(self):
         return f"exit code {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+
+
+def bytes_in(fd):
+    """How much a pipe holds."""
+    return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0]
 
 
 def own_signals():
@@ -448,10 +456,10 @@ class Raw(CliTest):
             process = subprocess.Popen([str(ZATT), "raw"], env=self.environment(), stdin=stdin,
                                        stdout=write_fd, preexec_fn=own_signals)
         os.close(write_fd)
-        time.sleep(0.01)
         status = pathlib.Path(f"/proc/{process.pid}/status")
         with open(read_fd, "rb") as out:
-            wait_for(lambda: re.search(r"State:\s+S", status.read_text()), "it waits for its reader")
+            wait_for(lambda: bytes_in(read_fd) > 60000 and re.search(r"State:\s+S", status.read_text()),
+                     "the pipe is full, and it waits for its reader")
             first = out.readline()
             peak = int(re.search(r"VmHWM:\s+(\d+)", status.read_text()).group(1))
             rest = sum(1 for _ in out)

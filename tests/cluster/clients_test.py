@@ -4,6 +4,7 @@
 import subprocess
 
 from harness import BUILD, HOST, SANITIZED, SOAK, ClusterTest
+from load import read_all
 
 WRITES = 10000
 # What a write may be told while a leader dies (include/zatt/zatt.h).
@@ -53,28 +54,12 @@ class Writer:
         self.test.assertEqual(self.process.wait(30), 0)
         self.test.assertEqual(set(self.outcomes), set(range(self.count)))
         self.test.assertLessEqual(set(self.outcomes.values()), DOCUMENTED)
-        there = scan(node, self.prefix)
-        missing = [n for n in self.acknowledged() if there.get(f"{self.prefix}{n}") != n]
+        there = read_all(node, self.prefix)
+        missing = [n for n in self.acknowledged() if there.get(f"{self.prefix}{n}", (None, 0))[0] != n]
         self.test.assertEqual(missing, [])
         strangers = [n for n, outcome in self.outcomes.items()
                      if outcome not in ("ok", "outcome_unknown") and f"{self.prefix}{n}" in there]
         self.test.assertEqual(strangers, [], "of these it was said that they never happen")
-
-
-def scan(node, prefix):
-    items = {}
-    after = None
-    with node.client() as client:
-        while True:
-            request = {"op": "scan", "prefix": prefix, "limit": 10000}
-            if after is not None:
-                request["after"] = after
-            page = client.request(request)
-            for item in page["items"]:
-                items[item["key"]] = item["value"]
-                after = item["key"]
-            if not page["more"]:
-                return items
 
 
 class Clients(ClusterTest):

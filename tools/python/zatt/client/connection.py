@@ -11,6 +11,8 @@ import errno
 import socket
 import time
 
+from . import values
+
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 
@@ -55,6 +57,13 @@ class Connection(object):
             except (socket.error, NotSent) as e:
                 # The end of the stream ends a line too: without its newline it is whole.
                 raise (NotSent if sent < len(line) - 1 else Broken)(_why(e))
+
+    def receive_reply(self, deadline):
+        """The next line as what it says, a dict."""
+        try:
+            return values.decode(self.receive(deadline))
+        except ValueError as e:
+            raise Broken("its reply is not JSON: %s" % e)
 
     def receive(self, deadline):
         """The next line without its newline."""

@@ -230,7 +230,7 @@ class Client(object):
         try:
             connection.send(_line(text, fields, number, deadline), deadline)
             while True:
-                reply = _parse(connection.receive(deadline))
+                reply = connection.receive_reply(deadline)
                 if "ok" in reply or "event" not in reply:  # else pushed, and nobody here's
                     break
             _check_frame(reply, number)
@@ -285,13 +285,6 @@ def _under(fields, condition):
     for one in wanted.values():
         fields["if"] = one
     return fields
-
-
-def _parse(line):
-    try:
-        return values.decode(line)
-    except ValueError as e:
-        raise Broken("its reply is not JSON: %s" % e)
 
 
 def _check_frame(reply, number):

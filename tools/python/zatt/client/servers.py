@@ -173,10 +173,7 @@ class Servers(object):
         connection = Connection(server, deadline)
         try:
             connection.send(b'{"op":"status"}\n', deadline)
-            try:
-                status = values.decode(connection.receive(deadline))
-            except ValueError as e:
-                raise Broken("its reply is not JSON: %s" % e)
+            status = connection.receive_reply(deadline)
             if status.get("ok") is not True:
                 raise Broken("it refuses a status: %s" % status.get("message"))
             self._meet(server, status)
