@@ -83,8 +83,10 @@ Pending& Clients::add(Client& client, Pending::Kind kind, codec::Request request
 void Clients::pause_if_full(Client& client) {
   if (client.paused) return;
   client.paused = client.queue.size() >= max_pipelined || client.bytes >= max_client_bytes ||
-                  client.reply_bytes >= max_client_bytes;
-  if (client.paused) env_.want_lines(client.id, false);
+                  client.reply_bytes >= max_client_bytes || takes(probe_, Turn::pause_client);
+  if (!client.paused) return;
+  see(probe_, Sight::client_paused);
+  env_.want_lines(client.id, false);
 }
 
 void Clients::set_state(Pending& pending, Pending::State state) {
@@ -109,6 +111,11 @@ void Clients::finish(Pending& pending, Answer answer) {
   pending.answer = std::move(answer);
   set_state(pending, Pending::State::done);
   pause_if_full(client);  // answers behind one that is not there yet are kept
+}
+
+void Clients::hasten(Pending& pending, std::uint64_t deadline_us) {
+  pending.deadline_us = std::min(pending.deadline_us, deadline_us);
+  next_deadline_us_ = std::min(next_deadline_us_, pending.deadline_us);
 }
 
 std::vector<Token> Clients::expired(std::uint64_t now_us) {

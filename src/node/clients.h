@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/probe.h"
 #include "codec/request.h"
 #include "node/env.h"
 
@@ -75,7 +76,7 @@ inline constexpr std::uint64_t max_unread_bytes = 1 << 20;
 
 class Clients {
  public:
-  explicit Clients(Env& env) : env_(env) {}
+  Clients(Env& env, Probe* probe) : env_(env), probe_(probe) {}
 
   void open(ClientId id);
   void close(ClientId id);  // it is gone: what it asked for is nobody's any more
@@ -95,6 +96,8 @@ class Clients {
   // Clients with requests that wait to be handed on, oldest client first.
   const std::set<ClientId>& waiting() const { return waiting_; }
 
+  // Brings its deadline forward.
+  void hasten(Pending& pending, std::uint64_t deadline_us);
   // Requests whose deadline has passed; scanned only when the earliest one has.
   std::vector<Token> expired(std::uint64_t now_us);
   std::uint64_t next_deadline_us() const { return next_deadline_us_; }
@@ -112,6 +115,7 @@ class Clients {
   void emit(Client& client);
 
   Env& env_;
+  Probe* probe_;
   std::unordered_map<ClientId, Client> clients_;  // looked up, never walked
   std::unordered_map<Token, Pending*> tokens_;    // looked up, never walked
   std::set<ClientId> active_;                     // with a queue

@@ -57,6 +57,10 @@ void Links::on_frame(LinkId id, std::string_view bytes) {
   } else if (const auto* hello = std::get_if<codec::Hello>(&*message)) {
     if (!link.greeted) on_hello(link, *hello, frame->from_start);
   } else if (link.greeted) {
+    if (std::holds_alternative<codec::Standing>(*message)) {
+      if (frame->message <= link.last_standing) return;  // overtaken: it speaks of the past
+      link.last_standing = frame->message;
+    }
     owner_.on_peer_message(link, *message);
   }
 }

@@ -33,6 +33,7 @@ struct Link {
   codec::Standing standing;
   codec::Assembler assembler;
   std::uint64_t messages_sent = 0;
+  std::uint64_t last_standing = 0;     // number of the message
   std::uint64_t last_number_sent = 0;  // of forwards and read requests
   std::uint64_t last_number_seen = 0;  // at or below: repeated or overtaken, dropped
 };

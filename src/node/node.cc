@@ -68,6 +68,7 @@ bool Node::is_idle() const { return impl_->replica.is_idle(); }
 NodeState Node::state() const { return impl_->replica.state(); }
 const raft::Raft& Node::raft() const { return impl_->replica.raft(); }
 Index Node::last_applied() const { return impl_->replica.last_applied(); }
+std::size_t Node::backlog() const { return impl_->replica.backlog(); }
 std::string Node::why_no_leader() const { return impl_->replica.why_no_leader(); }
 
 }  // namespace zatt::node

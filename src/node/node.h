@@ -90,6 +90,8 @@ class Node {
   const raft::Raft& raft() const;
   Index last_applied() const;
   std::string why_no_leader() const;  // a sentence for a person
+  // Requests, proposals and reads that wait for something: none at rest.
+  std::size_t backlog() const;
 
  private:
   struct Impl;

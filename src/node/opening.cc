@@ -2,16 +2,22 @@
 #include "node/opening.h"
 
 #include <utility>
+#include <vector>
 
 #include "node/founding.h"
 
 namespace zatt::node {
 namespace {
 
-std::string others_of(const raft::Configuration& configuration, const std::string& self) {
+// Of the configuration that the directory knows, else of the file's.
+std::string others_of(const raft::Configuration& known, const Options& options) {
+  std::vector<std::string> members;
+  for (const raft::Member& member : known.members) members.push_back(member.server.id);
+  if (known.empty())
+    for (const auto& [id, address] : options.cluster) members.push_back(id);
   std::string ids;
-  for (const raft::Member& member : configuration.members)
-    if (member.server.id != self) ids += (ids.empty() ? "" : ", ") + member.server.id;
+  for (const std::string& id : members)
+    if (id != options.id) ids += (ids.empty() ? "" : ", ") + id;
   return ids;
 }
 
@@ -49,7 +55,9 @@ Status judge_cluster(const Options& options, const raft::Configuration& last) {
 
 Status judge_damage(const Options& options, const storage::Found& found,
                     const raft::Configuration& last) {
-  if (!found.damage || last.members.size() > 1) return ok;
+  // Where the damage took the configuration too, the file says whether there is anybody to ask.
+  const std::size_t members = last.empty() ? options.cluster.size() : last.members.size();
+  if (!found.damage || members > 1) return ok;
   const storage::Damage& damage = *found.damage;
   return Error{Code::corrupt, 0, "",
                options.storage + "/" + damage.file + ", byte " + std::to_string(damage.offset) +
@@ -74,9 +82,13 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
   raft_options.max_append_bytes = options.max_append_bytes;
   raft_options.max_in_flight_bytes = options.max_in_flight_bytes;
   raft_options.max_log_bytes = options.max_log_bytes;
+  raft_options.probe = options.probe;
   auto raft = std::make_unique<raft::Raft>(raft_options);
 
-  const storage::Options storage_options{options.storage, options.segment_bytes};
+  storage::Options storage_options;
+  storage_options.directory = options.storage;
+  storage_options.segment_bytes = options.segment_bytes;
+  storage_options.probe = options.probe;
   auto found = storage::inspect(disk, storage_options,
                                 [&](const EntryView& entry) { raft->restore(entry); });
   if (!found) return found.error();
@@ -104,7 +116,7 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
                 std::to_string(found->damage->offset) + ": " + found->damage->what +
                 ". This node does not lead, and votes only for logs that hold what it had "
                 "promised, until the others (" +
-                others_of(last_configuration(*raft, state), options.id) + ") have repaired it.");
+                others_of(last_configuration(*raft, state), options) + ") have repaired it.");
 
   auto storage = storage::Storage::start(disk, storage_options, std::move(*found), state);
   if (!storage) return storage.error();

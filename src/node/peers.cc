@@ -72,10 +72,12 @@ std::optional<codec::Refused> Replica::judge(const codec::Hello& hello) {
   if (!is_known_id(hello.server.id))
     return codec::Refused{Why::other, who + " is not a member of this cluster"};
   const Link* link = links_.find_id(hello.server.id);
-  if (link != nullptr && link->server.incarnation != hello.server.incarnation)
+  if (link != nullptr && link->server.incarnation != hello.server.incarnation) {
+    saw(Sight::old_incarnation_refused);
     return codec::Refused{Why::identity, who +
                                              " is connected already, from another storage "
                                              "directory: was it started twice?"};
+  }
   return std::nullopt;
 }
 
@@ -228,6 +230,7 @@ void Replica::carry_out(const FoundingStep& step) {
 
 // What was founded and never acted in is given up.
 void Replica::unfound() {
+  saw(Sight::offer_given_up);
   if (raft_->log().last_index() == Index{0}) return;
   for (const Met& other : met())
     if (Link* link = links_.find(other.server)) leave(*link);

@@ -123,6 +123,7 @@ void Replica::finish_readable(Client& client) {
     if (pending.state != Pending::State::reading) continue;
     if (!pending.readable) return;
     if (!clients_.has_room(client)) {
+      saw(Sight::reply_held_back);
       held_back_.insert(client.id);
       return;
     }
@@ -168,7 +169,10 @@ void Replica::finish_read(Pending& pending, bool stale) {
 void Replica::fail(const ReadGroup& group) {
   if (Link* link = links_.find_link(group.link))
     links_.send(*link, Priority::bulk, codec::ReadIndexReply{group.number, false, {}, {}, {}});
-  for (const Token token : group.tokens) back_to_waiting(token);
+  for (const Token token : group.tokens) {
+    saw(Sight::read_asked_again);
+    back_to_waiting(token);
+  }
 }
 
 // Of an earlier leader's log, whose end the next leader's may never reach.

@@ -27,7 +27,7 @@ Replica::Replica(const Options& options, Env& env, StateMachine& machine, kv::St
       raft_(std::move(raft)),
       hard_state_(storage_->hard_state()),
       links_(env, *this, start),
-      clients_(env),
+      clients_(env, options.probe),
       start_(start) {}
 
 void Replica::start() {
@@ -88,6 +88,7 @@ void Replica::on_disk(storage::BatchResult result) {
   for (storage::Storage::ReadDone& read : done.reads) on_read_done(std::move(read));
   if (storage_->is_full() != full_) {
     full_ = storage_->is_full();
+    saw(full_ ? Sight::disk_full : Sight::disk_has_room);
     env_.log(LogLevel::warning, full_ ? options_.storage +
                                             ": the disk is full; new writes are "
                                             "refused until there is room"
@@ -103,6 +104,7 @@ void Replica::on_disk(storage::BatchResult result) {
 
 void Replica::fail_disk(const Error& error) {
   // What the kernel has dropped cannot be synced later: nothing more is said on its strength.
+  saw(Sight::disk_failed);
   stopped_ = true;
   env_.log(LogLevel::error, options_.storage + ": " + to_string(error) +
                                 "; this node stops, and on its next start believes only what it "
@@ -118,6 +120,7 @@ void Replica::fetch(const std::vector<raft::Fetch>& fetches) {
 void Replica::on_read_done(storage::Storage::ReadDone read) {
   if (read.number == apply_read_) {
     apply_read_ = 0;
+    saw(Sight::entries_read_back);
     for (const storage::Storage::Entry& entry : read.entries) {
       if (entry.index != applied_ + 1 || entry.index > raft_->commit_index()) continue;
       ZATT_ASSERT(raft_->log().holds(entry.index, entry.term));
@@ -130,6 +133,7 @@ void Replica::on_read_done(storage::Storage::ReadDone read) {
   if (it == fetches_.end()) return;
   const raft::Fetch fetch = it->second;
   fetches_.erase(it);
+  saw(Sight::entries_read_back);
   std::vector<EntryView> views;
   for (const storage::Storage::Entry& entry : read.entries)
     if (entry.index <= fetch.last && raft_->log().holds(entry.index, entry.term))
@@ -141,8 +145,13 @@ void Replica::on_read_done(storage::Storage::ReadDone read) {
 
 void Replica::apply_committed() {
   const Index before = applied_;
+  apply_at_us_ = UINT64_MAX;
   while (applied_ < raft_->commit_index()) {
     const Index next = applied_ + 1;
+    if (takes(options_.probe, Turn::delay_apply)) {
+      apply_at_us_ = env_.now_us() + 1000 * (1 + env_.random() % 100);
+      break;
+    }
     if (!raft_->log().in_memory(next)) {
       if (apply_read_ == 0) apply_read_ = storage_->read(next, apply_read_bytes);
       break;
@@ -202,13 +211,14 @@ void Replica::on_time() {
   if (stopped_) return;
   const std::uint64_t now = env_.now_us();
   if (now >= raft_->wake_at_us()) drive(raft::Tick{});
+  if (now >= apply_at_us_) apply_committed();
   expire();
   if (now >= look_after_links_at_us_) look_after_links();
   if (now >= say_missing_at_us_) say_who_is_missing();
 }
 
 std::uint64_t Replica::wake_at_us() const {
-  std::uint64_t at = std::min({raft_->wake_at_us(), clients_.next_deadline_us(),
+  std::uint64_t at = std::min({raft_->wake_at_us(), apply_at_us_, clients_.next_deadline_us(),
                                look_after_links_at_us_, say_missing_at_us_});
   if (const auto storage = storage_->wake_at_us(); storage && !disk_busy_)
     at = std::min(at, *storage);

@@ -80,6 +80,7 @@ class Replica final : public LinksOwner {
 
   // status.cc
   std::string why_no_leader() const;
+  std::size_t backlog() const;
   NodeState state() const;
 
   Env& env() { return env_; }
@@ -90,6 +91,8 @@ class Replica final : public LinksOwner {
   Index last_applied() const { return applied_; }
 
  private:
+  void saw(Sight sight) { see(options_.probe, sight); }
+
   // replica.cc
   template <class Event>
   raft::Output step(Event event) {
@@ -157,6 +160,8 @@ class Replica final : public LinksOwner {
   void answer_forward(const Origin& origin, codec::ForwardReply::What what, std::string_view result,
                       Index index = {});
   void settle(Index index, Term term, std::string_view result);
+  void give_up_replaced(Term term);
+  void finish_replaced(const Origin& origin);
   void finish_write(Pending& pending, Index index, std::string_view result);
   void lose_forwards(LinkId link);
 
@@ -212,6 +217,7 @@ class Replica final : public LinksOwner {
 
   Index applied_{};
   std::string apply_reply_;
+  std::uint64_t apply_at_us_ = UINT64_MAX;  // what was put off
 
   // Founding and acquaintance.
   bool founding_said_ = false;
@@ -235,6 +241,7 @@ class Replica final : public LinksOwner {
   };
   std::vector<Gathered> gathered_;
   std::multimap<Index, Waiter> waiters_;
+  Term settled_term_{};  // of the last entry applied
   struct ForwardsOut {
     std::map<std::uint64_t, Token> by_number;
   };

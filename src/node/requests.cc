@@ -117,7 +117,8 @@ std::optional<ErrorCode> Replica::load_error(const Pending& pending) const {
 }
 
 bool Replica::has_too_many_writes() const {
-  return storage_->pending_bytes() > max_unsynced_bytes || waiters_.size() > max_waiters;
+  return storage_->pending_bytes() > max_unsynced_bytes || waiters_.size() > max_waiters ||
+         takes(options_.probe, Turn::overload);
 }
 
 std::optional<Target> Replica::target() const {
@@ -163,6 +164,7 @@ bool Replica::hand_on(Client& client, Pending& pending, const Target& target) {
     if (client.reading > 0) return false;  // the read must not see this write
     client.target = target;
     clients_.set_state(pending, State::writing);
+    if (takes(options_.probe, Turn::give_up_soon)) clients_.hasten(pending, env_.now_us());
     gather_write(pending, target);
   } else {
     const bool unsettled = client.unsettled || client.writing > 0;
@@ -214,6 +216,7 @@ void Replica::expire(Pending& pending) {
   const bool led = target().has_value();
   switch (pending.state) {
     case State::writing:
+      saw(Sight::outcome_unknown);
       clients_.find(pending.client)->unsettled = true;
       finish_error(pending, ErrorCode::outcome_unknown,
                    "the write was handed to the cluster and not confirmed in time: it may take "

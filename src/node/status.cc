@@ -83,6 +83,11 @@ std::string Replica::notice() const {
   return {};
 }
 
+std::size_t Replica::backlog() const {
+  return clients_.pending() + waiters_.size() + asked_core_.size() + confirmed_.size() +
+         held_back_.size() + gathered_.size();
+}
+
 std::string Replica::why_no_leader() const {
   if (!stuck_.empty()) return "the cluster is not created yet: " + stuck_;
   if (!is_in_cluster() || raft_->configuration().empty()) {

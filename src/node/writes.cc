@@ -100,18 +100,38 @@ void Replica::settle(Index index, Term term, std::string_view result) {
   for (auto it = first; it != last; ++it) {
     const auto& [waiter_term, origin] = it->second;
     const bool ours = waiter_term == term;
-    if (origin.link != 0) {
-      answer_forward(origin, ours ? What::result : What::replaced,
-                     ours ? result : std::string_view{}, ours ? index : Index{});
-    } else if (Pending* pending = clients_.find_token(origin.token)) {
-      if (ours)
-        finish_write(*pending, index, result);
-      else
-        finish_error(*pending, ErrorCode::no_leader,
-                     "the leader changed before the write was stored; nothing was written");
-    }
+    if (!ours)
+      finish_replaced(origin);
+    else if (origin.link != 0)
+      answer_forward(origin, What::result, result, index);
+    else if (Pending* pending = clients_.find_token(origin.token))
+      finish_write(*pending, index, result);
   }
   waiters_.erase(first, last);
+  if (term > settled_term_) give_up_replaced(term);
+  settled_term_ = term;
+}
+
+// Terms do not fall along a log: behind a committed entry of this term, none of an earlier one is
+// ever committed.
+void Replica::give_up_replaced(Term term) {
+  for (auto it = waiters_.begin(); it != waiters_.end();) {
+    if (it->second.term >= term) {
+      ++it;
+      continue;
+    }
+    finish_replaced(it->second.origin);
+    it = waiters_.erase(it);
+  }
+}
+
+void Replica::finish_replaced(const Origin& origin) {
+  saw(Sight::proposal_replaced);
+  if (origin.link != 0)
+    answer_forward(origin, What::replaced, {});
+  else if (Pending* pending = clients_.find_token(origin.token))
+    finish_error(*pending, ErrorCode::no_leader,
+                 "the leader changed before the write was stored; nothing was written");
 }
 
 void Replica::finish_write(Pending& pending, Index index, std::string_view result) {
@@ -135,6 +155,7 @@ void Replica::on_message(Link& link, const codec::ForwardReply& reply) {
       finish_write(*pending, reply.index, reply.result);
       return;
     case What::not_taken:
+      saw(Sight::forward_not_taken);
       declined_ = clients_.find(pending->client)->target;
       back_to_waiting(token);
       return;
@@ -149,6 +170,7 @@ void Replica::on_message(Link& link, const codec::ForwardReply& reply) {
       finish_error(*pending, ErrorCode::shutting_down, "the leader is stopping");
       return;
     case What::replaced:
+      saw(Sight::forward_replaced);
       finish_error(*pending, ErrorCode::no_leader,
                    "the leader changed before the write was stored; nothing was written");
       return;
@@ -163,6 +185,7 @@ void Replica::lose_forwards(LinkId link) {
   for (const auto& [number, token] : lost.by_number) {
     Pending* pending = clients_.find_token(token);
     if (pending == nullptr) continue;
+    saw(Sight::forward_lost);
     clients_.find(pending->client)->unsettled = true;
     finish_error(*pending, ErrorCode::outcome_unknown,
                  "the connection to the leader was lost while it had the write: it may take effect "

@@ -13,8 +13,11 @@ void Raft::draw_election_deadline() {
 
 void Raft::on_election_timeout() {
   draw_election_deadline();
+  if (std::holds_alternative<Candidate>(role_)) saw(Sight::election_split);
   // Who can't store can't lead; who lost what it promised must first get it back.
-  if (disk_is_stuck(options_.election_timeout_us) || is_below_floor()) {
+  const bool stuck = disk_is_stuck(options_.election_timeout_us);
+  if (stuck || is_below_floor()) {
+    saw(stuck ? Sight::hung_disk_did_not_campaign : Sight::floor_did_not_campaign);
     become_follower(current_term(), std::nullopt);
     return;
   }
@@ -61,11 +64,19 @@ void Raft::on_message(const Server& from, const RequestVote& request) {
   const bool up_to_date = is_up_to_date(request.last_log_index, request.last_log_term);
   if (request.pre_vote) {  // changes nothing here, whatever the answer
     const bool granted = request.term > current_term() && !heard_from_leader() && up_to_date;
+    if (heard_from_leader()) saw(Sight::pre_vote_refused_leader_heard);
+    if (!up_to_date) saw(Sight::pre_vote_refused_log_behind);
     send(from, VoteReply{granted ? request.term : current_term(), granted, true});
     return;
   }
   const bool free = !voted_for() || *voted_for() == from;
   const bool granted = request.term == current_term() && free && up_to_date && !is_leader();
+  if (request.term < current_term())
+    saw(Sight::vote_refused_old_term);
+  else if (!free)
+    saw(Sight::vote_refused_given_away);
+  else if (!up_to_date)
+    saw(is_below_floor() ? Sight::vote_refused_below_floor : Sight::vote_refused_log_behind);
   if (granted) {
     if (!voted_for()) save_term(current_term(), from);
     draw_election_deadline();
@@ -100,6 +111,7 @@ void Raft::count_votes() {
 }
 
 void Raft::become_leader() {
+  saw(Sight::election_won);
   Leader leader;
   leader.check_quorum_at_us = now_us_ + options_.election_timeout_us;
   role_ = std::move(leader);
@@ -130,7 +142,9 @@ void Raft::check_quorum() {
     return it != leader.progress.end() &&
            now_us_ - it->second.heard_us <= options_.election_timeout_us;
   });
-  if (!heard) become_follower(current_term(), std::nullopt);  // thesis 6.2
+  if (heard) return;
+  saw(Sight::quorum_lost);
+  become_follower(current_term(), std::nullopt);  // thesis 6.2
 }
 
 void Raft::hand_over() {

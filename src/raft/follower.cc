@@ -11,6 +11,7 @@ void Raft::accept_leader(const Server& from) {
   ZATT_ASSERT(!is_leader());  // election safety: one leader a term
   auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr) {
+    if (std::holds_alternative<Candidate>(role_)) saw(Sight::election_lost);
     become_follower(current_term(), from);
   } else {
     ZATT_ASSERT(!follower->leader || *follower->leader == from);
@@ -22,6 +23,7 @@ void Raft::accept_leader(const Server& from) {
 
 void Raft::on_message(const Server& from, const AppendEntries& append) {
   if (append.term < current_term()) {  // rule 1: an old leader, which hears of our term
+    saw(Sight::old_leader_corrected);
     AppendReply reply;
     reply.term = current_term();
     reply.rejected = append.prev_log_index;
@@ -50,6 +52,7 @@ void Raft::take_entries(const AppendEntries& append) {
 }
 
 void Raft::refuse_append(const Server& from, const AppendEntries& append) {
+  saw(Sight::append_refused);
   AppendReply reply;
   reply.term = current_term();
   reply.rejected = append.prev_log_index;

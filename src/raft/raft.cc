@@ -75,8 +75,11 @@ void Raft::on(const Tick&) {
     if (now_us_ >= leader->check_quorum_at_us) check_quorum();
     // A leader whose own disk has stopped answering does not keep its cluster hostage.
     if (is_leader() &&
-        disk_is_stuck(std::max<std::uint64_t>(5 * options_.election_timeout_us, 3'000'000)))
+        disk_is_stuck(std::max<std::uint64_t>(5 * options_.election_timeout_us, 3'000'000))) {
+      saw(Sight::hung_disk_handed_over);
       hand_over();
+    }
+    if (is_leader() && takes_turn(Turn::stop_leading)) hand_over();
     if (is_leader() && now_us_ >= leader->heartbeat_at_us) send_heartbeats();
     return;
   }
@@ -94,7 +97,10 @@ void Raft::on(const Received& received) {
 
   // Figure 2, all servers: a higher term makes a follower. A lower one is answered with ours by
   // those who can be asked, so that an old leader or candidate hears of it.
-  if (term > current_term() && !hypothetical) become_follower(term, std::nullopt);
+  if (term > current_term() && !hypothetical) {
+    if (std::holds_alternative<Candidate>(role_)) saw(Sight::election_lost);
+    become_follower(term, std::nullopt);
+  }
   std::visit([&](const auto& m) { on_message(received.from, m); }, message);
 }
 
@@ -145,7 +151,10 @@ void Raft::on(const Persisted& persisted) {
     durable_index_ = std::max(durable_index_, writes_.front().last);
     writes_.pop_front();
   }
-  if (!is_below_floor()) floor_ = Floor{};
+  if (floor_.index > Index{0} && !is_below_floor()) {
+    saw(Sight::floor_reached);
+    floor_ = Floor{};
+  }
   release_held();
 
   if (auto* candidate = std::get_if<Candidate>(&role_)) {
@@ -204,6 +213,7 @@ void Raft::append_entry(Term term, EntryKind kind, std::string body) {
 void Raft::cut_log(Index last) {
   ZATT_ASSERT(last >= commit_index_);
   ZATT_ASSERT(!appended_from_);
+  saw(Sight::suffix_cut);
   begin_write();
   output_.cut = last;
   log_.cut(last);

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "base/probe.h"
 #include "base/types.h"
 #include "raft/configuration.h"
 #include "raft/log.h"
@@ -38,6 +39,7 @@ struct Options {
   std::uint64_t max_append_bytes = 256 << 10;   // of one AppendEntries; a larger entry goes alone
   std::uint64_t max_in_flight_bytes = 1 << 20;  // sent and unanswered, a follower
   std::uint64_t max_log_bytes = 4 << 20;        // of entries kept in memory, once applied
+  Probe* probe = nullptr;                       // borrowed
 };
 
 // Figure 2, "persistent state", but for the log.
@@ -216,6 +218,8 @@ class Raft {
   void on(const Found& found);
   void on(const Unfound&);
   void on(const Room& room) { full_ = room.full; }
+  void saw(Sight sight) { see(options_.probe, sight); }
+  bool takes_turn(Turn turn) { return takes(options_.probe, turn); }
   void begin_write();
   void append_entry(Term term, EntryKind kind, std::string body);
   void cut_log(Index last);
@@ -254,6 +258,8 @@ class Raft {
   void send_entries(const Server& to, Progress& progress);
   void send_append(const Server& to, Progress& progress, std::vector<EntryView> entries);
   void send_to_all();
+  void send_to_bare_quorum();
+  std::uint64_t append_bytes();
   void resend_lost(Progress& progress, Index received_index);
   void send_heartbeats();
   void advance_commit_index();

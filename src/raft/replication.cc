@@ -19,7 +19,10 @@ void Raft::on(const Propose& propose) {
   for (const Proposal& proposal : propose.proposals)
     append_entry(current_term(), proposal.kind, proposal.body);
   // The followers get the entries while our own disk writes them (thesis 10.2.1).
-  send_to_all();
+  if (takes_turn(Turn::bare_quorum))
+    send_to_bare_quorum();
+  else
+    send_to_all();
 }
 
 bool Raft::gets_the_log(const Server& server) const {
@@ -47,6 +50,20 @@ void Raft::send_to_all() {
   for (auto& [server, progress] : std::get<Leader>(role_).progress) send_entries(server, progress);
 }
 
+void Raft::send_to_bare_quorum() {
+  std::set<Server> chosen{options_.self};
+  for (auto& [server, progress] : std::get<Leader>(role_).progress) {
+    if (is_quorum(configuration(), [&](const Server& s) { return chosen.contains(s); })) return;
+    if (!progress.connected) continue;
+    chosen.insert(server);
+    send_entries(server, progress);
+  }
+}
+
+std::uint64_t Raft::append_bytes() {
+  return takes_turn(Turn::one_entry_append) ? 1 : options_.max_append_bytes;
+}
+
 void Raft::send_entries(const Server& to, Progress& progress) {
   if (!progress.connected || progress.fetch != 0) return;
   // Who does not vote is sent only what is committed: nothing it holds is ever taken back.
@@ -56,7 +73,7 @@ void Raft::send_entries(const Server& to, Progress& progress) {
     if (progress.probing) return;
     std::vector<EntryView> entries;
     if (progress.next_index <= limit && log_.in_memory(progress.next_index))
-      entries = log_.slice(progress.next_index, limit, options_.max_append_bytes);
+      entries = log_.slice(progress.next_index, limit, append_bytes());
     send_append(to, progress, std::move(entries));
     return;
   }
@@ -67,7 +84,8 @@ void Raft::send_entries(const Server& to, Progress& progress) {
           {progress.fetch, progress.next_index, limit, options_.max_append_bytes});
       return;
     }
-    send_append(to, progress, log_.slice(progress.next_index, limit, options_.max_append_bytes));
+    send_append(to, progress, log_.slice(progress.next_index, limit, append_bytes()));
+    if (takes_turn(Turn::small_window)) return;
   }
 }
 
@@ -98,7 +116,10 @@ void Raft::on(const Fetched& fetched) {
 
 void Raft::on_message(const Server& from, const AppendReply& reply) {
   auto* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr || reply.term != current_term()) return;
+  if (leader == nullptr || reply.term != current_term()) {
+    saw(Sight::reply_of_earlier_term_ignored);
+    return;
+  }
   const auto it = leader->progress.find(from);
   if (it == leader->progress.end()) return;
   Progress& progress = it->second;
@@ -112,6 +133,7 @@ void Raft::on_message(const Server& from, const AppendReply& reply) {
   if (reply.rejected <= progress.match_index) return;  // overtaken by later answers
   if (progress.state == Progress::State::probe && reply.rejected != progress.next_index - 1) return;
   // Paper 5.3: back to where the logs may meet, a term at a time and not an entry at a time.
+  saw(Sight::log_rewound);
   progress.to_probe(log_.last_at_or_below(reply.hint_index, reply.hint_term) + 1);
   send_entries(from, progress);
 }
@@ -154,6 +176,7 @@ void Raft::resend_lost(Progress& progress, Index received_index) {
       !progress.in_flight.empty() && progress.in_flight.front().last > received_index &&
       now_us_ - progress.in_flight.front().sent_us > progress.resend_us + progress.in_flight_bytes;
   if (!probe_lost && !entries_lost) return;
+  saw(Sight::entries_sent_again);
   progress.resend_us = std::min(2 * progress.resend_us, max_resend_us);
   progress.to_probe(probe_lost ? progress.next_index : received_index + 1);
 }
@@ -181,6 +204,9 @@ void Raft::advance_commit_index() {
   const Index before = commit_index_;
   commit_index_ = advance_commit(commit_index_, current_term(), log_, stored);
   if (commit_index_ == before) return;
+  const Index noop = std::get<Leader>(role_).noop_index;
+  if (before < noop) saw(Sight::noop_committed);
+  if (before + 1 < noop) saw(Sight::older_entries_committed);
   for (auto& [server, progress] : std::get<Leader>(role_).progress)
     if (!configuration().votes(server)) send_entries(server, progress);
 }

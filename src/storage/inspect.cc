@@ -49,16 +49,20 @@ Result<Found> inspect(Disk& disk, const Options& options,
     return error;
   }
   if (!slots) return slots.error();
-  if (slots->one_is_bad)
+  if (slots->one_is_bad) {
+    see(options.probe, Sight::bad_slot_found);
     found.notes.push_back(std::string("one of the two copies in ") + hard_state_name +
                           " was torn or damaged; the other one holds, and both are written anew");
+  }
   found.log->is_empty = false;
   found.log->turn = slots->turn;
   found.hard_state = std::move(slots->state);
   LogQuestion question;
   question.directory = options.directory;
+  question.probe = options.probe;
   question.incarnation = found.hard_state->self.incarnation;
   if (auto read = read_log(disk, question, *names, on_entry, found); !read) return read.error();
+  if (found.damage) see(options.probe, Sight::damage_found);
   return found;
 }
 

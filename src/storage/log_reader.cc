@@ -114,6 +114,7 @@ Status LogReader::read_header(std::uint64_t number) {
                  "format " + std::to_string(read.format) + ", this version knows " +
                      std::to_string(log_format));
   if (!read.header || read.header->life != number) {
+    zatt::see(question_.probe, Sight::headless_file_found);
     spoiled_.push_back({number, *size, false});
     return ok;
   }
@@ -160,7 +161,8 @@ void LogReader::begin_at(const LogEnd& end) {
 }
 
 void LogReader::vouch(Index durable_index) {
-  if (durable_index <= log_.vouched.index || durable_index > log_.last.index) return;
+  durable_index = std::min(durable_index, log_.last.index);  // of what damage has left
+  if (durable_index <= log_.vouched.index) return;
   const auto at = static_cast<std::ptrdiff_t>(durable_index - log_.vouched.index);
   log_.vouched = window_[static_cast<std::size_t>(at - 1)];
   window_.erase(window_.begin(), window_.begin() + at);
@@ -312,6 +314,7 @@ std::uint64_t LogReader::torn_record_bytes(std::string_view bytes, std::uint64_t
 
 void LogReader::note_torn(std::uint64_t bytes) {
   if (bytes == 0) return;
+  zatt::see(question_.probe, Sight::torn_tail_cut);
   found_.notes.push_back("the log's last " + grouped(bytes) +
                          " bytes were never acknowledged (a torn write) and were cut off");
 }
@@ -340,10 +343,8 @@ Status LogReader::run(const std::vector<std::string>& names) {
   drop_dead();
   if (!log_.lives.empty()) newest_ = log_.lives.back().number;
   if (auto walked = walk_all(); !walked) return walked;
-  const bool was_damaged = found_.damage.has_value();
   if (auto looked = look_at_spoiled(); !looked) return looked;
   if (is_dropped_ || log_.last.index < question_.base.index || !holds_base_) drop_before_snapshot();
-  if (was_damaged) log_.vouched = log_.last;
   found_.last_index = log_.last.index;
   if (found_.damage) {
     found_.damage->last_good = log_.last.index;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/probe.h"
 #include "base/result.h"
 #include "storage/disk.h"
 #include "storage/storage.h"
@@ -25,6 +26,7 @@ struct LogQuestion {
   std::string directory;  // for messages
   std::uint64_t incarnation = 0;
   Base base;
+  Probe* probe = nullptr;
 };
 
 // Fills all of `found` that concerns the log.

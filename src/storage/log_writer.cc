@@ -11,8 +11,12 @@
 
 namespace zatt::storage {
 
-LogWriter::LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end)
-    : incarnation_(incarnation), lives_(std::move(lives)), end_(end), last_(end.index) {}
+LogWriter::LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end, Probe* probe)
+    : incarnation_(incarnation),
+      probe_(probe),
+      lives_(std::move(lives)),
+      end_(end),
+      last_(end.index) {}
 
 // --- gathering
 // ------------------------------------------------------------------------------------
@@ -96,6 +100,7 @@ void LogWriter::begin_life(std::uint64_t record_bytes, Spares& spares, std::vect
   Life life;
   life.number = spares.take_number();
   life.predecessor = end_;
+  if (spares.has_ready()) see(probe_, Sight::spare_reused);
   life.size = spares.provide(life.file(), unit + round_up(record_bytes) + unit, steps);
   SegmentHeader header;
   header.life = life.number;
@@ -125,15 +130,20 @@ void LogWriter::lay_out(Spares& spares, std::vector<Step>& steps) {
     known_.reset();
     begin_life(gathered_.empty() ? 0 : gathered_.size(0), spares, steps);
     const std::vector<Life> dead = take_dead();  // rule 7: only now that the header is durable
+    if (!dead.empty()) see(probe_, Sight::cut_over_a_roll_over);
     for (const Life& life : dead) spares.retire(life.file(), life.size, steps);
     if (!dead.empty()) steps.push_back(sync_directory_step());
   }
   const Index durable_index = end_.index;
   std::size_t from = 0;
+  if (!gathered_.empty() && takes(probe_, Turn::roll_over))
+    begin_life(gathered_.size(0), spares, steps);
   while (from < gathered_.count()) {
+    const std::size_t most = takes(probe_, Turn::split_batch) ? from + 1 : gathered_.count();
     std::size_t to = from;
-    while (to < gathered_.count() && gathered_.bytes_between(from, to + 1) <= room()) ++to;
+    while (to < most && gathered_.bytes_between(from, to + 1) <= room()) ++to;
     if (to == from) {
+      see(probe_, Sight::rolled_over);
       begin_life(gathered_.size(from), spares, steps);
       continue;
     }
@@ -154,6 +164,7 @@ bool LogWriter::can_mark() const {
 
 void LogWriter::mark(std::vector<Step>& steps) {
   ZATT_ASSERT(can_mark());
+  see(probe_, Sight::mark_written);
   Life& life = present();
   steps.push_back(write_step(life.file(), life.end, encode_mark(end_, key())));
   life.end += unit;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/probe.h"
 #include "storage/batch.h"
 #include "storage/lives.h"
 #include "storage/spares.h"
@@ -19,7 +20,7 @@ namespace zatt::storage {
 
 class LogWriter {
  public:
-  LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end);
+  LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end, Probe* probe);
 
   // --- gathering ------------------------------------------------------------------------------
   void cut(Index last);
@@ -57,6 +58,7 @@ class LogWriter {
   std::vector<Life> take_dead();
 
   std::uint64_t incarnation_;
+  Probe* probe_;
   std::vector<Life> lives_;  // ascending; the last is the one written to
   LogEnd end_;               // as laid out
   bool is_dirty_ = false;    // the present segment has writes that no sync followed

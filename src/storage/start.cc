@@ -96,9 +96,10 @@ Result<Started> start_directory(Disk& disk, const Options& options, Found found,
     return stored.error();
   auto tail = read_tail(disk, log, incarnation);
   if (!tail) return tail.error();
+  if (!tail->empty()) see(options.probe, Sight::unvouched_entries_copied);
   Spares spares(std::max(round_up(options.segment_bytes), least_segment_bytes),
                 std::move(log.spares), log.highest_number + 1);
-  LogWriter writer(incarnation, std::move(log.lives), log.vouched);
+  LogWriter writer(incarnation, std::move(log.lives), log.vouched, options.probe);
   std::vector<Step> steps;
   const std::vector<Life> dead = writer.begin_again(std::move(*tail), spares, steps);
   if (auto begun = run_steps(disk, steps); !begun) return begun.error();

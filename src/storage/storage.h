@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "base/probe.h"
 #include "base/result.h"
 #include "base/types.h"
 #include "storage/batch.h"
@@ -31,6 +32,7 @@ struct Options {
   std::string directory;  // for messages only
   std::uint64_t segment_bytes = 4 << 20;
   std::uint64_t mark_after_us = 200'000;  // quiet time before the mark behind the last batch
+  Probe* probe = nullptr;                 // borrowed
 };
 
 struct Damage {

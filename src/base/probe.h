@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Where a simulation looks in, and where it may ask for a turn that is legal and rare.
+//
+// Null in production. What a node does follows from the answers as from any other input, so a seed
+// still replays.
+#pragma once
+
+#include <cstdint>
+
+namespace zatt {
+
+// What happens seldom, and is counted, so that a run can say what it has never seen.
+enum class Sight : std::uint8_t {
+  // raft/
+  election_won,
+  election_lost,   // another leads, or a higher term was heard of, while votes were asked for
+  election_split,  // nobody won in time
+  pre_vote_refused_leader_heard,
+  pre_vote_refused_log_behind,
+  vote_refused_old_term,
+  vote_refused_given_away,
+  vote_refused_log_behind,
+  vote_refused_below_floor,
+  quorum_lost,
+  append_refused,
+  log_rewound,
+  suffix_cut,
+  noop_committed,
+  older_entries_committed,  // of an earlier term, by one of this
+  entries_sent_again,
+  reply_of_earlier_term_ignored,
+  old_leader_corrected,
+  hung_disk_handed_over,
+  hung_disk_did_not_campaign,
+  floor_did_not_campaign,
+  floor_reached,
+  reads_failed_at_step_down,
+  read_bounded_by_noop,
+  // storage/
+  torn_tail_cut,
+  damage_found,
+  unvouched_entries_copied,
+  bad_slot_found,
+  headless_file_found,
+  rolled_over,
+  cut_over_a_roll_over,
+  spare_reused,
+  disk_full,
+  disk_has_room,
+  mark_written,
+  // node/
+  entries_read_back,  // from disk, for a follower far behind or for applying
+  old_incarnation_refused,
+  offer_given_up,
+  forward_not_taken,
+  forward_lost,
+  forward_replaced,
+  proposal_replaced,
+  outcome_unknown,
+  read_asked_again,
+  reply_held_back,
+  client_paused,
+  disk_failed,
+  count_
+};
+
+enum class Turn : std::uint8_t {
+  one_entry_append,  // an AppendEntries carries one entry
+  bare_quorum,       // new entries go to no more followers than a quorum needs, until a heartbeat
+  stop_leading,
+  split_batch,   // one entry a write
+  roll_over,     // a new segment, though there is room
+  delay_apply,   // what is committed is applied a little later
+  give_up_soon,  // a request that was handed on has no time left
+  small_window,  // one AppendEntries under way
+  overload,      // too many writes wait already
+  pause_client,  // as if it had asked too much at once
+  small_buffer,  // what is sent to clients is long unread: of a process, by its world
+  count_
+};
+
+class Probe {
+ public:
+  Probe() = default;
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+  virtual ~Probe() = default;
+
+  virtual void see(Sight sight) = 0;
+  virtual bool takes(Turn turn) = 0;
+};
+
+inline void see(Probe* probe, Sight sight) {
+  if (probe != nullptr) probe->see(sight);
+}
+inline bool takes(Probe* probe, Turn turn) { return probe != nullptr && probe->takes(turn); }
+
+}  // namespace zatt
