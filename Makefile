@@ -2,7 +2,7 @@
 #
 # make          builds zattd and zatt-sim             make run      three nodes, to try things on
 # make test     all tests, below ten minutes          make soak     the longer forms of the same
-# make check    what a change must pass               make sim      SEEDS=200, or SEED=81 to replay one
+# make check    what a change must pass               make sim      SEEDS=200, or SEED=81 to replay one, STANDARD=1, MINUTES=60
 # make format   clang-format over everything          make install  PREFIX=/usr/local DESTDIR=
 #
 # Variants, each in a folder of its own below build/:
@@ -204,7 +204,8 @@ soak: tests-built
 	@exec python3 tools/run_tests.py --build $(B) --soak
 
 sim: deps $(sim)
-	@exec $(sim) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+	@exec $(sim) $(if $(SEED),--seed $(SEED) --trace,$(if $(MINUTES),--minutes $(MINUTES),--seeds $(SEEDS))) \
+	  $(if $(STANDARD),--standard) $(SIM_FLAGS)
 
 # --- what a change must pass ---
 .PHONY: check check-built format format-check floors tidy

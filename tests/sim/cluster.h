@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A simulated cluster: whole nodes, node/ and all below it as shipped, on machines that fail.
+// A simulated cluster: whole nodes, node/ and all below it as shipped, on machines that fail when
+// somebody says so: the dice of a seed (faults.h), or a scenario's script.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "tests/sim/coverage.h"
 #include "tests/sim/judge.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/network.h"
@@ -19,18 +21,53 @@ namespace zatt::sim {
 
 class Cluster final : public Endpoints, public Lines {
  public:
-  explicit Cluster(const Settings& settings, bool verbose = false);
+  Cluster(const Settings& settings, bool verbose);
+  ~Cluster() override;
 
-  // The whole seed: faults, then all well again, then the end's checks. Nothing: all held.
-  std::optional<std::string> run();
+  const Settings& settings() const { return settings_; }
+  Scheduler& scheduler() { return scheduler_; }
+  Network& network() { return network_; }
+  Judge& judge() { return judge_; }
+  const Judge& judge() const { return judge_; }
+  Workload& workload() { return workload_; }
+  Coverage& coverage() { return coverage_; }
+  NodeNumber size() const { return static_cast<NodeNumber>(machines_.size()); }
+  Machine& machine(NodeNumber number) { return machines_[number]; }
+  const Machine& machine(NodeNumber number) const { return machines_[number]; }
+  std::uint64_t now_us() const { return scheduler_.now_us(); }
+  bool run_one(std::uint64_t until_us) { return scheduler_.run_one(until_us); }
+  void tell(const std::string& line);  // into the trace, where there is one
 
-  std::uint64_t trace_hash() const { return scheduler_.trace_hash(); }
-  std::string summary() const;
+  // --- processes.cc: machines come and go
+  // ---------------------------------------------------------
+  void start(NodeNumber number);
+  void start_later(NodeNumber number, std::uint64_t after_us);
+  // The process ends; what its disk was at is done in part.
+  void kill(NodeNumber number);
+  void lose_power(NodeNumber number, test::Crash mode);
+  void empty_directory(NodeNumber number);  // of one that is not running
+  // It does nothing for a while; where its clock stands too, it does not even know.
+  void pause(NodeNumber number, std::uint64_t us, bool clock_stands);
+  // As from now: so many millionths of true time in a second.
+  void set_clock_rate(NodeNumber number, std::uint64_t ppm);
+
+  // --- disks.cc
+  // -----------------------------------------------------------------------------------
+  void hang_disk(NodeNumber number);
+  void free_disk(NodeNumber number);
+  void limit_space(NodeNumber number, std::uint64_t more_bytes);
+  void free_space(NodeNumber number);
+  enum class Rot : std::uint8_t { entry, header, slot };
+  // One bit of what was promised and is vouched for. False: there is nothing of the kind.
+  bool rot(NodeNumber number, Rot what);
+  // From now on all is as it should be, until somebody says otherwise again.
+  void mend(NodeNumber number);
+  void stop_random_faults() { faulty_ = false; }
 
   // Endpoints.
   std::uint64_t process(NodeNumber node) const override { return machines_[node].process; }
   void deliver_link_up(NodeNumber node, node::LinkId link, bool dialed, NodeNumber peer) override;
-  void deliver_frame(NodeNumber node, node::LinkId link, const std::string& frame) override;
+  void deliver_frame(NodeNumber node, node::LinkId link, const Frame& frame) override;
   void deliver_link_down(NodeNumber node, node::LinkId link) override;
 
   // Lines.
@@ -40,35 +77,38 @@ class Cluster final : public Endpoints, public Lines {
 
  private:
   friend class MachineEnv;
+  friend class MachineProbe;
 
   // processes.cc
-  void start_process(NodeNumber number);
+  node::Options options_of(NodeNumber number);
   void end_process(NodeNumber number);
-  void crash(NodeNumber number);
-  void power_loss(NodeNumber number);
-  void start_later(NodeNumber number, std::uint64_t after_us);
+  void stop_process(NodeNumber number);
+  void on_start_failed(NodeNumber number, const Error& error);
   void enter(NodeNumber number, std::uint64_t process, std::function<void(node::Node&)> what);
   void go_on(NodeNumber number, std::uint64_t process);
   void schedule_wake(NodeNumber number);
-  void submit(NodeNumber number, storage::Batch batch);
-  void finish_batch(NodeNumber number, std::uint64_t process, std::uint64_t batch_number);
   std::uint64_t node_time(NodeNumber number, std::uint64_t us) const;
   std::uint64_t true_time(NodeNumber number, std::uint64_t node_us) const;
-  void hand_lines(NodeNumber number, node::ClientId connection);
+  std::uint64_t around(std::uint64_t mean_us) { return prng_.below(2 * mean_us) + 1; }
   void log(NodeNumber number, std::string_view line);
 
-  // cluster.cc
-  void schedule_faults();
-  void crash_someone();
-  void partition_someone();
-  void pause_someone();
-  void wipe_someone();
-  void make_well();
-  bool is_well() const;
-  std::uint64_t around(std::uint64_t mean_us);
+  // disks.cc
+  void submit(NodeNumber number, storage::Batch batch);
+  void finish_batch(NodeNumber number, std::uint64_t process, std::uint64_t batch_number);
+  void arm_errors(Machine& machine);
+  void break_off_batch(Machine& machine);
+
+  // clients.cc
+  void reply(NodeNumber number, node::ClientId client, std::string_view lines);
+  void deliver_reply(NodeNumber number, std::uint64_t process, node::ClientId client,
+                     std::string_view lines);
+  void want_lines(NodeNumber number, node::ClientId client, bool wanted);
+  void hand_lines(NodeNumber number, node::ClientId connection);
+  void close_connections(NodeNumber number);
 
   const Settings settings_;
   const bool verbose_;
+  Coverage coverage_;
   Scheduler scheduler_;
   Prng prng_;
   std::vector<Machine> machines_;
@@ -76,7 +116,6 @@ class Cluster final : public Endpoints, public Lines {
   Network network_;
   Workload workload_;
   std::uint64_t last_process_ = 0;
-  std::uint32_t wiped_ = 0;
   bool faulty_ = true;
 };
 

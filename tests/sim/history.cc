@@ -13,6 +13,8 @@ namespace {
 using Kind = Op::Kind;
 using Outcome = Op::Outcome;
 
+constexpr const char* empty_value = "\"\"";
+
 bool is_write(Kind kind) { return kind == Kind::set || kind == Kind::del || kind == Kind::incr; }
 
 struct Version {
@@ -36,6 +38,21 @@ class Past {
   }
   // Indexes at which a set of this value stands in the log, whether its condition held or not.
   const std::vector<std::uint64_t>& places(const std::string& value) { return places_[value]; }
+  // What a scan shows at a revision, but for its limit.
+  std::vector<Op::Item> list_at(std::uint64_t rev, const Op& scan) const {
+    std::vector<Op::Item> items;
+    for (auto it = versions_.lower_bound(scan.key); it != versions_.end(); ++it) {
+      if (!it->first.starts_with(scan.key)) break;
+      if (scan.after && it->first <= *scan.after) continue;
+      const auto behind = std::upper_bound(
+          it->second.begin(), it->second.end(), rev,
+          [](std::uint64_t at, const Version& version) { return at < version.rev; });
+      const Version& version = *std::prev(behind);
+      if (version.value)
+        items.push_back({it->first, scan.keys_only ? "" : *version.value, version.rev});
+    }
+    return items;
+  }
   bool took_effect(std::uint64_t index) const { return counts_.contains(index); }
   std::uint64_t increments(const std::string& key) { return increments_[key]; }
   std::uint64_t count_at(std::uint64_t rev) const {
@@ -105,17 +122,19 @@ class Checker {
  public:
   Checker(const std::vector<Op>& ops, const Ledger& ledger) : ops_(ops), past_(ledger) {}
 
-  std::optional<std::string> check() {
-    if (auto wrong = check_effects()) return wrong;
-    if (auto wrong = check_increments()) return wrong;
-    return check_order();
+  std::optional<Violation> check() {
+    if (auto wrong = check_effects()) return Violation{Invariant::linearizable, *wrong};
+    if (auto wrong = check_increments()) return Violation{Invariant::linearizable, *wrong};
+    if (auto wrong = check_order()) return Violation{Invariant::linearizable, *wrong};
+    if (auto wrong = check_stale_reads()) return Violation{Invariant::session_order, *wrong};
+    return std::nullopt;
   }
 
  private:
   // Failed sets are nowhere, no set is twice, acknowledged ones are where they were said to be.
   std::optional<std::string> check_effects() {
     for (const Op& op : ops_) {
-      if (op.kind != Kind::set) continue;
+      if (op.kind != Kind::set || op.value == empty_value) continue;  // that one is often said
       const auto& places = past_.places(op.value);
       if (places.size() > 1) return "carried out twice: " + to_string(op);
       if (op.outcome == Outcome::failed && !places.empty())
@@ -179,13 +198,14 @@ class Checker {
       std::uint64_t least = std::max(floor_at_invocation[event.op], connection);
       if (op.outcome == Outcome::unknown) {  // not told, but bound by what was sent before it
         const auto& places = past_.places(op.value);
-        if (op.kind == Kind::set && !places.empty()) {
+        if (op.kind == Kind::set && op.value != empty_value && !places.empty()) {
           if (places[0] < connection) return "overtook what was sent before it: " + to_string(op);
           connection = places[0];
         }
         continue;
       }
-      if (op.outcome == Outcome::failed || op.kind == Kind::stale_get) continue;
+      if (op.outcome == Outcome::failed || op.kind == Kind::stale_get || op.kind == Kind::ask)
+        continue;
       const auto point = place(op, least);
       if (!point)
         return "fits nowhere at or behind " + std::to_string(least) + ": " + to_string(op);
@@ -195,6 +215,51 @@ class Checker {
     return std::nullopt;
   }
 
+  // A stale read may be late, but it shows what once was, and on one connection time does not run
+  // backwards: not behind an earlier stale read, nor behind an answer it was asked after.
+  std::optional<std::string> check_stale_reads() {
+    std::vector<const Op*> answered;
+    for (const Op& op : ops_)
+      if (op.outcome == Outcome::done && !is_write(op.kind) && op.kind != Kind::ask)
+        answered.push_back(&op);
+    std::sort(answered.begin(), answered.end(),
+              [](const Op* a, const Op* b) { return a->answer < b->answer; });
+    struct Seen {
+      std::uint64_t stale = 0;
+      std::vector<std::pair<std::uint64_t, std::uint64_t>> reads;  // when answered, place at least
+    };
+    std::map<std::uint64_t, Seen> of_connection;
+    for (const Op* op : answered) {
+      Seen& seen = of_connection[op->connection];
+      std::uint64_t least = 0;
+      if (op->kind == Kind::stale_get) {
+        least = seen.stale;
+        for (auto read = seen.reads.rbegin(); read != seen.reads.rend(); ++read) {
+          if (read->first >= op->invoked_us) continue;
+          least = std::max(least, read->second);
+          break;
+        }
+      }
+      const auto point = place(*op, least);
+      if (!point) return "a stale read runs backwards: " + to_string(*op);
+      if (op->kind == Kind::stale_get)
+        seen.stale = *point;
+      else
+        seen.reads.emplace_back(
+            op->completed_us, std::max(*point, seen.reads.empty() ? 0 : seen.reads.back().second));
+    }
+    return std::nullopt;
+  }
+
+  std::optional<std::uint64_t> place_scan(const Op& op, std::uint64_t least) {
+    const std::vector<Op::Item> all = past_.list_at(op.rev, op);
+    if (op.items.size() > op.limit || op.items.size() > all.size()) return std::nullopt;
+    if (op.more != (op.items.size() < all.size())) return std::nullopt;
+    if (!std::equal(op.items.begin(), op.items.end(), all.begin())) return std::nullopt;
+    if (past_.next_effect(op.rev) <= least) return std::nullopt;
+    return std::max(op.rev, least);
+  }
+
   // The earliest place in the log at or behind `least` where the answer is true.
   std::optional<std::uint64_t> place(const Op& op, std::uint64_t least) {
     if (op.kind == Kind::count) {
@@ -202,6 +267,7 @@ class Checker {
         return std::nullopt;
       return std::max(op.rev, least);
     }
+    if (op.kind == Kind::scan) return place_scan(op, least);
     const auto& versions = past_.versions(op.key);
     if (is_write(op.kind) && op.outcome == Outcome::done && op.rev != 0) {
       const bool there = std::any_of(versions.begin(), versions.end(), [&](const Version& v) {
@@ -226,12 +292,13 @@ class Checker {
 
 }  // namespace
 
-std::optional<std::string> check_history(const std::vector<Op>& ops, const Ledger& ledger) {
+std::optional<Violation> check_history(const std::vector<Op>& ops, const Ledger& ledger) {
   return Checker(ops, ledger).check();
 }
 
 std::string to_string(const Op& op) {
-  static constexpr const char* kinds[] = {"set", "delete", "incr", "get", "stale get", "count"};
+  static constexpr const char* kinds[] = {"set",       "delete", "incr", "get",
+                                          "stale get", "count",  "scan", "ask"};
   static constexpr const char* outcomes[] = {"pending", "done", "condition_failed", "failed",
                                              "unknown"};
   std::string text = kinds[static_cast<int>(op.kind)];

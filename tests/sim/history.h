@@ -13,10 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/invariants.h"
+
 namespace zatt::sim {
 
 struct Op {
-  enum class Kind : std::uint8_t { set, del, incr, get, stale_get, count };
+  enum class Kind : std::uint8_t { set, del, incr, get, stale_get, count, scan, ask };
   enum class Outcome : std::uint8_t { pending, done, condition_failed, failed, unknown };
   Kind kind = Kind::get;
   std::uint64_t connection = 0;  // ops of one connection are answered in the order sent
@@ -28,15 +30,28 @@ struct Op {
   Outcome outcome = Outcome::pending;
   bool found = false;
   std::string told;          // value in the reply
-  std::uint64_t rev = 0;     // in the reply; of count: `at`
+  std::uint64_t rev = 0;     // in the reply; of count and scan: `at`
   std::uint64_t number = 0;  // of count
+
+  // Of a scan; its prefix is in `key`.
+  struct Item {
+    std::string key;
+    std::string value;
+    std::uint64_t rev = 0;
+    friend bool operator==(const Item&, const Item&) = default;
+  };
+  std::vector<Item> items;
+  std::optional<std::string> after;
+  std::uint32_t limit = 0;
+  bool keys_only = false;
+  bool more = false;
 };
 
 // One committed entry: the body of a command, or empty.
 using Ledger = std::map<std::uint64_t, std::string>;
 
 // What does not fit, for a person; nothing where all does.
-std::optional<std::string> check_history(const std::vector<Op>& ops, const Ledger& ledger);
+std::optional<Violation> check_history(const std::vector<Op>& ops, const Ledger& ledger);
 
 std::string to_string(const Op& op);
 

@@ -10,13 +10,38 @@
 namespace zatt::sim {
 namespace {
 
+std::string number(Index index) { return std::to_string(raw(index)); }
+std::string number(Term term) { return std::to_string(raw(term)); }
+
 std::string at(Index index, Term term) {
-  return "(" + std::to_string(raw(index)) + ", term " + std::to_string(raw(term)) + ")";
+  return "(" + number(index) + ", term " + number(term) + ")";
 }
 
 std::string name(const Server& server) {
   return server.id + "/" + std::to_string(server.incarnation % 10'000);
 }
+
+struct KindOf {
+  Kind operator()(const codec::Hello&) const { return Kind::hello; }
+  Kind operator()(const codec::Refused&) const { return Kind::refused; }
+  Kind operator()(const codec::Standing&) const { return Kind::standing; }
+  Kind operator()(const codec::Forward&) const { return Kind::forward; }
+  Kind operator()(const codec::ForwardReply&) const { return Kind::forward_reply; }
+  Kind operator()(const codec::ReadIndex&) const { return Kind::read_index; }
+  Kind operator()(const codec::ReadIndexReply&) const { return Kind::read_index_reply; }
+  Kind operator()(const raft::Message& message) const { return std::visit(*this, message); }
+  Kind operator()(const raft::RequestVote& m) const {
+    return m.pre_vote ? Kind::pre_vote : Kind::request_vote;
+  }
+  Kind operator()(const raft::VoteReply& m) const {
+    return m.pre_vote ? Kind::pre_vote_reply : Kind::vote_reply;
+  }
+  Kind operator()(const raft::AppendEntries&) const { return Kind::append; }
+  Kind operator()(const raft::AppendReply&) const { return Kind::append_reply; }
+  Kind operator()(const raft::Heartbeat&) const { return Kind::heartbeat; }
+  Kind operator()(const raft::HeartbeatReply&) const { return Kind::heartbeat_reply; }
+  Kind operator()(const raft::TimeoutNow&) const { return Kind::timeout_now; }
+};
 
 }  // namespace
 
@@ -27,60 +52,152 @@ void Judge::on_start(std::size_t machine) {
   seen.process = machines_[machine].process;
   seen.term = raft.current_term();
   machines_[machine].self = raft.self();
+  if (const auto said = said_.find(raft.self()); said != said_.end() && seen.term < said->second)
+    fail(Invariant::terms_only_grow, "node " + name(raft.self()) + " starts in term " +
+                                         number(seen.term) + " and has spoken in term " +
+                                         number(said->second));
 }
+
+void Judge::on_wipe(std::size_t machine) { watched_[machine] = Watched{}; }
 
 void Judge::after_event(std::size_t machine) {
   const raft::Raft& raft = machines_[machine].node->raft();
   Watched& seen = watched_[machine];
-  if (raft.current_term() < seen.term) fail("the term of node " + raft.self().id + " sank");
-  if (raft.commit_index() < seen.commit)
-    fail("the commit_index of node " + raft.self().id + " sank");
   if (machines_[machine].node->last_applied() > raft.commit_index())
-    fail("node " + raft.self().id + " applied what it does not know to be committed");
-  check_log(machine, raft);
-  check_leader(machine, raft);
-  check_commit(machine, raft);
+    fail(Invariant::commit_only_grows,
+         "node " + raft.self().id + " applied what it does not know to be committed");
+  check_term(raft, seen);
+  check_log(raft, seen);
+  check_leader(raft, seen);
+  check_commit(machine, raft, seen);
+  check_matches(raft, seen);
+  if (on_change) tell_changes(raft, seen);
   seen.term = raft.current_term();
   seen.commit = raft.commit_index();
+  seen.last = raft.log().last_index();
+  seen.last_term = raft.log().last_term();
+  seen.role = raft.role().index();
 }
 
-void Judge::check_leader(std::size_t machine, const raft::Raft& raft) {
-  Watched& seen = watched_[machine];
-  const bool leads = raft.is_leader();
-  if (leads && (!seen.led || seen.term != raft.current_term())) {
-    const auto [it, first] = leaders_.emplace(raft.current_term(), raft.self());
-    if (!first && it->second != raft.self())
-      fail("two leaders in term " + std::to_string(raw(raft.current_term())) + ": " +
-           name(it->second) + " and " + name(raft.self()));
-    // Leader completeness: of what was committed in earlier terms, the last entry stands for all,
-    // by log matching. (One who wins an old term late, while a newer one is led, is held to less.)
-    if (!committed_.empty() && leaders_.rbegin()->first == raft.current_term()) {
-      const Index index{committed_.rbegin()->first};
-      if (!raft.log().holds(index, committed_.rbegin()->second))
-        fail("node " + name(raft.self()) + " leads term " +
-             std::to_string(raw(raft.current_term())) + " without the committed entry " +
-             at(index, committed_.rbegin()->second));
-    }
+void Judge::tell_changes(const raft::Raft& raft, const Watched& seen) {
+  static constexpr const char* roles[] = {"follower", "pre-candidate", "candidate", "leader"};
+  std::string what;
+  const std::size_t role = raft.role().index();
+  if (role != seen.role || raft.current_term() != seen.term)
+    what += std::string(" ") + roles[role] + " in term " + number(raft.current_term());
+  if (raft.log().last_index() < seen.last) what += " cuts its log;";
+  if (raft.log().last_index() != seen.last || raft.log().last_term() != seen.last_term)
+    what += " last=" + number(raft.log().last_index()) + "/" + number(raft.log().last_term());
+  if (raft.commit_index() != seen.commit) what += " commit=" + number(raft.commit_index());
+  if (!what.empty()) on_change(raft.self().id, "is now" + what);
+}
+
+void Judge::check_term(const raft::Raft& raft, const Watched& seen) {
+  if (raft.current_term() < seen.term)
+    fail(Invariant::terms_only_grow, "the term of node " + raft.self().id + " sank");
+  if (raft.commit_index() < seen.commit)
+    fail(Invariant::commit_only_grows, "the commit_index of node " + raft.self().id + " sank");
+}
+
+void Judge::check_leader(const raft::Raft& raft, Watched& seen) {
+  if (!raft.is_leader()) {
+    seen.led_term = Term{0};
+    return;
   }
-  seen.led = leads;
+  if (seen.led_term == raft.current_term()) return;
+  seen.led_term = raft.current_term();
+  seen.matches.clear();
+  const auto [it, first] = leaders_.emplace(raft.current_term(), raft.self());
+  if (!first && it->second != raft.self())
+    fail(Invariant::election_safety, "two leaders in term " + number(raft.current_term()) + ": " +
+                                         name(it->second) + " and " + name(raft.self()));
+  // Of what was committed in earlier terms, the last entry stands for all, by log matching. (One
+  // who wins an old term late, while a newer one is led, is held to less.)
+  if (committed_.empty() || leaders_.rbegin()->first != raft.current_term()) return;
+  const Index index{committed_.size()};
+  if (raft.log().last_index() < index || raft.log().term_at(index) != committed_.back())
+    fail(Invariant::leader_completeness,
+         "node " + name(raft.self()) + " leads term " + number(raft.current_term()) +
+             " without the committed entry " + at(index, committed_.back()));
 }
 
-void Judge::check_log(std::size_t machine, const raft::Raft& raft) {
-  Watched& seen = watched_[machine];
+void Judge::check_log(const raft::Raft& raft, Watched& seen) {
   const raft::Log& log = raft.log();
   if (log.last_index() == seen.last && log.last_term() == seen.last_term) return;
-  seen.last = log.last_index();
-  seen.last_term = log.last_term();
-  for (Index index = seen.last; index > Index{0} && log.in_memory(index); index = index - 1) {
+  if (seen.led_term == raft.current_term() && raft.is_leader() &&
+      (log.last_index() < seen.last ||
+       (seen.last > Index{0} && log.term_at(seen.last) != seen.last_term)))
+    fail(Invariant::leader_append_only, "node " + name(raft.self()) + ", leader of term " +
+                                            number(raft.current_term()) +
+                                            ", drops or rewrites its own entries");
+  if (raft.current_term() == Term{0}) return;  // a founding that may yet be given up
+  // Down to what is known with the same past: what is below was compared then.
+  Index from = log.last_index();
+  while (from > Index{0} && log.in_memory(from) && !entries_.contains({from, log.term_at(from)}))
+    from = from - 1;
+  for (Index index = std::max(from, Index{1}); index <= log.last_index(); ++index) {
+    if (!log.in_memory(index)) continue;
     const raft::Entry& entry = log.at(index);
-    if (raft.current_term() == Term{0}) break;  // a founding that may yet be given up
-    const Past past{log.term_at(index - 1),
-                    checksum(entry.body, static_cast<std::uint64_t>(entry.kind))};
+    Past past;
+    past.previous = log.term_at(index - 1);
+    past.body = checksum(entry.body, static_cast<std::uint64_t>(entry.kind));
+    const auto before = entries_.find({index - 1, past.previous});
+    const std::uint64_t chain = index == Index{1}          ? 1
+                                : before != entries_.end() ? before->second.chain
+                                                           : 0;
+    if (chain != 0) past.chain = checksum_key(chain, past.body);
     const auto [it, first] = entries_.emplace(std::pair{index, entry.term}, past);
-    if (it->second.previous != past.previous || it->second.body != past.body)
-      fail("two entries " + at(index, entry.term) + " differ: node " + name(raft.self()));
-    // Known with the same past on another node, or here before: what is below was compared then.
-    if (!first) break;
+    const Past& known = it->second;
+    if (known.previous != past.previous || known.body != past.body ||
+        (known.chain != 0 && past.chain != 0 && known.chain != past.chain))
+      fail(Invariant::log_matching,
+           "two entries " + at(index, entry.term) + " differ: node " + name(raft.self()));
+    if (entry.kind == EntryKind::configuration) check_configuration(raft);
+  }
+}
+
+// In force is the last one in the log; of those not committed there is one at most.
+void Judge::check_configuration(const raft::Raft& raft) {
+  Index last{};
+  std::uint64_t uncommitted = 0;
+  for (Index index = raft.log().last_index(); index > Index{0}; index = index - 1) {
+    if (!raft.log().in_memory(index)) break;
+    if (raft.log().at(index).kind != EntryKind::configuration) continue;
+    last = std::max(last, index);
+    if (index > raft.commit_index()) ++uncommitted;
+  }
+  if (last > Index{0} && raft.configuration_index() != last)
+    fail(Invariant::configuration_rules,
+         "node " + name(raft.self()) + " does not use the last configuration of its log");
+  if (uncommitted > 1)
+    fail(Invariant::configuration_rules,
+         "node " + name(raft.self()) + " holds two configurations that are not committed");
+}
+
+const Machine* Judge::machine_of(const Server& server) const {
+  const auto found = std::find_if(machines_.begin(), machines_.end(),
+                                  [&](const Machine& m) { return m.self == server; });
+  return found == machines_.end() ? nullptr : &*found;
+}
+
+// What a leader believes of a follower's disk is so.
+void Judge::check_matches(const raft::Raft& raft, Watched& seen) {
+  const auto* leader = std::get_if<raft::Leader>(&raft.role());
+  if (leader == nullptr) return;
+  for (const auto& [server, progress] : leader->progress) {
+    if (progress.next_index <= progress.match_index)
+      fail(Invariant::match_is_durable, "node " + name(raft.self()) + ": next_index of " +
+                                            name(server) + " is not above its match_index");
+    Index& match = seen.matches[server];
+    if (match == progress.match_index) continue;
+    match = progress.match_index;
+    if (match == Index{0}) continue;
+    const Machine* machine = machine_of(server);
+    if (machine == nullptr || machine->has_rotted) continue;  // emptied since, or spoiled
+    if (!machine->durable->is_entry_durable(match, raft.log().term_at(match)))
+      fail(Invariant::match_is_durable, "node " + name(raft.self()) + " believes that " +
+                                            name(server) + " holds " +
+                                            at(match, raft.log().term_at(match)));
   }
 }
 
@@ -89,63 +206,85 @@ std::string Judge::who_holds(Index index, Term term) const {
   for (const Machine& machine : machines_)
     text += " " + machine.self.id +
             (machine.durable->is_entry_durable(index, term) ? "=yes" : "=no") + "(last " +
-            std::to_string(raw(machine.durable->last_index())) + ")";
+            number(machine.durable->last_index()) + ")";
   return text;
 }
 
-bool Judge::is_durable_on_majority(Index index, Term term,
-                                   const raft::Configuration& configuration) {
+bool Judge::is_durable_on_quorum(Index index, Term term, const raft::Configuration& configuration) {
   std::size_t voters = 0, holding = 0;
   for (const raft::Member& member : configuration.members) {
     if (!member.voter) continue;
     ++voters;
-    const auto machine = std::find_if(machines_.begin(), machines_.end(),
-                                      [&](const Machine& m) { return m.self == member.server; });
-    // A directory that was emptied since can't be asked any more.
-    if (machine == machines_.end() || machine->durable->is_entry_durable(index, term)) ++holding;
+    const Machine* machine = machine_of(member.server);
+    // A directory that was emptied or spoiled since can't be asked any more.
+    if (machine == nullptr || machine->has_rotted ||
+        machine->durable->is_entry_durable(index, term))
+      ++holding;
   }
   return 2 * holding > voters;
 }
 
-void Judge::check_commit(std::size_t machine, const raft::Raft& raft) {
-  if (!machines_[machine].durable->problem().empty()) fail(machines_[machine].durable->problem());
-  const Index before = watched_[machine].commit;
+void Judge::check_commit(std::size_t machine, const raft::Raft& raft, const Watched& seen) {
+  if (!machines_[machine].durable->problem().empty())
+    fail(Invariant::durable_before_said, machines_[machine].durable->problem());
   const Index commit = raft.commit_index();
-  if (commit == before) return;
-  for (Index index = before + 1; index <= commit; ++index) {
+  if (commit == seen.commit) return;
+  if (commit > raft.log().last_index())
+    fail(Invariant::commit_only_grows, "node " + name(raft.self()) + " commits beyond its log");
+  for (Index index = seen.commit + 1; index <= commit; ++index) {
     const Term term = raft.log().term_at(index);
-    const auto [it, first] = committed_.emplace(raw(index), term);
-    if (it->second != term)
-      fail("node " + name(raft.self()) + " takes " + at(index, term) +
-           " for committed, another node " + at(index, it->second));
+    if (raw(index) <= committed_.size()) {
+      if (committed_[raw(index) - 1] != term)
+        fail(Invariant::state_machine_safety,
+             "node " + name(raft.self()) + " takes " + at(index, term) +
+                 " for committed, another node " + at(index, committed_[raw(index) - 1]));
+      continue;
+    }
+    committed_.push_back(term);
   }
+  if (!raft.is_leader()) return;
+  const Term term = raft.log().term_at(commit);
   // Paper 5.4.2: what is counted is an entry of the leader's own term.
-  if (raft.is_leader() && watched_[machine].led &&
-      raft.log().term_at(commit) != raft.current_term())
-    fail("node " + name(raft.self()) + ", leader of term " +
-         std::to_string(raw(raft.current_term())) + ", commits " +
-         at(commit, raft.log().term_at(commit)) + " by counting");
-  if (raft.is_leader() &&
-      !is_durable_on_majority(commit, raft.log().term_at(commit), raft.configuration()))
-    fail("node " + name(raft.self()) + " calls " + at(commit, raft.log().term_at(commit)) +
-         " committed, and no majority has it on disk" +
-         who_holds(commit, raft.log().term_at(commit)));
+  if (seen.led_term == raft.current_term() && term != raft.current_term())
+    fail(Invariant::state_machine_safety, "node " + name(raft.self()) + ", leader of term " +
+                                              number(raft.current_term()) + ", commits " +
+                                              at(commit, term) + " by counting");
+  if (!is_durable_on_quorum(commit, term, raft.configuration()))
+    fail(Invariant::committed_on_a_quorum,
+         "node " + name(raft.self()) + " calls " + at(commit, term) +
+             " committed, and no majority has it on disk" + who_holds(commit, term));
 }
 
 void Judge::on_apply(std::size_t machine, Index index, std::string_view command) {
   const auto [it, first] = ledger_.emplace(raw(index), command);
-  if (it->second != command)
-    fail("machine " + std::to_string(machine) + " applies another command at " +
-         std::to_string(raw(index)) + " than others did");
-  const auto [state, new_state] =
-      state_hashes_.emplace(raw(index), machines_[machine].store->store.state_hash());
-  if (!new_state && state->second != machines_[machine].store->store.state_hash())
-    fail("machine " + std::to_string(machine) + " has another state at " +
-         std::to_string(raw(index)) + " than others had");
+  if (!first && it->second != command)
+    fail(Invariant::state_machine_safety, "machine " + std::to_string(machine) +
+                                              " applies another command at " + number(index) +
+                                              " than others did");
+  if (state_hashes_.size() < raw(index)) state_hashes_.resize(raw(index));
+  std::uint64_t& known = state_hashes_[raw(index) - 1];
+  const std::uint64_t state = machines_[machine].store->store.state_hash();
+  if (known == 0) known = state;
+  if (known != state)
+    fail(Invariant::equal_states, "machine " + std::to_string(machine) + " has another state at " +
+                                      number(index) + " than others had");
+}
+
+// --- what is said --------------------------------------------------------------------------------
+
+// Of the machine, or where it has none yet (its directory was emptied), of any other.
+raft::Configuration Judge::configuration_for(std::size_t machine) const {
+  const raft::Configuration& own = machines_[machine].node->raft().configuration();
+  if (!own.empty()) return own;
+  for (const Machine& m : machines_)
+    if (m.node && !m.node->raft().configuration().empty()) return m.node->raft().configuration();
+  return own;
 }
 
 // An acknowledged write is on the disks of a majority at the moment the reply leaves.
 void Judge::on_reply(std::size_t machine, std::string_view lines) {
+  if (machines_[machine].stopped)
+    fail(Invariant::silent_after_damage, "a node that has stopped answers a client");
   after_event(machine);  // what this event committed is committed
   constexpr std::string_view pattern = "\"rev\":";
   while (!lines.empty()) {
@@ -155,34 +294,34 @@ void Judge::on_reply(std::size_t machine, std::string_view lines) {
     if (!line.starts_with("{\"ok\":true") || rev == std::string_view::npos) continue;
     std::uint64_t index = 0;
     std::from_chars(line.data() + rev + pattern.size(), line.data() + line.size(), index);
-    const auto it = committed_.find(index);
-    if (it == committed_.end()) {
-      fail("revision " + std::to_string(index) + " was told and is not committed");
+    if (index == 0) continue;
+    if (index > committed_.size()) {
+      fail(Invariant::durable_before_said,
+           "revision " + std::to_string(index) + " was told and is not committed");
       continue;
     }
-    const auto voters = std::find_if(machines_.begin(), machines_.end(), [](const Machine& m) {
-      return m.node && !m.node->raft().configuration().empty();
-    });
-    if (voters != machines_.end() &&
-        !is_durable_on_majority(Index{index}, it->second, voters->node->raft().configuration()))
-      fail("revision " + std::to_string(index) + " was told before a majority had it on disk: " +
-           std::string(line.substr(0, 200)) + who_holds(Index{index}, it->second));
+    const Term term = committed_[index - 1];
+    if (!is_durable_on_quorum(Index{index}, term, configuration_for(machine)))
+      fail(Invariant::durable_before_said,
+           "revision " + std::to_string(index) + " was told before a majority had it on disk: " +
+               std::string(line.substr(0, 200)) + who_holds(Index{index}, term));
   }
 }
 
-void Judge::on_frame_sent(std::size_t machine, std::string_view bytes) {
-  const auto frame = codec::decode_frame(bytes);
-  if (!frame) {
-    fail("a node sends what is no frame");
-    return;
-  }
+void Judge::on_frame_sent(std::size_t machine, Frame& sent) {
+  ++frames_;
+  if (machines_[machine].stopped)
+    fail(Invariant::silent_after_damage, "a node that has stopped speaks to its peers");
+  const auto frame = codec::decode_frame(sent.bytes);
+  if (!frame) return fail(Invariant::assertion, "a node sends what is no frame");
   if (frame->piece != 0 || !frame->last) return;  // large messages carry entries, no promises
   const auto message = codec::decode_peer_message(frame->payload);
-  if (!message) {
-    fail("a node sends what is no message");
-    return;
-  }
-  if (const auto* said = std::get_if<raft::Message>(&*message)) check_said(machine, *said);
+  if (!message) return fail(Invariant::assertion, "a node sends what is no message");
+  sent.kind = std::visit(KindOf{}, *message);
+  const auto* said = std::get_if<raft::Message>(&*message);
+  if (said == nullptr) return;
+  sent.term = term_of(*said);
+  check_said(machine, *said);
 }
 
 void Judge::check_said(std::size_t machine, const raft::Message& message) {
@@ -194,30 +333,50 @@ void Judge::check_said(std::size_t machine, const raft::Message& message) {
   const auto* vote = std::get_if<raft::VoteReply>(&message);
   const bool hypothetical = (request != nullptr && request->pre_vote) ||
                             (vote != nullptr && vote->pre_vote && vote->granted);
-  if (!hypothetical && !durable.is_term_durable(term))
-    fail(who + " speaks in term " + std::to_string(raw(term)) + " before that is on its disk");
-
-  const bool own_vote = request != nullptr && !request->pre_vote;
-  const bool granted = vote != nullptr && vote->granted && !vote->pre_vote;
-  if ((own_vote || granted) && m.node && m.node->raft().current_term() == term) {
-    const std::optional<Server>& voted_for = m.node->raft().voted_for();
-    if (!voted_for || (own_vote && *voted_for != m.self) ||
-        !durable.is_vote_durable(term, *voted_for)) {
-      fail(who + " votes in term " + std::to_string(raw(term)) + " before that is on its disk");
-      return;
-    }
-    const auto [it, first] = votes_.emplace(std::pair{term, name(m.self)}, *voted_for);
-    if (it->second != *voted_for) fail(who + " votes twice in term " + std::to_string(raw(term)));
+  if (!hypothetical) {
+    if (!durable.is_term_durable(term))
+      fail(Invariant::durable_before_said,
+           who + " speaks in term " + number(term) + " before that is on its disk");
+    Term& highest = said_[m.self];
+    if (term < highest)
+      fail(Invariant::terms_only_grow,
+           who + " speaks in term " + number(term) + " after term " + number(highest));
+    highest = std::max(highest, term);
   }
+  check_vote(m, message);
   Index match{};
   if (const auto* reply = std::get_if<raft::AppendReply>(&message); reply && reply->success)
     match = reply->match_index;
   if (const auto* reply = std::get_if<raft::HeartbeatReply>(&message)) match = reply->match_index;
-  if (match > Index{0} && m.node) {
-    const Term of = m.node->raft().log().term_at(match);
-    if (!durable.is_entry_durable(match, of))
-      fail(who + " acknowledges " + at(match, of) + " before that is on its disk");
-  }
+  if (match == Index{0} || !m.node) return;
+  const Term of = m.node->raft().log().term_at(match);
+  if (!durable.is_entry_durable(match, of))
+    fail(Invariant::durable_before_said,
+         who + " acknowledges " + at(match, of) + " before that is on its disk");
+}
+
+void Judge::check_vote(const Machine& m, const raft::Message& message) {
+  const auto* request = std::get_if<raft::RequestVote>(&message);
+  const auto* vote = std::get_if<raft::VoteReply>(&message);
+  const bool own = request != nullptr && !request->pre_vote;
+  const bool granted = vote != nullptr && vote->granted && !vote->pre_vote;
+  if ((!own && !granted) || !m.node) return;
+  const raft::Raft& raft = m.node->raft();
+  const Term term = term_of(message);
+  const std::string who = "node " + name(m.self);
+  if (own && raft.floor().index > Index{0} &&
+      std::pair(request->last_log_term, request->last_log_index) <
+          std::pair(raft.floor().term, raft.floor().index))
+    fail(Invariant::silent_after_damage,
+         who + " campaigns below the floor that damage has left it");
+  if (raft.current_term() != term) return;
+  const std::optional<Server>& voted_for = raft.voted_for();
+  if (!voted_for || (own && *voted_for != m.self) || !m.durable->is_vote_durable(term, *voted_for))
+    return fail(Invariant::durable_before_said,
+                who + " votes in term " + number(term) + " before that is on its disk");
+  const auto [it, first] = votes_.emplace(std::pair{term, m.self}, *voted_for);
+  if (it->second != *voted_for)
+    fail(Invariant::one_vote_a_term, who + " votes twice in term " + number(term));
 }
 
 }  // namespace zatt::sim

@@ -1,45 +1,52 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What must hold after every event, whatever goes wrong: checked from outside, with arithmetic of
-// its own.
-//
-//   one leader a term; a new leader holds all that was committed; equal (index, term) means an
-//   equal past; what is applied is what was committed, on every node; terms and commit_index never
-//   sink; what is committed is durable on a majority; and whatever a node says about its disk is so
-//   at the moment it says it ("durable before said").
+// its own (nothing of raft/ decides what a quorum is here, or which logs agree), and against what
+// the simulated disks would still hold after a power loss.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "codec/peer_message.h"
 #include "node/node.h"
+#include "tests/sim/coverage.h"
 #include "tests/sim/history.h"
+#include "tests/sim/invariants.h"
 #include "tests/sim/machine.h"
+#include "tests/sim/network.h"
 
 namespace zatt::sim {
 
 class Judge {
  public:
-  explicit Judge(std::vector<Machine>& machines) : machines_(machines), watched_(machines.size()) {}
+  Judge(std::vector<Machine>& machines, Coverage& coverage)
+      : machines_(machines), coverage_(coverage), watched_(machines.size()) {}
 
   void on_start(std::size_t machine);
-  void on_frame_sent(std::size_t machine, std::string_view frame);
+  void on_wipe(std::size_t machine);
+  // Fills in what kind of message it is.
+  void on_frame_sent(std::size_t machine, Frame& frame);
   void on_reply(std::size_t machine, std::string_view lines);
   void on_apply(std::size_t machine, Index index, std::string_view command);
   void after_event(std::size_t machine);
+  // In the paper's words, what changed in a node: for the trace.
+  std::function<void(const std::string& id, const std::string& what)> on_change;
 
-  void fail(std::string what) {
-    if (!violation_) violation_ = std::move(what);
+  void fail(Invariant invariant, std::string what) {
+    if (!violation_) violation_ = Violation{invariant, std::move(what)};
   }
-  const std::optional<std::string>& violation() const { return violation_; }
+  const std::optional<Violation>& violation() const { return violation_; }
   const Ledger& ledger() const { return ledger_; }
   std::uint64_t terms_led() const { return leaders_.size(); }
-  std::uint64_t committed() const { return committed_.empty() ? 0 : committed_.rbegin()->first; }
+  std::uint64_t committed() const { return committed_.size(); }
+  std::uint64_t frames() const { return frames_; }
 
  private:
   struct Watched {  // a machine, as last seen
@@ -48,28 +55,41 @@ class Judge {
     Index commit{};
     Index last{};
     Term last_term{};
-    bool led = false;
+    Term led_term{};  // 0: it does not lead
+    std::size_t role = 0;
+    std::map<Server, Index> matches;  // of a leader
   };
-  void check_leader(std::size_t machine, const raft::Raft& raft);
-  void check_log(std::size_t machine, const raft::Raft& raft);
-  void check_commit(std::size_t machine, const raft::Raft& raft);
+  void check_term(const raft::Raft& raft, const Watched& seen);
+  void check_leader(const raft::Raft& raft, Watched& seen);
+  void check_log(const raft::Raft& raft, Watched& seen);
+  void check_commit(std::size_t machine, const raft::Raft& raft, const Watched& seen);
+  void check_matches(const raft::Raft& raft, Watched& seen);
+  void check_configuration(const raft::Raft& raft);
   void check_said(std::size_t machine, const raft::Message& message);
+  void check_vote(const Machine& machine, const raft::Message& message);
+  void tell_changes(const raft::Raft& raft, const Watched& seen);
   std::string who_holds(Index index, Term term) const;
-  bool is_durable_on_majority(Index index, Term term, const raft::Configuration& configuration);
+  bool is_durable_on_quorum(Index index, Term term, const raft::Configuration& configuration);
+  raft::Configuration configuration_for(std::size_t machine) const;
+  const Machine* machine_of(const Server& server) const;
 
   std::vector<Machine>& machines_;
+  Coverage& coverage_;
   std::vector<Watched> watched_;
   std::map<Term, Server> leaders_;
-  std::map<std::pair<Term, std::string>, Server> votes_;  // (term, voter's id and incarnation)
+  std::map<std::pair<Term, Server>, Server> votes_;  // (term, voter): for whom
+  std::map<Server, Term> said_;                      // the highest term each ever spoke in
   struct Past {
     Term previous{};
     std::uint64_t body = 0;
+    std::uint64_t chain = 0;  // of all up to here; 0: not known
   };
   std::map<std::pair<Index, Term>, Past> entries_;
-  std::map<std::uint64_t, Term> committed_;
-  std::map<std::uint64_t, std::uint64_t> state_hashes_;  // by applied index
+  std::vector<Term> committed_;              // by index - 1
+  std::vector<std::uint64_t> state_hashes_;  // by applied index - 1; 0: not known
   Ledger ledger_;
-  std::optional<std::string> violation_;
+  std::uint64_t frames_ = 0;
+  std::optional<Violation> violation_;
 };
 
 }  // namespace zatt::sim

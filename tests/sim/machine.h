@@ -39,7 +39,8 @@ class WatchedStore final : public StateMachine {
 
 struct Connection {  // of a client
   bool wanted = true;
-  std::deque<std::string> held;  // arrived and not wanted yet; with slack behind each
+  std::uint64_t unread_bytes = 0;  // of replies on their way to it
+  std::deque<std::string> held;    // arrived and not wanted yet; with slack behind each
   std::uint64_t last_line_us = 0, last_reply_us = 0;
 };
 
@@ -48,19 +49,31 @@ struct Machine {
   std::unique_ptr<test::DurableLog> durable;  // what the disk would still hold after a power loss
   Server self;                                // of the process that ran last
   std::uint64_t timeout_percent = 100;
-  std::int64_t drift_ppm = 0;
+  std::uint64_t clock_rate_ppm = 1'000'000;  // how far it runs in a true second
   std::uint64_t clock_offset_us = 0;
+  // What its disk is in for.
+  bool hung = false;               // batches are not carried out
+  bool may_fail_to_start = false;  // an error or a full disk is in its way
+  std::optional<int> next_error;   // of a call of the next batch
+  bool errors_for_good = false;    // and of every call behind that
+  bool short_of_space = false;
+  bool may_rot = false;  // the budget of damage is spent on these
+  bool has_rotted = false;
+  bool is_spoiled = false;  // refuses to start: its directory is to be emptied
 
   // The process; gone with it. Declared so that the node goes first.
   std::uint64_t process = 0;  // its number; 0: not running
   std::unique_ptr<node::Env> env;
+  std::unique_ptr<Probe> probe;
   std::unique_ptr<WatchedStore> store;
   std::unique_ptr<node::Node> node;
   std::optional<storage::Batch> batch;  // with the disk now
   std::uint64_t batch_number = 0;
+  bool batch_waits = false;  // for the disk to answer again
   std::map<node::ClientId, Connection> connections;
   std::optional<int> stopped;  // by itself, with this exit code
   std::uint64_t paused_until_us = 0;
+  std::uint64_t unread_factor = 1;                        // how much each unread byte counts for
   std::deque<std::function<void(node::Node&)>> deferred;  // came while the process stood still
   std::uint64_t wake_at_us = UINT64_MAX;                  // the wake-up that is scheduled
 };

@@ -17,8 +17,8 @@ void Network::dial(NodeNumber from, NodeNumber to) { try_dial(from, to, endpoint
 
 void Network::try_dial(NodeNumber from, NodeNumber to, std::uint64_t process) {
   if (endpoints_.process(from) != process) return;
-  const std::uint64_t after = delay();
-  scheduler_.in(after, [=, this] { connect(from, to, process); });
+  const std::uint64_t at = std::max(scheduler_.now_us() + delay(), clogged_until(from, to));
+  scheduler_.at(at, [=, this] { connect(from, to, process); });
 }
 
 void Network::connect(NodeNumber from, NodeNumber to, std::uint64_t process) {
@@ -44,7 +44,9 @@ void Network::connect(NodeNumber from, NodeNumber to, std::uint64_t process) {
   endpoints_.deliver_link_up(from, c.dialer_link, true, to);
 }
 
-void Network::send(NodeNumber from, node::LinkId link, std::string frame) {
+// --- frames --------------------------------------------------------------------------------------
+
+void Network::send(NodeNumber from, node::LinkId link, Frame frame) {
   const auto it = by_link_.find({from, link});
   if (it == by_link_.end()) return;
   const std::uint64_t number = it->second;
@@ -52,24 +54,90 @@ void Network::send(NodeNumber from, node::LinkId link, std::string frame) {
   if (!c.open) return;
   const bool to_dialer = c.answerer_link == link;
   const NodeNumber to = to_dialer ? c.dialer : c.answerer;
-  if (!passes(from, to)) return;
-  if (!perfect_ && prng_.chance(settings_.reset_permille, 10'000)) {
+  if (!passes(from, to)) return coverage_.count_dropped(frame.kind);
+  switch (rule_ ? rule_(from, to, frame) : Fate::pass) {
+    case Fate::drop:
+      return coverage_.count_dropped(frame.kind);
+    case Fate::hold:
+      held_.push_back({number, to_dialer, std::move(frame)});
+      return;
+    case Fate::twice:
+      pass_on(number, to_dialer, frame);
+      break;
+    case Fate::pass:
+      break;
+  }
+  if (!perfect_ && prng_.chance(settings_.reset_permyriad, 10'000)) {
+    coverage_.count(Deed::reset);  // in the middle of this frame
     break_connection(number);
     return;
   }
-  if (!perfect_ && prng_.chance(settings_.loss_permille, 1000)) return;
-  std::uint64_t& last = to_dialer ? c.last_to_dialer_us : c.last_to_answerer_us;
-  const bool overtakes = !perfect_ && prng_.chance(settings_.reorder_permille, 1000);
-  std::uint64_t at = scheduler_.now_us() + delay();
-  if (!overtakes) {
-    at = std::max(at, last);
-    last = at;
+  if (!perfect_ && prng_.chance(settings_.loss_permille, 1000))
+    return coverage_.count_dropped(frame.kind);
+  if (!perfect_ && settings_.capacity > 0 &&
+      (to_dialer ? c.to_dialer : c.to_answerer).under_way >= settings_.capacity) {
+    coverage_.count(Deed::over_capacity);
+    return coverage_.count_dropped(frame.kind);
   }
-  deliver_later(number, to_dialer, frame, at);
-  if (!perfect_ && prng_.chance(settings_.double_permille, 1000)) {
-    const std::uint64_t again = at + prng_.below(prng_.chance(1, 10) ? 2'000'000 : 20'000);
+  pass_on(number, to_dialer, std::move(frame));
+}
+
+void Network::pass_on(std::uint64_t number, bool to_dialer, Frame frame) {
+  Connection& c = connections_.at(number);
+  Direction& way = to_dialer ? c.to_dialer : c.to_answerer;
+  const NodeNumber from = to_dialer ? c.answerer : c.dialer;
+  const NodeNumber to = to_dialer ? c.dialer : c.answerer;
+  const bool overtakes = !perfect_ && prng_.chance(settings_.reorder_permille, 1000);
+  std::uint64_t at = std::max(scheduler_.now_us() + delay(), clogged_until(from, to));
+  if (!overtakes) {
+    at = std::max(at, way.last_us);
+    way.last_us = at;
+  }
+  if (!perfect_ && prng_.chance(settings_.replay_permille, 1000)) {
+    coverage_.count_doubled(frame.kind);
+    const std::uint64_t age = prng_.below(10);
+    const std::uint64_t again = at + prng_.below(age == 0  ? 60'000'000
+                                                 : age < 3 ? 2'000'000
+                                                           : 20'000);
+    ++way.under_way;
     deliver_later(number, to_dialer, frame, again);
   }
+  ++way.under_way;
+  deliver_later(number, to_dialer, std::move(frame), at);
+}
+
+void Network::deliver_later(std::uint64_t number, bool to_dialer, Frame frame,
+                            std::uint64_t at_us) {
+  scheduler_.at(at_us, [=, this, f = std::move(frame)] { deliver(number, to_dialer, f); });
+}
+
+void Network::deliver(std::uint64_t number, bool to_dialer, const Frame& frame) {
+  const auto it = connections_.find(number);
+  if (it == connections_.end()) return;
+  Connection& c = it->second;
+  --(to_dialer ? c.to_dialer : c.to_answerer).under_way;
+  const NodeNumber to = to_dialer ? c.dialer : c.answerer;
+  const node::LinkId link = to_dialer ? c.dialer_link : c.answerer_link;
+  const std::uint64_t process = to_dialer ? c.dialer_process : c.answerer_process;
+  if (endpoints_.process(to) == process && by_link_.contains({to, link}) &&
+      passes(to_dialer ? c.answerer : c.dialer, to))
+    endpoints_.deliver_frame(to, link, frame);
+}
+
+void Network::release() {
+  for (Held& held : std::exchange(held_, {}))
+    if (connections_.contains(held.connection))
+      pass_on(held.connection, held.to_dialer, std::move(held.frame));
+}
+
+void Network::clog(NodeNumber from, NodeNumber to, std::uint64_t until_us) {
+  std::uint64_t& until = clogs_[{from, to}];
+  until = std::max(until, until_us);
+}
+
+std::uint64_t Network::clogged_until(NodeNumber from, NodeNumber to) const {
+  const auto it = clogs_.find({from, to});
+  return it == clogs_.end() || perfect_ ? 0 : it->second;
 }
 
 std::string Network::to_text(NodeNumber from, node::LinkId link) const {
@@ -80,20 +148,7 @@ std::string Network::to_text(NodeNumber from, node::LinkId link) const {
          (c.open ? "" : " (closed)") + ": ";
 }
 
-void Network::deliver_later(std::uint64_t number, bool to_dialer, const std::string& frame,
-                            std::uint64_t at_us) {
-  scheduler_.at(at_us, [=, this] {
-    const auto it = connections_.find(number);
-    if (it == connections_.end()) return;
-    const Connection& c = it->second;
-    const NodeNumber to = to_dialer ? c.dialer : c.answerer;
-    const node::LinkId link = to_dialer ? c.dialer_link : c.answerer_link;
-    const std::uint64_t process = to_dialer ? c.dialer_process : c.answerer_process;
-    if (endpoints_.process(to) == process && by_link_.contains({to, link}) &&
-        passes(to_dialer ? c.answerer : c.dialer, to))
-      endpoints_.deliver_frame(to, link, frame);
-  });
-}
+// --- ends ----------------------------------------------------------------------------------------
 
 void Network::close(NodeNumber from, node::LinkId link) {
   const auto it = by_link_.find({from, link});
@@ -106,8 +161,8 @@ void Network::break_connection(std::uint64_t number) {
   c.open = false;
   // Each end hears of it in its own time, behind what was on its way.
   const std::uint64_t now = scheduler_.now_us();
-  const std::uint64_t to_dialer = std::max(c.last_to_dialer_us, now) - now + delay();
-  const std::uint64_t to_answerer = std::max(c.last_to_answerer_us, now) - now + delay();
+  const std::uint64_t to_dialer = std::max(c.to_dialer.last_us, now) - now + delay();
+  const std::uint64_t to_answerer = std::max(c.to_answerer.last_us, now) - now + delay();
   end_later(number, true, to_dialer);
   end_later(number, false, to_answerer);
 }

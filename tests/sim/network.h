@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The simulated network between nodes: connections that delay, lose, double and overtake frames,
-// break, and are cut off from each other.
+// The simulated network between nodes: connections that delay, lose, repeat and overtake frames,
+// clog, overflow, break, and are cut off from each other.
 //
 // A real connection does less than this (it is ordered, and loses nothing before it ends); what
 // holds here holds there.
@@ -12,15 +12,24 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/prng.h"
+#include "base/types.h"
 #include "node/env.h"
+#include "tests/sim/coverage.h"
 #include "tests/sim/scheduler.h"
 #include "tests/sim/settings.h"
 
 namespace zatt::sim {
 
 using NodeNumber = std::uint32_t;
+
+struct Frame {
+  std::string bytes;
+  Kind kind = Kind::piece;
+  Term term{};  // of a message of the core
+};
 
 // Where the network delivers to. `process` numbers a node's starts: what was meant for an earlier
 // one is lost.
@@ -34,21 +43,22 @@ class Endpoints {
   virtual std::uint64_t process(NodeNumber node) const = 0;  // 0: not running
   virtual void deliver_link_up(NodeNumber node, node::LinkId link, bool dialed,
                                NodeNumber peer) = 0;
-  virtual void deliver_frame(NodeNumber node, node::LinkId link, const std::string& frame) = 0;
+  virtual void deliver_frame(NodeNumber node, node::LinkId link, const Frame& frame) = 0;
   virtual void deliver_link_down(NodeNumber node, node::LinkId link) = 0;
 };
 
 class Network {
  public:
-  Network(const Settings& settings, Scheduler& scheduler, Endpoints& endpoints)
+  Network(const Settings& settings, Scheduler& scheduler, Endpoints& endpoints, Coverage& coverage)
       : settings_(settings),
         scheduler_(scheduler),
         endpoints_(endpoints),
+        coverage_(coverage),
         prng_(settings.seed ^ 0x9e7) {}
 
   // `from` wants to be connected to `to` from now on, until its process ends.
   void dial(NodeNumber from, NodeNumber to);
-  void send(NodeNumber from, node::LinkId link, std::string frame);
+  void send(NodeNumber from, node::LinkId link, Frame frame);
   void close(NodeNumber from, node::LinkId link);
   void on_process_end(NodeNumber node);
   std::string to_text(NodeNumber from, node::LinkId link) const;  // "to 2: ", for the trace
@@ -56,33 +66,58 @@ class Network {
   // Cuts: nothing passes from one to the other.
   void cut(NodeNumber from, NodeNumber to) { cuts_.insert({from, to}); }
   void heal() { cuts_.clear(); }
+  void heal(NodeNumber from, NodeNumber to) { cuts_.erase({from, to}); }
+  bool passes(NodeNumber from, NodeNumber to) const { return !cuts_.contains({from, to}); }
+  // What is sent from one to the other waits until then; new dials too.
+  void clog(NodeNumber from, NodeNumber to, std::uint64_t until_us);
   void make_perfect() { perfect_ = true; }
+
+  // Somebody who decides for each frame; what is held back comes with release().
+  enum class Fate : std::uint8_t { pass, drop, hold, twice };
+  void set_rule(std::function<Fate(NodeNumber from, NodeNumber to, const Frame& frame)> rule) {
+    rule_ = std::move(rule);
+  }
+  void release();
 
   std::uint64_t delay();
 
  private:
+  struct Direction {
+    std::uint64_t last_us = 0;  // arrival of the last frame that was not overtaken
+    std::uint64_t under_way = 0;
+  };
   struct Connection {
     NodeNumber dialer = 0, answerer = 0;
     node::LinkId dialer_link = 0, answerer_link = 0;
     std::uint64_t dialer_process = 0, answerer_process = 0;
-    std::uint64_t last_to_dialer_us = 0, last_to_answerer_us = 0;
+    Direction to_dialer, to_answerer;
     bool open = true;
   };
-  bool passes(NodeNumber from, NodeNumber to) const { return !cuts_.contains({from, to}); }
+  struct Held {
+    std::uint64_t connection = 0;
+    bool to_dialer = false;
+    Frame frame;
+  };
   void try_dial(NodeNumber from, NodeNumber to, std::uint64_t process);
   void connect(NodeNumber from, NodeNumber to, std::uint64_t process);
+  void pass_on(std::uint64_t number, bool to_dialer, Frame frame);
   void break_connection(std::uint64_t number);
   void end_later(std::uint64_t number, bool dialer_side, std::uint64_t after_us);
-  void deliver_later(std::uint64_t number, bool to_dialer, const std::string& frame,
-                     std::uint64_t at_us);
+  void deliver_later(std::uint64_t number, bool to_dialer, Frame frame, std::uint64_t at_us);
+  void deliver(std::uint64_t number, bool to_dialer, const Frame& frame);
+  std::uint64_t clogged_until(NodeNumber from, NodeNumber to) const;
 
   const Settings& settings_;
   Scheduler& scheduler_;
   Endpoints& endpoints_;
+  Coverage& coverage_;
   Prng prng_;
   std::map<std::uint64_t, Connection> connections_;
   std::map<std::pair<NodeNumber, node::LinkId>, std::uint64_t> by_link_;
   std::set<std::pair<NodeNumber, NodeNumber>> cuts_;
+  std::map<std::pair<NodeNumber, NodeNumber>, std::uint64_t> clogs_;
+  std::function<Fate(NodeNumber, NodeNumber, const Frame&)> rule_;
+  std::vector<Held> held_;
   std::uint64_t last_connection_ = 0;
   node::LinkId last_link_ = 0;
   bool perfect_ = false;

@@ -1,80 +1,222 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "tests/sim/settings.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/prng.h"
 
 namespace zatt::sim {
 namespace {
 
-// Off in about half of the seeds: a fault that is always there hides what only its absence shows.
-template <class T>
-void maybe(Prng& prng, T& field, std::uint64_t low, std::uint64_t high) {
-  const bool on = prng.chance(1, 2);
-  const std::uint64_t value = prng.between(low, high);
-  if (on) field = static_cast<T>(value);
+constexpr const char* names[] = {
+    "loss",  "replay",   "reorder", "clog",    "capacity", "reset", "partition", "crash",
+    "power", "recovery", "pause",   "suspend", "drift",    "wipe",  "stall",     "hang",
+    "sync",  "io",       "full",    "rot",     "turn",     "slow",  "large"};
+static_assert(std::size(names) == static_cast<std::size_t>(Fault::count_));
+
+// As likely between 1 and 2 as between 100 and 200.
+std::uint64_t log_between(Prng& prng, std::uint64_t low, std::uint64_t high) {
+  std::uint64_t doublings = 0;
+  while ((low << (doublings + 1)) < high) ++doublings;
+  const std::uint64_t from = low << prng.below(doublings + 1);
+  return prng.between(from, std::min(2 * from, high));
+}
+
+Faults draw_faults(Prng& prng) {
+  const std::uint64_t kind = prng.below(10);
+  const auto one = prng.below(static_cast<std::uint64_t>(Fault::count_));
+  Faults on;
+  for (std::size_t i = 0; i < on.size(); ++i) {
+    const bool half = prng.chance(1, 2);
+    on[i] = kind == 0 || (kind == 1 ? i == one : half);
+  }
+  return on;
+}
+
+// Every number is drawn whether it counts or not: to switch one class off changes nothing else.
+class Drawing {
+ public:
+  Drawing(std::uint64_t seed, const Choice& choice) : prng_(seed ^ 0x5e77165) {
+    s.seed = seed;
+    s.on = draw_faults(prng_);
+    extreme_ = s.on.all();
+    if (choice.only) s.on = *choice.only;
+    s.on &= ~choice.without;
+    s.beyond = prng_.chance(1, 12);
+    if (choice.beyond) s.beyond = *choice.beyond;
+    standard_ = choice.length == Length::standard;
+  }
+
+  Settings s;
+
+  void draw_shape(const Choice& choice) {
+    static constexpr std::uint32_t shapes[] = {1, 2, 4, 6, 7, 5, 5, 5, 5, 5,
+                                               5, 5, 3, 3, 3, 3, 3, 3, 3, 3};
+    s.nodes = shapes[prng_.below(std::size(shapes))];
+    if (choice.nodes) s.nodes = *choice.nodes;
+    s.faults_us = standard_ ? 120'000'000 : 12'000'000;
+    s.split_core = prng_.chance(1, 2);
+    s.election_timeout_ms = log_between(prng_, 100, standard_ ? 2000 : 600);
+    s.quiet_us = standard_ ? 40 * 1000 * s.election_timeout_ms : 1'500'000;
+    const std::uint64_t skew = log_between(prng_, 1, 300);
+    if (prng_.chance(1, 2)) s.skew_percent = static_cast<std::uint32_t>(skew);
+    s.segment_bytes = prng_.between(4, 32) * 4096;
+    // Small windows and a short memory: what is rare with large ones is common here.
+    maybe(s.max_append_bytes, 1, 2'000);
+    maybe(s.max_in_flight_bytes, 1, 10'000);
+    maybe(s.max_log_bytes, 1, 4'000);
+  }
+
+  void draw_network() {
+    s.delay_min_us = log_between(prng_, 10, 3'000);
+    s.delay_mean_us = s.delay_min_us + log_between(prng_, 50, 20'000);
+    set(Fault::loss, s.loss_permille, 1, 300);
+    set(Fault::replay, s.replay_permille, 1, 500);
+    set(Fault::reorder, s.reorder_permille, 1, 300);
+    set(Fault::reset, s.reset_permyriad, 1, 30);
+    set(Fault::capacity, s.capacity, 2, 200);
+    set(Fault::clog, s.clog_every_us, 100'000, 3'000'000);
+    set(Fault::partition, s.partition_every_us, 200'000, standard_ ? 20'000'000 : 3'000'000);
+    s.partition_mean_us = log_between(prng_, 200'000, standard_ ? 20'000'000 : 3'000'000);
+  }
+
+  void draw_machines() {
+    set(Fault::crash, s.crash_every_us, 200'000, standard_ ? 20'000'000 : 4'000'000);
+    const auto power = static_cast<std::uint32_t>(prng_.between(1, 100));
+    if (is_on(Fault::power_loss)) s.power_loss_percent = power;
+    if (prng_.chance(1, 2)) s.crash_all_percent = static_cast<std::uint32_t>(prng_.between(5, 40));
+    set(Fault::recovery, s.crash_in_recovery_percent, 5, 40);
+    s.down_mean_us = log_between(prng_, 10'000, standard_ ? 20'000'000 : 2'000'000);
+    set(Fault::pause, s.pause_every_us, 300'000, 6'000'000);
+    s.pause_mean_us = log_between(prng_, 10'000, standard_ ? 30'000'000 : 3'000'000);
+    set(Fault::suspend, s.suspend_every_us, 500'000, 10'000'000);
+    const std::uint64_t wipes = prng_.between(1, 2);
+    if (is_on(Fault::wipe) && s.nodes > 1 && (s.beyond || (s.nodes > 2 && prng_.chance(1, 4))))
+      s.wipes = static_cast<std::uint32_t>(
+          std::min<std::uint64_t>(s.beyond ? s.nodes - 1 : (s.nodes - 1) / 2, wipes));
+    set(Fault::drift, s.drift_ppm, 1, s.beyond ? 200'000 : 500);
+  }
+
+  void draw_disks() {
+    s.disk_mean_us = log_between(prng_, 20, 50'000);
+    set(Fault::stall, s.stall_permyriad, 1, 200);
+    s.stall_most_us = log_between(prng_, 1'000'000, standard_ ? 30'000'000 : 4'000'000);
+    set(Fault::hang, s.hang_every_us, 1'000'000, standard_ ? 60'000'000 : 8'000'000);
+    set(Fault::sync_failure, s.sync_failure_permyriad, 1, 50);
+    set(Fault::io_error, s.io_error_permyriad, 1, 50);
+    set(Fault::full, s.full_every_us, 1'000'000, standard_ ? 60'000'000 : 8'000'000);
+    set(Fault::rot, s.rot_every_us, 500'000, standard_ ? 60'000'000 : 8'000'000);
+  }
+
+  void draw_turns() {
+    for (std::uint32_t& permille : s.turn_permille) {
+      const auto drawn = static_cast<std::uint32_t>(log_between(prng_, 1, 500));
+      const bool enabled = prng_.chance(1, 4) || extreme_;
+      if (is_on(Fault::turn) && enabled) permille = drawn;
+    }
+    // Who gives its leadership away all the time leads nobody anywhere.
+    std::uint32_t& stops = s.turn_permille[static_cast<std::size_t>(Turn::stop_leading)];
+    stops = std::min(stops, 20U);
+  }
+
+  void draw_clients(const Choice& choice) {
+    s.clients = static_cast<std::uint32_t>(log_between(prng_, 1, 32));
+    s.keys = static_cast<std::uint32_t>(prng_.chance(1, 2) ? prng_.between(1, 8)
+                                                           : log_between(prng_, 8, 1000));
+    s.depth = static_cast<std::uint32_t>(log_between(prng_, 1, prng_.chance(1, 8) ? 256 : 16));
+    std::uint64_t rate = log_between(prng_, 2, standard_ ? 200 : 1'000);  // requests a second
+    if (choice.requests_per_s > 0) rate = choice.requests_per_s;
+    // A third of the times they ask in bursts.
+    const std::uint64_t requests_a_time_x6 = 4 + s.depth + 1;
+    s.think_mean_us =
+        std::max<std::uint64_t>(1, 1'000'000 * s.clients * requests_a_time_x6 / (6 * rate));
+    const std::uint64_t idle = log_between(prng_, 500'000, 8'000'000);
+    if (prng_.chance(1, 3) && choice.requests_per_s == 0) s.idle_every_us = idle;
+    s.timeout_ms = log_between(prng_, 50, 4'000);
+    set(Fault::slow_reader, s.read_mean_us, 100, 100'000);
+    set(Fault::large, s.large_permille, 1, 60);
+    s.large_bytes = log_between(prng_, 2'000, 100'000);
+    if (prng_.chance(1, 8)) {  // a few, or the seed takes minutes
+      s.large_bytes = 1 << 20;
+      s.large_permille = std::min(s.large_permille, 5U);
+    }
+  }
+
+ private:
+  bool is_on(Fault fault) const { return s.on[static_cast<std::size_t>(fault)]; }
+
+  template <class T>
+  void set(Fault fault, T& field, std::uint64_t low, std::uint64_t high) {
+    const std::uint64_t value = log_between(prng_, low, high);
+    if (is_on(fault)) field = static_cast<T>(value);
+  }
+  template <class T>
+  void maybe(T& field, std::uint64_t low, std::uint64_t high) {
+    const bool on = prng_.chance(1, 2);
+    const std::uint64_t value = log_between(prng_, low, high);
+    if (on) field = static_cast<T>(value);
+  }
+
+  Prng prng_;
+  bool extreme_ = false;
+  bool standard_ = false;
+};
+
+std::string to_list(const Faults& faults) {
+  std::string list;
+  for (std::size_t i = 0; i < faults.size(); ++i)
+    if (faults[i]) list += (list.empty() ? "" : ",") + std::string(names[i]);
+  return list;
 }
 
 }  // namespace
 
-Settings draw_settings(std::uint64_t seed) {
-  Prng prng(seed ^ 0x5e77165);
-  Settings s;
-  s.seed = seed;
-  const std::uint64_t shape = prng.below(20);
-  s.nodes = shape == 0 ? 1 : shape == 1 ? 2 : shape == 2 ? 4 : shape < 13 ? 3 : 5;
-  s.election_timeout_ms = prng.between(100, 600);
-  maybe(prng, s.skew_percent, 1, 300);
-  s.segment_bytes = prng.between(4, 32) * 4096;
-  // Small windows and a short memory: what is rare with large ones is common here.
-  maybe(prng, s.max_append_bytes, 1, 2'000);
-  maybe(prng, s.max_in_flight_bytes, 1, 10'000);
-  maybe(prng, s.max_log_bytes, 1, 4'000);
-  s.delay_min_us = prng.between(20, 2'000);
-  s.delay_mean_us = s.delay_min_us + prng.between(50, 10'000);
-  maybe(prng, s.loss_permille, 1, 150);
-  maybe(prng, s.double_permille, 1, 150);
-  maybe(prng, s.reorder_permille, 1, 200);
-  maybe(prng, s.reset_permille, 1, 5);
-  maybe(prng, s.partition_every_us, 200'000, 2'000'000);
-  s.partition_mean_us = prng.between(200'000, 2'000'000);
-  maybe(prng, s.crash_every_us, 300'000, 3'000'000);
-  s.power_loss_percent = static_cast<std::uint32_t>(prng.between(0, 100));
-  maybe(prng, s.crash_all_percent, 5, 40);
-  maybe(prng, s.crash_in_recovery_percent, 5, 40);
-  s.down_mean_us = prng.between(50'000, 1'500'000);
-  maybe(prng, s.pause_every_us, 500'000, 4'000'000);
-  if (s.nodes > 2 && prng.chance(1, 8))
-    s.wipes = static_cast<std::uint32_t>(prng.between(1, (s.nodes - 1) / 2));
-  maybe(prng, s.drift_ppm, 1, 500);
-  s.disk_mean_us = prng.chance(1, 2) ? prng.between(20, 1'000) : prng.between(1'000, 20'000);
-  maybe(prng, s.stall_permille, 1, 30);
-  if (prng.chance(1, 4)) s.sync_failure_permyriad = static_cast<std::uint32_t>(prng.between(1, 30));
-  s.clients = static_cast<std::uint32_t>(prng.between(1, 10));
-  s.keys = static_cast<std::uint32_t>(prng.chance(1, 2) ? 1 : prng.between(2, 8));
-  s.depth = static_cast<std::uint32_t>(prng.between(1, 8));
-  s.think_mean_us = prng.chance(1, 2) ? prng.between(1'000, 10'000) : prng.between(10'000, 50'000);
-  s.timeout_ms = prng.chance(1, 2) ? prng.between(50, 300) : prng.between(300, 3'000);
-  if (prng.chance(1, 6)) s.large_percent = static_cast<std::uint32_t>(prng.between(1, 20));
-  return s;
+const char* name_of(Fault fault) { return names[static_cast<std::size_t>(fault)]; }
+
+std::optional<Fault> fault_named(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(names); ++i)
+    if (name == names[i]) return static_cast<Fault>(i);
+  return std::nullopt;
+}
+
+std::string Choice::to_flags() const {
+  std::string flags;
+  if (length == Length::standard) flags += " --standard";
+  if (only) flags += " --only " + (only->none() ? std::string("none") : to_list(*only));
+  if (without.any()) flags += " --without " + to_list(without);
+  if (beyond) flags += *beyond ? " --beyond" : " --within";
+  if (nodes) flags += " --nodes " + std::to_string(*nodes);
+  if (requests_per_s > 0) flags += " --rate " + std::to_string(requests_per_s);
+  return flags;
+}
+
+Settings draw_settings(std::uint64_t seed, const Choice& choice) {
+  Drawing drawing(seed, choice);
+  drawing.draw_shape(choice);
+  drawing.draw_network();
+  drawing.draw_machines();
+  drawing.draw_disks();
+  drawing.draw_turns();
+  drawing.draw_clients(choice);
+  return drawing.s;
 }
 
 std::string to_string(const Settings& s) {
   const auto field = [](const char* name, std::uint64_t value) {
     return std::string(" ") + name + "=" + std::to_string(value);
   };
-  return "nodes=" + std::to_string(s.nodes) + field("election_ms", s.election_timeout_ms) +
-         field("skew", s.skew_percent) + field("segment", s.segment_bytes) +
-         field("append", s.max_append_bytes) + field("in_flight", s.max_in_flight_bytes) +
-         field("log", s.max_log_bytes) + field("delay_us", s.delay_mean_us) +
-         field("loss", s.loss_permille) + field("double", s.double_permille) +
-         field("reorder", s.reorder_permille) + field("reset", s.reset_permille) +
-         field("partition_us", s.partition_every_us) + field("crash_us", s.crash_every_us) +
-         field("power_loss", s.power_loss_percent) + field("crash_all", s.crash_all_percent) +
-         field("in_recovery", s.crash_in_recovery_percent) + field("pause_us", s.pause_every_us) +
-         field("wipes", s.wipes) + field("disk_us", s.disk_mean_us) +
-         field("stall", s.stall_permille) + field("sync_failure", s.sync_failure_permyriad) +
-         field("clients", s.clients) + field("keys", s.keys) + field("depth", s.depth) +
-         field("large", s.large_percent);
+  std::string text = "nodes=" + std::to_string(s.nodes);
+  if (s.beyond) text += " beyond";
+  if (s.split_core) text += " split_core";
+  text += field("election_ms", s.election_timeout_ms) + field("skew", s.skew_percent) +
+          field("segment", s.segment_bytes) + field("append", s.max_append_bytes) +
+          field("in_flight", s.max_in_flight_bytes) + field("log", s.max_log_bytes) +
+          field("delay_us", s.delay_mean_us) + field("disk_us", s.disk_mean_us) +
+          field("down_us", s.down_mean_us) + field("clients", s.clients) + field("keys", s.keys) +
+          field("depth", s.depth) + field("think_us", s.think_mean_us) +
+          field("timeout_ms", s.timeout_ms);
+  return text + " faults=" + to_list(s.on);
 }
 
 }  // namespace zatt::sim

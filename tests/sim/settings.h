@@ -1,14 +1,61 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What a seed decides before anything happens: the cluster's shape, the faults, the load.
+//
+// Every class of faults is off in about half of the seeds, for a fault that is always there hides
+// what only its absence shows; a tenth of the seeds have all of them, a tenth only one.
 #pragma once
 
+#include <bitset>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+
+#include "base/probe.h"
 
 namespace zatt::sim {
 
+enum class Fault : std::uint8_t {
+  loss,
+  replay,  // frames come again, up to a minute later
+  reorder,
+  clog,      // nothing passes for a while, then all of it
+  capacity,  // what a link can't hold is lost
+  reset,
+  partition,
+  crash,
+  power_loss,  // of the crashes; without it all are kill -9
+  recovery,    // crashes while a node starts
+  pause,       // a process stands still
+  suspend,     // a machine does, its clock too
+  drift,
+  wipe,
+  stall,
+  hang,  // a disk that never answers
+  sync_failure,
+  io_error,
+  full,
+  rot,
+  turn,  // what the code may do and seldom does: base/probe.h
+  slow_reader,
+  large,  // values of up to 1 MiB
+  count_
+};
+const char* name_of(Fault fault);
+std::optional<Fault> fault_named(std::string_view name);
+using Faults = std::bitset<static_cast<std::size_t>(Fault::count_)>;
+
+enum class Length : std::uint8_t {
+  brief,     // 12 s of faults, 20 s in all
+  standard,  // 120 s of faults, and 60 s
+};
+
 struct Settings {
   std::uint64_t seed = 0;
+  Faults on;
+  bool beyond = false;      // more than is promised for: nothing false may be said, that is all
+  bool split_core = false;  // in the end a bare majority is well, the others stay as they are
   std::uint32_t nodes = 3;
   std::uint64_t election_timeout_ms = 300;
   std::uint32_t skew_percent = 0;  // a node's timeout is up to this much longer
@@ -16,40 +63,65 @@ struct Settings {
   std::uint64_t max_append_bytes = 256 << 10;
   std::uint64_t max_in_flight_bytes = 1 << 20;
   std::uint64_t max_log_bytes = 4 << 20;
-  std::uint64_t faults_us = 8'000'000;   // how long things go wrong
-  std::uint64_t settle_us = 12'000'000;  // and how long all may take to be well again
+  std::uint64_t faults_us = 12'000'000;  // how long things go wrong
+  std::uint64_t quiet_us = 2'000'000;    // how long all must stay well in the end
 
   // The network.
   std::uint64_t delay_min_us = 100, delay_mean_us = 500;
-  std::uint32_t loss_permille = 0, double_permille = 0, reorder_permille = 0, reset_permille = 0;
-  std::uint64_t partition_every_us = 0;  // on average; 0: never
+  std::uint32_t loss_permille = 0, replay_permille = 0, reorder_permille = 0, reset_permyriad = 0;
+  std::uint64_t capacity = 0;       // frames under way in one direction; 0: any number
+  std::uint64_t clog_every_us = 0;  // on average; 0: never
+  std::uint64_t partition_every_us = 0;
   std::uint64_t partition_mean_us = 1'000'000;
 
   // The machines.
-  std::uint64_t crash_every_us = 0;       // on average, over all nodes; 0: never
-  std::uint32_t power_loss_percent = 50;  // of the crashes; the others are kill -9
-  std::uint32_t crash_all_percent = 10;   // of the crashes
+  std::uint64_t crash_every_us = 0;  // over all nodes
+  std::uint32_t power_loss_percent = 0;
+  std::uint32_t crash_all_percent = 0;
   std::uint32_t crash_in_recovery_percent = 0;
   std::uint64_t down_mean_us = 500'000;
-  std::uint64_t pause_every_us = 0;  // a process stands still for a while
-  std::uint32_t wipes = 0;           // directories emptied, at most a minority
-  std::int64_t drift_ppm = 0;        // clocks run up to this fast or slow
+  std::uint64_t pause_every_us = 0, pause_mean_us = 0;
+  std::uint64_t suspend_every_us = 0;
+  std::uint32_t wipes = 0;
+  std::uint64_t drift_ppm = 0;
 
   // The disks.
   std::uint64_t disk_mean_us = 300;
-  std::uint32_t stall_permille = 0;  // of the batches take up to 3 s
-  std::uint32_t sync_failure_permyriad = 0;
+  std::uint32_t stall_permyriad = 0;
+  std::uint64_t stall_most_us = 3'000'000;
+  std::uint64_t hang_every_us = 0;
+  std::uint32_t sync_failure_permyriad = 0;  // of batches
+  std::uint32_t io_error_permyriad = 0;
+  std::uint64_t full_every_us = 0;
+  std::uint64_t rot_every_us = 0;
+
+  // The code: how often each turn is taken, of a thousand times that it could be.
+  std::uint32_t turn_permille[static_cast<std::size_t>(Turn::count_)] = {};
 
   // The clients.
   std::uint32_t clients = 4;
   std::uint32_t keys = 4;
   std::uint32_t depth = 4;  // requests in flight, a client
   std::uint64_t think_mean_us = 20'000;
+  std::uint64_t idle_every_us = 0;  // all of them are silent for a while
   std::uint64_t timeout_ms = 1500;
-  std::uint32_t large_percent = 0;  // values of up to 200 KiB
+  std::uint64_t read_mean_us = 0;  // a slow client takes this long for 1 KiB
+  std::uint32_t large_permille = 0;
+  std::uint64_t large_bytes = 1 << 20;
 };
 
-Settings draw_settings(std::uint64_t seed);
+// Which seeds, beside their number: part of what replays one.
+struct Choice {
+  Length length = Length::brief;
+  std::optional<Faults> only;  // no others
+  Faults without;
+  std::optional<bool> beyond;
+  std::optional<std::uint32_t> nodes;
+  std::uint64_t requests_per_s = 0;  // 0: as drawn; for measuring speed
+  std::string to_flags() const;      // as zatt-sim takes them
+};
+
+Settings draw_settings(std::uint64_t seed, const Choice& choice);
 std::string to_string(const Settings& settings);
 
 }  // namespace zatt::sim

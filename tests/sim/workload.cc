@@ -48,12 +48,15 @@ Address address_of(NodeNumber node) {
   return {"127.0.0.1", static_cast<std::uint16_t>(first_port + node)};
 }
 
-Workload::Workload(const Settings& settings, Scheduler& scheduler, Lines& lines)
+Workload::Workload(const Settings& settings, Scheduler& scheduler, Lines& lines, Coverage& coverage)
     : settings_(settings),
       scheduler_(scheduler),
       lines_(lines),
+      coverage_(coverage),
       prng_(settings.seed ^ 0xc11e27),
-      customers_(settings.clients) {}
+      customers_(settings.clients) {
+  customers_.reserve(settings.clients + settings.nodes);
+}
 
 void Workload::start() {
   // Some only read: a write that hangs would keep their reads from being asked.
@@ -69,6 +72,29 @@ void Workload::start() {
   }
 }
 
+void Workload::probe(NodeNumber node) {
+  Customer& customer = customers_.emplace_back();
+  customer.probes = node;
+  renew(customer);
+  act_later(customers_.size() - 1);
+}
+
+bool Workload::probes_are_done() const {
+  return std::all_of(customers_.begin(), customers_.end(), [](const Customer& customer) {
+    return !customer.probes || (customer.wrote && customer.read);
+  });
+}
+
+std::uint64_t Workload::overdue_us() const {
+  std::uint64_t most = 0;
+  for (const Customer& customer : customers_)
+    for (const auto& [token, op] : customer.asked) {
+      const std::uint64_t due = ops_[op].invoked_us + timeout_us(customer);
+      if (scheduler_.now_us() > due) most = std::max(most, scheduler_.now_us() - due);
+    }
+  return most;
+}
+
 bool Workload::is_at_rest() const {
   return std::all_of(customers_.begin(), customers_.end(),
                      [](const Customer& customer) { return customer.asked.empty(); });
@@ -79,22 +105,42 @@ bool Workload::is_at_rest() const {
 void Workload::act_later(std::size_t number) {
   if (customers_[number].due) return;
   customers_[number].due = true;
-  scheduler_.in(prng_.below(2 * settings_.think_mean_us) + 1, [this, number] { act(number); });
+  std::uint64_t think_us = settings_.think_mean_us;
+  if (calm_) think_us = std::max<std::uint64_t>(think_us, 100'000 * customers_.size());
+  if (customers_[number].probes) think_us = 10'000;
+  scheduler_.in(prng_.below(2 * think_us) + 1, [this, number] { act(number); });
 }
 
 void Workload::act(std::size_t number) {
   Customer& customer = customers_[number];
   customer.due = false;
   if (!asking_) return;
-  if (prng_.chance(1, customer.asked.empty() ? customer.stays : 300)) {
+  if (customer.probes) {
+    if (customer.wrote && customer.read) return;
+    if (customer.asked.empty()) ask(customer);
+  } else if (is_idle_time()) {
+    // nobody asks for a while
+  } else if (prng_.chance(1, customer.asked.empty() ? customer.stays : 300)) {
+    coverage_.count(customer.asked.empty() ? Deed::client_moved : Deed::request_abandoned);
     renew(customer);  // moves on at rest, or leaves in the middle
   } else {
-    const std::uint64_t burst = prng_.chance(1, 3) ? prng_.between(1, settings_.depth) : 1;
+    const bool bursts = prng_.chance(1, 3) && !calm_;
+    const std::uint64_t burst = bursts ? prng_.between(1, settings_.depth) : 1;
     for (std::uint64_t i = 0; i < burst && customer.asked.size() < settings_.depth; ++i)
       ask(customer);
   }
   attend(number);
   act_later(number);
+}
+
+bool Workload::is_idle_time() const {
+  return settings_.idle_every_us > 0 && scheduler_.now_us() / settings_.idle_every_us % 2 == 1;
+}
+
+// A probe is patient: what it finds out is whether an answer comes at all.
+std::uint64_t Workload::timeout_us(const Customer& customer) const {
+  return 1000 * (customer.probes ? std::max<std::uint64_t>(settings_.timeout_ms, 3'000)
+                                 : settings_.timeout_ms);
 }
 
 // Another client, as if the program had been started again.
@@ -108,7 +154,8 @@ void Workload::renew(Customer& customer) {
   client::Options options;
   options.seed = prng_.next();
   options.stay = !customer.wanders;
-  const auto first = static_cast<NodeNumber>(prng_.below(settings_.nodes));
+  const auto drawn = static_cast<NodeNumber>(prng_.below(settings_.nodes));
+  const NodeNumber first = customer.probes.value_or(drawn);
   for (NodeNumber i = 0; i < (customer.wanders ? settings_.nodes : 1); ++i)
     options.servers.push_back(address_of((first + i) % settings_.nodes));
   customer.client = std::make_unique<client::Client>(std::move(options));
@@ -119,11 +166,12 @@ void Workload::renew(Customer& customer) {
 void Workload::ask(Customer& customer) {
   Op op;
   op.invoked_us = scheduler_.now_us();
-  const std::uint64_t key = prng_.below(settings_.keys);
-  op.key = "k" + std::to_string(key);
-  client::Request request = make_request(op, customer.write_percent);
-  const auto token =
-      customer.client->ask(std::move(request), 1000 * settings_.timeout_ms, op.invoked_us);
+  op.key = draw_key();
+  client::Request request = make_request(op, !customer.probes ? customer.write_percent
+                                             : customer.wrote ? 0
+                                                              : 100);
+  if (customer.probes && customer.wrote) request.stale = false;
+  const auto token = customer.client->ask(std::move(request), timeout_us(customer), op.invoked_us);
   ZATT_ASSERT(token);
   customer.asked[*token] = ops_.size();
   ops_.push_back(std::move(op));
@@ -136,20 +184,47 @@ client::Request Workload::make_request(Op& op, std::uint64_t write_percent) {
     make_write(op, request, dice);
     return request;
   }
-  const std::uint64_t dice = prng_.below(45);
+  const std::uint64_t dice = prng_.below(60);
+  make_read(op, request, dice);
+  return request;
+}
+
+void Workload::make_read(Op& op, client::Request& request, std::uint64_t dice) {
   request.op = client::Op::get;
   request.key = op.key;
-  if (dice < 37) {
+  if (dice < 40) {
     op.kind = Op::Kind::get;
-  } else if (dice < 41) {
+    return;
+  }
+  if (dice < 46) {
     op.kind = Op::Kind::stale_get;
     request.stale = true;
-  } else {
+    return;
+  }
+  if (dice < 50) {
     op.kind = Op::Kind::count;
     op.key.clear();
     request.op = client::Op::count;
+    return;
   }
-  return request;
+  if (dice < 52) {
+    op.kind = Op::Kind::ask;
+    op.key.clear();
+    request.op = dice == 50 ? client::Op::status : client::Op::ping;
+    return;
+  }
+  op.kind = Op::Kind::scan;
+  request.op = client::Op::scan;
+  op.key = request.prefix = prng_.chance(1, 2) ? "" : prng_.chance(1, 2) ? "k" : "nk";
+  request.limit = op.limit = static_cast<std::uint32_t>(prng_.between(1, 20));
+  request.keys_only = op.keys_only = prng_.chance(1, 3);
+  if (prng_.chance(1, 3)) request.after = op.after = draw_key();
+}
+
+std::string Workload::draw_key() {
+  const std::uint64_t hot = std::min<std::uint64_t>(settings_.keys, 3);
+  const bool is_hot = prng_.chance(1, 2);
+  return "k" + std::to_string(prng_.below(is_hot ? hot : settings_.keys));
 }
 
 void Workload::make_write(Op& op, client::Request& request, std::uint64_t dice) {
@@ -168,11 +243,23 @@ void Workload::make_write(Op& op, client::Request& request, std::uint64_t dice) 
     return;
   }
   op.kind = Op::Kind::set;
-  op.value = std::to_string(++last_value_);
-  if (settings_.large_percent > 0 && prng_.below(100) < settings_.large_percent)
-    op.value = "\"" + op.value + std::string(prng_.below(200'000), 'x') + "\"";
+  make_value(op);
   request.op = client::Op::set;
   request.value = op.value;
+}
+
+void Workload::make_value(Op& op) {
+  op.value = std::to_string(++last_value_);
+  if (prng_.chance(1, 50)) {
+    coverage_.count(Deed::empty_value);
+    op.value = "\"\"";
+    return;
+  }
+  if (!prng_.chance(settings_.large_permille, 1000)) return;
+  const bool most = prng_.chance(1, 4);
+  const std::uint64_t bytes = most ? settings_.large_bytes : prng_.below(settings_.large_bytes);
+  if (bytes == 1 << 20) coverage_.count(Deed::value_of_a_megabyte);
+  op.value = "\"" + op.value + std::string(bytes, 'x') + "\"";
 }
 
 client::Condition Workload::make_condition(const Op& op) {
@@ -305,7 +392,18 @@ void Workload::collect(Customer& customer) {
     op.answer = ++last_answer_;
     op.connection = customer.client_number * connections_a_client + done->connection;
     read_reply(op, done->reply);
+    if (customer.probes && op.outcome == Op::Outcome::done)
+      (is_write(op.kind) ? customer.wrote : customer.read) = true;
+    if (customer.probes && op.outcome == Op::Outcome::condition_failed) customer.wrote = true;
   }
+}
+
+void Workload::count(const client::Reply& reply) {
+  using client::Outcome;
+  if (reply.outcome == Outcome::no_leader) coverage_.count(Deed::no_leader_told);
+  if (reply.outcome == Outcome::storage_full) coverage_.count(Deed::storage_full_told);
+  if (reply.outcome == Outcome::overloaded) coverage_.count(Deed::overloaded_told);
+  if (reply.outcome == Outcome::condition_failed) coverage_.count(Deed::condition_failed_told);
 }
 
 void Workload::read_reply(Op& op, const client::Reply& reply) {
@@ -316,9 +414,12 @@ void Workload::read_reply(Op& op, const client::Reply& reply) {
     return;
   }
   op.outcome = *outcome;
+  count(reply);
   op.found = reply.found;
   op.told = reply.value.value_or("");
-  op.rev = op.kind == Op::Kind::count ? reply.at : reply.rev;
+  op.rev = op.kind == Op::Kind::count || op.kind == Op::Kind::scan ? reply.at : reply.rev;
+  op.more = reply.more;
+  for (const client::Item& item : reply.items) op.items.push_back({item.key, item.value, item.rev});
   op.number = static_cast<std::uint64_t>(reply.number);
   if (op.outcome != Op::Outcome::done) return;
   ++acknowledged_;

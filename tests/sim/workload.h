@@ -14,6 +14,7 @@
 #include "base/prng.h"
 #include "client/client.h"
 #include "node/env.h"
+#include "tests/sim/coverage.h"
 #include "tests/sim/history.h"
 #include "tests/sim/network.h"
 #include "tests/sim/scheduler.h"
@@ -39,11 +40,17 @@ Address address_of(NodeNumber node);
 
 class Workload {
  public:
-  Workload(const Settings& settings, Scheduler& scheduler, Lines& lines);
+  Workload(const Settings& settings, Scheduler& scheduler, Lines& lines, Coverage& coverage);
 
   void start();
   void stop_asking() { asking_ = false; }
-  bool is_at_rest() const;  // every question was answered
+  void calm_down() { calm_ = true; }  // a few requests a second from now on
+  bool is_at_rest() const;            // every question was answered
+  // Another customer who stays with this node, writes and reads until both were done once.
+  void probe(NodeNumber node);
+  bool probes_are_done() const;
+  // Of the questions that wait: how long the longest has waited beyond its time.
+  std::uint64_t overdue_us() const;
 
   void on_reply(node::ClientId connection, std::string_view line);
   void on_closed(node::ClientId connection);
@@ -65,13 +72,20 @@ class Workload {
     std::map<client::Token, std::size_t> asked;  // of ops_
     bool due = false;                            // an act() is scheduled
     bool wanders = false;
+    std::optional<NodeNumber> probes;  // this node
+    bool wrote = false, read = false;  // of a probe
     std::uint64_t write_percent = 55;
     std::uint64_t stays = 30;  // moves on after one in so many answers, about
   };
   void act(std::size_t number);
   void act_later(std::size_t number);
   void ask(Customer& customer);
+  bool is_idle_time() const;
+  std::uint64_t timeout_us(const Customer& customer) const;
+  std::string draw_key();
   client::Request make_request(Op& op, std::uint64_t write_percent);
+  void make_read(Op& op, client::Request& request, std::uint64_t dice);
+  void make_value(Op& op);
   void make_write(Op& op, client::Request& request, std::uint64_t dice);
   client::Condition make_condition(const Op& op);
   void renew(Customer& customer);
@@ -85,10 +99,12 @@ class Workload {
   void collect(Customer& customer);
   void wake_later(std::size_t number);
   void read_reply(Op& op, const client::Reply& reply);
+  void count(const client::Reply& reply);
 
   const Settings& settings_;
   Scheduler& scheduler_;
   Lines& lines_;
+  Coverage& coverage_;
   Prng prng_;
   std::vector<Customer> customers_;
   std::map<node::ClientId, std::size_t> by_connection_;
@@ -100,6 +116,7 @@ class Workload {
   std::uint64_t last_value_ = 0;
   std::uint64_t acknowledged_ = 0;
   bool asking_ = true;
+  bool calm_ = false;
   std::string problem_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "tests/support/durable_log.h"
 
+#include <algorithm>
+
 #include "base/checksum.h"
 
 namespace zatt::test {
@@ -134,6 +136,7 @@ std::optional<DurableLog::Parsed> DurableLog::record_at(const std::string& name,
   record.kind = number_at(bytes, 12, 1);
   record.index = number_at(bytes, 13, 8);
   record.term = number_at(bytes, 21, 8);
+  record.durable_index = number_at(bytes, 29, 8);
   record.previous = number_at(bytes, 37, 8);
   return record;
 }
@@ -153,13 +156,16 @@ void DurableLog::follow(const std::string& name, std::uint64_t number, bool look
       at = (at / page + 1) * page;
       continue;
     }
+    const Place place{name, at, record->size};
     at += record->size;
     life.position = at;
+    life.durable_index = std::max(life.durable_index, record->durable_index);
     if (record->kind == 255 || record->index != life.first_index + life.terms.size() ||
         record->previous != life.checksum)
       continue;
     life.terms.push_back(record->term);
     life.checksums.push_back(record->checksum);
+    life.places.push_back(place);
     life.checksum = record->checksum;
   }
 }
@@ -188,6 +194,39 @@ bool DurableLog::is_entry_durable(Index index, Term term) const {
   if (life == nullptr) return false;
   const std::uint64_t at = raw(index) - life->first_index;
   return at < life->terms.size() && life->terms[at] == raw(term);
+}
+
+std::vector<DurableLog::Place> DurableLog::promised_entries() const {
+  std::vector<Place> found;
+  std::uint64_t limit = lives_.empty() ? 0 : lives_.rbegin()->second.durable_index + 1;
+  for (auto life = lives_.rbegin(); life != lives_.rend(); ++life) {
+    const Life& l = life->second;
+    for (std::size_t i = 0; i < l.places.size() && l.first_index + i < limit; ++i)
+      found.push_back(l.places[i]);
+    limit = std::min(limit, l.first_index);  // what is behind is a later life's
+    if (life == lives_.rbegin()) limit = l.first_index;
+  }
+  return found;
+}
+
+std::vector<DurableLog::Place> DurableLog::promised_headers() const {
+  std::vector<Place> found;
+  std::uint64_t limit = UINT64_MAX;
+  for (auto life = lives_.rbegin(); life != lives_.rend(); ++life) {
+    const Life& l = life->second;
+    if (l.first_index >= limit) continue;  // dead
+    limit = l.first_index;
+    // Of the newest, only when its own records say that they count.
+    const bool is_newest = life == lives_.rbegin();
+    if (!l.places.empty() && (!is_newest || l.durable_index >= l.first_index))
+      found.push_back({l.places.front().name, 0, 60});
+  }
+  return found;
+}
+
+std::optional<DurableLog::Place> DurableLog::slot_place(std::size_t i) const {
+  if (!slots_[i]) return std::nullopt;
+  return Place{"hard_state", i * second_slot, 60};
 }
 
 Index DurableLog::last_index() const {

@@ -43,6 +43,16 @@ class DurableLog {
   bool is_term_durable(Term term) const;
   bool is_vote_durable(Term term, const Server& voted_for) const;
 
+  // Where bytes are that later ones vouch for: that they are gone can be told from a torn write.
+  struct Place {
+    std::string name;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+  };
+  std::vector<Place> promised_entries() const;
+  std::vector<Place> promised_headers() const;
+  std::optional<Place> slot_place(std::size_t i) const;  // nothing where it is bad already
+
   // A rule that the disk was seen to break ("" when none): a header that is durable before what it
   // says of its predecessor.
   const std::string& problem() const { return problem_; }
@@ -54,6 +64,7 @@ class DurableLog {
     std::uint64_t kind = 0;
     std::uint64_t index = 0;
     std::uint64_t term = 0;
+    std::uint64_t durable_index = 0;
     std::uint64_t previous = 0;
   };
   struct Life {
@@ -63,6 +74,8 @@ class DurableLog {
     std::uint64_t checksum = 0;            // of the last entry
     std::vector<std::uint64_t> terms;      // from first_index on
     std::vector<std::uint64_t> checksums;  // beside them
+    std::vector<Place> places;             // and these
+    std::uint64_t durable_index = 0;       // what its records vouch for
   };
 
   void on_synced(const std::string& name);

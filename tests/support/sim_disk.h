@@ -84,6 +84,8 @@ class SimDisk final : public storage::Disk {
   // Called after each sync that succeeded; the name is empty for the directory.
   std::function<void(const std::string& name)> on_synced;
 
+  std::uint64_t used_bytes() const { return used(); }
+  bool has_faults() const { return crash_call_.has_value() || fail_call_.has_value(); }
   std::uint64_t bytes_written() const { return bytes_written_; }
   std::uint64_t syncs() const { return syncs_; }
 

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "tests/sim/campaign.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "tests/sim/trial.h"
+
+namespace zatt::sim {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// What one seed came to, as a child tells its parent.
+struct Report {
+  std::uint64_t seed = 0;
+  std::uint64_t invariant = 0;  // 0: all held
+  std::uint64_t simulated_us = 0;
+  std::uint64_t hash = 0;
+  std::uint64_t quick = 0;
+  Coverage coverage;
+};
+
+unsigned long long ull(std::uint64_t n) { return n; }
+
+// Of the process, for the signal's handler.
+std::uint64_t running_seed = 0;
+
+extern "C" void on_abort(int) {  // an assertion of ours did not hold: name the seed, then die
+  char text[96];
+  const int n =
+      std::snprintf(text, sizeof text, "seed %llu: I22 assertion: aborted\n", ull(running_seed));
+  if (n > 0) static_cast<void>(!write(STDOUT_FILENO, text, static_cast<std::size_t>(n)));
+  std::signal(SIGABRT, SIG_DFL);
+}
+
+void say_replay(const Campaign& campaign, std::uint64_t seed) {
+  std::printf("replay it with: zatt-sim --seed %llu%s --trace\n", ull(seed),
+              campaign.choice.to_flags().c_str());
+}
+
+Report run_seed(const Campaign& campaign, std::uint64_t seed) {
+  running_seed = seed;
+  Trial trial(seed, campaign.choice, campaign.trace);
+  if (campaign.alone)
+    std::printf("seed %llu: %s\n", ull(seed), to_string(trial.settings()).c_str());
+  auto wrong = trial.run();
+  Report report;
+  report.seed = seed;
+  report.simulated_us = trial.simulated_us();
+  report.hash = trial.trace_hash();
+  report.quick = trial.was_quick() ? 1 : 0;
+  report.coverage = trial.coverage();
+  if (campaign.twice && !wrong) {
+    Trial again(seed, campaign.choice, false);
+    static_cast<void>(again.run());
+    if (again.trace_hash() != report.hash)
+      wrong = Violation{Invariant::determinism, "it went another way the second time"};
+  }
+  if (campaign.hashes) std::printf("%llu %016llx\n", ull(seed), ull(report.hash));
+  if ((campaign.alone && !campaign.hashes) || wrong)
+    std::printf("seed %llu: %s (%s, trace %016llx)\n", ull(seed),
+                wrong ? to_string(*wrong).c_str() : "all held", trial.summary().c_str(),
+                ull(report.hash));
+  if (wrong) {
+    report.invariant = static_cast<std::uint64_t>(wrong->invariant);
+    if (!campaign.trace) say_replay(campaign, seed);
+  }
+  std::fflush(stdout);
+  return report;
+}
+
+// Every step-th seed from `next` on, in a child.
+struct Share {
+  std::uint64_t next = 0, step = 1;
+  pid_t pid = 0;
+  int fd = -1;
+  std::string unread;
+};
+
+class Runner {
+ public:
+  explicit Runner(const Campaign& campaign) : campaign_(campaign), began_(Clock::now()) {
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const std::uint64_t jobs =
+        campaign.jobs > 0 ? campaign.jobs : static_cast<std::uint64_t>(std::max(1L, cores));
+    end_ = campaign.minutes > 0 ? UINT64_MAX : campaign.first + campaign.seeds;
+    shares_.resize(jobs);
+    for (std::uint64_t i = 0; i < jobs; ++i) {
+      shares_[i].next = campaign.first + i;
+      shares_[i].step = jobs;
+    }
+  }
+
+  int run() {
+    for (Share& share : shares_) begin(share);
+    while (wait_for_news()) show_progress();
+    return conclude();
+  }
+
+ private:
+  bool is_over() const {
+    return campaign_.minutes > 0 &&
+           Clock::now() - began_ >= std::chrono::minutes(campaign_.minutes);
+  }
+
+  void begin(Share& share) {
+    if (share.next >= end_ || is_over()) return;
+    int ends[2];
+    if (pipe(ends) != 0) std::exit(1);
+    std::fflush(stdout);
+    share.pid = fork();
+    if (share.pid == 0) {
+      close(ends[0]);
+      std::signal(SIGABRT, on_abort);
+      for (std::uint64_t seed = share.next; seed < end_ && !is_over(); seed += share.step) {
+        const Report report = run_seed(campaign_, seed);
+        if (write(ends[1], &report, sizeof report) != sizeof report) _exit(1);
+      }
+      _exit(0);
+    }
+    close(ends[1]);
+    share.fd = ends[0];
+    share.unread.clear();
+  }
+
+  // False once all are done.
+  bool wait_for_news() {
+    std::vector<pollfd> fds;
+    std::vector<Share*> of;
+    for (Share& share : shares_) {
+      if (share.fd < 0) continue;
+      fds.push_back({share.fd, POLLIN, 0});
+      of.push_back(&share);
+    }
+    if (fds.empty()) return false;
+    if (poll(fds.data(), fds.size(), 1000) < 0) return true;
+    for (std::size_t i = 0; i < fds.size(); ++i)
+      if (fds[i].revents != 0) read_from(*of[i]);
+    return true;
+  }
+
+  void read_from(Share& share) {
+    char bytes[16 * sizeof(Report)];
+    const ssize_t n = read(share.fd, bytes, sizeof bytes);
+    if (n > 0) {
+      share.unread.append(bytes, static_cast<std::size_t>(n));
+      while (share.unread.size() >= sizeof(Report)) take(share);
+      return;
+    }
+    close(share.fd);
+    share.fd = -1;
+    int status = 0;
+    waitpid(share.pid, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
+    // An assertion or a crash costs one seed, and the rest go on.
+    fail(static_cast<std::uint64_t>(Invariant::assertion));
+    say_replay(campaign_, share.next);
+    share.next += share.step;
+    begin(share);
+  }
+
+  void take(Share& share) {
+    Report report;
+    std::copy_n(share.unread.data(), sizeof report, reinterpret_cast<char*>(&report));
+    share.unread.erase(0, sizeof report);
+    share.next = report.seed + share.step;
+    simulated_us_ += report.simulated_us;
+    quick_ += report.quick;
+    coverage_.add(report.coverage);
+    if (report.invariant == 0)
+      ++passed_;
+    else
+      fail(report.invariant);
+  }
+
+  void fail(std::uint64_t invariant) {
+    ++failed_;
+    if (first_broken_ == 0) first_broken_ = invariant;
+  }
+
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
+
+  void show_progress() {
+    const auto every =
+        isatty(STDERR_FILENO) != 0 ? std::chrono::seconds(1) : std::chrono::seconds(30);
+    if (campaign_.hashes || Clock::now() - shown_ < every) return;
+    shown_ = Clock::now();
+    const std::uint64_t done = passed_ + failed_;
+    if (done == 0) return;
+    const double rate = 60.0 * static_cast<double>(done) / seconds();
+    if (campaign_.minutes > 0)
+      std::fprintf(stderr, "%llu seeds, %llu failed, %.0f a minute, %.0f of %llu s\n", ull(done),
+                   ull(failed_), rate, seconds(), ull(60 * campaign_.minutes));
+    else
+      std::fprintf(stderr, "%llu of %llu seeds, %llu failed, %.0f a minute\n", ull(done),
+                   ull(campaign_.seeds), ull(failed_), rate);
+  }
+
+  int conclude() {
+    if (campaign_.hashes) return failed_ == 0 ? 0 : 1;
+    const std::uint64_t done = passed_ + failed_;
+    const std::vector<std::string> missing = coverage_.missing();
+    if (campaign_.coverage) {
+      for (const std::string& line : coverage_.lines()) std::printf("%s\n", line.c_str());
+      for (const std::string& name : missing) std::printf("never seen: %s\n", name.c_str());
+    }
+    std::printf(
+        "%.1f s, seeds from %llu on, %.0f a minute, %.0f simulated seconds a second and core\n",
+        seconds(), ull(campaign_.first), 60.0 * static_cast<double>(done) / seconds(),
+        static_cast<double>(simulated_us_) / 1e6 / seconds() / static_cast<double>(shares_.size()));
+    std::printf("%zu kinds of rare things never seen, a leader within 3 timeouts in %.1f%%\n",
+                missing.size(),
+                done == 0 ? 0.0 : 100.0 * static_cast<double>(quick_) / static_cast<double>(done));
+    std::printf("%llu passed, %llu failed\n", ull(passed_), ull(failed_));
+    if (first_broken_ != 0) return exit_status(static_cast<Invariant>(first_broken_));
+    return campaign_.coverage && !missing.empty() ? 1 : 0;
+  }
+
+  const Campaign& campaign_;
+  const Clock::time_point began_;
+  Clock::time_point shown_ = Clock::now();
+  std::uint64_t end_ = 0;
+  std::vector<Share> shares_;
+  std::uint64_t passed_ = 0, failed_ = 0, quick_ = 0;
+  std::uint64_t simulated_us_ = 0;
+  std::uint64_t first_broken_ = 0;
+  Coverage coverage_;
+};
+
+}  // namespace
+
+int run_alone(const Campaign& campaign) {
+  std::signal(SIGABRT, on_abort);
+  const Report report = run_seed(campaign, *campaign.alone);
+  if (campaign.hashes) return 0;
+  if (campaign.coverage)
+    for (const std::string& line : report.coverage.lines()) std::printf("%s\n", line.c_str());
+  const bool passed = report.invariant == 0;
+  std::printf("%d passed, %d failed\n", passed ? 1 : 0, passed ? 0 : 1);
+  return passed ? 0 : exit_status(static_cast<Invariant>(report.invariant));
+}
+
+int run_many(const Campaign& campaign) { return Runner(campaign).run(); }
+
+}  // namespace zatt::sim

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Many seeds on all cores, each in a process that survives an assertion's abort of another.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "tests/sim/settings.h"
+
+namespace zatt::sim {
+
+struct Campaign {
+  Choice choice;
+  std::uint64_t first = 1;
+  std::uint64_t seeds = 200;
+  std::uint64_t minutes = 0;  // 0: `seeds` of them
+  std::optional<std::uint64_t> alone;
+  std::uint64_t jobs = 0;  // 0: one a core
+  bool trace = false;
+  bool twice = false;
+  bool hashes = false;
+  bool coverage = false;
+};
+
+// Both print what they find, and return zatt-sim's exit status.
+int run_alone(const Campaign& campaign);
+int run_many(const Campaign& campaign);
+
+}  // namespace zatt::sim

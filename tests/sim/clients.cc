@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The connections between clients and nodes: lines in, lines out, each in its time.
+#include <utility>
+
+#include "codec/request.h"
+#include "tests/sim/cluster.h"
+
+namespace zatt::sim {
+
+bool Cluster::open(NodeNumber node, node::ClientId connection) {
+  Machine& machine = machines_[node];
+  if (machine.process == 0) return false;
+  machine.connections[connection] = {};
+  enter(node, machine.process, [=](node::Node& n) { n.on_client_open(connection); });
+  return true;
+}
+
+void Cluster::send(NodeNumber node, node::ClientId connection, std::string line) {
+  Machine& machine = machines_[node];
+  auto it = machine.connections.find(connection);
+  if (it == machine.connections.end()) return;
+  if (verbose_) log(node, "client " + std::to_string(connection) + " asks " + line.substr(0, 120));
+  const std::uint64_t at =
+      std::max(it->second.last_line_us, scheduler_.now_us() + network_.delay());
+  it->second.last_line_us = at;
+  line.append(codec::line_slack, '\0');
+  scheduler_.at(at, [this, node, connection, process = machine.process, line = std::move(line)] {
+    enter(node, process, [this, node, connection, line](node::Node&) {
+      auto found = machines_[node].connections.find(connection);
+      if (found == machines_[node].connections.end()) return;
+      found->second.held.push_back(line);
+      hand_lines(node, connection);
+    });
+  });
+}
+
+void Cluster::hand_lines(NodeNumber number, node::ClientId connection) {
+  Machine& machine = machines_[number];
+  while (true) {
+    const auto it = machine.connections.find(connection);
+    if (it == machine.connections.end() || !it->second.wanted || it->second.held.empty()) return;
+    const std::string line = std::move(it->second.held.front());
+    it->second.held.pop_front();
+    machine.node->on_line(connection,
+                          std::string_view(line.data(), line.size() - codec::line_slack), false);
+  }
+}
+
+void Cluster::want_lines(NodeNumber number, node::ClientId client, bool wanted) {
+  const auto it = machines_[number].connections.find(client);
+  if (it == machines_[number].connections.end()) return;
+  it->second.wanted = wanted;
+  if (!wanted) return;
+  scheduler_.in(0, [this, number, process = machines_[number].process, client] {
+    enter(number, process, [this, number, client](node::Node&) { hand_lines(number, client); });
+  });
+}
+
+// What was written arrives, even if the node then dies; but in order with its end.
+void Cluster::reply(NodeNumber number, node::ClientId client, std::string_view lines) {
+  judge_.on_reply(number, lines);
+  scheduler_.trace(checksum(lines, client));
+  if (verbose_)
+    log(number, "answers client " + std::to_string(client) + " " +
+                    std::string(lines.substr(0, std::min<std::size_t>(lines.size() - 1, 160))));
+  const auto it = machines_[number].connections.find(client);
+  if (it == machines_[number].connections.end()) return;  // its client is gone
+  Connection& connection = it->second;
+  std::uint64_t delay = network_.delay();
+  if (settings_.read_mean_us > 0 && faulty_)
+    delay += prng_.below(2 * settings_.read_mean_us) * lines.size() / 1024;
+  connection.last_reply_us = std::max(connection.last_reply_us, scheduler_.now_us() + delay);
+  connection.unread_bytes += lines.size();
+  scheduler_.at(connection.last_reply_us,
+                [this, number, process = machines_[number].process, client,
+                 text = std::string(lines)] { deliver_reply(number, process, client, text); });
+}
+
+void Cluster::deliver_reply(NodeNumber number, std::uint64_t process, node::ClientId client,
+                            std::string_view lines) {
+  std::string_view left = lines;
+  while (!left.empty()) {
+    const std::size_t end = left.find('\n');
+    workload_.on_reply(client, left.substr(0, end));
+    left.remove_prefix(end + 1);
+  }
+  Machine& machine = machines_[number];
+  if (machine.process != process) return;
+  const auto it = machine.connections.find(client);
+  if (it == machine.connections.end()) return;
+  const std::uint64_t before = machine.unread_factor * it->second.unread_bytes;
+  it->second.unread_bytes -= lines.size();
+  const std::uint64_t after = machine.unread_factor * it->second.unread_bytes;
+  constexpr std::uint64_t half = 1 << 19;
+  if (before >= half && after < half)
+    enter(number, process, [client](node::Node& n) { n.on_client_room(client); });
+}
+
+void Cluster::close(NodeNumber node, node::ClientId connection) {
+  Machine& machine = machines_[node];
+  machine.connections.erase(connection);
+  if (machine.process == 0) return;
+  scheduler_.in(network_.delay(), [this, node, connection, process = machine.process] {
+    enter(node, process, [=](node::Node& n) { n.on_client_closed(connection); });
+  });
+}
+
+void Cluster::close_connections(NodeNumber number) {
+  const auto connections = std::exchange(machines_[number].connections, {});
+  for (const auto& [id, connection] : connections) {
+    const std::uint64_t at = std::max(connection.last_reply_us, scheduler_.now_us()) + 1;
+    scheduler_.at(at, [this, client = id] { workload_.on_closed(client); });
+  }
+}
+
+}  // namespace zatt::sim

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "tests/sim/coverage.h"
+
+#include <iterator>
+
+namespace zatt::sim {
+namespace {
+
+constexpr const char* sight_names[] = {
+    "election_won",
+    "election_lost",
+    "election_split",
+    "pre_vote_refused_leader_heard",
+    "pre_vote_refused_log_behind",
+    "vote_refused_old_term",
+    "vote_refused_given_away",
+    "vote_refused_log_behind",
+    "vote_refused_below_floor",
+    "quorum_lost",
+    "append_refused",
+    "log_rewound",
+    "suffix_cut",
+    "noop_committed",
+    "older_entries_committed",
+    "entries_sent_again",
+    "reply_of_earlier_term_ignored",
+    "old_leader_corrected",
+    "hung_disk_handed_over",
+    "hung_disk_did_not_campaign",
+    "floor_did_not_campaign",
+    "floor_reached",
+    "reads_failed_at_step_down",
+    "read_bounded_by_noop",
+    "torn_tail_cut",
+    "damage_found",
+    "unvouched_entries_copied",
+    "bad_slot_found",
+    "headless_file_found",
+    "rolled_over",
+    "cut_over_a_roll_over",
+    "spare_reused",
+    "disk_full",
+    "disk_has_room",
+    "mark_written",
+    "entries_read_back",
+    "old_incarnation_refused",
+    "offer_given_up",
+    "forward_not_taken",
+    "forward_lost",
+    "forward_replaced",
+    "proposal_replaced",
+    "outcome_unknown",
+    "read_asked_again",
+    "reply_held_back",
+    "client_paused",
+    "disk_failed",
+};
+static_assert(std::size(sight_names) == static_cast<std::size_t>(Sight::count_));
+
+constexpr const char* turn_names[] = {
+    "one_entry_append", "bare_quorum",  "stop_leading", "split_batch",
+    "roll_over",        "delay_apply",  "give_up_soon", "small_window",
+    "overload",         "pause_client", "small_buffer",
+};
+static_assert(std::size(turn_names) == static_cast<std::size_t>(Turn::count_));
+
+constexpr const char* deed_names[] = {
+    "killed",
+    "power_lost",
+    "all_crashed",
+    "crashed_in_a_write",
+    "crashed_in_recovery",
+    "wiped",
+    "paused",
+    "suspended",
+    "disk_stalled",
+    "disk_hung",
+    "sync_failed",
+    "read_failed",
+    "write_failed",
+    "short_write",
+    "no_space",
+    "space_again",
+    "entry_rotted",
+    "header_rotted",
+    "slot_rotted",
+    "start_refused",
+    "partitioned",
+    "cut_one_way",
+    "ring",
+    "bridge",
+    "chain",
+    "halves",
+    "one_alone",
+    "clogged",
+    "over_capacity",
+    "reset",
+    "request_abandoned",
+    "client_moved",
+    "value_of_a_megabyte",
+    "empty_value",
+    "no_leader_told",
+    "storage_full_told",
+    "overloaded_told",
+    "condition_failed_told",
+};
+static_assert(std::size(deed_names) == static_cast<std::size_t>(Deed::count_));
+
+constexpr const char* kind_names[] = {
+    "hello",          "refused",       "standing",        "pre_vote",
+    "pre_vote_reply", "request_vote",  "vote_reply",      "append",
+    "append_reply",   "heartbeat",     "heartbeat_reply", "timeout_now",
+    "forward",        "forward_reply", "read_index",      "read_index_reply",
+    "piece",
+};
+static_assert(std::size(kind_names) == static_cast<std::size_t>(Kind::count_));
+
+// Only these speak of a term that the receiver may have left behind.
+bool has_a_term(Kind kind) { return kind >= Kind::pre_vote && kind <= Kind::timeout_now; }
+
+}  // namespace
+
+const char* name_of(Kind kind) { return kind_names[static_cast<std::size_t>(kind)]; }
+
+void Coverage::add(const Coverage& other) {
+  for (std::size_t i = 0; i < size; ++i) numbers_[i] += other.numbers_[i];
+}
+
+std::string Coverage::name_at(std::size_t place) {
+  if (place < turns) return sight_names[place];
+  if (place < deeds) return std::string("turn_") + turn_names[place - turns];
+  if (place < dropped) return std::string("deed_") + deed_names[place - deeds];
+  if (place < doubled) return std::string("dropped_") + kind_names[place - dropped];
+  if (place < late) return std::string("doubled_") + kind_names[place - doubled];
+  return std::string("late_") + kind_names[place - late];
+}
+
+bool Coverage::applies(std::size_t place) {
+  return place < late || has_a_term(static_cast<Kind>(place - late));
+}
+
+std::vector<std::string> Coverage::lines() const {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < size; ++i)
+    if (applies(i)) all.push_back(name_at(i) + "=" + std::to_string(numbers_[i]));
+  return all;
+}
+
+std::vector<std::string> Coverage::missing() const {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < size; ++i)
+    if (applies(i) && numbers_[i] == 0) all.push_back(name_at(i));
+  return all;
+}
+
+}  // namespace zatt::sim

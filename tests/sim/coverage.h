@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What a run has seen, counted by name: a simulator misses what its faults and clients never make.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/probe.h"
+
+namespace zatt::sim {
+
+// What the simulation itself does, or sees from outside.
+enum class Deed : std::uint8_t {
+  killed,
+  power_lost,
+  all_crashed,
+  crashed_in_a_write,
+  crashed_in_recovery,
+  wiped,
+  paused,
+  suspended,
+  disk_stalled,
+  disk_hung,
+  sync_failed,
+  read_failed,
+  write_failed,
+  short_write,
+  no_space,
+  space_again,
+  entry_rotted,
+  header_rotted,
+  slot_rotted,
+  start_refused,
+  partitioned,
+  cut_one_way,
+  ring,
+  bridge,
+  chain,
+  halves,
+  one_alone,
+  clogged,
+  over_capacity,
+  reset,
+  request_abandoned,
+  client_moved,
+  value_of_a_megabyte,
+  empty_value,
+  no_leader_told,
+  storage_full_told,
+  overloaded_told,
+  condition_failed_told,
+  count_
+};
+
+// The kinds of messages between nodes.
+enum class Kind : std::uint8_t {
+  hello,
+  refused,
+  standing,
+  pre_vote,
+  pre_vote_reply,
+  request_vote,
+  vote_reply,
+  append,
+  append_reply,
+  heartbeat,
+  heartbeat_reply,
+  timeout_now,
+  forward,
+  forward_reply,
+  read_index,
+  read_index_reply,
+  piece,  // of a large message
+  count_
+};
+const char* name_of(Kind kind);
+
+class Coverage {
+ public:
+  void count(Sight sight) { ++at(sights, sight); }
+  void count(Turn turn) { ++at(turns, turn); }
+  void count(Deed deed) { ++at(deeds, deed); }
+  void count_dropped(Kind kind) { ++at(dropped, kind); }
+  void count_doubled(Kind kind) { ++at(doubled, kind); }
+  void count_late(Kind kind) { ++at(late, kind); }  // in an earlier term than its receiver's
+
+  std::uint64_t of(Sight sight) const { return numbers_[sights + static_cast<std::size_t>(sight)]; }
+  void add(const Coverage& other);
+  // "name=number", in a fixed order.
+  std::vector<std::string> lines() const;
+  // Names of what was never seen.
+  std::vector<std::string> missing() const;
+
+ private:
+  static constexpr std::size_t kinds = static_cast<std::size_t>(Kind::count_);
+  static constexpr std::size_t sights = 0;
+  static constexpr std::size_t turns = sights + static_cast<std::size_t>(Sight::count_);
+  static constexpr std::size_t deeds = turns + static_cast<std::size_t>(Turn::count_);
+  static constexpr std::size_t dropped = deeds + static_cast<std::size_t>(Deed::count_);
+  static constexpr std::size_t doubled = dropped + kinds;
+  static constexpr std::size_t late = doubled + kinds;
+  static constexpr std::size_t size = late + kinds;
+
+  template <class Name>
+  std::uint64_t& at(std::size_t group, Name name) {
+    return numbers_[group + static_cast<std::size_t>(name)];
+  }
+  static std::string name_at(std::size_t place);
+  static bool applies(std::size_t place);
+
+  std::array<std::uint64_t, size> numbers_{};
+};
+
+}  // namespace zatt::sim

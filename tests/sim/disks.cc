@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The disks' side of a simulated cluster: batches that take their time, fail, or never end.
+#include <cerrno>
+#include <utility>
+
+#include "tests/sim/cluster.h"
+
+namespace zatt::sim {
+
+void Cluster::submit(NodeNumber number, storage::Batch batch) {
+  Machine& machine = machines_[number];
+  if (machine.batch) judge_.fail(Invariant::durable_before_said, "two batches at once");
+  machine.batch = std::move(batch);
+  machine.batch_waits = false;
+  const std::uint64_t batch_number = ++machine.batch_number;
+  std::uint64_t latency = 1 + prng_.below(2 * settings_.disk_mean_us);
+  if (faulty_ && prng_.chance(settings_.stall_permyriad, 10'000)) {
+    coverage_.count(Deed::disk_stalled);
+    latency += prng_.below(settings_.stall_most_us);
+  }
+  scheduler_.in(latency, [this, number, process = machine.process, batch_number] {
+    finish_batch(number, process, batch_number);
+  });
+}
+
+void Cluster::arm_errors(Machine& machine) {
+  const std::uint64_t steps = machine.batch->steps.size();
+  if (machine.next_error) {
+    machine.disk->fail_call(prng_.below(steps), *machine.next_error, machine.errors_for_good);
+    machine.next_error.reset();
+    return;
+  }
+  const bool sync_fails = faulty_ && prng_.chance(settings_.sync_failure_permyriad, 10'000);
+  const bool io_fails = faulty_ && prng_.chance(settings_.io_error_permyriad, 10'000);
+  if (!sync_fails && !io_fails) return;
+  using FailedSync = test::SimDisk::FailedSync;
+  static constexpr FailedSync aftermaths[] = {FailedSync::shows_new, FailedSync::shows_old};
+  machine.disk->set_failed_sync(aftermaths[prng_.below(std::size(aftermaths))]);
+  std::uint64_t at = prng_.below(steps);
+  if (sync_fails)  // the next sync at or behind a step drawn
+    for (std::uint64_t i = 0; i < steps; ++i) {
+      const std::uint64_t step = (at + i) % steps;
+      if (machine.batch->steps[step].kind != storage::Step::Kind::sync) continue;
+      at = step;
+      break;
+    }
+  machine.disk->fail_call(at, EIO, prng_.chance(1, 4));
+  using Step = storage::Step;
+  const Step::Kind kind = machine.batch->steps[at].kind;
+  coverage_.count(kind == Step::Kind::read ? Deed::read_failed
+                  : kind == Step::Kind::sync || kind == Step::Kind::sync_directory
+                      ? Deed::sync_failed
+                      : Deed::write_failed);
+}
+
+void Cluster::finish_batch(NodeNumber number, std::uint64_t process, std::uint64_t batch_number) {
+  Machine& machine = machines_[number];
+  // A process that stands still does not stop its disk's thread from being done.
+  if (machine.process != process || !machine.batch || machine.batch_number != batch_number) return;
+  if (machine.hung) {
+    machine.batch_waits = true;
+    return;
+  }
+  arm_errors(machine);
+  const storage::Batch batch = std::move(*machine.batch);
+  machine.batch.reset();
+  auto result = std::make_shared<storage::BatchResult>(storage::run(*machine.disk, batch));
+  machine.disk->clear_faults();
+  if (!result->status && result->status.error().sys == ENOSPC) coverage_.count(Deed::no_space);
+  enter(number, process, [result](node::Node& node) { node.on_disk(std::move(*result)); });
+}
+
+// The disk was at work when its process ended: it got as far as it got.
+void Cluster::break_off_batch(Machine& machine) {
+  if (!machine.batch) return;
+  coverage_.count(Deed::crashed_in_a_write);
+  machine.disk->crash_at(prng_.below(machine.batch->steps.size() + 1));
+  static_cast<void>(storage::run(*machine.disk, *machine.batch));
+}
+
+void Cluster::hang_disk(NodeNumber number) {
+  coverage_.count(Deed::disk_hung);
+  machines_[number].hung = true;
+  log(number, "its disk does not answer any more");
+}
+
+void Cluster::free_disk(NodeNumber number) {
+  Machine& machine = machines_[number];
+  if (!machine.hung) return;
+  machine.hung = false;
+  log(number, "its disk answers again");
+  if (!machine.batch_waits) return;
+  machine.batch_waits = false;
+  scheduler_.in(1, [this, number, process = machine.process, batch = machine.batch_number] {
+    finish_batch(number, process, batch);
+  });
+}
+
+void Cluster::limit_space(NodeNumber number, std::uint64_t more_bytes) {
+  Machine& machine = machines_[number];
+  machine.disk->limit_space(machine.disk->used_bytes() + more_bytes);
+  machine.short_of_space = true;
+  log(number, "its disk has room for " + std::to_string(more_bytes) + " bytes more");
+}
+
+void Cluster::free_space(NodeNumber number) {
+  Machine& machine = machines_[number];
+  if (!machine.short_of_space) return;
+  machine.short_of_space = false;
+  coverage_.count(Deed::space_again);
+  machine.disk->limit_space(std::nullopt);
+  log(number, "its disk has room again");
+}
+
+bool Cluster::rot(NodeNumber number, Rot what) {
+  Machine& machine = machines_[number];
+  std::optional<test::DurableLog::Place> place;
+  if (what == Rot::slot) {
+    if (machine.process != 0) return false;  // a save under way would be torn besides
+    place = machine.durable->slot_place(prng_.below(2));
+  } else {
+    const auto places = what == Rot::entry ? machine.durable->promised_entries()
+                                           : machine.durable->promised_headers();
+    if (places.empty()) return false;
+    place = places[prng_.below(places.size())];
+  }
+  if (!place) return false;
+  coverage_.count(what == Rot::slot    ? Deed::slot_rotted
+                  : what == Rot::entry ? Deed::entry_rotted
+                                       : Deed::header_rotted);
+  machine.has_rotted = true;
+  log(number, "a bit rots in " + place->name + " at " + std::to_string(place->offset));
+  machine.disk->flip_bit(place->name, 8 * place->offset + prng_.below(8 * place->length));
+  return true;
+}
+
+void Cluster::mend(NodeNumber number) {
+  Machine& machine = machines_[number];
+  machine.next_error.reset();
+  machine.paused_until_us = std::min(machine.paused_until_us, scheduler_.now_us() + 1);
+  free_space(number);
+  free_disk(number);
+}
+
+}  // namespace zatt::sim

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "tests/sim/faults.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace zatt::sim {
+
+Dice::Dice(Cluster& cluster, const Settings& settings)
+    : cluster_(cluster), settings_(settings), prng_(settings.seed ^ 0xd1ce) {
+  // Damage and loss that no crash does are for these alone: a bare majority of copies stays good.
+  const std::uint32_t most = settings.beyond ? settings.nodes : (settings.nodes - 1) / 2;
+  for (std::uint32_t chosen = 0; chosen < most;) {
+    Machine& machine = cluster.machine(any_node());
+    if (!machine.may_rot) ++chosen;
+    machine.may_rot = true;
+  }
+}
+
+void Dice::again(std::uint64_t mean_us, void (Dice::*what)()) {
+  if (mean_us == 0) return;
+  cluster_.scheduler().in(around(mean_us), [this, mean_us, what] {
+    if (ended_) return;
+    (this->*what)();
+    again(mean_us, what);
+  });
+}
+
+void Dice::begin() {
+  end_us_ = cluster_.now_us() + settings_.faults_us;
+  again(settings_.crash_every_us, &Dice::crash_someone);
+  again(settings_.partition_every_us, &Dice::partition_someone);
+  again(settings_.clog_every_us, &Dice::clog_someone);
+  again(settings_.pause_every_us, &Dice::pause_someone);
+  again(settings_.suspend_every_us, &Dice::suspend_someone);
+  again(settings_.hang_every_us, &Dice::hang_someone);
+  again(settings_.full_every_us, &Dice::fill_someone);
+  again(settings_.rot_every_us, &Dice::rot_someone);
+  for (std::uint32_t i = 0; i < settings_.wipes; ++i)
+    cluster_.scheduler().in(prng_.below(settings_.faults_us), [this] {
+      if (!ended_) wipe_someone();
+    });
+}
+
+std::uint64_t Dice::left_us() const {
+  return cluster_.now_us() < end_us_ ? end_us_ - cluster_.now_us() : 0;
+}
+
+NodeNumber Dice::leader_or_any() {
+  const NodeNumber drawn = any_node();
+  if (prng_.chance(1, 2)) return drawn;
+  for (NodeNumber number = 0; number < cluster_.size(); ++number) {
+    const Machine& machine = cluster_.machine(number);
+    if (machine.node && machine.node->raft().is_leader()) return number;
+  }
+  return drawn;
+}
+
+// --- machines ------------------------------------------------------------------------------------
+
+void Dice::crash(NodeNumber number) {
+  const bool power = prng_.below(100) < settings_.power_loss_percent;
+  const auto mode = test::every_crash[prng_.below(std::size(test::every_crash))];
+  if (cluster_.machine(number).process == 0) return;
+  cluster_.coverage().count(power ? Deed::power_lost : Deed::killed);
+  if (power)
+    cluster_.lose_power(number, mode);
+  else
+    cluster_.kill(number);
+  cluster_.start_later(number, around(settings_.down_mean_us));
+}
+
+void Dice::crash_someone() {
+  const bool all = prng_.below(100) < settings_.crash_all_percent;
+  const NodeNumber chosen = leader_or_any();
+  if (all) cluster_.coverage().count(Deed::all_crashed);
+  for (NodeNumber number = 0; number < cluster_.size(); ++number)
+    if (all || number == chosen) crash(number);
+}
+
+void Dice::pause_someone() {
+  const NodeNumber number = leader_or_any();
+  cluster_.pause(number, std::min(around(settings_.pause_mean_us), left_us()), false);
+}
+
+void Dice::suspend_someone() {
+  const NodeNumber number = any_node();
+  cluster_.pause(number, std::min(around(settings_.pause_mean_us), left_us()), true);
+}
+
+void Dice::wipe_someone() {
+  std::vector<NodeNumber> able;
+  for (NodeNumber number = 0; number < cluster_.size(); ++number)
+    if (cluster_.machine(number).may_rot) able.push_back(number);
+  if (able.empty() || wiped_ + 1 == cluster_.size()) return;
+  const NodeNumber number = able[prng_.below(able.size())];
+  ++wiped_;
+  cluster_.kill(number);
+  cluster_.empty_directory(number);
+  cluster_.start_later(number, around(settings_.down_mean_us));
+}
+
+// --- disks ---------------------------------------------------------------------------------------
+
+void Dice::hang_someone() {
+  const NodeNumber number = leader_or_any();
+  const bool for_good = prng_.chance(1, 4);  // until its process or its machine is gone
+  const std::uint64_t length = around(settings_.stall_most_us);
+  cluster_.hang_disk(number);
+  if (!for_good) {
+    cluster_.scheduler().in(length, [this, number] { cluster_.free_disk(number); });
+    return;
+  }
+  cluster_.scheduler().in(around(4 * settings_.stall_most_us), [this, number] {
+    if (ended_ || !cluster_.machine(number).hung) return;
+    cluster_.lose_power(number, test::Crash::all_lost);  // somebody pulls the plug
+    cluster_.start_later(number, around(settings_.down_mean_us));
+  });
+}
+
+void Dice::fill_someone() {
+  const NodeNumber number = any_node();
+  cluster_.limit_space(number, prng_.below(4 * settings_.segment_bytes));
+  cluster_.scheduler().in(around(settings_.stall_most_us),
+                          [this, number] { cluster_.free_space(number); });
+}
+
+void Dice::rot_someone() {
+  std::vector<NodeNumber> able;
+  for (NodeNumber number = 0; number < cluster_.size(); ++number)
+    if (cluster_.machine(number).may_rot) able.push_back(number);
+  if (able.empty()) return;
+  const NodeNumber number = able[prng_.below(able.size())];
+  const std::uint64_t dice = prng_.below(8);
+  using Rot = Cluster::Rot;
+  cluster_.rot(number, dice == 0 ? Rot::slot : dice == 1 ? Rot::header : Rot::entry);
+}
+
+// --- the network ---------------------------------------------------------------------------------
+
+void Dice::clog_someone() {
+  const NodeNumber from = any_node();
+  const NodeNumber to = any_node();
+  const bool both = prng_.chance(1, 2);
+  const std::uint64_t until =
+      cluster_.now_us() + std::min<std::uint64_t>(prng_.below(5'000'000), left_us());
+  cluster_.coverage().count(Deed::clogged);
+  cluster_.network().clog(from, to, until);
+  if (both) cluster_.network().clog(to, from, until);
+}
+
+void Dice::cut_both(NodeNumber a, NodeNumber b) {
+  if (a == b) return;
+  cluster_.network().cut(a, b);
+  cluster_.network().cut(b, a);
+}
+
+// Shapes in which links are seen to fail: Howard and Abraham, "Raft does not guarantee liveness in
+// the face of network faults", and Cloudflare's day of a switch that passed half.
+void Dice::cut_shape(std::uint64_t shape) {
+  const NodeNumber n = cluster_.size();
+  const NodeNumber alone = leader_or_any();
+  const std::uint64_t sides = prng_.next();
+  const std::uint64_t turn = prng_.below(n);  // where the ring or the chain begins
+  const auto place = [&](NodeNumber number) { return (number + turn) % n; };
+  static constexpr Deed deeds[] = {Deed::halves,      Deed::one_alone, Deed::cut_one_way,
+                                   Deed::cut_one_way, Deed::ring,      Deed::chain,
+                                   Deed::bridge};
+  cluster_.coverage().count(deeds[shape]);
+  for (NodeNumber a = 0; a < n; ++a) {
+    for (NodeNumber b = 0; b < n; ++b) {
+      if (a == b) continue;
+      const std::uint64_t apart = place(a) > place(b) ? place(a) - place(b) : place(b) - place(a);
+      const bool same_side = ((sides >> a) & 1) == ((sides >> b) & 1);
+      const bool one_way = prng_.chance(1, 4);
+      bool cut = false;
+      switch (shape) {
+        case 0:  // halves
+          cut = !same_side;
+          break;
+        case 1:  // one is alone
+          cut = a == alone || b == alone;
+          break;
+        case 2:  // heard by nobody, and hears all; or the other way round
+          cut = (sides & 1) != 0 ? a == alone : b == alone;
+          break;
+        case 3:  // links that pass one way
+          cut = one_way;
+          break;
+        case 4:  // a ring: each with its neighbours
+          cut = apart != 1 && apart != n - 1;
+          break;
+        case 5:  // a chain
+          cut = apart != 1;
+          break;
+        default:  // halves with one that sees both
+          cut = !same_side && a != alone && b != alone;
+      }
+      if (cut) cluster_.network().cut(a, b);
+    }
+  }
+}
+
+void Dice::partition_someone() {
+  cluster_.network().heal();
+  cluster_.coverage().count(Deed::partitioned);
+  cut_shape(prng_.below(7));
+  cluster_.scheduler().in(around(settings_.partition_mean_us), [this] {
+    if (!ended_) cluster_.network().heal();
+  });
+}
+
+void Dice::break_for_good(const std::vector<NodeNumber>& nodes,
+                          const std::vector<NodeNumber>& core) {
+  for (const NodeNumber number : nodes) {
+    const std::uint64_t way = prng_.below(5);
+    cluster_.tell("node " + std::to_string(number) + " stays outside, way " + std::to_string(way));
+    if (way == 0) cluster_.kill(number);
+    if (way == 1) cluster_.hang_disk(number);
+    for (const NodeNumber other : core) {
+      if (way == 2 || way == 3) cluster_.network().cut(other, number);  // it is deaf
+      if (way == 2 || way == 4) cluster_.network().cut(number, other);  // it is dumb
+    }
+  }
+}
+
+}  // namespace zatt::sim

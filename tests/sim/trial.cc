@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "tests/sim/trial.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace zatt::sim {
+
+Trial::Trial(std::uint64_t seed, const Choice& choice, bool verbose)
+    : settings_(draw_settings(seed, choice)),
+      verbose_(verbose),
+      cluster_(settings_, verbose),
+      dice_(cluster_, settings_),
+      began_us_(cluster_.now_us()) {}
+
+std::optional<Violation> Trial::run() {
+  auto wrong = judge_phases();
+  if (wrong && verbose_ && wrong->invariant == Invariant::linearizable)
+    for (const Op& op : cluster_.workload().ops()) std::printf("%s\n", to_string(op).c_str());
+  return wrong;
+}
+
+std::optional<Violation> Trial::judge_phases() {
+  Prng prng(settings_.seed ^ 0x57a7);
+  for (NodeNumber number = 0; number < cluster_.size(); ++number)
+    cluster_.start_later(number, prng.below(300'000));
+  dice_.begin();
+  cluster_.workload().start();
+  run_until(cluster_.now_us() + settings_.faults_us);
+  dice_.end();
+  cluster_.stop_random_faults();
+  cluster_.tell("the faults are over");
+  choose_core();
+  mend_core();
+  if (settings_.beyond) {
+    run_until(cluster_.now_us() + settings_.faults_us / 4);
+    cluster_.workload().stop_asking();
+    run_until(cluster_.now_us() + 1000 * settings_.timeout_ms + 1'000'000);
+  } else {
+    live();
+  }
+  if (cluster_.judge().violation()) return cluster_.judge().violation();
+  if (const std::string problem = cluster_.workload().problem(); !problem.empty())
+    return Violation{Invariant::linearizable, problem};
+  return check_history(cluster_.workload().ops(), cluster_.judge().ledger());
+}
+
+void Trial::run_until(std::uint64_t us) {
+  while (!cluster_.judge().violation() && cluster_.run_one(us)) {
+  }
+}
+
+bool Trial::await(const char* what, std::uint64_t us, const std::function<bool()>& is_so) {
+  const std::uint64_t end = cluster_.now_us() + us;
+  while (!cluster_.judge().violation() && !is_so()) {
+    if (cluster_.run_one(end)) continue;
+    cluster_.judge().fail(Invariant::liveness, std::string(what) + " not within " +
+                                                   std::to_string(us / 1000) + " ms:" + why_not());
+  }
+  return !cluster_.judge().violation();
+}
+
+std::string Trial::why_not() const {
+  std::string text;
+  for (NodeNumber number = 0; number < cluster_.size(); ++number) {
+    const Machine& machine = cluster_.machine(number);
+    const bool in_core = std::find(core_.begin(), core_.end(), number) != core_.end();
+    text += " " + std::to_string(number) + (in_core ? "" : ", outside");
+    if (!machine.node) {
+      text += " (down)";
+      continue;
+    }
+    const raft::Raft& raft = machine.node->raft();
+    text += " (term " + std::to_string(raw(raft.current_term())) + " commit " +
+            std::to_string(raw(raft.commit_index())) + " applied " +
+            std::to_string(raw(machine.node->last_applied())) + (raft.is_leader() ? " leads" : "") +
+            (raft.is_below_floor() ? " below its floor" : "") +
+            (raft.leader() ? "" : ": " + machine.node->why_no_leader()) + ")";
+  }
+  return text;
+}
+
+// --- who is well in the end ----------------------------------------------------------------------
+
+// Everybody, or a bare majority of those whose directories are whole. Before the cluster is
+// founded it needs all its members.
+void Trial::choose_core() {
+  Prng prng(settings_.seed ^ 0xc03e);
+  std::vector<NodeNumber> whole;
+  bool has_acted = false;
+  for (NodeNumber number = 0; number < cluster_.size(); ++number) {
+    const Machine& machine = cluster_.machine(number);
+    core_.push_back(number);
+    if (!machine.has_rotted && !machine.is_spoiled && machine.self.incarnation != 0)
+      whole.push_back(number);
+    has_acted = has_acted || (machine.node && machine.node->raft().current_term() > Term{0});
+  }
+  const std::size_t majority = cluster_.size() / 2 + 1;
+  const bool wiped = settings_.wipes > 0;
+  if (!settings_.split_core || settings_.beyond || wiped || !has_acted || whole.size() < majority)
+    return;
+  while (whole.size() > majority)
+    whole.erase(whole.begin() + static_cast<std::ptrdiff_t>(prng.below(whole.size())));
+  core_ = whole;
+}
+
+void Trial::mend_core() {
+  Prng prng(settings_.seed ^ 0x3e4d);
+  cluster_.network().heal();
+  cluster_.network().make_perfect();
+  std::vector<NodeNumber> outside;
+  for (NodeNumber number = 0; number < cluster_.size(); ++number) {
+    if (std::find(core_.begin(), core_.end(), number) == core_.end()) {
+      outside.push_back(number);
+      continue;
+    }
+    cluster_.mend(number);
+    // A person does as the message says.
+    if (cluster_.machine(number).is_spoiled && !settings_.beyond) cluster_.empty_directory(number);
+    if (cluster_.machine(number).process == 0) cluster_.start_later(number, prng.below(100'000));
+  }
+  dice_.break_for_good(outside, core_);
+}
+
+// --- what they owe -------------------------------------------------------------------------------
+
+bool Trial::leads_well() const {
+  std::optional<Server> leader;
+  for (const NodeNumber number : core_) {
+    const Machine& machine = cluster_.machine(number);
+    if (!machine.node) return false;
+    const auto known = machine.node->raft().leader();
+    if (!known || (leader && *leader != *known)) return false;
+    leader = known;
+  }
+  for (NodeNumber number = 0; number < cluster_.size(); ++number) {
+    const Machine& machine = cluster_.machine(number);
+    if (machine.self == *leader) return machine.node && machine.node->raft().is_leader();
+  }
+  return false;
+}
+
+// One that can't store what it was given is to be replaced, and may take its time.
+bool Trial::is_stuck_leader(const Machine& machine) {
+  return machine.node && machine.hung && machine.node->raft().is_leader() &&
+         machine.node->raft().durable_index() < machine.node->raft().log().last_index();
+}
+
+// All of the core have applied all that there is.
+bool Trial::is_level() const {
+  Index last{};
+  for (const NodeNumber number : core_) {
+    const Machine& machine = cluster_.machine(number);
+    if (!machine.node) return false;
+    last = std::max(last, machine.node->raft().log().last_index());
+  }
+  return std::all_of(core_.begin(), core_.end(), [&](NodeNumber number) {
+    return cluster_.machine(number).node->last_applied() == last;
+  });
+}
+
+bool Trial::has_nothing_left() const {
+  return std::all_of(core_.begin(), core_.end(), [&](NodeNumber number) {
+    const Machine& machine = cluster_.machine(number);
+    return machine.node && machine.node->backlog() == 0;
+  });
+}
+
+// What those behind need for what they have missed: a round trip for every message that a window
+// lets through, and as many reads from a log on disk.
+std::uint64_t Trial::catch_up_us() const {
+  std::uint64_t first = UINT64_MAX, last = 0;
+  for (const NodeNumber number : core_) {
+    const Machine& machine = cluster_.machine(number);
+    const std::uint64_t index = machine.node
+                                    ? std::min(raw(machine.node->raft().log().last_index()),
+                                               raw(machine.node->last_applied()))
+                                    : 0;
+    first = std::min(first, index);
+    if (machine.node) last = std::max(last, raw(machine.node->raft().log().last_index()));
+  }
+  const bool small_windows =
+      settings_.max_append_bytes < 10'000 || settings_.max_in_flight_bytes < 20'000;
+  const std::uint64_t trips = last <= first   ? 0
+                              : small_windows ? last - first
+                                              : (last - first) / 50;
+  return 3 * trips * 2 * (settings_.delay_mean_us + settings_.disk_mean_us);
+}
+
+void Trial::live() {
+  cluster_.workload().calm_down();
+  // The longest timeout of the core, and the mean time from a node's word to the other's answer.
+  std::uint64_t timeout_us = 0;
+  for (const NodeNumber number : core_)
+    timeout_us = std::max(timeout_us, 2000 * settings_.election_timeout_ms *
+                                          cluster_.machine(number).timeout_percent / 100);
+  const std::uint64_t delay_us = settings_.delay_mean_us + settings_.disk_mean_us;
+  // Processes start; a leader outside whose disk hangs is left in place for so long.
+  const std::uint64_t slack_us = 500'000 + std::max<std::uint64_t>(5 * timeout_us, 3'000'000);
+  const std::uint64_t began = cluster_.now_us();
+  if (!await("a leader whom all of the core know: ", 10 * timeout_us + 20 * delay_us + slack_us,
+             [this] { return leads_well(); }))
+    return;
+  was_quick_ = cluster_.now_us() - began <= 3 * timeout_us + 10 * delay_us + 100'000;
+  for (const NodeNumber number : core_) cluster_.workload().probe(number);
+  const std::uint64_t write_us = 30 * timeout_us + 60 * delay_us + slack_us + catch_up_us();
+  if (!await("a write and a read at each node of the core: ",
+             write_us + 3000 * std::max<std::uint64_t>(settings_.timeout_ms, 3'000),
+             [this] { return cluster_.workload().probes_are_done(); }))
+    return;
+  cluster_.workload().stop_asking();
+  if (!await("an answer to every client: ",
+             20 * timeout_us + 40 * delay_us + 1000 * settings_.timeout_ms,
+             [this] { return cluster_.workload().is_at_rest(); }))
+    return;
+  if (!await("one state on all of the core: ", write_us, [this] { return is_level(); })) return;
+  if (!await("a leader whose disk works", 10 * timeout_us + slack_us, [this] {
+        for (NodeNumber number = 0; number < cluster_.size(); ++number)
+          if (is_stuck_leader(cluster_.machine(number))) return false;
+        return leads_well();
+      }))
+    return;
+  const std::uint64_t terms = cluster_.judge().terms_led();
+  const std::uint64_t frames = cluster_.judge().frames();
+  run_until(cluster_.now_us() + settings_.quiet_us);
+  if (cluster_.judge().violation()) return;
+  if (!leads_well() || cluster_.judge().terms_led() != terms)
+    return cluster_.judge().fail(Invariant::liveness, "the leader does not stay:" + why_not());
+  // Heartbeats and their answers, five a timeout and link, and as much again for each other word.
+  const std::uint64_t links = cluster_.size() * (cluster_.size() - 1);
+  const std::uint64_t beats =
+      links * (2 + 5 * settings_.quiet_us / (1000 * settings_.election_timeout_ms));
+  if (cluster_.judge().frames() - frames > 5 * beats)
+    return cluster_.judge().fail(
+        Invariant::liveness,
+        std::to_string(cluster_.judge().frames() - frames) + " messages in a quiet time");
+  if (!has_nothing_left())
+    cluster_.judge().fail(Invariant::nothing_left_behind, "requests are kept that nobody made");
+}
+
+std::string Trial::summary() {
+  return std::to_string(cluster_.workload().ops().size()) + " requests, " +
+         std::to_string(cluster_.workload().acknowledged()) + " done, " +
+         std::to_string(cluster_.judge().committed()) + " entries, " +
+         std::to_string(cluster_.judge().terms_led()) + " leaders, " +
+         std::to_string(simulated_us() / 1'000'000) + " s";
+}
+
+}  // namespace zatt::sim

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// One seed: a bad day, and then what must become of it.
+//
+// First everything goes wrong and only safety is asked for. Then a core is well again: everybody,
+// or a bare majority while the others stay broken for good; and what the core owes its clients, it
+// owes in time. Beyond the budget of faults nothing is owed but the truth.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/sim/cluster.h"
+#include "tests/sim/faults.h"
+
+namespace zatt::sim {
+
+class Trial {
+ public:
+  Trial(std::uint64_t seed, const Choice& choice, bool verbose);
+
+  // Nothing: all held.
+  std::optional<Violation> run();
+
+  const Settings& settings() const { return settings_; }
+  std::uint64_t trace_hash() { return cluster_.scheduler().trace_hash(); }
+  std::uint64_t simulated_us() const { return cluster_.now_us() - began_us_; }
+  const Coverage& coverage() { return cluster_.coverage(); }
+  // A leader was known to all of the core soon: within 3 timeouts and 10 delays.
+  bool was_quick() const { return was_quick_; }
+  std::string summary();
+
+ private:
+  std::optional<Violation> judge_phases();
+  void run_until(std::uint64_t us);
+  // Runs until it is so. A violation of liveness where it is not within `us`.
+  bool await(const char* what, std::uint64_t us, const std::function<bool()>& is_so);
+
+  void choose_core();
+  void mend_core();
+  void live();
+  bool leads_well() const;
+  static bool is_stuck_leader(const Machine& machine);
+  bool is_level() const;
+  std::uint64_t catch_up_us() const;
+  bool has_nothing_left() const;
+  std::string why_not() const;
+
+  const Settings settings_;
+  const bool verbose_;
+  Cluster cluster_;
+  Dice dice_;
+  std::vector<NodeNumber> core_;
+  std::uint64_t began_us_ = 0;
+  bool was_quick_ = true;
+};
+
+}  // namespace zatt::sim
