@@ -190,7 +190,7 @@ $(cpp_programs): $(B)/%: tests/cluster/%.cpp $(B)/libzattclient.so.0 include/zat
 -include $(all_objects:.o=.d)
 
 # --- running and testing ---
-.PHONY: run test soak sim unit-test
+.PHONY: run test soak sim sim-bench determinism unit-test
 run: build
 	@exec python3 tools/run_cluster.py --build $(B)
 
@@ -206,6 +206,16 @@ soak: tests-built
 sim: deps $(sim)
 	@exec $(sim) $(if $(SEED),--seed $(SEED) --trace,$(if $(MINUTES),--minutes $(MINUTES),--seeds $(SEEDS))) \
 	  $(if $(STANDARD),--standard) $(SIM_FLAGS)
+
+sim-bench: deps $(sim)
+	@exec python3 tools/sim_bench.py --build $(B)
+
+# The same seeds in builds of other compilers and flags: the same days.
+determinism: deps $(sim)
+	@$(MAKE) DEPS=no V=debug CXXFLAGS=-O0 build/debug/zatt-sim
+	@$(MAKE) DEPS=no CXX=clang++ build/clang++/zatt-sim
+	@$(MAKE) DEPS=no SAN=address,undefined build/address-undefined/zatt-sim
+	@exec python3 tools/check_determinism.py build build/debug build/clang++ build/address-undefined
 
 # --- what a change must pass ---
 .PHONY: check check-built format format-check floors tidy

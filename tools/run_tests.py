@@ -19,11 +19,22 @@ DOCTEST = re.compile(r"test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed
 PLAIN = re.compile(r"^\s*(\d+) passed, (\d+) failed\s*$")
 
 
+def simulations(sim, soak, seeds):
+    """At least so many seeds, and more where there is time: a fast machine finds more."""
+    if soak:
+        yield "sim", [sim, "--seeds", str(seeds or 30000), "--coverage"]
+        yield "sim-standard", [sim, "--standard", "--seeds", str(seeds or 3000)]
+        yield "crash-run", [sim, "--crash-run", "--depth", "2"]
+        return
+    yield "sim", [sim, "--seeds", str(seeds or 1000), "--seconds", "0" if seeds else "75"]
+    yield "sim-standard", [sim, "--standard", "--seeds", str(seeds or 50), "--seconds", "0" if seeds else "45"]
+
+
 def stages(build, soak, seeds):
     root = pathlib.Path(__file__).resolve().parent.parent
     yield "unit", [str(build / "unit-tests")], DOCTEST
-    if (root / "tests/sim/main.cc").exists():
-        yield "sim", [str(build / "zatt-sim"), "--seeds", str(seeds or (20000 if soak else 300))], PLAIN
+    for name, command in simulations(str(build / "zatt-sim"), soak, seeds):
+        yield name, command, PLAIN
     cluster = [sys.executable, str(root / "tests/cluster/run.py"), "--build", str(build)]
     yield "cluster", cluster + (["--soak"] if soak else []), PLAIN
 
@@ -56,7 +67,7 @@ def run_stage(name, command, pattern, env):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
-    parser.add_argument("--only", action="append", choices=["unit", "sim", "cluster"])
+    parser.add_argument("--only", action="append", choices=["unit", "sim", "sim-standard", "crash-run", "cluster"])
     parser.add_argument("--seeds", type=int, help="of the simulator")
     parser.add_argument("--soak", action="store_true", help="the longer forms")
     args = parser.parse_args()

@@ -230,8 +230,8 @@ void Replica::carry_out(const FoundingStep& step) {
 
 // What was founded and never acted in is given up.
 void Replica::unfound() {
-  saw(Sight::offer_given_up);
   if (raft_->log().last_index() == Index{0}) return;
+  saw(Sight::offer_given_up);
   for (const Met& other : met())
     if (Link* link = links_.find(other.server)) leave(*link);
   drive(raft::Unfound{});

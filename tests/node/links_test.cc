@@ -289,6 +289,22 @@ TEST_CASE("links: frames of other starts are dropped") {
   CHECK(said_to(node_start));
 }
 
+TEST_CASE("links: what a node says of its standing does not undo what it said later") {
+  Stage stage("1");
+  stage.follow("0");
+  Peer& leader = stage.peer("0");
+  codec::Standing before;  // in no cluster yet
+  std::string bytes;
+  encode(before, bytes);
+  const std::vector<std::string> overtaken = leader.frames_of(bytes);
+  leader.say(leader.standing);
+  for (const std::string& frame : overtaken) stage.node->on_frame(leader.link, frame);
+  stage.settle();
+  CHECK(stage.node->raft().leader() == leader.server);
+  leader.say(before);  // in order, it counts
+  CHECK_FALSE(stage.node->raft().leader().has_value());
+}
+
 TEST_CASE("links: nothing but a greeting is heard before a greeting") {
   Stage stage("1");
   stage.follow("0");

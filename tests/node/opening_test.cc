@@ -13,6 +13,7 @@
 namespace zatt::node {
 namespace {
 
+using test::Peer;
 using test::Stage;
 
 // The disk as a node left it, under another stage.
@@ -176,6 +177,39 @@ TEST_CASE("opening: with others, a damaged node starts, says so and does not lea
   CHECK_FALSE(stage.node->raft().is_leader());
   CHECK(stage.ask(R"({"op":"status"})").find("the log was damaged and is not repaired yet") !=
         std::string::npos);
+}
+
+TEST_CASE("opening: damage to the first entry, which names the members, is repaired from them") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  // Without an offer of its own it would know of the others from that entry alone.
+  Peer& leader = stage.peer("0");
+  leader.standing = {77, true, false, {}};
+  leader.connect();
+  raft::Configuration members;
+  for (const char* id : {"0", "1", "2"})
+    members.members.push_back(
+        {id == std::string("1") ? stage.node->raft().self() : stage.peer(id).server,
+         {"127.0.0.1", 5254},
+         true,
+         false,
+         false});
+  std::string body;
+  encode(members, body);
+  raft::AppendEntries append;
+  append.term = Term{1};
+  append.entries.push_back({Index{1}, Term{0}, EntryKind::configuration, body});
+  append.entries.push_back({Index{2}, Term{1}, EntryKind::noop, ""});
+  leader.say(append);
+  REQUIRE(stage.node->raft().log().last_index() == Index{2});
+  stage.pass_ms(300);  // the mark
+  stage.close();
+  const std::string file = the_segment(*stage.disk);
+  stage.disk->flip_bit(file, 8 * (4096 + 60));
+  REQUIRE(stage.open());
+  CHECK(stage.env.count_logged("until the others (0, 2) have repaired it") == 1);
+  CHECK(stage.node->raft().log().last_index() == Index{0});
+  CHECK(stage.node->raft().is_below_floor());
 }
 
 TEST_CASE("opening: a crash between the new offer and the cut of the old one's first entry") {

@@ -94,7 +94,7 @@ class Runner {
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     const std::uint64_t jobs =
         campaign.jobs > 0 ? campaign.jobs : static_cast<std::uint64_t>(std::max(1L, cores));
-    end_ = campaign.minutes > 0 ? UINT64_MAX : campaign.first + campaign.seeds;
+    least_ = campaign.first + campaign.seeds;
     shares_.resize(jobs);
     for (std::uint64_t i = 0; i < jobs; ++i) {
       shares_[i].next = campaign.first + i;
@@ -109,13 +109,12 @@ class Runner {
   }
 
  private:
-  bool is_over() const {
-    return campaign_.minutes > 0 &&
-           Clock::now() - began_ >= std::chrono::minutes(campaign_.minutes);
+  bool is_wanted(std::uint64_t seed) const {
+    return seed < least_ || Clock::now() - began_ < std::chrono::seconds(campaign_.seconds);
   }
 
   void begin(Share& share) {
-    if (share.next >= end_ || is_over()) return;
+    if (!is_wanted(share.next)) return;
     int ends[2];
     if (pipe(ends) != 0) std::exit(1);
     std::fflush(stdout);
@@ -123,7 +122,7 @@ class Runner {
     if (share.pid == 0) {
       close(ends[0]);
       std::signal(SIGABRT, on_abort);
-      for (std::uint64_t seed = share.next; seed < end_ && !is_over(); seed += share.step) {
+      for (std::uint64_t seed = share.next; is_wanted(seed); seed += share.step) {
         const Report report = run_seed(campaign_, seed);
         if (write(ends[1], &report, sizeof report) != sizeof report) _exit(1);
       }
@@ -199,9 +198,9 @@ class Runner {
     const std::uint64_t done = passed_ + failed_;
     if (done == 0) return;
     const double rate = 60.0 * static_cast<double>(done) / seconds();
-    if (campaign_.minutes > 0)
+    if (campaign_.seconds > 0)
       std::fprintf(stderr, "%llu seeds, %llu failed, %.0f a minute, %.0f of %llu s\n", ull(done),
-                   ull(failed_), rate, seconds(), ull(60 * campaign_.minutes));
+                   ull(failed_), rate, seconds(), ull(campaign_.seconds));
     else
       std::fprintf(stderr, "%llu of %llu seeds, %llu failed, %.0f a minute\n", ull(done),
                    ull(campaign_.seeds), ull(failed_), rate);
@@ -230,7 +229,7 @@ class Runner {
   const Campaign& campaign_;
   const Clock::time_point began_;
   Clock::time_point shown_ = Clock::now();
-  std::uint64_t end_ = 0;
+  std::uint64_t least_ = 0;  // up to here in any case
   std::vector<Share> shares_;
   std::uint64_t passed_ = 0, failed_ = 0, quick_ = 0;
   std::uint64_t simulated_us_ = 0;

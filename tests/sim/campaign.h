@@ -13,7 +13,7 @@ struct Campaign {
   Choice choice;
   std::uint64_t first = 1;
   std::uint64_t seeds = 200;
-  std::uint64_t minutes = 0;  // 0: `seeds` of them
+  std::uint64_t seconds = 0;  // and more, until so much time has passed
   std::optional<std::uint64_t> alone;
   std::uint64_t jobs = 0;  // 0: one a core
   bool trace = false;

@@ -73,6 +73,7 @@ struct Machine {
   std::map<node::ClientId, Connection> connections;
   std::optional<int> stopped;  // by itself, with this exit code
   std::uint64_t paused_until_us = 0;
+  bool clock_stands = false;        // while it is paused
   std::uint64_t unread_factor = 1;                        // how much each unread byte counts for
   std::deque<std::function<void(node::Node&)>> deferred;  // came while the process stood still
   std::uint64_t wake_at_us = UINT64_MAX;                  // the wake-up that is scheduled

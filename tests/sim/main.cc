@@ -21,7 +21,8 @@ constexpr const char* help =
     "zatt-sim: whole nodes over a simulated network, disk and clock, from one seed each\n"
     "\n"
     "  --seeds N        run N seeds (default 200)\n"
-    "  --minutes M      or as many as fit into M minutes\n"
+    "  --minutes M      as many as fit into M minutes, and at least N where --seeds says so\n"
+    "  --seconds S      the same in seconds\n"
     "  --first S        from this one on (default 1)\n"
     "  --seed S         this one alone\n"
     "  --trace          and tell what happens in it, in the paper's terms\n"
@@ -109,7 +110,9 @@ bool take_value(std::string_view flag, const char* text, Campaign& campaign) {
   if (flag == "--seeds")
     campaign.seeds = number_of(flag, text);
   else if (flag == "--minutes")
-    campaign.minutes = number_of(flag, text);
+    campaign.seconds = 60 * number_of(flag, text);
+  else if (flag == "--seconds")
+    campaign.seconds = number_of(flag, text);
   else if (flag == "--first")
     campaign.first = number_of(flag, text);
   else if (flag == "--seed")
@@ -133,6 +136,7 @@ bool take_value(std::string_view flag, const char* text, Campaign& campaign) {
 
 int main(int argc, char** argv) {
   Campaign campaign;
+  campaign.seeds = UINT64_MAX;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
     if (flag == "--help" || flag == "-h") {
@@ -144,6 +148,7 @@ int main(int argc, char** argv) {
       misused("unknown option " + std::string(flag));
     ++i;
   }
+  if (campaign.seeds == UINT64_MAX) campaign.seeds = campaign.seconds > 0 ? 1 : 200;
   if (campaign.choice.nodes && (*campaign.choice.nodes < 1 || *campaign.choice.nodes > 7))
     misused("--nodes wants 1 to 7");
   return campaign.alone ? zatt::sim::run_alone(campaign) : zatt::sim::run_many(campaign);

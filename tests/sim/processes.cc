@@ -166,7 +166,8 @@ void Cluster::on_start_failed(NodeNumber number, const Error& error) {
     // It says which directory to empty, or to replace: a person has to.
     coverage_.count(Deed::start_refused);
     machine.is_spoiled = true;
-    return;
+    if (faulty_ || settings_.beyond) return;
+    empty_directory(number);
   } else {
     judge_.fail(Invariant::liveness,
                 "node " + std::to_string(number) + " does not start: " + to_string(error));
@@ -180,6 +181,10 @@ void Cluster::on_start_failed(NodeNumber number, const Error& error) {
 void Cluster::end_process(NodeNumber number) {
   Machine& machine = machines_[number];
   network_.on_process_end(number);
+  if (machine.clock_stands && machine.paused_until_us > scheduler_.now_us())
+    machine.clock_offset_us +=
+        node_time(number, machine.paused_until_us) - node_time(number, scheduler_.now_us());
+  machine.clock_stands = false;
   machine.process = 0;
   machine.batch.reset();
   machine.batch_waits = false;
@@ -245,6 +250,7 @@ void Cluster::pause(NodeNumber number, std::uint64_t us, bool clock_stands) {
   if (machine.process == 0 || machine.paused_until_us > scheduler_.now_us()) return;
   coverage_.count(clock_stands ? Deed::suspended : Deed::paused);
   machine.paused_until_us = scheduler_.now_us() + us;
+  machine.clock_stands = clock_stands;
   log(number, (clock_stands ? "stands still with its clock for " : "stands still for ") +
                   std::to_string(us / 1000) + " ms");
   if (clock_stands) {

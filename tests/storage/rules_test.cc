@@ -102,6 +102,28 @@ TEST_CASE("rule 13: a start believes only what a mark vouches for") {
   }
 }
 
+TEST_CASE("rule 13: damage elsewhere changes nothing about it") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 3, 100);
+  REQUIRE(host.mark());
+  host.append(1, 1, 100);
+  disk.fail_call(1, 5);
+  CHECK(!host.work());  // entry 4 is seen from now on, and is nowhere else
+  REQUIRE(host.start());
+  CHECK(host.found_lines.size() == 4);
+  host.append(1, 1, 100);
+  REQUIRE(host.mark());
+  disk.flip_bit(segment(2), 8 * 20);  // the life that entry 4 was copied into
+  REQUIRE(host.start());
+  REQUIRE(host.damage.has_value());
+  CHECK(host.found_lines.size() == 4);  // from the first life, as the page cache has it
+  lose_power(disk);
+  host.inspect();
+  CHECK(host.judge() == "");
+}
+
 TEST_CASE("rule 6: the predecessor is durable before a header that speaks of it") {
   // One batch that begins in one life and ends in the next.
   crash_everywhere([](Host& host) { host.append(1, 1, 100); },
