@@ -135,6 +135,7 @@ void Judge::check_log(const raft::Raft& raft, Watched& seen) {
   Index from = log.last_index();
   while (from > Index{0} && log.in_memory(from) && !entries_.contains({from, log.term_at(from)}))
     from = from - 1;
+  if (committed_.empty()) from = Index{1};
   for (Index index = std::max(from, Index{1}); index <= log.last_index(); ++index) {
     if (!log.in_memory(index)) continue;
     const raft::Entry& entry = log.at(index);
@@ -147,6 +148,8 @@ void Judge::check_log(const raft::Raft& raft, Watched& seen) {
                                                            : 0;
     if (chain != 0) past.chain = checksum_key(chain, past.body);
     const auto [it, first] = entries_.emplace(std::pair{index, entry.term}, past);
+    // A founding in which nothing was committed can be given up for another.
+    if (index == Index{1} && committed_.empty()) it->second = past;
     const Past& known = it->second;
     if (known.previous != past.previous || known.body != past.body ||
         (known.chain != 0 && past.chain != 0 && known.chain != past.chain))
@@ -183,7 +186,8 @@ const Machine* Judge::machine_of(const Server& server) const {
 // What a leader believes of a follower's disk is so.
 void Judge::check_matches(const raft::Raft& raft, Watched& seen) {
   const auto* leader = std::get_if<raft::Leader>(&raft.role());
-  if (leader == nullptr) return;
+  // One that does not know yet that a later term is led may believe what was so.
+  if (leader == nullptr || leaders_.rbegin()->first > raft.current_term()) return;
   for (const auto& [server, progress] : leader->progress) {
     if (progress.next_index <= progress.match_index)
       fail(Invariant::match_is_durable, "node " + name(raft.self()) + ": next_index of " +
