@@ -5,9 +5,13 @@
 // that was promised, and must raise no alarm.
 #include <doctest/doctest.h>
 
-#include <functional>
+#include <algorithm>
+#include <cstdlib>
 #include <iterator>
+#include <set>
 
+#include "tests/storage/crash_run.h"
+#include "tests/storage/crash_workload.h"
 #include "tests/storage/harness.h"
 #include "tests/support/durable_log.h"
 
@@ -35,152 +39,92 @@ void check_promises(const Host& host, const DurableLog& log) {
   }
 }
 
-// About sixty operations: appends of every size, saves, two cuts, marks, restarts; four roll-overs
-// and more. Stops at the first failure.
-void run_workload(SimDisk& disk, Host& host, bool check) {
-  if (!host.start()) return;
-  std::optional<DurableLog> log;
-  if (check) log.emplace(disk);
-  const std::size_t sizes[] = {10, 600, 5000, 30, 2500};
-  Prng prng(7);
-  std::uint64_t term = 1;
-  for (std::uint64_t i = 0; i < 60; ++i) {
-    if (i == 21 || i == 44) {
-      host.cut(host.last() - (i == 21 ? 9 : 2));
-      host.save(++term, std::nullopt);
-    }
-    if (i % 13 == 5) host.save(++term, Server{"1", 2});
-    const std::uint64_t entries = prng.between(1, 3);
-    host.append(term, entries, sizes[prng.below(5)]);
-    if (prng.chance(1, 3)) continue;  // gathers
-    if (prng.chance(1, 3)) {          // one is written while the next gathers
-      host.begin();
-      host.append(term, 2, 40);
-      if (i == 30) host.cut(host.last() - 3);
-      if (!host.finish()) return;
-      continue;
-    }
-    if (!(i % 11 == 3 ? host.mark() : host.work())) return;
-    if (check) check_promises(host, *log);
-    if (i == 36 || i == 52) {
-      disk.kill();
-      if (!host.start()) return;
-    }
-  }
-  if (host.work()) host.mark();
-}
+// Sanitized code is slow: it takes a part of the steps.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::uint64_t part = 16;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr std::uint64_t part = 16;
+#else
+constexpr std::uint64_t part = 1;
+#endif
+#else
+constexpr std::uint64_t part = 1;
+#endif
 
-std::uint64_t count_calls() {
-  SimDisk disk;
-  Host host(disk);
-  run_workload(disk, host, false);
-  return disk.calls();
-}
-
-// Recovers wholly, and goes on; another crash then loses nothing of what was found.
-std::string recover_and_go_on(SimDisk& disk, Host& host, Prng& prng) {
-  if (!host.start()) return "no start: " + to_string(*host.error);
-  host.append(9, 2, 700);
-  host.work();
-  host.append(9, 1, 700);
-  if (prng.chance(1, 2)) host.cut(host.last() - 1);
-  disk.crash(prng, Crash::all_lost);
-  host.inspect();
-  return host.judge();
+test::CrashRunResult run_steps(test::CrashRunOptions options) {
+  options.say = [](const std::string& line) {
+    MESSAGE(line);
+    MESSAGE("replay it with: zatt-sim --crash-run --only \"", line.substr(0, line.find(':')), "\"");
+  };
+  const test::CrashRunResult result = test::crash_run(options);
+  CHECK(result.failed == 0);
+  return result;
 }
 
 }  // namespace
 
 TEST_CASE("crash: the workload is what it says") {
   SimDisk disk;
-  Host host(disk);
-  run_workload(disk, host, true);
+  Host host(disk, test::crash_options());
+  std::optional<DurableLog> log;
+  std::set<std::string> spares, gone;
+  std::size_t segments = 0;
+  std::uint64_t most_entries = 0;
+  run_crash_workload(disk, host, [&] {
+    if (!log) log.emplace(disk);
+    check_promises(host, *log);
+    most_entries = std::max(most_entries, host.last());
+    std::set<std::string> names;
+    for (const std::string& name : disk.durable_names()) names.insert(name);
+    for (const std::string& spare : spares)
+      if (names.count(spare) == 0) gone.insert(spare);
+    for (const std::string& name : names)
+      if (name.ends_with(".spare")) spares.insert(name);
+    const auto count = std::count_if(
+        names.begin(), names.end(), [](const std::string& name) { return name.ends_with(".seg"); });
+    segments = std::max(segments, static_cast<std::size_t>(count));
+  });
   REQUIRE(!host.error);
   REQUIRE(host.inspect());
   CHECK(host.judge() == "");
-  CHECK(host.lines().size() > 80);
-  std::uint64_t segments = 0;
-  for (const std::string& name : disk.durable_names()) segments += name.ends_with(".seg");
-  CHECK(segments > 5);
+  CHECK(test::crash_workload().size() > 200);
+  CHECK(most_entries > 80);
+  CHECK(segments > 10);
+  CHECK(gone.size() > 10);  // a spare that was used
 }
 
-TEST_CASE("crash: at every step of a workload, in eight ways") {
-  const std::uint64_t calls = count_calls();
-  CHECK(calls > 200);
-  std::uint64_t images = 0;
-  for (std::uint64_t at = 0; at < calls; ++at) {
-    SimDisk disk;
-    Host host(disk);
-    disk.crash_at(at);
-    run_workload(disk, host, false);
-    REQUIRE(disk.is_crashed());
-    if (host.history.empty()) host.history.emplace_back();  // the first start had promised nothing
-    const std::vector<test::State> before = host.history;
-    for (const Crash mode : test::every_crash) {
-      Prng prng(at * 8 + static_cast<std::uint64_t>(mode));
-      const auto image = disk.clone();
-      image->crash(prng, mode);
-      Host next(*image);
-      next.history = before;
-      next.inspect();
-      if (!next.error && !next.found_hard_state) {  // the first start: nothing was promised yet
-        CHECK(before.size() == 1);
-        CHECK(before.front().hard_state == HardState{});
-      } else if (before.front().hard_state == HardState{}) {
-        CHECK(!next.error);
-        CHECK(next.found_lines.empty());
-      } else if (const std::string verdict = next.judge(); !verdict.empty()) {
-        CAPTURE(at);
-        CAPTURE(static_cast<int>(mode));
-        CHECK(verdict == "");
-      }
-      const std::string later = recover_and_go_on(*image, next, prng);
-      if (!later.empty()) {
-        CAPTURE(at);
-        CAPTURE(static_cast<int>(mode));
-        CHECK(later == "");
-      }
-      ++images;
-    }
-  }
-  MESSAGE("crash images: ", images);
+TEST_CASE("crash: the power fails at every step, and leaves every image") {
+  test::CrashRunOptions options;
+  options.errors = false;
+  options.of = part;
+  const test::CrashRunResult result = run_steps(options);
+  MESSAGE("crash images: ", result.images);
+  CHECK(result.images > 100'000 / part);
 }
 
-TEST_CASE("crash: while recovering from a crash") {
-  const std::uint64_t calls = count_calls();
-  std::uint64_t images = 0;
-  for (std::uint64_t at = 3; at < calls; at += 23) {
-    SimDisk disk;
-    Host host(disk);
-    disk.crash_at(at);
-    run_workload(disk, host, false);
-    if (host.history.empty()) continue;
-    const std::vector<test::State> before = host.history;
-    Prng prng(at);
-    disk.crash(prng, at % 2 == 0 ? Crash::random : Crash::all_kept);
-    for (std::uint64_t step = 0;; ++step) {
-      const auto first = disk.clone();
-      Host recovering(*first);
-      first->crash_at(step);
-      if (recovering.start()) break;
-      for (const Crash mode : test::every_crash) {
-        const auto image = first->clone();
-        image->crash(prng, mode);
-        Host next(*image);
-        next.history = before;
-        next.inspect();
-        CAPTURE(at);
-        CAPTURE(step);
-        CAPTURE(static_cast<int>(mode));
-        if (const std::string verdict = next.judge(); !verdict.empty()) CHECK(verdict == "");
-        const std::string later = recover_and_go_on(*image, next, prng);
-        if (!later.empty()) CHECK(later == "");
-        ++images;
-      }
-    }
-  }
-  MESSAGE("crash images: ", images);
+TEST_CASE("crash: the disk fails at every step, in every way") {
+  test::CrashRunOptions options;
+  options.power = false;
+  options.of = part;
+  const test::CrashRunResult result = run_steps(options);
+  MESSAGE("runs with an error: ", result.error_runs);
+  CHECK(result.error_runs > 5000 / part);
 }
+
+TEST_CASE("crash: the power fails again while a crash is recovered from") {
+  const bool all = std::getenv("ZATT_SOAK") != nullptr && part == 1;
+  test::CrashRunOptions options;
+  options.errors = false;
+  options.recoveries = 1000;
+  options.of = all ? 1 : 40 * part;
+  options.share = all ? 0 : 17;
+  const test::CrashRunResult result = run_steps(options);
+  MESSAGE("recoveries crashed: ", result.recoveries);
+  CHECK(result.recoveries > (all ? 1000 : 0));
+}
+
+namespace {
 
 // Random work until the disk fails, the process is killed or the power goes; judged; and again on
 // what is left.
@@ -196,6 +140,7 @@ std::string run_generations(std::uint64_t seed, std::uint64_t generations) {
     const bool shows_old = prng.chance(1, 2);
     disk.set_failed_sync(shows_old ? SimDisk::FailedSync::shows_old
                                    : SimDisk::FailedSync::shows_new);
+    disk.set_failed_write(static_cast<SimDisk::FailedWrite>(prng.below(3)));
     const std::vector<test::State> before = host.history;
     if (host.start()) {
       for (std::uint64_t n = prng.below(40); n > 0 && !host.error; --n) {
@@ -225,6 +170,8 @@ std::string run_generations(std::uint64_t seed, std::uint64_t generations) {
   }
   return "";
 }
+
+}  // namespace
 
 TEST_CASE("crash: generation after generation") {
   for (std::uint64_t seed = 1; seed <= 150; ++seed) {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Errors at every step, rot in every sector, and files that hold anything at all.
+// Rot in every sector, and files that hold anything at all.
 #include <doctest/doctest.h>
-
-#include <cerrno>
-#include <functional>
 
 #include "base/bytes.h"
 #include "storage/format.h"
@@ -29,13 +26,6 @@ bool run_workload(Host& host) {
     if (!host.work()) return false;
   }
   return host.mark();
-}
-
-std::uint64_t count_calls() {
-  SimDisk disk;
-  Host host(disk);
-  REQUIRE(run_workload(host));
-  return disk.calls();
 }
 
 // A directory whose log ends in a mark that is durable.
@@ -65,46 +55,6 @@ std::string judge(Host& host, const Lines& lines) {
 }
 
 }  // namespace
-
-TEST_CASE("faults: an error at any step ends the storage, and the next start finds all") {
-  const std::uint64_t calls = count_calls();
-  for (const bool for_good : {false, true}) {
-    for (std::uint64_t at = 0; at < calls; ++at) {
-      for (const auto cache : {SimDisk::FailedSync::shows_new, SimDisk::FailedSync::shows_old}) {
-        SimDisk disk;
-        disk.set_failed_sync(cache);
-        disk.fail_call(at, at % 2 == 0 ? EIO : ENOSPC, for_good);
-        Host host(disk);
-        const bool went_through = run_workload(host);
-        if (host.storage && host.error) {
-          CHECK(!host.storage->take_batch(host.now_us));
-          CHECK(!host.storage->wake_at_us());
-        }
-        if (!went_through) REQUIRE(host.error);
-        if (host.history.empty()) host.history.emplace_back();
-        const std::vector<test::State> before = host.history;
-        disk.clear_faults();
-        disk.kill();  // first the page cache alone, which may show what the device does not have
-        for (const Crash mode : {Crash::all_kept, Crash::all_lost, Crash::random}) {
-          const auto image = disk.clone();
-          Host next(*image);
-          next.history = before;
-          CAPTURE(at);
-          CAPTURE(for_good);
-          CAPTURE(static_cast<int>(mode));
-          next.inspect();
-          const bool is_new = before.front().hard_state == HardState{};
-          if (!is_new && !next.judge().empty()) CHECK(next.judge() == "");
-          REQUIRE(next.start());
-          Prng prng(at);
-          image->crash(prng, mode);
-          next.inspect();
-          if (!next.judge().empty()) CHECK(next.judge() == "");
-        }
-      }
-    }
-  }
-}
 
 TEST_CASE("faults: a sector of noise, anywhere, is never content, and is noticed") {
   Lines lines;

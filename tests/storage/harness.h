@@ -48,8 +48,9 @@ class Host {
   explicit Host(SimDisk& disk, storage::Options given = options())
       : given_(std::move(given)), disk_(&disk) {}
 
-  bool inspect();  // false where it failed: see `error`
-  bool start();    // inspect, then start
+  bool inspect();      // false where it failed: see `error`
+  bool start_found();  // behind inspect(), once
+  bool start();        // both
   storage::Storage::Ticket append(std::uint64_t term, std::size_t count, std::size_t body_bytes);
   storage::Storage::Ticket cut(std::uint64_t last);
   storage::Storage::Ticket save(std::uint64_t term, std::optional<Server> voted_for);
@@ -68,7 +69,8 @@ class Host {
   Lines lines() const { return history.back().lines; }
   // What was found is one of the states handed over since the last one known to be durable, or its
   // beginning, and holds all that was promised.
-  std::string judge() const;
+  std::string judge() const { return judge(history); }
+  std::string judge(const std::vector<State>& told) const;
 
   std::unique_ptr<storage::Storage> storage;
   storage::Storage::Ticket durable = 0;
@@ -114,7 +116,10 @@ inline bool Host::inspect() {
 inline bool Host::start() {
   storage.reset();
   batch_.reset();
-  if (!inspect()) return false;
+  return inspect() && start_found();
+}
+
+inline bool Host::start_found() {
   storage::HardState state;
   state.self = {"0", 77};
   if (found_hard_state) state = *found_hard_state;
@@ -200,13 +205,13 @@ inline Lines Host::read_all(std::uint64_t max_bytes) {
   }
 }
 
-inline std::string Host::judge() const {
+inline std::string Host::judge(const std::vector<State>& told) const {
   if (error) return "error: " + to_string(*error);
   if (damage) return "false alarm: " + damage->file + ": " + damage->what;
-  std::size_t promised = history.front().lines.size();
+  std::size_t promised = told.front().lines.size();
   bool is_known_log = false;
   bool is_known_hard_state = false;
-  for (const State& state : history) {
+  for (const State& state : told) {
     promised = std::min(promised, state.lines.size());
     is_known_log = is_known_log || is_prefix(found_lines, state.lines);
     is_known_hard_state = is_known_hard_state || found_hard_state == state.hard_state;

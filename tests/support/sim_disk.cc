@@ -7,46 +7,18 @@
 
 namespace zatt::test {
 
-// A sector or a directory operation, and what becomes of it.
-struct SimDisk::Item {
-  enum class Fate : std::uint8_t { old, now, zeros, noise };
-  bool is_name = false;
-  std::size_t change = 0;  // of changes_
-  FileId file = 0;
-  std::uint64_t sector = 0;
-  Fate fate = Fate::old;
-};
-
 static_assert(SimDisk::crashed_errno == ESHUTDOWN);
-
-namespace {
-
-constexpr std::uint64_t sector_size = SimDisk::sector_size;
-constexpr std::uint64_t sectors_a_unit = 8;
-
-std::string noise(Prng& prng, std::size_t size) {
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(prng.next() & 0xff);
-  return bytes;
-}
-
-void put_sector(std::string& bytes, std::uint64_t sector, std::string_view content) {
-  const std::uint64_t begin = sector * sector_size;
-  if (begin >= bytes.size()) return;
-  const std::size_t room = std::min<std::size_t>(sector_size, bytes.size() - begin);
-  std::string whole(content.substr(0, std::min(room, content.size())));
-  whole.resize(room, '\0');
-  bytes.replace(begin, room, whole);
-}
-
-}  // namespace
 
 // --- the calls
 // ------------------------------------------------------------------------------------
 
-std::optional<Error> SimDisk::step(const char* what, const std::string& name) {
+std::optional<Error> SimDisk::step(Call kind, const char* what, const std::string& name) {
   const std::uint64_t call = calls_++;
   if (crash_call_ && call >= *crash_call_) crashed_ = true;
+  if (kind == Call::changes) {
+    const std::uint64_t change = changing_calls_++;
+    if (crash_change_ && change >= *crash_change_) crashed_ = true;
+  }
   if (crashed_) return Error{Code::io, crashed_errno, what, name};
   if (!fail_call_ || call < *fail_call_) return std::nullopt;
   if (call > *fail_call_ && !fail_for_good_) return std::nullopt;
@@ -59,14 +31,14 @@ SimDisk::File* SimDisk::find(const std::string& name) {
 }
 
 Result<std::vector<std::string>> SimDisk::list() {
-  if (auto error = step("listing", "")) return *error;
+  if (auto error = step(Call::reads, "listing", "")) return *error;
   std::vector<std::string> names;
   for (const auto& [name, file] : names_) names.push_back(name);
   return names;
 }
 
 Result<std::uint64_t> SimDisk::size(const std::string& name) {
-  if (auto error = step("asking the size of", name)) return *error;
+  if (auto error = step(Call::reads, "asking the size of", name)) return *error;
   const File* file = find(name);
   if (file == nullptr) return Error{Code::io, ENOENT, "asking the size of", name};
   return std::uint64_t{file->bytes.size()};
@@ -74,16 +46,25 @@ Result<std::uint64_t> SimDisk::size(const std::string& name) {
 
 Result<std::string> SimDisk::read(const std::string& name, std::uint64_t offset,
                                   std::uint64_t length) {
-  if (auto error = step("reading", name)) return *error;
+  if (auto error = step(Call::reads, "reading", name)) return *error;
   const File* file = find(name);
   if (file == nullptr) return Error{Code::io, ENOENT, "reading", name};
+  if (is_unreadable(*file, offset, length)) return Error{Code::io, EIO, "reading", name};
   if (offset >= file->bytes.size()) return std::string();
   return file->bytes.substr(offset, length);
+}
+
+bool SimDisk::is_unreadable(const File& file, std::uint64_t offset, std::uint64_t length) const {
+  if (!file.lost_is_unreadable || length == 0) return false;
+  const auto at = file.lost.lower_bound(offset / sector_size);
+  return at != file.lost.end() && at->first <= (offset + (length - 1)) / sector_size;
 }
 
 void SimDisk::put(File& file, std::uint64_t offset, std::string_view bytes) {
   if (bytes.empty()) return;
   const std::uint64_t end = offset + bytes.size();
+  file.written.push_back(
+      {++last_number_, offset / sector_size, (end + sector_size - 1) / sector_size});
   for (std::uint64_t s = offset / sector_size; s * sector_size < end; ++s) {
     const auto lost = file.lost.find(s);
     const bool is_durable = s * sector_size < file.durable_size;
@@ -105,24 +86,29 @@ std::uint64_t SimDisk::used() const {
   return bytes;
 }
 
+// Of a write that fails.
+std::string_view SimDisk::part_written(std::uint64_t before, std::uint64_t offset,
+                                       std::string_view bytes) const {
+  if (failed_write_ == FailedWrite::nothing) return {};
+  if (failed_write_ == FailedWrite::short_write) return bytes.substr(0, bytes.size() * 2 / 3);
+  const std::string_view half = bytes.substr(0, bytes.size() / 2 / sector_size * sector_size);
+  return offset + half.size() > before ? std::string_view() : half;
+}
+
 Status SimDisk::write(const std::string& name, std::uint64_t offset, std::string_view bytes) {
-  auto error = step("writing", name);
+  auto error = step(Call::changes, "writing", name);
   if (error && error->sys == crashed_errno) return *error;
   const auto found = names_.find(name);
   const std::uint64_t before = found == names_.end() ? 0 : files_.at(found->second).bytes.size();
   const std::uint64_t end = offset + bytes.size();
   if (!error && space_ && end > before && used() + (end - before) > *space_)
     error = Error{Code::io, ENOSPC, "writing", name};
-  if (error && found == names_.end()) return *error;
-  if (error) {  // the system says no in the middle of a write
-    bytes = bytes.substr(0, bytes.size() / 2 / sector_size * sector_size);
-    if (offset + bytes.size() > before) bytes = {};
-  }
+  if (error) bytes = part_written(before, offset, bytes);
+  if (error && found == names_.end() && bytes.empty()) return *error;
   FileId id = found == names_.end() ? 0 : found->second;
   if (id == 0) {
     id = next_file_++;
-    names_[name] = id;
-    changes_.push_back({"", name, id});
+    change_name("", name, id);
   }
   put(files_[id], offset, bytes);
   last_file_ = id;
@@ -134,15 +120,18 @@ Status SimDisk::write(const std::string& name, std::uint64_t offset, std::string
 }
 
 Status SimDisk::sync(const std::string& name) {
-  auto error = step("syncing", name);
+  auto error = step(Call::changes, "syncing", name);
   File* file = find(name);
   if (!error && file == nullptr) error = Error{Code::io, ENOENT, "syncing", name};
   if (error) {
-    if (file != nullptr && error->sys != crashed_errno) drop_unsynced(*file);
+    if (error->sys == crashed_errno) return *error;
+    ++failed_syncs_;
+    if (file != nullptr) drop_unsynced(*file);
     return *error;
   }
   file->durable_size = file->bytes.size();
   file->old.clear();
+  file->written.clear();
   ++syncs_;
   if (on_synced) on_synced(name);
   return ok;
@@ -151,7 +140,8 @@ Status SimDisk::sync(const std::string& name) {
 // The kernel marks the pages clean after a failed sync: nothing will ever write them.
 void SimDisk::drop_unsynced(File& file) {
   if (failed_sync_ == FailedSync::shows_old) {
-    for (const auto& [sector, content] : file.old) put_sector(file.bytes, sector, content);
+    for (const auto& [sector, content] : file.old)
+      file.bytes.replace(sector * sector_size, content.size(), content);
     file.bytes.resize(file.durable_size);
   } else {
     const std::uint64_t first_new = (file.durable_size + sector_size - 1) / sector_size;
@@ -159,7 +149,9 @@ void SimDisk::drop_unsynced(File& file) {
     for (std::uint64_t s = first_new; s * sector_size < file.bytes.size(); ++s)
       file.lost.emplace(s, std::string());
   }
+  file.lost_is_unreadable = failed_sync_ == FailedSync::reads_fail;
   file.old.clear();
+  file.written.clear();
 }
 
 void SimDisk::apply(const NameChange& change, std::map<std::string, FileId>& names) {
@@ -170,26 +162,29 @@ void SimDisk::apply(const NameChange& change, std::map<std::string, FileId>& nam
   if (!change.to.empty()) names[change.to] = change.file;
 }
 
+void SimDisk::change_name(std::string from, std::string to, FileId file) {
+  changes_.push_back({std::move(from), std::move(to), file, ++last_number_});
+  apply(changes_.back(), names_);
+}
+
 Status SimDisk::rename(const std::string& from, const std::string& to) {
-  if (auto error = step("renaming", from)) return *error;
+  if (auto error = step(Call::changes, "renaming", from)) return *error;
   const auto found = names_.find(from);
   if (found == names_.end()) return Error{Code::io, ENOENT, "renaming", from};
-  changes_.push_back({from, to, found->second});
-  apply(changes_.back(), names_);
+  change_name(from, to, found->second);
   return ok;
 }
 
 Status SimDisk::remove(const std::string& name) {
-  if (auto error = step("removing", name)) return *error;
+  if (auto error = step(Call::changes, "removing", name)) return *error;
   const auto found = names_.find(name);
   if (found == names_.end()) return Error{Code::io, ENOENT, "removing", name};
-  changes_.push_back({name, "", found->second});
-  apply(changes_.back(), names_);
+  change_name(name, "", found->second);
   return ok;
 }
 
 Status SimDisk::sync_directory() {
-  if (auto error = step("syncing the directory", "")) return *error;
+  if (auto error = step(Call::changes, "syncing the directory", "")) return *error;
   durable_names_ = names_;
   changes_.clear();
   forget_unnamed();
@@ -207,151 +202,6 @@ void SimDisk::forget_unnamed() {
     file = named.count(file->first) == 0 ? files_.erase(file) : std::next(file);
 }
 
-// --- crashes
-// --------------------------------------------------------------------------------------
-
-std::vector<std::uint64_t> SimDisk::unsynced_sectors(const File& file) {
-  std::set<std::uint64_t> sectors;
-  for (const auto& [sector, content] : file.old) sectors.insert(sector);
-  for (std::uint64_t s = (file.durable_size + sector_size - 1) / sector_size;
-       s * sector_size < file.bytes.size(); ++s)
-    if (file.lost.find(s) == file.lost.end()) sectors.insert(s);
-  return {sectors.begin(), sectors.end()};
-}
-
-std::string SimDisk::durable_sector(const File& file, std::uint64_t sector) {
-  const auto old = file.old.find(sector);
-  if (old != file.old.end()) return old->second;
-  const auto lost = file.lost.find(sector);
-  if (lost != file.lost.end()) return lost->second;
-  if (sector * sector_size >= file.durable_size) return {};
-  const std::uint64_t size = std::min(sector_size, file.durable_size - sector * sector_size);
-  return file.bytes.substr(sector * sector_size, size);
-}
-
-std::vector<SimDisk::Item> SimDisk::unsynced() const {
-  std::vector<Item> items;
-  for (std::size_t i = 0; i < changes_.size(); ++i) {
-    Item item;
-    item.is_name = true;
-    item.change = i;
-    items.push_back(item);
-  }
-  for (const auto& [id, file] : files_) {
-    for (const std::uint64_t sector : unsynced_sectors(file)) {
-      Item item;
-      item.file = id;
-      item.sector = sector;
-      items.push_back(item);
-    }
-  }
-  return items;
-}
-
-void SimDisk::choose(std::vector<Item>& items, Prng& prng, Crash mode) const {
-  using Fate = Item::Fate;
-  const auto each = [&items](auto&& fate) {
-    for (Item& item : items) item.fate = fate(item) ? Fate::now : Fate::old;
-  };
-  switch (mode) {
-    case Crash::all_lost:
-      return each([](const Item&) { return false; });
-    case Crash::all_kept:
-      return each([](const Item&) { return true; });
-    case Crash::data_lost:
-      return each([](const Item& item) { return item.is_name; });
-    case Crash::names_lost:
-      return each([](const Item& item) { return !item.is_name; });
-    case Crash::torn_last: {
-      each([](const Item&) { return true; });
-      const std::uint64_t first = last_offset_ / sector_size;
-      const std::uint64_t sectors = (last_length_ + sector_size - 1) / sector_size;
-      const std::uint64_t kept = sectors == 0 ? 0 : prng.below(sectors);
-      for (Item& item : items)
-        if (!item.is_name && item.file == last_file_ && item.sector >= first + kept)
-          item.fate = Fate::old;
-      return;
-    }
-    case Crash::one_kept:
-    case Crash::one_lost: {
-      if (items.empty()) return;
-      const Item one = items[prng.below(items.size())];
-      const bool whole_unit = prng.chance(1, 2);
-      const auto is_it = [&](const Item& item) {
-        if (item.is_name != one.is_name) return false;
-        if (item.is_name) return item.change == one.change;
-        if (item.file != one.file) return false;
-        return whole_unit ? item.sector / sectors_a_unit == one.sector / sectors_a_unit
-                          : item.sector == one.sector;
-      };
-      return each([&](const Item& item) { return is_it(item) == (mode == Crash::one_kept); });
-    }
-    case Crash::random:
-      break;
-  }
-  const bool prefix = prng.chance(1, 2);  // of the directory's operations, as ext4 keeps them
-  const std::uint64_t kept = prng.below(changes_.size() + 1);
-  for (Item& item : items) {
-    const std::uint64_t draw = prng.below(4);
-    if (!item.is_name) item.fate = static_cast<Fate>(draw);
-    if (item.is_name)
-      item.fate = (prefix ? item.change < kept : draw % 2 == 0) ? Fate::now : Fate::old;
-  }
-}
-
-void SimDisk::crash(Prng& prng, Crash mode) {
-  std::vector<Item> items = unsynced();
-  choose(items, prng, mode);
-  std::map<FileId, std::string> images;
-  for (auto& [id, file] : files_) {
-    std::uint64_t size = file.durable_size;
-    bool shows_new = mode == Crash::all_kept || mode == Crash::one_lost ||
-                     mode == Crash::torn_last || mode == Crash::names_lost;
-    if (mode == Crash::random || mode == Crash::data_lost) shows_new = prng.chance(1, 2);
-    for (const Item& item : items)  // a file is as long as what was written last in it needs
-      if (!item.is_name && item.file == id && item.fate != Item::Fate::old &&
-          (item.sector + 1) * sector_size > size && mode == Crash::one_kept)
-        size = std::min<std::uint64_t>((item.sector + 1) * sector_size, file.bytes.size());
-    if (shows_new) size = file.bytes.size();
-    std::string image = file.bytes.substr(0, size);
-    image.resize(size, '\0');
-    for (const auto& [sector, content] : file.old) put_sector(image, sector, content);
-    for (const auto& [sector, content] : file.lost) put_sector(image, sector, content);
-    for (std::uint64_t s = (file.durable_size + sector_size - 1) / sector_size;
-         s * sector_size < size; ++s)
-      put_sector(image, s, {});
-    images[id] = std::move(image);
-  }
-  std::map<std::string, FileId> names = durable_names_;
-  for (const Item& item : items) {
-    if (item.fate == Item::Fate::old) continue;
-    if (item.is_name) {
-      apply(changes_[item.change], names);
-      continue;
-    }
-    std::string& image = images[item.file];
-    if (item.fate == Item::Fate::now) {
-      const File& file = files_.at(item.file);
-      put_sector(image, item.sector,
-                 std::string_view(file.bytes).substr(item.sector * sector_size, sector_size));
-    } else {
-      put_sector(image, item.sector,
-                 item.fate == Item::Fate::noise ? noise(prng, sector_size) : std::string());
-    }
-  }
-  for (auto& [id, image] : images) {
-    File file;
-    file.durable_size = image.size();
-    file.bytes = std::move(image);
-    files_[id] = std::move(file);
-  }
-  names_ = names;
-  durable_names_ = std::move(names);
-  changes_.clear();
-  forget_unnamed();
-  clear_faults();
-}
-
 void SimDisk::kill() {
   if (crashed_) clear_faults();
 }
@@ -366,8 +216,10 @@ std::unique_ptr<SimDisk> SimDisk::clone() const {
   copy->last_file_ = last_file_;
   copy->last_offset_ = last_offset_;
   copy->last_length_ = last_length_;
+  copy->last_number_ = last_number_;
   copy->space_ = space_;
   copy->failed_sync_ = failed_sync_;
+  copy->failed_write_ = failed_write_;
   return copy;
 }
 
@@ -382,9 +234,12 @@ void SimDisk::fail_call(std::uint64_t n, int error, bool for_good) {
 
 void SimDisk::crash_at(std::uint64_t n) { crash_call_ = calls_ + n; }
 
+void SimDisk::crash_at_change(std::uint64_t n) { crash_change_ = changing_calls_ + n; }
+
 void SimDisk::clear_faults() {
   crashed_ = false;
   crash_call_.reset();
+  crash_change_.reset();
   fail_call_.reset();
 }
 
@@ -410,6 +265,16 @@ bool SimDisk::is_name_durable(const std::string& name) const {
   const auto now = names_.find(name);
   const auto durable = durable_names_.find(name);
   return now != names_.end() && durable != durable_names_.end() && now->second == durable->second;
+}
+
+std::string SimDisk::durable_sector(const File& file, std::uint64_t sector) {
+  const auto old = file.old.find(sector);
+  if (old != file.old.end()) return old->second;
+  const auto lost = file.lost.find(sector);
+  if (lost != file.lost.end()) return lost->second;
+  if (sector * sector_size >= file.durable_size) return {};
+  const std::uint64_t size = std::min(sector_size, file.durable_size - sector * sector_size);
+  return file.bytes.substr(sector * sector_size, size);
 }
 
 std::vector<std::string> SimDisk::durable_names() const {

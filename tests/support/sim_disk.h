@@ -31,11 +31,14 @@ enum class Crash : std::uint8_t {
   torn_last,   // all, but the last write only in part
   data_lost,   // the directory's operations without the data
   names_lost,  // the data without the directory's operations
+  in_order,    // the first so many writes and operations
+  reversed,    // the last so many, without those before
   random,      // each sector old, new, zeros or noise; a subset or a prefix of the operations
 };
-inline constexpr Crash every_crash[] = {Crash::all_lost,   Crash::all_kept,  Crash::one_kept,
-                                        Crash::one_lost,   Crash::torn_last, Crash::data_lost,
-                                        Crash::names_lost, Crash::random};
+inline constexpr Crash every_crash[] = {
+    Crash::all_lost,  Crash::all_kept,   Crash::one_kept, Crash::one_lost, Crash::torn_last,
+    Crash::data_lost, Crash::names_lost, Crash::in_order, Crash::reversed, Crash::random};
+const char* to_string(Crash mode);
 
 class SimDisk final : public storage::Disk {
  public:
@@ -54,6 +57,10 @@ class SimDisk final : public storage::Disk {
 
   // The power fails and comes back: what is left is all there is, and all of it is durable.
   void crash(Prng& prng, Crash mode);
+  // The same, for whoever goes through all of them: which sector, how many writes. A choice is one
+  // below choices(mode); what a random crash leaves depends on prng alone.
+  void crash(Prng& prng, Crash mode, std::uint64_t choice);
+  std::uint64_t choices(Crash mode) const;
   // The process ends and the machine goes on: all stays visible, what was not synced is still in
   // doubt. Faults still to come stay to come.
   void kill();
@@ -62,13 +69,21 @@ class SimDisk final : public storage::Disk {
   // --- faults; n = 0 is the next call ---------------------------------------------------------
   void fail_call(std::uint64_t n, int error, bool for_good = false);
   void crash_at(std::uint64_t n);  // that call and all later ones fail, until crash() or kill()
+  // The same, counting only calls that change something: between others a crash is the same crash.
+  void crash_at_change(std::uint64_t n);
   void clear_faults();
   std::uint64_t calls() const { return calls_; }
+  std::uint64_t changing_calls() const { return changing_calls_; }
   bool is_crashed() const { return crashed_; }
-  // What the cache shows of unsynced sectors after a failed sync. They are lost in any case: a
-  // later sync does not bring them to the device.
-  enum class FailedSync : std::uint8_t { shows_new, shows_old };
+  // What the cache shows of unsynced sectors after a failed sync; or that reading them fails, until
+  // they are written again or the power was off. They are lost in any case: a later sync does not
+  // bring them to the device.
+  enum class FailedSync : std::uint8_t { shows_new, shows_old, reads_fail };
   void set_failed_sync(FailedSync mode) { failed_sync_ = mode; }
+  // How much a failing write has written: half of what does not grow the file, nothing, or a
+  // stretch that ends in the middle of a sector and makes the file as long.
+  enum class FailedWrite : std::uint8_t { half, nothing, short_write };
+  void set_failed_write(FailedWrite mode) { failed_write_ = mode; }
   // ENOSPC for what would make the files larger than this together.
   void limit_space(std::optional<std::uint64_t> bytes) { space_ = bytes; }
   void flip_bit(const std::string& name, std::uint64_t bit);  // rot, at rest
@@ -88,32 +103,53 @@ class SimDisk final : public storage::Disk {
   bool has_faults() const { return crash_call_.has_value() || fail_call_.has_value(); }
   std::uint64_t bytes_written() const { return bytes_written_; }
   std::uint64_t syncs() const { return syncs_; }
+  std::uint64_t failed_syncs() const { return failed_syncs_; }
 
  private:
   using FileId = std::uint64_t;
+  struct Written {  // a stretch of sectors
+    std::uint64_t number = 0;
+    std::uint64_t first = 0;
+    std::uint64_t end = 0;
+  };
   struct File {
     std::string bytes;                          // as the process sees it
     std::uint64_t durable_size = 0;             // all at or behind it was not synced
     std::map<std::uint64_t, std::string> old;   // sectors rewritten since: what the device holds
     std::map<std::uint64_t, std::string> lost;  // the same, where a failed sync dropped the new
+    bool lost_is_unreadable = false;
+    std::vector<Written> written;  // since the last sync
   };
   struct NameChange {
     std::string from;  // removed where it still names `file`; empty: none
     std::string to;    // names `file` from now on; empty: none
     FileId file = 0;
+    std::uint64_t number = 0;
   };
   struct Item;  // of what a crash may keep or lose
 
-  std::optional<Error> step(const char* what, const std::string& name);
+  enum class Call : std::uint8_t { reads, changes };
+  std::optional<Error> step(Call kind, const char* what, const std::string& name);
   File* find(const std::string& name);
   void put(File& file, std::uint64_t offset, std::string_view bytes);
   void drop_unsynced(File& file);
+  bool is_unreadable(const File& file, std::uint64_t offset, std::uint64_t length) const;
+  std::string_view part_written(std::uint64_t before, std::uint64_t offset,
+                                std::string_view bytes) const;
+  void change_name(std::string from, std::string to, FileId file);
   std::uint64_t used() const;
   static void apply(const NameChange& change, std::map<std::string, FileId>& names);
   static std::string durable_sector(const File& file, std::uint64_t sector);
   static std::vector<std::uint64_t> unsynced_sectors(const File& file);
   std::vector<Item> unsynced() const;
-  void choose(std::vector<Item>& items, Prng& prng, Crash mode) const;
+  static std::vector<Item> units(const std::vector<Item>& items);
+  static std::vector<std::uint64_t> numbers(const std::vector<Item>& items);
+  std::uint64_t sectors_written_last() const;
+  void choose(std::vector<Item>& items, Prng& prng, Crash mode, std::uint64_t choice) const;
+  void choose_one(std::vector<Item>& items, Crash mode, std::uint64_t choice) const;
+  void choose_at_random(std::vector<Item>& items, Prng& prng) const;
+  static std::uint64_t size_after(const File& file, std::uint64_t kept_end, Prng& prng, Crash mode,
+                                  std::uint64_t choice);
   void forget_unnamed();
 
   std::map<FileId, File> files_;
@@ -124,17 +160,22 @@ class SimDisk final : public storage::Disk {
   FileId last_file_ = 0;  // the last write
   std::uint64_t last_offset_ = 0;
   std::uint64_t last_length_ = 0;
+  std::uint64_t last_number_ = 0;  // of all that a sync makes durable: writes and names
 
   std::uint64_t calls_ = 0;
+  std::uint64_t changing_calls_ = 0;
   bool crashed_ = false;
   std::optional<std::uint64_t> crash_call_;
+  std::optional<std::uint64_t> crash_change_;
   std::optional<std::uint64_t> fail_call_;
   int fail_error_ = 0;
   bool fail_for_good_ = false;
   FailedSync failed_sync_ = FailedSync::shows_new;
+  FailedWrite failed_write_ = FailedWrite::half;
   std::optional<std::uint64_t> space_;
   std::uint64_t bytes_written_ = 0;
   std::uint64_t syncs_ = 0;
+  std::uint64_t failed_syncs_ = 0;
 };
 
 }  // namespace zatt::test
