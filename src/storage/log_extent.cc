@@ -46,15 +46,16 @@ Result<std::vector<ExtentEntry>> read_extent(const Extent& extent, std::string_v
   std::optional<std::uint64_t> previous;
   while (expected <= extent.last && (entries.empty() || body_bytes < max_bytes)) {
     const auto record = walk.next();
-    if (record && record->is_mark()) continue;
-    const bool is_good =
-        record && record->index == expected && (!previous || record->previous == *previous);
-    if (!is_good && (record || entries.empty()))
+    // Rule 9: what is genuine and not the next is passed over, as it was when the log was found.
+    if (record && (record->is_mark() || record->index != expected ||
+                   record->previous != previous.value_or(record->previous)))
+      continue;
+    if (!record && entries.empty())
       return Error{Code::corrupt, 0, "an entry of the log is damaged",
                    file_name(FileKind::segment, extent.life) + ": entry " +
                        std::to_string(raw(expected)) + ", at or behind byte " +
                        std::to_string(extent.offset)};
-    if (!is_good) break;  // the stretch ends here
+    if (!record) break;  // the stretch ends here
     previous = record->checksum;
     if (expected >= extent.wanted) {
       body_bytes += record->body.size();

@@ -109,6 +109,22 @@ TEST_CASE("faults: a segment that is gone is noticed, all but the last") {
   }
 }
 
+TEST_CASE("faults: a unit that stands there twice is read once") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 2, 10);
+  REQUIRE(host.mark());
+  host.append(1, 2, 10);
+  REQUIRE(host.work());
+  const std::string segment = file_name(FileKind::segment, 1);
+  disk.overwrite_at_rest(segment, 2 * unit, disk.durable_read(segment, unit, unit));
+  REQUIRE(host.start());
+  CHECK(!host.damage);
+  CHECK(host.found_lines.size() == 4);
+  CHECK(host.read_all(1000) == host.found_lines);
+}
+
 TEST_CASE("faults: files of anything at all") {
   Lines lines;
   const auto disk = marked(lines);
