@@ -4,6 +4,7 @@
 # make test     all tests, below ten minutes          make soak     the longer forms of the same
 # make check    what a change must pass               make sim      SEEDS=200, or SEED=81 to replay one, STANDARD=1, MINUTES=60
 # make format   clang-format over everything          make install  PREFIX=/usr/local DESTDIR=
+# make fuzz     MINUTES=10, over all decoders
 #
 # Variants, each in a folder of its own below build/:
 #   make SAN=address,undefined test      CXX=clang++      V=name with any CXXFLAGS of your own
@@ -67,8 +68,10 @@ module_libs = $(eval module_libs := $$(shell pkg-config --libs $(modules)))$(mod
 mains := $(wildcard src/*/main.cc)
 lib_sources := $(filter-out $(mains),$(wildcard src/*/*.cc))
 sim_main := $(wildcard tests/sim/main.cc)
-test_sources := $(filter-out $(sim_main),$(wildcard tests/*/*.cc))
+fuzz_main := $(wildcard tests/fuzz/main.cc)
+test_sources := $(filter-out $(sim_main) $(fuzz_main),$(wildcard tests/*/*.cc))
 sim_sources := $(filter-out %_test.cc tests/support/main.cc,$(wildcard tests/sim/*.cc tests/support/*.cc tests/storage/*.cc))
+fuzz_sources := $(filter-out %_test.cc,$(wildcard tests/fuzz/*.cc tests/support/sim_disk*.cc))
 shims := $(patsubst tests/support/%.c,$(B)/%.so,$(wildcard tests/support/*.c))
 formatted := $(wildcard src/*/*.h src/*/*.cc tests/*/*.h tests/*/*.cc tests/*/*.c)
 
@@ -80,7 +83,7 @@ libraries := $(foreach name,zattclient zatt,$(B)/lib$(name).a $(B)/lib$(name).so
 c_programs := $(patsubst tests/cluster/%.c,$(B)/%,$(wildcard tests/cluster/*.c))
 cpp_programs := $(patsubst tests/cluster/%.cpp,$(B)/%,$(wildcard tests/cluster/*.cpp))
 unit_tests := $(if $(test_sources),$(B)/unit-tests)
-all_objects := $(call objects,$(mains) $(lib_sources) $(sim_main) $(test_sources))
+all_objects := $(call objects,$(mains) $(lib_sources) $(sim_main) $(fuzz_main) $(test_sources))
 
 # --- building ---
 .PHONY: all build tests-built deps deps-check help
@@ -94,7 +97,7 @@ build: $(programs) $(sim) $(libraries)
 tests-built: build $(unit_tests) $(shims) $(c_programs) $(cpp_programs)
 
 help:
-	@sed -n '3,10s/^# \{0,1\}//p' Makefile
+	@sed -n '3,11s/^# \{0,1\}//p' Makefile
 
 deps:
 ifneq ($(DEPS),no)
@@ -216,6 +219,21 @@ determinism: deps $(sim)
 	@$(MAKE) DEPS=no CXX=clang++ build/clang++/zatt-sim
 	@$(MAKE) DEPS=no SAN=address,undefined build/address-undefined/zatt-sim
 	@exec python3 tools/check_determinism.py build build/debug build/clang++ build/address-undefined
+
+# --- fuzzing: by clang, in a variant of its own, one program that is called by each target's name ---
+.PHONY: fuzz
+FUZZ_CXX ?= clang++
+FUZZ_B := build/fuzz
+FUZZ_FLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+fuzz:
+ifneq ($(DEPS),no)
+	@CXX="$(FUZZ_CXX)" sh tools/deps.sh fuzz
+endif
+	@$(MAKE) CXX="$(FUZZ_CXX)" V=fuzz CXXFLAGS="$(FUZZ_FLAGS)" $(FUZZ_B)/zatt-fuzz
+	@exec python3 tools/fuzz.py --build $(FUZZ_B) --minutes $(or $(MINUTES),5)
+
+$(FUZZ_B)/zatt-fuzz: $(call objects,$(fuzz_sources)) $(lib)
+	@$(link) -fsanitize=fuzzer
 
 # --- what a change must pass ---
 .PHONY: check check-built format format-check floors tidy

@@ -4,6 +4,7 @@
 #
 #   tools/deps.sh         the compiler, the libraries, and what the tests use
 #   tools/deps.sh check   what `make check` uses besides
+#   tools/deps.sh fuzz    the first, and what `make fuzz` links: CXX is a clang++
 #
 # When all is there this costs a few milliseconds and touches nothing.
 set -eu
@@ -19,6 +20,10 @@ need() {
 has() { command -v "$1"; }
 header() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ] ||
   echo "#include <$1>" | "$CXX" -E -x c++ - ; }
+fuzzer() {
+  echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }' |
+    "$CXX" -x c++ -fsanitize=fuzzer,address - -o /dev/null
+}
 tcp_nc() { nc -h 2>&1 | grep -q -- '-[A-Za-z]*N'; }
 
 if [ "${1:-}" = check ]; then
@@ -39,6 +44,7 @@ else
   need python3 has python3
   need python3-venv python3 -m ensurepip --version
   need binutils has objcopy
+  [ "${1:-}" != fuzz ] || need libclang-rt-dev fuzzer
 fi
 [ -n "$missing" ] || exit 0
 
