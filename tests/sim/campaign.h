@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "tests/sim/settings.h"
 
@@ -20,10 +21,14 @@ struct Campaign {
   bool twice = false;
   bool hashes = false;
   bool coverage = false;
+  bool crash_run = false;
+  std::uint64_t depth = 1;  // of the crash run: 2 crashes recoveries too
+  std::string image;        // of the crash run: this one alone
 };
 
-// Both print what they find, and return zatt-sim's exit status.
+// All print what they find, and return zatt-sim's exit status.
 int run_alone(const Campaign& campaign);
 int run_many(const Campaign& campaign);
+int run_crashes(const Campaign& campaign);  // crash_campaign.cc
 
 }  // namespace zatt::sim

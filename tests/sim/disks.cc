@@ -34,8 +34,16 @@ void Cluster::arm_errors(Machine& machine) {
   const bool io_fails = faulty_ && prng_.chance(settings_.io_error_permyriad, 10'000);
   if (!sync_fails && !io_fails) return;
   using FailedSync = test::SimDisk::FailedSync;
-  static constexpr FailedSync aftermaths[] = {FailedSync::shows_new, FailedSync::shows_old};
-  machine.disk->set_failed_sync(aftermaths[prng_.below(std::size(aftermaths))]);
+  static constexpr FailedSync aftermaths[] = {FailedSync::shows_new, FailedSync::shows_old,
+                                              FailedSync::reads_fail};
+  const FailedSync aftermath = aftermaths[prng_.below(std::size(aftermaths))];
+  machine.disk->set_failed_sync(aftermath);
+  machine.may_be_unreadable = machine.may_be_unreadable || aftermath == FailedSync::reads_fail;
+  using FailedWrite = test::SimDisk::FailedWrite;
+  static constexpr FailedWrite parts[] = {FailedWrite::half, FailedWrite::nothing,
+                                          FailedWrite::short_write};
+  const FailedWrite part = parts[prng_.below(std::size(parts))];
+  machine.disk->set_failed_write(part);
   std::uint64_t at = prng_.below(steps);
   if (sync_fails)  // the next sync at or behind a step drawn
     for (std::uint64_t i = 0; i < steps; ++i) {
@@ -51,6 +59,8 @@ void Cluster::arm_errors(Machine& machine) {
                   : kind == Step::Kind::sync || kind == Step::Kind::sync_directory
                       ? Deed::sync_failed
                       : Deed::write_failed);
+  if (kind == Step::Kind::write && part == FailedWrite::short_write)
+    coverage_.count(Deed::short_write);
 }
 
 void Cluster::finish_batch(NodeNumber number, std::uint64_t process, std::uint64_t batch_number) {

@@ -57,7 +57,8 @@ struct Machine {
   std::optional<int> next_error;   // of a call of the next batch
   bool errors_for_good = false;    // and of every call behind that
   bool short_of_space = false;
-  bool may_rot = false;  // the budget of damage is spent on these
+  bool may_be_unreadable = false;  // a failed sync has left sectors that can't be read
+  bool may_rot = false;            // the budget of damage is spent on these
   bool has_rotted = false;
   bool is_spoiled = false;  // refuses to start: its directory is to be emptied
 
@@ -73,7 +74,7 @@ struct Machine {
   std::map<node::ClientId, Connection> connections;
   std::optional<int> stopped;  // by itself, with this exit code
   std::uint64_t paused_until_us = 0;
-  bool clock_stands = false;        // while it is paused
+  bool clock_stands = false;                              // while it is paused
   std::uint64_t unread_factor = 1;                        // how much each unread byte counts for
   std::deque<std::function<void(node::Node&)>> deferred;  // came while the process stood still
   std::uint64_t wake_at_us = UINT64_MAX;                  // the wake-up that is scheduled

@@ -31,6 +31,10 @@ constexpr const char* help =
     "  --hashes         print each seed's hash of all that happened, and nothing else\n"
     "  --coverage       print how often each rare thing was seen; fail where one never was\n"
     "\n"
+    "  --crash-run      no seeds, but the storage alone, crashed at every step in every way\n"
+    "  --depth 2        and again while it recovers\n"
+    "  --image TEXT     this case alone, as a failure names it\n"
+    "\n"
     "What a seed draws from:\n"
     "  --standard       120 s of faults and 60 s to be well again, not 12 and 8\n"
     "  --only LIST      no classes of faults but these, by commas; \"none\" for none\n"
@@ -95,6 +99,8 @@ bool take_switch(std::string_view flag, Campaign& campaign) {
     campaign.hashes = true;
   else if (flag == "--coverage")
     campaign.coverage = true;
+  else if (flag == "--crash-run")
+    campaign.crash_run = true;
   else if (flag == "--standard")
     campaign.choice.length = zatt::sim::Length::standard;
   else if (flag == "--beyond")
@@ -119,6 +125,10 @@ bool take_value(std::string_view flag, const char* text, Campaign& campaign) {
     campaign.alone = number_of(flag, text);
   else if (flag == "--jobs")
     campaign.jobs = std::max<std::uint64_t>(1, number_of(flag, text));
+  else if (flag == "--depth")
+    campaign.depth = number_of(flag, text);
+  else if (flag == "--image")
+    campaign.image = text == nullptr ? "" : text;
   else if (flag == "--only")
     campaign.choice.only = faults_of(flag, text);
   else if (flag == "--without")
@@ -151,5 +161,6 @@ int main(int argc, char** argv) {
   if (campaign.seeds == UINT64_MAX) campaign.seeds = campaign.seconds > 0 ? 1 : 200;
   if (campaign.choice.nodes && (*campaign.choice.nodes < 1 || *campaign.choice.nodes > 7))
     misused("--nodes wants 1 to 7");
+  if (campaign.crash_run) return zatt::sim::run_crashes(campaign);
   return campaign.alone ? zatt::sim::run_alone(campaign) : zatt::sim::run_many(campaign);
 }

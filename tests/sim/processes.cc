@@ -159,6 +159,8 @@ void Cluster::on_start_failed(NodeNumber number, const Error& error) {
   if (machine.disk->is_crashed()) {
     coverage_.count(Deed::crashed_in_recovery);
     lose_power(number, test::every_crash[prng_.below(std::size(test::every_crash))]);
+  } else if (error.code == Code::io && machine.may_be_unreadable) {
+    lose_power(number, test::Crash::all_lost);  // somebody turns it off and on
   } else if (error.code == Code::io && machine.may_fail_to_start) {
     machine.disk->kill();
     machine.disk->clear_faults();
@@ -213,7 +215,7 @@ void Cluster::lose_power(NodeNumber number, test::Crash mode) {
     break_off_batch(machine);
     end_process(number);
   }
-  machine.hung = false;
+  machine.hung = machine.may_be_unreadable = false;
   machine.disk->crash(prng_, mode);
   machine.disk->clear_faults();
   machine.durable->rescan();
