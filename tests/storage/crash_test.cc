@@ -55,7 +55,8 @@ constexpr std::uint64_t part = 1;
 test::CrashRunResult run_steps(test::CrashRunOptions options) {
   options.say = [](const std::string& line) {
     MESSAGE(line);
-    MESSAGE("replay it with: zatt-sim --crash-run --image \"", line.substr(0, line.find(':')), "\"");
+    MESSAGE("replay it with: zatt-sim --crash-run --image \"", line.substr(0, line.find(':')),
+            "\"");
   };
   const test::CrashRunResult result = test::crash_run(options);
   CHECK(result.failed == 0);
