@@ -72,9 +72,11 @@ class Verdict:
     """What one kind of test had to say."""
     kill: str = ""  # names an invariant or an expectation; empty: none
     note: str = ""  # what it said instead: nothing in so many seeds, a timeout
-    seed: int = 0   # that failed
-    seeds: int = 0  # how many it took
+    seed: int = 0    # that failed first
+    seeds: int = 0   # how many it took until then
+    failed: int = 0  # how many failed
     reached: bool = False
+    seconds: float = 0.0
 
 
 @dataclasses.dataclass
@@ -261,11 +263,12 @@ def run_unit(tree, mutant):
     return Verdict(note="all passed")
 
 
-def run_simulator(tree, mutant, first):
-    """Seeds from the first on, one after the other, until one fails."""
+def run_simulator(tree, mutant, first, every_seed):
+    """Seeds from the first on, one after the other, until one fails, or all of them."""
     command = [str(tree.root / "build/zatt-sim"), "--first", str(first), "--seeds", str(mutant.seeds),
                "--jobs", "1"]
-    assertion, noted = "", ""
+    verdict = Verdict(note=f"lives after {mutant.seeds} seeds")
+    assertion = ""
     with tree.run(command, SIM_LIMIT_S + 2 * mutant.seeds) as process:
         for line in process.stdout:
             if found := ASSERTION.search(line):
@@ -275,15 +278,20 @@ def run_simulator(tree, mutant, first):
             seed, what = int(found.group(1)), found.group(2).rsplit(" (", 1)[0]
             if what == "aborted":
                 what = assertion
-            if what:
-                return Verdict(kill=what, seed=seed, seeds=seed - first + 1)
-            noted = f"seed {seed} ended and named nothing"
+            if not what:
+                verdict.note = f"seed {seed} ended and named nothing"
+                continue
+            verdict.failed += 1
+            if verdict.failed == 1:
+                verdict.kill, verdict.seed, verdict.seeds = what, seed, seed - first + 1
+            if not every_seed:
+                return verdict
         process.wait()
         if process.timed_out:
-            return Verdict(note="timeout")
-        if process.returncode != 0:
-            return Verdict(note=noted or f"ended with {process.returncode} and named nothing")
-    return Verdict(note=f"lives after {mutant.seeds} seeds")
+            verdict.note = "timeout"
+        elif process.returncode != 0 and verdict.note.startswith("lives"):
+            verdict.note = f"ended with {process.returncode} and named nothing"
+    return verdict
 
 
 def run_determinism(tree, first):
@@ -302,18 +310,21 @@ def run_determinism(tree, first):
     return Verdict(note=f"{DETERMINISM_SEEDS} seeds twice, the same traces")
 
 
-def judge(tree, mutant, first):
+def judge(tree, mutant, first, every_seed):
     report = Report(mutant)
     began = time.monotonic()
     try:
         with tree.mutated(mutant):
             tree.take_mark()
             for kind, run in (("unit", lambda: run_unit(tree, mutant)),
-                              ("simulator", lambda: run_simulator(tree, mutant, first)),
+                              ("simulator", lambda: run_simulator(tree, mutant, first, every_seed)),
                               ("determinism", lambda: run_determinism(tree, first))):
-                if kind in mutant.by:
-                    report.verdicts[kind] = run()
-                    report.verdicts[kind].reached = tree.take_mark()
+                if kind not in mutant.by:
+                    continue
+                start = time.monotonic()
+                verdict = report.verdicts[kind] = run()
+                verdict.seconds = time.monotonic() - start
+                verdict.reached = tree.take_mark()
     except Problem as problem:
         report.problem = str(problem)
     report.seconds = time.monotonic() - began
@@ -324,7 +335,7 @@ def judge(tree, mutant, first):
 
 def check_unmutated(tree, seeds, first, jobs):
     """Must pass ten times the largest budget: a kill by what fails anyhow would prove nothing."""
-    print(f"unmutated: unit tests and {seeds} seeds", flush=True)
+    print(f"unmutated: unit tests and {seeds} seeds")
     began = time.monotonic()
     unit = run_unit(tree, Mutant("unmutated", "", 0, [], [Edit("src/server/x.cc", "", "")]))
     command = [str(tree.root / "build/zatt-sim"), "--first", str(first), "--seeds", str(seeds),
@@ -335,7 +346,7 @@ def check_unmutated(tree, seeds, first, jobs):
     good = unit.note == "all passed" and process.returncode == 0
     for line in [unit.kill or unit.note] + failed[:5] if not good else []:
         print(f"  {line}")
-    print(f"unmutated: {'all held' if good else 'FAILED'}, {time.monotonic() - began:.0f} s", flush=True)
+    print(f"unmutated: {'all held' if good else 'FAILED'}, {time.monotonic() - began:.0f} s")
     return good
 
 
@@ -345,15 +356,18 @@ def shortened(text, most=150):
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
-def tell(report, width):
+def tell(report, width, every_seed):
     reached = "+".join(report.reached()) or "no"
     print(f"{report.state():9} {report.mutant.name:{width}} {report.seconds:5.1f} s  "
-          + (report.problem or f"reached: {reached}"), flush=True)
+          + (report.problem or f"reached: {reached}"))
     for kind, verdict in report.verdicts.items():
         when = f"seed {verdict.seed}: " if verdict.seed else ""
-        print(f"            {kind}: {when}{shortened(verdict.kill or '(' + verdict.note + ')')}", flush=True)
+        if verdict.failed and every_seed:
+            when = f"{verdict.failed} of {report.mutant.seeds} seeds, {when}"
+        what = shortened(verdict.kill or "(" + verdict.note + ")")
+        print(f"            {kind} {verdict.seconds:.1f} s: {when}{what}")
     if report.state() in ("SURVIVED", "UNREACHED"):
-        print(f"            {report.mutant.rule}", flush=True)
+        print(f"            {report.mutant.rule}")
 
 
 def tell_all(reports):
@@ -388,7 +402,7 @@ def run_all(args, mutants, folder):
     trees = queue.SimpleQueue()
     jobs = max(1, min(args.jobs, len(mutants)))
     copies = [Tree(folder / f"copy{i}", args.build.resolve()) for i in range(jobs)]
-    good = True
+    good = None  # not asked
     for tree in copies:
         tree.make()
         trees.put(tree)
@@ -399,7 +413,7 @@ def run_all(args, mutants, folder):
     def task(mutant):
         tree = trees.get()
         try:
-            return judge(tree, mutant, args.first)
+            return judge(tree, mutant, args.first, args.every_seed)
         finally:
             trees.put(tree)
 
@@ -408,9 +422,9 @@ def run_all(args, mutants, folder):
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for done in concurrent.futures.as_completed([pool.submit(task, mutant) for mutant in mutants]):
             reports.append(done.result())
-            tell(reports[-1], width)
+            tell(reports[-1], width, args.every_seed)
     passed, failed = tell_all(reports)
-    return (passed + good, failed) if good else (passed, failed + 1)
+    return passed + (good is True), failed + (good is False)
 
 
 def main():
@@ -420,10 +434,13 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build",
                         help="where the unmutated tree was built")
     parser.add_argument("--seeds", type=int, help="for each, instead of its own budget")
+    parser.add_argument("--every-seed", action="store_true",
+                        help="run each budget whole, and say how many seeds notice")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at once")
     parser.add_argument("--skip-unmutated", action="store_true")
     args = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)
     mutants = chosen(args)
     if args.list:
         for mutant in mutants:
@@ -442,7 +459,7 @@ def main():
         signal.signal(signal.SIGTERM, give_up)
         passed, failed = run_all(args, mutants, pathlib.Path(folder))
     print(f"{time.monotonic() - began:.0f} s")
-    print(f"{passed} passed, {failed} failed", flush=True)
+    print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
