@@ -37,7 +37,7 @@ SIM_LIMIT_S = 60  # and two more a seed
 DETERMINISM_SEEDS = 5
 
 SEED = re.compile(r"^seed (\d+): (.*)$")
-TRACE = re.compile(r"trace ([0-9a-f]{16})")
+HASH = re.compile(r"^\d+ [0-9a-f]{16}$")
 ASSERTION = re.compile(r"a bug of ours: (`.*` does not hold at \S+?:\d+)")
 TEST_FILE = re.compile(r"^tests/(\S+\.cc):\d+:")
 TEST_CASE = re.compile(r"^\s*TEST CASE:\s+(.*)$")
@@ -276,8 +276,8 @@ def run_simulator(tree, mutant, first, every_seed):
             if not (found := SEED.match(line.rstrip())):
                 continue
             seed, what = int(found.group(1)), found.group(2).rsplit(" (", 1)[0]
-            if what == "aborted":
-                what = assertion
+            if what.endswith("aborted"):
+                what = assertion and what.removesuffix("aborted") + assertion
             if not what:
                 verdict.note = f"seed {seed} ended and named nothing"
                 continue
@@ -295,19 +295,22 @@ def run_simulator(tree, mutant, first, every_seed):
 
 
 def run_determinism(tree, first):
-    """The same seeds twice: the same days?"""
-    for seed in range(first, first + DETERMINISM_SEEDS):
-        traces = []
-        for _ in range(2):
-            command = [str(tree.root / "build/zatt-sim"), "--seed", str(seed)]
-            with tree.run(command, SIM_LIMIT_S) as process:
-                found = [TRACE.search(line) for line in process.stdout]
-                process.wait()
-            traces.append(next((f.group(1) for f in reversed(found) if f), None))
-        if traces[0] != traces[1]:
-            return Verdict(kill=f"two runs of seed {seed} differ: traces {traces[0]} and {traces[1]}",
-                           seed=seed, seeds=seed - first + 1)
-    return Verdict(note=f"{DETERMINISM_SEEDS} seeds twice, the same traces")
+    """The same seeds in two processes: the same days?"""
+    command = [str(tree.root / "build/zatt-sim"), "--first", str(first), "--seeds",
+               str(DETERMINISM_SEEDS), "--jobs", "1", "--hashes"]
+    runs = []
+    for _ in range(2):
+        with tree.run(command, SIM_LIMIT_S) as process:
+            runs.append([line.strip() for line in process.stdout if HASH.match(line)])
+            process.wait()
+    if not runs[0]:
+        return Verdict(note="no hashes were printed")
+    for one, other in zip(*runs):
+        if one != other:
+            seed = int(one.split()[0])
+            return Verdict(kill=f"two runs of one seed differ: hashes {one} and {other}", seed=seed,
+                           seeds=seed - first + 1)
+    return Verdict(note=f"{DETERMINISM_SEEDS} seeds twice, the same hashes")
 
 
 def judge(tree, mutant, first, every_seed):
