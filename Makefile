@@ -4,7 +4,7 @@
 # make test     all tests, below ten minutes          make soak     the longer forms of the same
 # make check    what a change must pass               make sim      SEEDS=200, or SEED=81 to replay one, STANDARD=1, MINUTES=60
 # make format   clang-format over everything          make install  PREFIX=/usr/local DESTDIR=
-# make fuzz     MINUTES=10, over all decoders
+# make fuzz     MINUTES=10, over all decoders         make mutants  each rule broken once; ONLY="name ..." for some
 #
 # Variants, each in a folder of its own below build/:
 #   make SAN=address,undefined test      CXX=clang++      V=name with any CXXFLAGS of your own
@@ -193,7 +193,7 @@ $(cpp_programs): $(B)/%: tests/cluster/%.cpp $(B)/libzattclient.so.0 include/zat
 -include $(all_objects:.o=.d)
 
 # --- running and testing ---
-.PHONY: run test soak sim sim-bench determinism unit-test
+.PHONY: run test soak sim sim-bench determinism mutants unit-test
 run: build
 	@exec python3 tools/run_cluster.py --build $(B)
 
@@ -219,6 +219,10 @@ determinism: deps $(sim)
 	@$(MAKE) DEPS=no CXX=clang++ build/clang++/zatt-sim
 	@$(MAKE) DEPS=no SAN=address,undefined build/address-undefined/zatt-sim
 	@exec python3 tools/check_determinism.py build build/debug build/clang++ build/address-undefined
+
+# Needs nothing but the tests themselves, built: copies are made of them, one a core.
+mutants: deps $(sim) $(unit_tests)
+	@exec python3 tools/mutants.py --build $(B) $(ONLY)
 
 # --- fuzzing: by clang, in a variant of its own, one program that is called by each target's name ---
 .PHONY: fuzz

@@ -139,6 +139,29 @@ TEST_CASE("answers: only of this term, and no match by a refusal, a repeat or an
   CHECK(server.raft.commit_index() == Index{3});
 }
 
+TEST_CASE("answers to an earlier leadership's heartbeats: no match, no round, no sign of life") {
+  OneServer server;
+  server.elect();
+  server.persist();
+  server.step(ReadRequests{{{1, false}}});
+  const std::uint64_t heard_us = server.progress("2").heard_us;
+  server.now_us += 100'000;
+  HeartbeatReply old;
+  old.term = Term{0};
+  old.round = 1;  // rounds are numbered anew in each term
+  old.match_index = old.received_index = Index{2};
+  server.receive("2", old);
+  CHECK(server.output.reads.empty());
+  CHECK(server.progress("2").match_index == Index{0});
+  CHECK(server.progress("2").heard_us == heard_us);
+  CHECK(server.raft.commit_index() == Index{0});
+
+  old.term = Term{1};  // of this one, the same answer is all of it
+  server.receive("2", old);
+  CHECK(server.output.reads.size() == 1);
+  CHECK(server.raft.commit_index() == Index{2});
+}
+
 TEST_CASE("answers of a stranger, or of the wiped directory, count for nobody") {
   OneServer server;
   server.elect();

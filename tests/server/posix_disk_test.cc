@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +36,28 @@ class Scratch {
 
  private:
   std::string path_;
+};
+
+// No file grows beyond so many bytes: the system takes the part of a write that fits, and says so.
+class FileLimit {
+ public:
+  explicit FileLimit(rlim_t bytes) {
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    struct rlimit now = before_;
+    now.rlim_cur = bytes;
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &now) == 0);
+  }
+  FileLimit(const FileLimit&) = delete;
+  FileLimit& operator=(const FileLimit&) = delete;
+  ~FileLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  struct rlimit before_ {};
+  void (*handler_)(int) = SIG_DFL;
 };
 
 std::unique_ptr<PosixDisk> open_disk(const std::string& path) {
@@ -141,6 +164,19 @@ TEST_CASE("posix_disk: what is in the way is said") {
   const auto nowhere = PosixDisk::open(scratch / "no/such");
   REQUIRE(!nowhere);
   CHECK(nowhere.error().sys == ENOENT);
+}
+
+TEST_CASE("posix_disk: a write that is taken in part is not done") {
+  const Scratch scratch;
+  auto disk = open_disk(scratch / "storage");
+  Status written = ok;
+  {
+    const FileLimit limit(6000);
+    written = disk->write("a", 0, std::string(8192, 'x'));
+  }
+  REQUIRE(!written);
+  CHECK(written.error().sys == EFBIG);
+  CHECK(*disk->size("a") == 6000);
 }
 
 TEST_CASE("posix_disk: a storage lives on it") {
