@@ -162,6 +162,7 @@ void Cluster::on_start_failed(NodeNumber number, const Error& error) {
   } else if (error.code == Code::io && machine.may_be_unreadable) {
     lose_power(number, test::Crash::all_lost);  // somebody turns it off and on
   } else if (error.code == Code::io && machine.may_fail_to_start) {
+    machine.may_be_unreadable = true;  // if it was a sync
     machine.disk->kill();
     machine.disk->clear_faults();
   } else if (error.code == Code::corrupt && machine.has_rotted) {
