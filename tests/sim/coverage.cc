@@ -70,6 +70,7 @@ constexpr const char* deed_names[] = {
     "all_crashed",
     "crashed_in_a_write",
     "crashed_in_recovery",
+    "name_lost",
     "wiped",
     "paused",
     "suspended",

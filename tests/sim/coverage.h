@@ -19,6 +19,7 @@ enum class Deed : std::uint8_t {
   all_crashed,
   crashed_in_a_write,
   crashed_in_recovery,
+  name_lost,  // a file made, renamed or removed, and then not
   wiped,
   paused,
   suspended,

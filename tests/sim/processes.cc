@@ -217,7 +217,9 @@ void Cluster::lose_power(NodeNumber number, test::Crash mode) {
     end_process(number);
   }
   machine.hung = machine.may_be_unreadable = false;
+  const std::vector<std::string> names = machine.disk->names();
   machine.disk->crash(prng_, mode);
+  if (machine.disk->names() != names) coverage_.count(Deed::name_lost);
   machine.disk->clear_faults();
   machine.durable->rescan();
   log(number, "power lost; durable up to " + std::to_string(raw(machine.durable->last_index())));

@@ -277,6 +277,12 @@ std::string SimDisk::durable_sector(const File& file, std::uint64_t sector) {
   return file.bytes.substr(sector * sector_size, size);
 }
 
+std::vector<std::string> SimDisk::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : names_) names.push_back(name);
+  return names;
+}
+
 std::vector<std::string> SimDisk::durable_names() const {
   std::vector<std::string> names;
   for (const auto& [name, file] : durable_names_) names.push_back(name);

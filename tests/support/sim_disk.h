@@ -93,6 +93,7 @@ class SimDisk final : public storage::Disk {
   // --- what the device holds ------------------------------------------------------------------
   bool is_name_durable(const std::string& name) const;  // it names the same file after a crash
   std::vector<std::string> durable_names() const;
+  std::vector<std::string> names() const;  // as a process sees them
   std::uint64_t durable_size(const std::string& name) const;
   std::string durable_read(const std::string& name, std::uint64_t offset,
                            std::uint64_t length) const;
