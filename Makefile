@@ -5,6 +5,7 @@
 # make check    what a change must pass               make sim      SEEDS=200, or SEED=81 to replay one, STANDARD=1, MINUTES=60
 # make format   clang-format over everything          make install  PREFIX=/usr/local DESTDIR=
 # make fuzz     MINUTES=10, over all decoders         make mutants  each rule broken once; ONLY="name ..." for some
+# make sim-bench     how fast the simulator is        make determinism   the same seeds in builds of other compilers
 #
 # Variants, each in a folder of its own below build/:
 #   make SAN=address,undefined test      CXX=clang++      V=name with any CXXFLAGS of your own

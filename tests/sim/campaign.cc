@@ -44,9 +44,8 @@ extern "C" void on_abort(int) {  // an assertion of ours did not hold: name the 
   std::signal(SIGABRT, SIG_DFL);
 }
 
-void say_replay(const Campaign& campaign, std::uint64_t seed) {
-  std::printf("replay it with: zatt-sim --seed %llu%s --trace\n", ull(seed),
-              campaign.choice.to_flags().c_str());
+std::string replay(const Campaign& campaign, std::uint64_t seed) {
+  return "zatt-sim --seed " + std::to_string(seed) + campaign.choice.to_flags() + " --trace";
 }
 
 Report run_seed(const Campaign& campaign, std::uint64_t seed) {
@@ -69,13 +68,11 @@ Report run_seed(const Campaign& campaign, std::uint64_t seed) {
   }
   if (campaign.hashes) std::printf("%llu %016llx\n", ull(seed), ull(report.hash));
   if ((campaign.alone && !campaign.hashes) || wrong)
-    std::printf("seed %llu: %s (%s, trace %016llx)\n", ull(seed),
+    std::printf("seed %llu: %s (%s, trace %016llx)%s\n", ull(seed),
                 wrong ? to_string(*wrong).c_str() : "all held", trial.summary().c_str(),
-                ull(report.hash));
-  if (wrong) {
-    report.invariant = static_cast<std::uint64_t>(wrong->invariant);
-    if (!campaign.trace) say_replay(campaign, seed);
-  }
+                ull(report.hash),
+                wrong && !campaign.trace ? ("; replay it: " + replay(campaign, seed)).c_str() : "");
+  if (wrong) report.invariant = static_cast<std::uint64_t>(wrong->invariant);
   std::fflush(stdout);
   return report;
 }
@@ -164,7 +161,8 @@ class Runner {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
     // An assertion or a crash costs one seed, and the rest go on.
     fail(static_cast<std::uint64_t>(Invariant::assertion));
-    say_replay(campaign_, share.next);
+    std::printf("seed %llu; replay it: %s\n", ull(share.next),
+                replay(campaign_, share.next).c_str());
     share.next += share.step;
     begin(share);
   }
