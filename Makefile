@@ -68,7 +68,7 @@ mains := $(wildcard src/*/main.cc)
 lib_sources := $(filter-out $(mains),$(wildcard src/*/*.cc))
 sim_main := $(wildcard tests/sim/main.cc)
 test_sources := $(filter-out $(sim_main),$(wildcard tests/*/*.cc))
-sim_sources := $(filter-out %_test.cc tests/support/main.cc,$(wildcard tests/sim/*.cc tests/support/*.cc))
+sim_sources := $(filter-out %_test.cc tests/support/main.cc,$(wildcard tests/sim/*.cc tests/scenario/*.cc tests/support/*.cc))
 shims := $(patsubst tests/support/%.c,$(B)/%.so,$(wildcard tests/support/*.c))
 formatted := $(wildcard src/*/*.h src/*/*.cc tests/*/*.h tests/*/*.cc tests/*/*.c)
 

@@ -2,6 +2,7 @@
 #include "tests/sim/network.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace zatt::sim {
 
@@ -124,10 +125,28 @@ void Network::deliver(std::uint64_t number, bool to_dialer, const Frame& frame) 
     endpoints_.deliver_frame(to, link, frame);
 }
 
-void Network::release() {
-  for (Held& held : std::exchange(held_, {}))
-    if (connections_.contains(held.connection))
+bool Network::is_chosen(const Held& held, const Choose& which) const {
+  const auto it = connections_.find(held.connection);
+  if (it == connections_.end()) return true;  // it is gone in any case
+  const Connection& c = it->second;
+  return held.to_dialer ? which(c.answerer, c.dialer, held.frame)
+                        : which(c.dialer, c.answerer, held.frame);
+}
+
+void Network::release(const Choose& which) {
+  std::vector<Held> kept;
+  for (Held& held : std::exchange(held_, {})) {
+    if (!is_chosen(held, which))
+      kept.push_back(std::move(held));
+    else if (connections_.contains(held.connection))
       pass_on(held.connection, held.to_dialer, std::move(held.frame));
+  }
+  held_.insert(held_.begin(), std::make_move_iterator(kept.begin()),
+               std::make_move_iterator(kept.end()));
+}
+
+void Network::lose_held(const Choose& which) {
+  std::erase_if(held_, [&](const Held& held) { return is_chosen(held, which); });
 }
 
 void Network::clog(NodeNumber from, NodeNumber to, std::uint64_t until_us) {
@@ -176,6 +195,8 @@ void Network::end_later(std::uint64_t number, bool dialer_side, std::uint64_t af
     const NodeNumber other = dialer_side ? c.answerer : c.dialer;
     const node::LinkId link = dialer_side ? c.dialer_link : c.answerer_link;
     const std::uint64_t process = dialer_side ? c.dialer_process : c.answerer_process;
+    const bool hears = dialer_side ? c.dialer_hears : c.answerer_hears;
+    if (endpoints_.process(node) == process && !hears) return;
     if (endpoints_.process(node) == process && !passes(other, node)) {
       end_later(number, dialer_side, 200'000);  // cut off: the end is not heard of yet
       return;
@@ -187,6 +208,24 @@ void Network::end_later(std::uint64_t number, bool dialer_side, std::uint64_t af
     endpoints_.deliver_link_down(node, link);
     if (dialer_side) try_dial(c.dialer, c.answerer, process);
   });
+}
+
+void Network::reset(NodeNumber a, NodeNumber b, bool second_hears) {
+  for (auto& [number, c] : connections_) {
+    const bool between = (c.dialer == a && c.answerer == b) || (c.dialer == b && c.answerer == a);
+    if (!between || !c.open) continue;
+    (c.dialer == b ? c.dialer_hears : c.answerer_hears) = second_hears;
+    break_connection(number);
+  }
+}
+
+void Network::let_hear_of_ends() {
+  const std::uint64_t now = scheduler_.now_us();
+  for (auto& [number, c] : connections_) {
+    if (!c.dialer_hears) end_later(number, true, std::max(c.to_dialer.last_us, now) - now + 1);
+    if (!c.answerer_hears) end_later(number, false, std::max(c.to_answerer.last_us, now) - now + 1);
+    c.dialer_hears = c.answerer_hears = true;
+  }
 }
 
 void Network::on_process_end(NodeNumber node) {

@@ -65,7 +65,7 @@ void Workload::start() {
     Customer& customer = customers_[i];
     customer.write_percent = mixes[prng_.below(std::size(mixes))];
     customer.stays = prng_.chance(1, 3) ? 2 : 30;
-    customer.wanders = prng_.chance(1, 3);
+    customer.wanders = prng_.chance(1, 3) || settings_.clients_wander;
     if (i == 0) customer.write_percent = 55;
     renew(customer);
     act_later(i);
