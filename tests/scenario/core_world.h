@@ -33,7 +33,7 @@ class CoreWorld final : public World {
   void wipe(const std::string& id) override { cluster_.wipe(id); }
 
   Rules& rules() override { return cluster_.rules(); }
-  void on_rules_cleared() override {}
+  void on_rules_cleared(bool) override {}
   void deliver(const Which& which) override;
   void lose(const Which& which) override { cluster_.discard(which); }
   std::uint64_t sent(const Which& which) const override { return cluster_.sent(which); }

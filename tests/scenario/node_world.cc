@@ -35,11 +35,6 @@ std::optional<Crash> crash_named(const std::string& name) {
   return std::nullopt;
 }
 
-bool is_write(const sim::Op& op) {
-  using Kind = sim::Op::Kind;
-  return op.kind == Kind::set || op.kind == Kind::del || op.kind == Kind::incr;
-}
-
 bool has_outcome(const sim::Op& op) {
   using Outcome = sim::Op::Outcome;
   return op.outcome == Outcome::done || op.outcome == Outcome::condition_failed;
@@ -192,13 +187,12 @@ void NodeWorld::deliver(const Which& which) { cluster_.network().release(choose(
 
 void NodeWorld::lose(const Which& which) { cluster_.network().lose_held(choose(which)); }
 
-// Nothing holds them back any more; and ends of connections are heard of.
-void NodeWorld::on_rules_cleared() {
+void NodeWorld::on_rules_cleared(bool all) {
+  if (all) return cluster_.network().let_hear_of_ends();
   cluster_.network().release([this](NodeNumber from, NodeNumber to, const sim::Frame& frame) {
     return !rules_.has(Fate::hold, frame.kind, std::to_string(from), std::to_string(to),
                        frame.term);
   });
-  cluster_.network().let_hear_of_ends();
 }
 
 std::uint64_t NodeWorld::sent(const Which& which) const {
@@ -298,7 +292,7 @@ void NodeWorld::clock(const Words& rest) {
   cluster_.set_clock_rate(number_of(rest[0]), slow ? 1'000'000 - *ppm : 1'000'000 + *ppm);
 }
 
-// reset 1 2: both hear of it; reset 1>2: 1 does, and 2 when something is released
+// reset 1 2: both hear of it; reset 1>2: 1 does, and 2 when all is released
 void NodeWorld::reset(const Words& rest) {
   const bool one_way = rest.size() == 1;
   const Words ends = one_way ? split(rest[0], '>') : rest;
@@ -343,7 +337,7 @@ Words NodeWorld::counters() const {
   const std::vector<sim::Op>& ops = cluster_.workload().ops();
   std::uint64_t done = 0, over = 0;
   for (std::size_t i = counted_from_; i < ops.size(); ++i) {
-    if (!is_write(ops[i]) || ops[i].outcome == sim::Op::Outcome::pending) continue;
+    if (!is_write(ops[i].kind) || ops[i].outcome == sim::Op::Outcome::pending) continue;
     ++over;
     if (has_outcome(ops[i])) ++done;
   }
@@ -351,16 +345,18 @@ Words NodeWorld::counters() const {
           "writes_percent=" + std::to_string(over == 0 ? 0 : 100 * done / over)};
 }
 
-// The load's answers must fit what was committed.
+// All answers must fit what was committed.
 void NodeWorld::on_end() {
-  if (!is_loaded_ || cluster_.judge().violation()) return;
+  if (cluster_.judge().violation()) return;
   sim::Workload& workload = cluster_.workload();
   workload.stop_asking();
   run_until(now_us() + 1000 * cluster_.settings().timeout_ms + 1'000'000,
             [&] { return workload.is_at_rest(); });
   for (const std::string& violation : violations()) script_.error(violation);
   if (!workload.problem().empty()) script_.error(workload.problem());
-  if (const auto wrong = sim::check_history(workload.ops(), cluster_.judge().ledger()))
+  std::vector<sim::Op> ops = workload.ops();
+  for (sim::Op& op : speakers_.ops()) ops.push_back(std::move(op));
+  if (const auto wrong = sim::check_history(ops, cluster_.judge().ledger()))
     script_.error(to_string(*wrong));
 }
 

@@ -36,7 +36,7 @@ class NodeWorld final : public World {
   void wipe(const std::string& id) override { cluster_.empty_directory(number_of(id)); }
 
   Rules& rules() override { return rules_; }
-  void on_rules_cleared() override;
+  void on_rules_cleared(bool all) override;
   void deliver(const Which& which) override;
   void lose(const Which& which) override;
   std::uint64_t sent(const Which& which) const override;

@@ -61,8 +61,9 @@ void ScenarioPlayer::perform(const Words& words) {
 }
 
 void ScenarioPlayer::make_world(const Words& words) {
-  if (world_) return script_.error("there is one already");
+  if (world_) world_->on_end();
   const Words rest(words.begin() + 1, words.end());
+  terms_led_before_ = highest_term_before_ = 0;
   world_ = words.front() == "cluster" ? CoreWorld::make(script_, rest, trace_)
                                       : NodeWorld::make(script_, rest, trace_);
   if (!world_) return;
@@ -124,7 +125,7 @@ bool ScenarioPlayer::perform_on_network(const std::string& verb, const Words& re
     add_rule(Fate::every_second, rest);
   } else if (verb == "release") {
     world_->rules().clear(script_.which(rest));
-    world_->on_rules_cleared();
+    world_->on_rules_cleared(rest.empty());
   } else if (verb == "lose") {
     world_->lose(script_.which(rest));
   } else if (verb == "isolate") {

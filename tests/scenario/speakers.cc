@@ -9,6 +9,8 @@
 namespace zatt::test {
 namespace {
 
+using OpKind = sim::Op::Kind;
+
 std::string quoted(const std::string& word) {
   std::string text;
   json::append_string(text, word);
@@ -23,25 +25,48 @@ std::string value_in(const std::string& word) {
   return is_json ? word : quoted(word);
 }
 
-// What is said and how it is to be understood: ok, failed and its code, unknown; then each field.
+std::optional<OpKind> kind_of_op(const std::string& word) {
+  if (word == "get") return OpKind::get;
+  if (word == "set") return OpKind::set;
+  if (word == "delete") return OpKind::del;
+  if (word == "incr") return OpKind::incr;
+  if (word == "count") return OpKind::count;
+  return std::nullopt;
+}
+
+// As the script expects it: ok, or failed and its code, or unknown; then each field.
 Words words_of_answer(std::string_view line) {
   Words words;
   bool ok = false;
   std::string error;
   static_cast<void>(json::locate(line, 128, [&](const json::Field& field) {
     const std::string name(field.name);
-    if (field.value.type == json::Type::string) {
-      const std::string text = json::unescaped(field.value.text);
-      if (name == "error") error = text;
-      if (name != "message") words.push_back(name + "=" + text);
-    } else {
-      if (name == "ok") ok = field.value.text == "true";
-      words.push_back(name + "=" + std::string(field.value.text));
-    }
+    const bool is_string = field.value.type == json::Type::string;
+    const std::string text =
+        is_string ? json::unescaped(field.value.text) : std::string(field.value.text);
+    if (name == "ok") ok = text == "true";
+    if (name == "error") error = text;
+    if (name != "message" && name != "ok" && name != "error") words.push_back(name + "=" + text);
   }));
   if (!error.empty()) words.insert(words.begin(), error);
   words.insert(words.begin(), ok ? "ok" : error == "outcome_unknown" ? "unknown" : "failed");
   return words;
+}
+
+// And as the history has it.
+void read_answer(std::string_view line, const Words& words, sim::Op& op) {
+  using Outcome = sim::Op::Outcome;
+  const bool condition_failed = words.size() > 1 && words[1] == "condition_failed";
+  op.outcome = words.front() == "ok"        ? Outcome::done
+               : words.front() == "unknown" ? Outcome::unknown
+               : condition_failed           ? Outcome::condition_failed
+                                            : Outcome::failed;
+  static_cast<void>(json::locate(line, 128, [&](const json::Field& field) {
+    if (field.name == "found") op.found = field.value.text == "true";
+    if (field.name == "value") op.told = field.value.text;
+    if (field.name == "rev" || field.name == "at") op.rev = number_in(field.value.text).value_or(0);
+    if (field.name == "count") op.number = number_in(field.value.text).value_or(0);
+  }));
 }
 
 }  // namespace
@@ -66,10 +91,8 @@ bool Speakers::perform(const Words& words) {
   else if (speaker.connection == 0)
     script_.error("its connection has ended");
   else if (words.size() > 2 && words[1] == "say")
-    say(speaker, join(Words(words.begin() + 2, words.end())));
-  else if (const auto line = line_of(Words(words.begin() + 1, words.end())))
-    say(speaker, *line);
-  else
+    say(speaker, {join(Words(words.begin() + 2, words.end())), {}, {}});
+  else if (!ask(speaker, Words(words.begin() + 1, words.end())))
     script_.error("CLIENT get K|set K V|delete K|incr K [N]|count|say LINE [timeout=MS]");
   return true;
 }
@@ -94,32 +117,37 @@ void Speakers::leave(Speaker& speaker) {
   cluster_.close(speaker.node, connection);
 }
 
-// stale get k timeout=500
-std::optional<std::string> Speakers::line_of(Words words) const {
+// stale get k timeout=500. False: it is no request.
+bool Speakers::ask(Speaker& speaker, Words words) {
   std::string fields;
-  if (words.front() == "stale") {
-    fields += ",\"stale\":true";
-    words.erase(words.begin());
-  }
+  const bool stale = words.front() == "stale";
+  if (stale) fields += ",\"stale\":true";
+  if (stale) words.erase(words.begin());
+  if (words.empty()) return false;
   if (const Option option = option_in(words.back()); option.name == "timeout" && option.number()) {
     fields += ",\"timeout_ms\":" + option.value;
     words.pop_back();
   }
-  if (words.empty()) return std::nullopt;
-  const std::string op = words.front();
-  const std::size_t n = words.size() - 1;
-  const bool has_key = op == "get" || op == "set" || op == "delete" || op == "incr";
-  if (has_key ? n == 0 : op != "count" || n > 0) return std::nullopt;
-  if (n != (op == "set" ? 2U : has_key ? 1U : 0U) && !(op == "incr" && n == 2)) return std::nullopt;
-  std::string line = "{\"op\":\"" + op + "\"";
-  if (has_key) line += ",\"key\":" + quoted(words[1]);
-  if (op == "set") line += ",\"value\":" + value_in(words[2]);
-  if (op == "incr" && n == 2) line += ",\"by\":" + words[2];
-  return line + fields + "}";
+  const auto kind = words.empty() ? std::nullopt : kind_of_op(words.front());
+  if (!kind) return false;
+  const std::size_t wanted = *kind == OpKind::count ? 1 : *kind == OpKind::set ? 3 : 2;
+  const bool has_by = *kind == OpKind::incr && words.size() == 3;
+  if (words.size() != wanted && !has_by) return false;
+  sim::Op op;
+  op.kind = stale && *kind == OpKind::get ? OpKind::stale_get : *kind;
+  op.connection = speaker.connection;
+  op.invoked_us = cluster_.now_us();
+  std::string line = "{\"op\":\"" + words[0] + "\"";
+  if (wanted > 1) line += ",\"key\":" + quoted(op.key = words[1]);
+  if (*kind == OpKind::set) line += ",\"value\":" + (op.value = value_in(words[2]));
+  if (has_by) line += ",\"by\":" + words[2];
+  say(speaker, {line + fields + "}", std::move(op), {}});
+  return true;
 }
 
-void Speakers::say(Speaker& speaker, std::string line) {
-  speaker.requests.push_back({line, {}});
+void Speakers::say(Speaker& speaker, Request request) {
+  std::string line = request.line;
+  speaker.requests.push_back(std::move(request));
   cluster_.send(speaker.node, speaker.connection, std::move(line));
 }
 
@@ -127,16 +155,33 @@ void Speakers::hear(node::ClientId connection, std::optional<std::string_view> l
   const auto it = by_connection_.find(connection);
   if (it == by_connection_.end()) return;
   Speaker& speaker = by_name_.at(it->second);
+  const auto answer = [&](Words words) -> std::optional<sim::Op>& {
+    Request& request = speaker.requests[speaker.answered++];
+    request.answer = std::move(words);
+    if (request.op) request.op->completed_us = cluster_.now_us();
+    if (request.op) request.op->answer = ++last_answer_;
+    return request.op;
+  };
   if (!line) {
     while (speaker.answered < speaker.requests.size())
-      speaker.requests[speaker.answered++].answer = Words{"lost"};
+      if (auto& op = answer({"lost"}); op && is_write(op->kind))
+        op->outcome = sim::Op::Outcome::unknown;
     speaker.connection = 0;
     by_connection_.erase(it);
   } else if (speaker.answered < speaker.requests.size()) {
-    speaker.requests[speaker.answered++].answer = words_of_answer(*line);
+    const Words words = words_of_answer(*line);
+    if (auto& op = answer(words)) read_answer(*line, words, *op);
   } else {
     script_.error("an answer that " + it->second + " did not ask for: " + std::string(*line));
   }
+}
+
+std::vector<sim::Op> Speakers::ops() const {
+  std::vector<sim::Op> all;
+  for (const auto& [name, speaker] : by_name_)
+    for (const Request& request : speaker.requests)
+      if (request.op) all.push_back(*request.op);
+  return all;
 }
 
 // --- what is expected ----------------------------------------------------------------------------

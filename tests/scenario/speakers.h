@@ -2,6 +2,8 @@
 // Clients with names, each with one connection to one node, who say exactly what the script says.
 //
 // Answers come in the order of the questions (docs/PROTOCOL.md), and are expected in that order.
+// What was asked and answered is noted down for whoever asks whether one dictionary could have said
+// it.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +15,7 @@
 
 #include "tests/scenario/script.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/history.h"
 
 namespace zatt::test {
 
@@ -26,10 +29,12 @@ class Speakers {
   // [c, ok, value=1]: what its next answer is instead.
   std::string why_not(const Words& condition) const;
   void on_expected(const Words& condition);
+  std::vector<sim::Op> ops() const;
 
  private:
   struct Request {
     std::string line;
+    std::optional<sim::Op> op;    // nothing: said in words of the script's own
     std::optional<Words> answer;  // ok value=1 rev=4
   };
   struct Speaker {
@@ -41,15 +46,15 @@ class Speakers {
   };
   void arrive(const Words& words);
   void leave(Speaker& speaker);
-  void say(Speaker& speaker, std::string line);
+  void say(Speaker& speaker, Request request);
+  bool ask(Speaker& speaker, Words words);
   void hear(node::ClientId connection, std::optional<std::string_view> line);
-  std::optional<std::string> line_of(Words words) const;
-
   Script& script_;
   sim::Cluster& cluster_;
   std::map<std::string, Speaker> by_name_;
   std::map<node::ClientId, std::string> by_connection_;
   node::ClientId last_connection_ = sim::Cluster::first_own_connection;
+  std::uint64_t last_answer_ = 0;
 };
 
 }  // namespace zatt::test

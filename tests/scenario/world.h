@@ -41,7 +41,7 @@ class World {
 
   // --- the network ---
   virtual Rules& rules() = 0;
-  virtual void on_rules_cleared() = 0;
+  virtual void on_rules_cleared(bool all) = 0;
   virtual void deliver(const Which& which) = 0;
   virtual void lose(const Which& which) = 0;
   virtual std::uint64_t sent(const Which& which) const = 0;

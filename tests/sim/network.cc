@@ -2,7 +2,6 @@
 #include "tests/sim/network.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace zatt::sim {
 
@@ -125,28 +124,28 @@ void Network::deliver(std::uint64_t number, bool to_dialer, const Frame& frame) 
     endpoints_.deliver_frame(to, link, frame);
 }
 
-bool Network::is_chosen(const Held& held, const Choose& which) const {
-  const auto it = connections_.find(held.connection);
-  if (it == connections_.end()) return true;  // it is gone in any case
-  const Connection& c = it->second;
-  return held.to_dialer ? which(c.answerer, c.dialer, held.frame)
-                        : which(c.dialer, c.answerer, held.frame);
-}
-
 void Network::release(const Choose& which) {
-  std::vector<Held> kept;
-  for (Held& held : std::exchange(held_, {})) {
-    if (!is_chosen(held, which))
-      kept.push_back(std::move(held));
-    else if (connections_.contains(held.connection))
+  for (Held& held : take_held(which))
+    if (connections_.contains(held.connection))
       pass_on(held.connection, held.to_dialer, std::move(held.frame));
-  }
-  held_.insert(held_.begin(), std::make_move_iterator(kept.begin()),
-               std::make_move_iterator(kept.end()));
 }
 
-void Network::lose_held(const Choose& which) {
-  std::erase_if(held_, [&](const Held& held) { return is_chosen(held, which); });
+void Network::lose_held(const Choose& which) { take_held(which); }
+
+// What lies in a connection whose end is not heard of stays there.
+std::vector<Network::Held> Network::take_held(const Choose& which) {
+  std::vector<Held> taken, kept;
+  for (Held& held : std::exchange(held_, {})) {
+    const auto it = connections_.find(held.connection);
+    if (it == connections_.end()) continue;
+    const Connection& c = it->second;
+    const NodeNumber from = held.to_dialer ? c.answerer : c.dialer;
+    const NodeNumber to = held.to_dialer ? c.dialer : c.answerer;
+    const bool hears = held.to_dialer ? c.dialer_hears : c.answerer_hears;
+    (hears && which(from, to, held.frame) ? taken : kept).push_back(std::move(held));
+  }
+  held_ = std::move(kept);
+  return taken;
 }
 
 void Network::clog(NodeNumber from, NodeNumber to, std::uint64_t until_us) {
@@ -220,11 +219,17 @@ void Network::reset(NodeNumber a, NodeNumber b, bool second_hears) {
 }
 
 void Network::let_hear_of_ends() {
-  const std::uint64_t now = scheduler_.now_us();
+  std::vector<std::pair<std::uint64_t, bool>> unheard;
   for (auto& [number, c] : connections_) {
-    if (!c.dialer_hears) end_later(number, true, std::max(c.to_dialer.last_us, now) - now + 1);
-    if (!c.answerer_hears) end_later(number, false, std::max(c.to_answerer.last_us, now) - now + 1);
-    c.dialer_hears = c.answerer_hears = true;
+    if (!std::exchange(c.dialer_hears, true)) unheard.push_back({number, true});
+    if (!std::exchange(c.answerer_hears, true)) unheard.push_back({number, false});
+  }
+  release([](NodeNumber, NodeNumber, const Frame&) { return true; });
+  for (const auto& [number, dialer_side] : unheard) {
+    const Connection& c = connections_.at(number);
+    const std::uint64_t last_us = dialer_side ? c.to_dialer.last_us : c.to_answerer.last_us;
+    end_later(number, dialer_side,
+              std::max(last_us, scheduler_.now_us()) - scheduler_.now_us() + 1);
   }
 }
 

@@ -80,8 +80,8 @@ class Network {
   using Choose = std::function<bool(NodeNumber from, NodeNumber to, const Frame& frame)>;
   void release(const Choose& which);
   void lose_held(const Choose& which);
-  // The connection between them ends. Where it is said so, the second reads on what is under way or
-  // held back, and hears of the end only with let_hear_of_ends().
+  // The connection between them ends. Where the second does not hear of it yet, what was held back
+  // stays in the pipe; all that is held back, and then the end, comes with let_hear_of_ends().
   void reset(NodeNumber a, NodeNumber b, bool second_hears);
   void let_hear_of_ends();
 
@@ -109,7 +109,7 @@ class Network {
   void connect(NodeNumber from, NodeNumber to, std::uint64_t process);
   void pass_on(std::uint64_t number, bool to_dialer, Frame frame);
   void break_connection(std::uint64_t number);
-  bool is_chosen(const Held& held, const Choose& which) const;
+  std::vector<Held> take_held(const Choose& which);
   void end_later(std::uint64_t number, bool dialer_side, std::uint64_t after_us);
   void deliver_later(std::uint64_t number, bool to_dialer, Frame frame, std::uint64_t at_us);
   void deliver(std::uint64_t number, bool to_dialer, const Frame& frame);

@@ -13,10 +13,6 @@ namespace {
 constexpr std::uint16_t first_port = 5254;
 constexpr std::uint64_t connections_a_client = 1'000'000;
 
-bool is_write(Op::Kind kind) {
-  return kind == Op::Kind::set || kind == Op::Kind::del || kind == Op::Kind::incr;
-}
-
 // What an answer means to the history; nothing where no server or client may say it.
 std::optional<Op::Outcome> outcome_of(client::Outcome outcome, bool write) {
   switch (outcome) {
