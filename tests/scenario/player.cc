@@ -2,37 +2,13 @@
 #include "tests/scenario/player.h"
 
 #include <algorithm>
-#include <charconv>
-#include <sstream>
+#include <cstdio>
+
+#include "tests/scenario/core_world.h"
+#include "tests/scenario/node_world.h"
 
 namespace zatt::test {
 namespace {
-
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, separator);) parts.push_back(part);
-  return parts;
-}
-
-std::vector<std::string> words_of(const std::string& text) {
-  std::istringstream in(text);
-  std::vector<std::string> words;
-  for (std::string word; in >> word;) words.push_back(word);
-  return words;
-}
-
-std::string join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
-std::uint64_t number_in(std::string_view text) {  // 0 where it is none
-  std::uint64_t number = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return failed == std::errc{} && end == text.data() + text.size() ? number : 0;
-}
 
 const char* role_of(const raft::Raft& raft) {
   static constexpr const char* roles[] = {"follower", "pre_candidate", "candidate", "leader"};
@@ -40,7 +16,7 @@ const char* role_of(const raft::Raft& raft) {
 }
 
 std::string names(const std::set<Server>& servers) {
-  std::vector<std::string> ids;
+  Words ids;
   for (const Server& server : servers) ids.push_back(server.id);
   return "[" + join(ids) + "]";
 }
@@ -53,96 +29,60 @@ std::string field(const char* name, std::uint64_t value) {
 
 std::vector<std::string> ScenarioPlayer::play(const std::string& script,
                                               const std::vector<std::string>& at_end) {
-  lines_.clear();
-  for (const std::string& line : split(script, '\n')) {
-    for (const std::string& statement : split(line.substr(0, line.find('#')), ';')) {
-      const Words words = words_of(statement);
-      if (words.empty()) continue;
-      statement_ = join(words);
-      perform(words);
-      if (!cluster_) return lines_;
-      for (const std::string& violation : cluster_->violations()) error(violation);
-    }
+  for (const Words& words : statements_of(script)) {
+    script_.begin(words);
+    if (trace_) std::printf("--- %s\n", script_.statement().c_str());
+    perform(words);
+    if (!world_) return script_.lines();
+    for (const std::string& violation : world_->violations()) script_.error(violation);
   }
-  if (!cluster_) {
-    error("an empty scenario");
-    return lines_;
+  if (!world_) {
+    script_.error("an empty scenario");
+    return script_.lines();
   }
-  for (const std::string& id : cluster_->ids())
+  world_->on_end();
+  if (!world_->shows_states_at_end()) return script_.lines();
+  for (const std::string& id : world_->ids())
     if (at_end.empty() || std::find(at_end.begin(), at_end.end(), id) != at_end.end())
-      lines_.push_back(state(id));
-  return lines_;
-}
-
-void ScenarioPlayer::error(const std::string& what) {
-  lines_.push_back("error: " + statement_ + ": " + what);
+      script_.show(state(id));
+  return script_.lines();
 }
 
 void ScenarioPlayer::perform(const Words& words) {
   const std::string& verb = words.front();
   const Words rest(words.begin() + 1, words.end());
-  if (verb == "cluster")
-    make_cluster(rest);
-  else if (!cluster_)
-    error("a scenario begins with: cluster 1 2 3");
+  if (verb == "cluster" || verb == "nodes")
+    make_world(words);
+  else if (!world_)
+    script_.error("a scenario begins with: cluster 1 2 3, or: nodes 3");
   else if (!perform_in_time(verb, rest) && !perform_on_servers(verb, rest) &&
-           !perform_on_network(verb, rest) && !show(verb, rest))
-    error("unknown word \"" + verb + "\"; README.md has them all");
+           !perform_on_network(verb, rest) && !show(verb, rest) && !world_->perform(words))
+    script_.error("unknown word \"" + verb + "\"; README.md has them all");
 }
 
-bool ScenarioPlayer::are_servers(const Words& words) {
-  for (const std::string& word : words) {
-    if (cluster_->is_seat(word)) continue;
-    error("no server " + word);
-    return false;
-  }
-  if (words.empty()) error("which server?");
-  return !words.empty();
-}
-
-// cluster 1 2 3 learners 4 append_bytes=1
-void ScenarioPlayer::make_cluster(const Words& rest) {
-  std::vector<std::string> voters, learners;
-  RaftCluster::Options options;
-  auto* kind = &voters;
-  for (const std::string& word : rest) {
-    const std::size_t equals = word.find('=');
-    const std::string name = word.substr(0, equals);
-    if (equals == std::string::npos && word == "learners")
-      kind = &learners;
-    else if (equals == std::string::npos)
-      kind->push_back(word);
-    else if (name == "append_bytes")
-      options.max_append_bytes = number_in(word.substr(equals + 1));
-    else if (name == "in_flight_bytes")
-      options.max_in_flight_bytes = number_in(word.substr(equals + 1));
-    else if (name == "log_bytes")
-      options.max_log_bytes = number_in(word.substr(equals + 1));
-    else
-      return error("unknown option " + name);
-  }
-  if (voters.empty()) return error("which servers?");
-  cluster_ = std::make_unique<RaftCluster>(voters, learners, options);
+void ScenarioPlayer::make_world(const Words& words) {
+  if (world_) world_->on_end();
+  const Words rest(words.begin() + 1, words.end());
+  terms_led_before_ = highest_term_before_ = 0;
+  world_ = words.front() == "cluster" ? CoreWorld::make(script_, rest, trace_)
+                                      : NodeWorld::make(script_, rest, trace_);
+  if (!world_) return;
+  script_.servers = world_->ids();
+  mark();
 }
 
 // --- time ----------------------------------------------------------------------------------------
 
 bool ScenarioPlayer::perform_in_time(const std::string& verb, const Words& rest) {
-  if (verb == "settle" && rest.empty()) {
-    cluster_->settle();
-  } else if (verb == "pass" || verb == "run") {
-    const std::uint64_t ms = rest.size() == 1 ? number_in(rest[0]) : 0;
-    if (ms == 0)
-      error("how many ms?");
-    else if (verb == "pass")
-      cluster_->pass(ms * 1000);
-    else
-      cluster_->run(ms * 1000);
-  } else if (verb == "timeout") {
-    if (!are_servers(rest)) return true;
-    for (const std::string& id : rest) cluster_->fire(id);
+  if (verb == "run") {
+    const auto ms = rest.size() == 1 ? number_in(rest[0]) : std::nullopt;
+    if (!ms) script_.error("how many ms?");
+    const std::uint64_t end = world_->now_us() + ms.value_or(0) * 1000;
+    while (world_->run_one(end)) {
+    }
   } else if (verb == "elect") {
-    if (are_servers(rest) && !cluster_->elect(rest.front())) error("was not elected");
+    if (rest.size() != 1) return script_.error("which server?"), true;
+    if (script_.are_servers(rest) && !world_->elect(rest[0])) script_.error("was not elected");
   } else {
     return false;
   }
@@ -152,164 +92,223 @@ bool ScenarioPlayer::perform_in_time(const std::string& verb, const Words& rest)
 // --- servers -------------------------------------------------------------------------------------
 
 bool ScenarioPlayer::perform_on_servers(const std::string& verb, const Words& rest) {
-  if (verb == "propose") {
-    propose(rest);
-  } else if (verb == "read") {
-    read(rest);
-  } else if (verb == "disk") {
-    disk(rest);
-  } else if (verb == "hand_over") {
-    if (are_servers(rest)) cluster_->step(rest.front(), raft::HandOver{});
-  } else if (verb == "crash" || verb == "start" || verb == "wipe") {
-    if (!are_servers(rest)) return true;
-    for (const std::string& id : rest) {
-      if (cluster_->is_up(id) != (verb == "crash"))
-        error(id + (verb == "crash" ? " is down" : " is up"));
-      else if (verb == "crash")
-        cluster_->crash(id);
-      else if (verb == "start")
-        cluster_->start(id);
-      else
-        cluster_->wipe(id);
-    }
+  if (verb != "crash" && verb != "start" && verb != "wipe") return false;
+  if (script_.are_servers(rest)) come_and_go(verb, rest);
+  return true;
+}
+
+void ScenarioPlayer::come_and_go(const std::string& verb, const Words& ids) {
+  for (const std::string& id : ids) {
+    if (world_->is_up(id) != (verb == "crash"))
+      script_.error(id + (verb == "crash" ? " is down" : " is up"));
+    else if (verb == "crash")
+      world_->crash(id);
+    else if (verb == "start")
+      world_->start(id);
+    else
+      world_->wipe(id);
+  }
+}
+
+// --- the network ---------------------------------------------------------------------------------
+
+bool ScenarioPlayer::perform_on_network(const std::string& verb, const Words& rest) {
+  if (verb == "deliver") {
+    world_->deliver(script_.which(rest));
+  } else if (verb == "hold") {
+    add_rule(Fate::hold, rest);
+  } else if (verb == "drop") {
+    add_rule(Fate::drop, rest);
+  } else if (verb == "double") {
+    add_rule(Fate::twice, rest);
+  } else if (verb == "halve") {
+    add_rule(Fate::every_second, rest);
+  } else if (verb == "release") {
+    world_->rules().clear(script_.which(rest));
+    world_->on_rules_cleared(rest.empty());
+  } else if (verb == "lose") {
+    world_->lose(script_.which(rest));
+  } else if (verb == "isolate") {
+    isolate(rest);
+  } else if (verb == "heal") {
+    heal(rest);
+  } else if (verb == "cut") {
+    cut(rest);
   } else {
     return false;
   }
   return true;
 }
 
-void ScenarioPlayer::propose(const Words& rest) {
-  if (rest.size() < 2) return error("propose SERVER BODY...");
-  if (!are_servers({rest.front()})) return;
-  if (!cluster_->propose(rest.front(), Words(rest.begin() + 1, rest.end())))
-    error(rest.front() + " does not lead");
-}
-
-void ScenarioPlayer::read(const Words& rest) {
-  const bool to_end = rest.size() == 2 && rest[1] == "end";
-  if (rest.size() != 1 && !to_end) return error("read SERVER [end]");
-  if (are_servers({rest.front()})) cluster_->read(rest.front(), ++reads_, to_end);
-}
-
-void ScenarioPlayer::disk(const Words& rest) {
-  if (rest.size() != 2 || !are_servers({rest.front()}))
-    return error("disk SERVER hold|release|step");
-  if (rest[1] == "hold")
-    cluster_->hold_disk(rest[0]);
-  else if (rest[1] == "release")
-    cluster_->release_disk(rest[0]);
-  else if (rest[1] != "step" || !cluster_->complete_write(rest[0]))
-    error("nothing to write");
-}
-
-// --- the network ---------------------------------------------------------------------------------
-
-// append, 1>2, 1>, >2: in any order, each at most once
-Which ScenarioPlayer::which(const Words& words) {
-  Which meant;
-  for (const std::string& word : words) {
-    const std::size_t arrow = word.find('>');
-    if (arrow == std::string::npos) {
-      meant.kind = kind_named(word);
-      if (!meant.kind) error("no kind of message is called " + word);
-      continue;
-    }
-    meant.from = word.substr(0, arrow);
-    meant.to = word.substr(arrow + 1);
-    for (const std::string& id : {meant.from, meant.to})
-      if (!id.empty()) are_servers({id});
+// drop 30% append: only so many of them
+void ScenarioPlayer::add_rule(Fate fate, Words rest) {
+  std::uint64_t percent = 100;
+  if (!rest.empty() && rest.front().ends_with('%')) {
+    const auto number = number_in(rest.front().substr(0, rest.front().size() - 1));
+    if (!number || fate != Fate::drop) return script_.error("drop PERCENT% WHICH");
+    percent = *number;
+    rest.erase(rest.begin());
   }
-  return meant;
-}
-
-bool ScenarioPlayer::perform_on_network(const std::string& verb, const Words& rest) {
-  using Fate = RaftCluster::Fate;
-  if (verb == "deliver")
-    rest.empty() ? cluster_->quiesce() : cluster_->deliver(which(rest));
-  else if (verb == "hold")
-    cluster_->set_fate(Fate::hold, which(rest));
-  else if (verb == "drop")
-    cluster_->set_fate(Fate::drop, which(rest));
-  else if (verb == "double")
-    cluster_->set_fate(Fate::twice, which(rest));
-  else if (verb == "halve")
-    cluster_->set_fate(Fate::every_second, which(rest));
-  else if (verb == "release")
-    cluster_->clear_fates(which(rest));
-  else if (verb == "lose")
-    cluster_->discard(which(rest));
-  else if (verb == "keep")
-    kept_ = cluster_->under_way(which(rest));
-  else if (verb == "replay")
-    for (const Letter& letter : kept_) cluster_->inject(letter);
-  else if (verb == "isolate")
-    isolate(rest);
-  else if (verb == "heal")
-    heal(rest);
-  else if (verb == "cut")
-    cut(rest);
-  else
-    return false;
-  return true;
+  world_->rules().add(fate, script_.which(rest), percent);
 }
 
 void ScenarioPlayer::isolate(const Words& rest) {
-  if (!are_servers(rest)) return;
+  if (!script_.are_servers(rest)) return;
   for (const std::string& id : rest) {
-    for (const std::string& other : cluster_->ids()) {
+    for (const std::string& other : world_->ids()) {
       if (std::find(rest.begin(), rest.end(), other) != rest.end()) continue;
-      cluster_->cut(id, other);
-      cluster_->cut(other, id);
+      world_->cut(id, other);
+      world_->cut(other, id);
     }
   }
 }
 
+// heal: all; heal 1 2: all links of these
 void ScenarioPlayer::heal(const Words& rest) {
-  const Words healed = rest.empty() ? cluster_->ids() : rest;
-  if (!are_servers(healed)) return;
-  for (const std::string& id : healed) cluster_->heal(id);
+  const Words healed = rest.empty() ? world_->ids() : rest;
+  if (!script_.are_servers(healed)) return;
+  for (const std::string& id : healed)
+    for (const std::string& other : world_->ids())
+      if (other != id) world_->mend(id, other);
 }
 
 // cut 1 2: both ways; cut 1>2: one way
 void ScenarioPlayer::cut(const Words& rest) {
-  if (rest.size() == 2 && are_servers(rest)) {
-    cluster_->cut(rest[0], rest[1]);
-    cluster_->cut(rest[1], rest[0]);
+  if (rest.size() == 2) {
+    if (!script_.are_servers(rest)) return;
+    world_->cut(rest[0], rest[1]);
+    world_->cut(rest[1], rest[0]);
     return;
   }
   const Words ends = rest.size() == 1 ? split(rest[0], '>') : Words{};
-  if (ends.size() != 2) return error("cut A B, or cut A>B");
-  if (are_servers(ends)) cluster_->cut(ends[0], ends[1]);
+  if (ends.size() != 2) return script_.error("cut A B, or cut A>B");
+  if (script_.are_servers(ends)) world_->cut(ends[0], ends[1]);
 }
 
 // --- what is seen --------------------------------------------------------------------------------
 
 bool ScenarioPlayer::show(const std::string& verb, const Words& rest) {
-  if (verb == "show" || verb == "log") {
-    const Words shown = rest.empty() ? cluster_->ids() : rest;
-    if (!are_servers(shown)) return true;
-    for (const std::string& id : shown) lines_.push_back(verb == "log" ? log(id) : state(id));
+  if (verb == "show") {
+    const Words shown = rest.empty() ? world_->ids() : rest;
+    if (!script_.are_servers(shown)) return true;
+    for (const std::string& id : shown) script_.show(state(id));
   } else if (verb == "count") {
-    lines_.push_back("sent " + join(rest) + ": " + std::to_string(cluster_->sent(which(rest))));
+    script_.show("sent " + join(rest) + ": " + std::to_string(world_->sent(script_.which(rest))));
   } else if (verb == "expect") {
     expect(rest);
+  } else if (verb == "mark" && rest.empty()) {
+    mark();
   } else {
     return false;
   }
   return true;
 }
 
-void ScenarioPlayer::expect(const Words& rest) {
-  if (rest.size() < 2 || !are_servers({rest.front()})) return error("expect SERVER WORD...");
-  const std::string line = state(rest.front());
-  const Words have = words_of(line);
-  for (auto word = rest.begin() + 1; word != rest.end(); ++word)
-    if (std::find(have.begin(), have.end(), *word) == have.end()) return error("it is: " + line);
+// expect [never|always] CONDITION [within MS]
+void ScenarioPlayer::expect(Words condition) {
+  std::uint64_t until_us = world_->now_us();
+  if (condition.size() > 2 && condition[condition.size() - 2] == "within") {
+    const auto ms = number_in(condition.back());
+    if (!ms) return script_.error("within how many ms?");
+    until_us += *ms * 1000;
+    condition.resize(condition.size() - 2);
+  }
+  const bool never = !condition.empty() && condition.front() == "never";
+  const bool always = !condition.empty() && condition.front() == "always";
+  if (never || always) condition.erase(condition.begin());
+  if (condition.empty()) return script_.error("expect what?");
+  if (never || always) return watch(condition, always, until_us);
+  while (true) {
+    const std::string instead = why_not(condition);
+    if (instead.empty()) return world_->on_expected(condition);
+    if (!world_->run_one(until_us)) return script_.error(instead);
+  }
+}
+
+void ScenarioPlayer::watch(const Words& condition, bool wanted, std::uint64_t until_us) {
+  do {
+    const std::string instead = why_not(condition);
+    if (wanted && !instead.empty()) return script_.error(instead);
+    if (!wanted && instead.empty())
+      return script_.error("it is so at " + std::to_string(world_->now_us() / 1000) + " ms");
+  } while (world_->run_one(until_us));
+}
+
+std::string ScenarioPlayer::why_not(const Words& condition) {
+  const std::string& first = condition.front();
+  if (script_.is_server(first)) {
+    const std::string line = state(first);
+    const Words have = words_of(line);
+    for (auto word = condition.begin() + 1; word != condition.end(); ++word)
+      if (!is_among(*word, have)) return "it is: " + line;
+    return condition.size() > 1 ? "" : "expect SERVER WORD...";
+  }
+  if (condition == Words{"one_leader"}) return why_no_one_leads();
+  if (condition == Words{"level"}) return why_not_level();
+  if (auto instead = world_->why_not(condition)) return *instead;
+  const Words have = counters();
+  const std::string name = first.substr(0, first.find_first_of("<>="));
+  const bool is_counter = std::any_of(have.begin(), have.end(), [&](const std::string& word) {
+    return option_in(word).name == name;
+  });
+  if (!is_counter) return "there is no " + first;
+  for (const std::string& word : condition)
+    if (!is_among(word, have)) return "it is: " + join(have);
+  return "";
+}
+
+// One leads, and a majority follows it.
+std::string ScenarioPlayer::why_no_one_leads() const {
+  const Words ids = world_->ids();
+  std::optional<Server> leader;
+  std::size_t leaders = 0, following = 0;
+  for (const std::string& id : ids) {
+    if (!world_->is_up(id) || !world_->raft(id).is_leader()) continue;
+    leader = world_->raft(id).self();
+    ++leaders;
+  }
+  for (const std::string& id : ids)
+    if (world_->is_up(id) && leader && world_->raft(id).leader() == leader) ++following;
+  if (leaders == 1 && 2 * following > ids.size()) return "";
+  return std::to_string(leaders) + " lead, " + std::to_string(following) + " follow";
+}
+
+// All who run have one log, and know that all of it is committed.
+std::string ScenarioPlayer::why_not_level() const {
+  std::optional<Index> last;
+  for (const std::string& id : world_->ids()) {
+    if (!world_->is_up(id)) continue;
+    const raft::Raft& raft = world_->raft(id);
+    last = last.value_or(raft.commit_index());
+    if (raft.commit_index() != *last || raft.log().last_index() != *last)
+      return "it is: " + state(id);
+  }
+  return "";
+}
+
+Words ScenarioPlayer::counters() const {
+  Words all = world_->counters();
+  all.push_back("leader_changes=" + std::to_string(world_->terms_led() - terms_led_before_));
+  all.push_back("terms=" + std::to_string(highest_term() - highest_term_before_));
+  return all;
+}
+
+std::uint64_t ScenarioPlayer::highest_term() const {
+  std::uint64_t highest = highest_term_before_;
+  for (const std::string& id : world_->ids())
+    if (world_->is_up(id)) highest = std::max(highest, raw(world_->raft(id).current_term()));
+  return highest;
+}
+
+void ScenarioPlayer::mark() {
+  world_->restart_counters();
+  terms_led_before_ = world_->terms_led();
+  highest_term_before_ = highest_term();
 }
 
 std::string ScenarioPlayer::state(const std::string& id) const {
-  if (!cluster_->is_up(id)) return id + " down";
-  const raft::Raft& raft = cluster_->at(id);
+  if (!world_->is_up(id)) return id + " down";
+  const raft::Raft& raft = world_->raft(id);
   std::string role = role_of(raft);
   role.resize(13, ' ');
   std::string line = id + " " + role + " " + field("current_term", raw(raft.current_term())) +
@@ -322,23 +321,7 @@ std::string ScenarioPlayer::state(const std::string& id) const {
     line += " votes=" + names(pre_candidate->votes);
   if (const auto* candidate = std::get_if<raft::Candidate>(&raft.role()))
     line += " votes=" + names(candidate->votes);
-  Words reads;
-  for (const raft::ReadState& read : cluster_->reads(id))
-    reads.push_back(std::to_string(read.id) + ":" +
-                    (read.confirmed ? std::to_string(raw(read.index)) : "no"));
-  return reads.empty() ? line : line + " reads=[" + join(reads) + "]";
-}
-
-// term:body of each entry, as the server has written it, durable or not
-std::string ScenarioPlayer::log(const std::string& id) const {
-  std::string line = id + " log";
-  for (const raft::Entry& entry : cluster_->disk(id).written()) {
-    const std::string body = entry.kind == EntryKind::command ? entry.body
-                             : entry.kind == EntryKind::noop  ? "noop"
-                                                              : "configuration";
-    line += " " + std::to_string(raw(entry.term)) + ":" + body;
-  }
-  return line;
+  return line + world_->more_about(id);
 }
 
 }  // namespace zatt::test

@@ -81,7 +81,7 @@ void Cluster::deliver_reply(NodeNumber number, std::uint64_t process, node::Clie
   std::string_view left = lines;
   while (!left.empty()) {
     const std::size_t end = left.find('\n');
-    workload_.on_reply(client, left.substr(0, end));
+    hear(client, left.substr(0, end));
     left.remove_prefix(end + 1);
   }
   Machine& machine = machines_[number];
@@ -109,8 +109,14 @@ void Cluster::close_connections(NodeNumber number) {
   const auto connections = std::exchange(machines_[number].connections, {});
   for (const auto& [id, connection] : connections) {
     const std::uint64_t at = std::max(connection.last_reply_us, scheduler_.now_us()) + 1;
-    scheduler_.at(at, [this, client = id] { workload_.on_closed(client); });
+    scheduler_.at(at, [this, client = id] { hear(client, std::nullopt); });
   }
+}
+
+void Cluster::hear(node::ClientId client, std::optional<std::string_view> line) {
+  if (client >= first_own_connection)
+    return on_own_connection ? on_own_connection(client, line) : void();
+  line ? workload_.on_reply(client, *line) : workload_.on_closed(client);
 }
 
 }  // namespace zatt::sim

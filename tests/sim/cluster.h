@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/prng.h"
@@ -30,6 +33,7 @@ class Cluster final : public Endpoints, public Lines {
   Judge& judge() { return judge_; }
   const Judge& judge() const { return judge_; }
   Workload& workload() { return workload_; }
+  const Workload& workload() const { return workload_; }
   Coverage& coverage() { return coverage_; }
   NodeNumber size() const { return static_cast<NodeNumber>(machines_.size()); }
   Machine& machine(NodeNumber number) { return machines_[number]; }
@@ -74,6 +78,10 @@ class Cluster final : public Endpoints, public Lines {
   bool open(NodeNumber node, node::ClientId connection) override;
   void send(NodeNumber node, node::ClientId connection, std::string line) override;
   void close(NodeNumber node, node::ClientId connection) override;
+  // Connections that are not the workload's, but whoever's who opened them under such a number: a
+  // line of an answer, or nothing where the connection has ended.
+  static constexpr node::ClientId first_own_connection = 1ULL << 32;
+  std::function<void(node::ClientId, std::optional<std::string_view> line)> on_own_connection;
 
  private:
   friend class MachineEnv;
@@ -105,6 +113,7 @@ class Cluster final : public Endpoints, public Lines {
   void want_lines(NodeNumber number, node::ClientId client, bool wanted);
   void hand_lines(NodeNumber number, node::ClientId connection);
   void close_connections(NodeNumber number);
+  void hear(node::ClientId client, std::optional<std::string_view> line);
 
   const Settings settings_;
   const bool verbose_;

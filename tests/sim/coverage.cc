@@ -107,21 +107,10 @@ constexpr const char* deed_names[] = {
 };
 static_assert(std::size(deed_names) == static_cast<std::size_t>(Deed::count_));
 
-constexpr const char* kind_names[] = {
-    "hello",          "refused",       "standing",        "pre_vote",
-    "pre_vote_reply", "request_vote",  "vote_reply",      "append",
-    "append_reply",   "heartbeat",     "heartbeat_reply", "timeout_now",
-    "forward",        "forward_reply", "read_index",      "read_index_reply",
-    "piece",
-};
-static_assert(std::size(kind_names) == static_cast<std::size_t>(Kind::count_));
-
 // Only these speak of a term that the receiver may have left behind.
 bool has_a_term(Kind kind) { return kind >= Kind::pre_vote && kind <= Kind::timeout_now; }
 
 }  // namespace
-
-const char* name_of(Kind kind) { return kind_names[static_cast<std::size_t>(kind)]; }
 
 void Coverage::add(const Coverage& other) {
   for (std::size_t i = 0; i < size; ++i) numbers_[i] += other.numbers_[i];
@@ -131,9 +120,9 @@ std::string Coverage::name_at(std::size_t place) {
   if (place < turns) return sight_names[place];
   if (place < deeds) return std::string("turn_") + turn_names[place - turns];
   if (place < dropped) return std::string("deed_") + deed_names[place - deeds];
-  if (place < doubled) return std::string("dropped_") + kind_names[place - dropped];
-  if (place < late) return std::string("doubled_") + kind_names[place - doubled];
-  return std::string("late_") + kind_names[place - late];
+  if (place < doubled) return std::string("dropped_") + name_of(static_cast<Kind>(place - dropped));
+  if (place < late) return std::string("doubled_") + name_of(static_cast<Kind>(place - doubled));
+  return std::string("late_") + name_of(static_cast<Kind>(place - late));
 }
 
 bool Coverage::applies(std::size_t place) {

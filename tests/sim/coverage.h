@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/probe.h"
+#include "tests/support/which.h"
 
 namespace zatt::sim {
 
@@ -56,28 +57,7 @@ enum class Deed : std::uint8_t {
   count_
 };
 
-// The kinds of messages between nodes.
-enum class Kind : std::uint8_t {
-  hello,
-  refused,
-  standing,
-  pre_vote,
-  pre_vote_reply,
-  request_vote,
-  vote_reply,
-  append,
-  append_reply,
-  heartbeat,
-  heartbeat_reply,
-  timeout_now,
-  forward,
-  forward_reply,
-  read_index,
-  read_index_reply,
-  piece,  // of a large message
-  count_
-};
-const char* name_of(Kind kind);
+using test::Kind;
 
 class Coverage {
  public:

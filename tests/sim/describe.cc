@@ -67,6 +67,8 @@ struct Describe {
 
 }  // namespace
 
+std::string describe(const raft::Message& message) { return std::visit(Describe{}, message); }
+
 std::string describe_frame(std::string_view bytes) {
   const auto frame = codec::decode_frame(bytes);
   if (!frame) return "no frame";

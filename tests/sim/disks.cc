@@ -23,11 +23,29 @@ void Cluster::submit(NodeNumber number, storage::Batch batch) {
   });
 }
 
+namespace {
+
+// The next sync at or behind this step, the first again behind the last; nothing where there is
+// none.
+std::optional<std::uint64_t> sync_behind(const storage::Batch& batch, std::uint64_t at) {
+  const std::uint64_t steps = batch.steps.size();
+  for (std::uint64_t i = 0; i < steps; ++i)
+    if (batch.steps[(at + i) % steps].kind == storage::Step::Kind::sync) return (at + i) % steps;
+  return std::nullopt;
+}
+
+}  // namespace
+
 void Cluster::arm_errors(Machine& machine) {
   const std::uint64_t steps = machine.batch->steps.size();
   if (machine.next_error) {
     machine.disk->fail_call(prng_.below(steps), *machine.next_error, machine.errors_for_good);
     machine.next_error.reset();
+    return;
+  }
+  if (const auto sync = sync_behind(*machine.batch, 0); sync && machine.next_sync_fails) {
+    machine.disk->fail_call(*sync, EIO);
+    machine.next_sync_fails = false;
     return;
   }
   const bool sync_fails = faulty_ && prng_.chance(settings_.sync_failure_permyriad, 10'000);
@@ -45,13 +63,7 @@ void Cluster::arm_errors(Machine& machine) {
   const FailedWrite part = parts[prng_.below(std::size(parts))];
   machine.disk->set_failed_write(part);
   std::uint64_t at = prng_.below(steps);
-  if (sync_fails)  // the next sync at or behind a step drawn
-    for (std::uint64_t i = 0; i < steps; ++i) {
-      const std::uint64_t step = (at + i) % steps;
-      if (machine.batch->steps[step].kind != storage::Step::Kind::sync) continue;
-      at = step;
-      break;
-    }
+  if (sync_fails) at = sync_behind(*machine.batch, at).value_or(at);
   machine.disk->fail_call(at, EIO, prng_.chance(1, 4));
   using Step = storage::Step;
   const Step::Kind kind = machine.batch->steps[at].kind;
@@ -147,6 +159,7 @@ bool Cluster::rot(NodeNumber number, Rot what) {
 void Cluster::mend(NodeNumber number) {
   Machine& machine = machines_[number];
   machine.next_error.reset();
+  machine.next_sync_fails = false;
   machine.paused_until_us = std::min(machine.paused_until_us, scheduler_.now_us() + 1);
   free_space(number);
   free_disk(number);

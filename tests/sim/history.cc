@@ -15,8 +15,6 @@ using Outcome = Op::Outcome;
 
 constexpr const char* empty_value = "\"\"";
 
-bool is_write(Kind kind) { return kind == Kind::set || kind == Kind::del || kind == Kind::incr; }
-
 struct Version {
   std::uint64_t rev = 0;
   std::optional<std::string> value;
@@ -291,6 +289,10 @@ class Checker {
 };
 
 }  // namespace
+
+bool is_write(Op::Kind kind) {
+  return kind == Op::Kind::set || kind == Op::Kind::del || kind == Op::Kind::incr;
+}
 
 std::optional<Violation> check_history(const std::vector<Op>& ops, const Ledger& ledger) {
   return Checker(ops, ledger).check();

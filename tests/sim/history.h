@@ -47,6 +47,8 @@ struct Op {
   bool more = false;
 };
 
+bool is_write(Op::Kind kind);
+
 // One committed entry: the body of a command, or empty.
 using Ledger = std::map<std::uint64_t, std::string>;
 

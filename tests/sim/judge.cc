@@ -29,18 +29,7 @@ struct KindOf {
   Kind operator()(const codec::ForwardReply&) const { return Kind::forward_reply; }
   Kind operator()(const codec::ReadIndex&) const { return Kind::read_index; }
   Kind operator()(const codec::ReadIndexReply&) const { return Kind::read_index_reply; }
-  Kind operator()(const raft::Message& message) const { return std::visit(*this, message); }
-  Kind operator()(const raft::RequestVote& m) const {
-    return m.pre_vote ? Kind::pre_vote : Kind::request_vote;
-  }
-  Kind operator()(const raft::VoteReply& m) const {
-    return m.pre_vote ? Kind::pre_vote_reply : Kind::vote_reply;
-  }
-  Kind operator()(const raft::AppendEntries&) const { return Kind::append; }
-  Kind operator()(const raft::AppendReply&) const { return Kind::append_reply; }
-  Kind operator()(const raft::Heartbeat&) const { return Kind::heartbeat; }
-  Kind operator()(const raft::HeartbeatReply&) const { return Kind::heartbeat_reply; }
-  Kind operator()(const raft::TimeoutNow&) const { return Kind::timeout_now; }
+  Kind operator()(const raft::Message& message) const { return test::kind_of(message); }
 };
 
 }  // namespace

@@ -56,6 +56,7 @@ struct Machine {
   bool may_fail_to_start = false;  // an error or a full disk is in its way
   std::optional<int> next_error;   // of a call of the next batch
   bool errors_for_good = false;    // and of every call behind that
+  bool next_sync_fails = false;    // of the next batch that has one
   bool short_of_space = false;
   bool may_be_unreadable = false;  // a failed sync has left sectors that can't be read
   bool may_rot = false;            // the budget of damage is spent on these

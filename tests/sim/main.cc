@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "tests/scenario/text.h"
 #include "tests/sim/campaign.h"
 
 namespace {
@@ -25,6 +26,7 @@ constexpr const char* help =
     "  --seconds S      the same in seconds\n"
     "  --first S        from this one on (default 1)\n"
     "  --seed S         this one alone\n"
+    "  --scenario FILE  play this one, as tests/scenario/README.md has it\n"
     "  --trace          and tell what happens in it, in the paper's terms\n"
     "  --jobs N         at once (default: one a core)\n"
     "  --twice          each seed twice: the same must happen\n"
@@ -147,6 +149,7 @@ bool take_value(std::string_view flag, const char* text, Campaign& campaign) {
 int main(int argc, char** argv) {
   Campaign campaign;
   campaign.seeds = UINT64_MAX;
+  const char* scenario = nullptr;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
     if (flag == "--help" || flag == "-h") {
@@ -154,7 +157,9 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (take_switch(flag, campaign)) continue;
-    if (!take_value(flag, i + 1 < argc ? argv[i + 1] : nullptr, campaign))
+    if (flag == "--scenario" && i + 1 < argc)
+      scenario = argv[i + 1];
+    else if (!take_value(flag, i + 1 < argc ? argv[i + 1] : nullptr, campaign))
       misused("unknown option " + std::string(flag));
     ++i;
   }
@@ -162,5 +167,6 @@ int main(int argc, char** argv) {
   if (campaign.choice.nodes && (*campaign.choice.nodes < 1 || *campaign.choice.nodes > 7))
     misused("--nodes wants 1 to 7");
   if (campaign.crash_run) return zatt::sim::run_crashes(campaign);
+  if (scenario != nullptr) return zatt::test::run_scenario(scenario, campaign.trace);
   return campaign.alone ? zatt::sim::run_alone(campaign) : zatt::sim::run_many(campaign);
 }

@@ -130,10 +130,28 @@ void Network::deliver(std::uint64_t number, bool to_dialer, const Frame& frame) 
     endpoints_.deliver_frame(to, link, frame);
 }
 
-void Network::release() {
-  for (Held& held : std::exchange(held_, {}))
+void Network::release(const Choose& which) {
+  for (Held& held : take_held(which))
     if (connections_.contains(held.connection))
       pass_on(held.connection, held.to_dialer, std::move(held.frame));
+}
+
+void Network::lose_held(const Choose& which) { take_held(which); }
+
+// What lies in a connection whose end is not heard of stays there.
+std::vector<Network::Held> Network::take_held(const Choose& which) {
+  std::vector<Held> taken, kept;
+  for (Held& held : std::exchange(held_, {})) {
+    const auto it = connections_.find(held.connection);
+    if (it == connections_.end()) continue;
+    const Connection& c = it->second;
+    const NodeNumber from = held.to_dialer ? c.answerer : c.dialer;
+    const NodeNumber to = held.to_dialer ? c.dialer : c.answerer;
+    const bool hears = held.to_dialer ? c.dialer_hears : c.answerer_hears;
+    (hears && which(from, to, held.frame) ? taken : kept).push_back(std::move(held));
+  }
+  held_ = std::move(kept);
+  return taken;
 }
 
 void Network::clog(NodeNumber from, NodeNumber to, std::uint64_t until_us) {
@@ -182,6 +200,8 @@ void Network::end_later(std::uint64_t number, bool dialer_side, std::uint64_t af
     const NodeNumber other = dialer_side ? c.answerer : c.dialer;
     const node::LinkId link = dialer_side ? c.dialer_link : c.answerer_link;
     const std::uint64_t process = dialer_side ? c.dialer_process : c.answerer_process;
+    const bool hears = dialer_side ? c.dialer_hears : c.answerer_hears;
+    if (endpoints_.process(node) == process && !hears) return;
     if (endpoints_.process(node) == process && !passes(other, node)) {
       end_later(number, dialer_side, 200'000);  // cut off: the end is not heard of yet
       return;
@@ -193,6 +213,30 @@ void Network::end_later(std::uint64_t number, bool dialer_side, std::uint64_t af
     endpoints_.deliver_link_down(node, link);
     if (dialer_side) try_dial(c.dialer, c.answerer, process);
   });
+}
+
+void Network::reset(NodeNumber a, NodeNumber b, bool second_hears) {
+  for (auto& [number, c] : connections_) {
+    const bool between = (c.dialer == a && c.answerer == b) || (c.dialer == b && c.answerer == a);
+    if (!between || !c.open) continue;
+    (c.dialer == b ? c.dialer_hears : c.answerer_hears) = second_hears;
+    break_connection(number);
+  }
+}
+
+void Network::let_hear_of_ends() {
+  std::vector<std::pair<std::uint64_t, bool>> unheard;
+  for (auto& [number, c] : connections_) {
+    if (!std::exchange(c.dialer_hears, true)) unheard.push_back({number, true});
+    if (!std::exchange(c.answerer_hears, true)) unheard.push_back({number, false});
+  }
+  release([](NodeNumber, NodeNumber, const Frame&) { return true; });
+  for (const auto& [number, dialer_side] : unheard) {
+    const Connection& c = connections_.at(number);
+    const std::uint64_t last_us = dialer_side ? c.to_dialer.last_us : c.to_answerer.last_us;
+    end_later(number, dialer_side,
+              std::max(last_us, scheduler_.now_us()) - scheduler_.now_us() + 1);
+  }
 }
 
 void Network::on_process_end(NodeNumber node) {

@@ -72,12 +72,18 @@ class Network {
   void clog(NodeNumber from, NodeNumber to, std::uint64_t until_us);
   void make_perfect() { perfect_ = true; }
 
-  // Somebody who decides for each frame; what is held back comes with release().
+  // Somebody who decides for each frame; what is held back comes with release(), or is lost.
   enum class Fate : std::uint8_t { pass, drop, hold, twice };
   void set_rule(std::function<Fate(NodeNumber from, NodeNumber to, const Frame& frame)> rule) {
     rule_ = std::move(rule);
   }
-  void release();
+  using Choose = std::function<bool(NodeNumber from, NodeNumber to, const Frame& frame)>;
+  void release(const Choose& which);
+  void lose_held(const Choose& which);
+  // The connection between them ends. Where the second does not hear of it yet, what was held back
+  // stays in the pipe; all that is held back, and then the end, comes with let_hear_of_ends().
+  void reset(NodeNumber a, NodeNumber b, bool second_hears);
+  void let_hear_of_ends();
 
   std::uint64_t delay();
 
@@ -92,6 +98,7 @@ class Network {
     std::uint64_t dialer_process = 0, answerer_process = 0;
     Direction to_dialer, to_answerer;
     bool open = true;
+    bool dialer_hears = true, answerer_hears = true;  // of its end
   };
   struct Held {
     std::uint64_t connection = 0;
@@ -102,6 +109,7 @@ class Network {
   void connect(NodeNumber from, NodeNumber to, std::uint64_t process);
   void pass_on(std::uint64_t number, bool to_dialer, Frame frame);
   void break_connection(std::uint64_t number);
+  std::vector<Held> take_held(const Choose& which);
   void end_later(std::uint64_t number, bool dialer_side, std::uint64_t after_us);
   void deliver_later(std::uint64_t number, bool to_dialer, Frame frame, std::uint64_t at_us);
   void deliver(std::uint64_t number, bool to_dialer, const Frame& frame);

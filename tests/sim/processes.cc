@@ -176,7 +176,7 @@ void Cluster::on_start_failed(NodeNumber number, const Error& error) {
                 "node " + std::to_string(number) + " does not start: " + to_string(error));
     return;
   }
-  start_later(number, around(settings_.down_mean_us));
+  if (settings_.restarts) start_later(number, around(settings_.down_mean_us));
 }
 
 // --- ends ----------------------------------------------------------------------------------------
@@ -192,6 +192,7 @@ void Cluster::end_process(NodeNumber number) {
   machine.batch.reset();
   machine.batch_waits = false;
   machine.next_error.reset();
+  machine.next_sync_fails = false;
   machine.paused_until_us = 0;
   machine.deferred.clear();
   machine.node.reset();
@@ -232,7 +233,7 @@ void Cluster::stop_process(NodeNumber number) {
   end_process(number);
   machine.disk->kill();
   machine.disk->clear_faults();
-  start_later(number, around(settings_.down_mean_us));
+  if (settings_.restarts) start_later(number, around(settings_.down_mean_us));
 }
 
 void Cluster::empty_directory(NodeNumber number) {

@@ -125,7 +125,8 @@ class Drawing {
     s.keys = static_cast<std::uint32_t>(prng_.chance(1, 2) ? prng_.between(1, 8)
                                                            : log_between(prng_, 8, 1000));
     s.depth = static_cast<std::uint32_t>(log_between(prng_, 1, prng_.chance(1, 8) ? 256 : 16));
-    std::uint64_t rate = log_between(prng_, standard_ ? 5 : 10, standard_ ? 200 : 1'000);  // requests a second
+    std::uint64_t rate =
+        log_between(prng_, standard_ ? 5 : 10, standard_ ? 200 : 1'000);  // requests a second
     if (choice.requests_per_s > 0) rate = choice.requests_per_s;
     // A third of the times they ask in bursts.
     const std::uint64_t requests_a_time_x6 = 4 + s.depth + 1;

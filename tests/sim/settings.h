@@ -55,6 +55,7 @@ struct Settings {
   std::uint64_t seed = 0;
   Faults on;
   bool beyond = false;      // more than is promised for: nothing false may be said, that is all
+  bool restarts = true;     // whoever has stopped by itself, or could not start, is started again
   bool split_core = false;  // in the end a bare majority is well, the others stay as they are
   std::uint32_t nodes = 3;
   std::uint64_t election_timeout_ms = 300;
@@ -106,6 +107,7 @@ struct Settings {
   std::uint64_t idle_every_us = 0;  // all of them are silent for a while
   std::uint64_t timeout_ms = 1500;
   std::uint64_t read_mean_us = 0;  // a slow client takes this long for 1 KiB
+  bool clients_wander = false;  // all of them go where the leader is; else some stay where they are
   std::uint32_t large_permille = 0;
   std::uint64_t large_bytes = 1 << 20;
 };

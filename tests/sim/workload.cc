@@ -13,10 +13,6 @@ namespace {
 constexpr std::uint16_t first_port = 5254;
 constexpr std::uint64_t connections_a_client = 1'000'000;
 
-bool is_write(Op::Kind kind) {
-  return kind == Op::Kind::set || kind == Op::Kind::del || kind == Op::Kind::incr;
-}
-
 // What an answer means to the history; nothing where no server or client may say it.
 std::optional<Op::Outcome> outcome_of(client::Outcome outcome, bool write) {
   switch (outcome) {
@@ -65,7 +61,7 @@ void Workload::start() {
     Customer& customer = customers_[i];
     customer.write_percent = mixes[prng_.below(std::size(mixes))];
     customer.stays = prng_.chance(1, 3) ? 2 : 30;
-    customer.wanders = prng_.chance(1, 3);
+    customer.wanders = prng_.chance(1, 3) || settings_.clients_wander;
     if (i == 0) customer.write_percent = 55;
     renew(customer);
     act_later(i);

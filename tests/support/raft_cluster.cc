@@ -9,44 +9,17 @@
 namespace zatt::test {
 
 namespace {
-constexpr const char* names[] = {"pre_vote",   "pre_vote_reply",  "request_vote",
-                                 "vote_reply", "append",          "append_reply",
-                                 "heartbeat",  "heartbeat_reply", "timeout_now"};
 constexpr std::uint64_t ms = 1000;
 
 raft::Entry owned(const EntryView& view) {
   return {view.index, view.term, view.kind, std::string(view.body)};
 }
 
-bool is_meant(const Which& which, Kind kind, const std::string& from, const std::string& to) {
-  return (!which.kind || *which.kind == kind) && (which.from.empty() || which.from == from) &&
-         (which.to.empty() || which.to == to);
-}
-
 bool is_meant(const Which& which, const Letter& letter) {
-  return is_meant(which, kind_of(letter.message), letter.from.id, letter.to.id);
+  return is_meant(which, kind_of(letter.message), letter.from.id, letter.to.id,
+                  term_of(letter.message));
 }
 }  // namespace
-
-Kind kind_of(const raft::Message& message) {
-  if (const auto* request = std::get_if<raft::RequestVote>(&message))
-    return request->pre_vote ? Kind::pre_vote : Kind::request_vote;
-  if (const auto* reply = std::get_if<raft::VoteReply>(&message))
-    return reply->pre_vote ? Kind::pre_vote_reply : Kind::vote_reply;
-  if (std::holds_alternative<raft::AppendEntries>(message)) return Kind::append;
-  if (std::holds_alternative<raft::AppendReply>(message)) return Kind::append_reply;
-  if (std::holds_alternative<raft::Heartbeat>(message)) return Kind::heartbeat;
-  if (std::holds_alternative<raft::HeartbeatReply>(message)) return Kind::heartbeat_reply;
-  return Kind::timeout_now;
-}
-
-const char* name_of(Kind kind) { return names[static_cast<std::size_t>(kind)]; }
-
-std::optional<Kind> kind_named(std::string_view name) {
-  for (std::size_t i = 0; i < std::size(names); ++i)
-    if (name == names[i]) return static_cast<Kind>(i);
-  return std::nullopt;
-}
 
 Letter::Letter(Server sender, const raft::Envelope& envelope)
     : from(std::move(sender)), to(envelope.to), message(envelope.message) {
@@ -276,20 +249,13 @@ std::deque<Letter> RaftCluster::under_way(const Which& which) const {
 std::uint64_t RaftCluster::sent(const Which& which) const {
   std::uint64_t count = 0;
   for (const auto& [sent, n] : sent_)
-    if (is_meant(which, sent.kind, sent.from, sent.to)) count += n;
+    if (is_meant(which, sent.kind, sent.from, sent.to, sent.term)) count += n;
   return count;
 }
 
 bool RaftCluster::has_fate(Fate fate, const Letter& letter) const {
-  return std::any_of(rules_.begin(), rules_.end(), [&](const Rule& rule) {
-    return rule.fate == fate && is_meant(rule.which, letter);
-  });
-}
-
-void RaftCluster::set_fate(Fate fate, Which which) { rules_.push_back({fate, std::move(which)}); }
-
-void RaftCluster::clear_fates(const Which& which) {
-  std::erase_if(rules_, [&](const Rule& r) { return which == Which{} || r.which == which; });
+  return rules_.has(fate, kind_of(letter.message), letter.from.id, letter.to.id,
+                    term_of(letter.message));
 }
 
 void RaftCluster::discard(const Which& which) {
@@ -297,11 +263,12 @@ void RaftCluster::discard(const Which& which) {
 }
 
 void RaftCluster::post(Letter letter) {
-  ++sent_[{kind_of(letter.message), letter.from.id, letter.to.id}];
-  if (is_cut(letter.from.id, letter.to.id) || has_fate(Fate::drop, letter)) return;
-  for (Rule& rule : rules_)
-    if (rule.fate == Fate::every_second && is_meant(rule.which, letter) && ++rule.seen % 2 == 1)
-      return;
+  const Kind kind = kind_of(letter.message);
+  const Term term = term_of(letter.message);
+  ++sent_[{kind, letter.from.id, letter.to.id, term}];
+  if (is_cut(letter.from.id, letter.to.id) ||
+      rules_.loses(kind, letter.from.id, letter.to.id, term))
+    return;
   if (has_fate(Fate::twice, letter)) letters_.push_back(letter);
   letters_.push_back(std::move(letter));
 }
@@ -313,6 +280,7 @@ bool RaftCluster::is_deliverable(const Letter& letter) const {
 void RaftCluster::hand_over(const Letter& letter) {
   const Seat& to = seat(letter.to.id);
   if (!to.raft || to.self != letter.to || is_cut(letter.from.id, letter.to.id)) return;
+  if (on_delivery) on_delivery(letter);
   const raft::Message message = letter.open();
   step(letter.to.id, raft::Received{letter.from, &message});
 }

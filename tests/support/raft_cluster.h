@@ -9,42 +9,19 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "raft/raft.h"
+#include "tests/support/which.h"
 
 namespace zatt::test {
-
-enum class Kind : std::uint8_t {
-  pre_vote,
-  pre_vote_reply,
-  request_vote,
-  vote_reply,
-  append,
-  append_reply,
-  heartbeat,
-  heartbeat_reply,
-  timeout_now,
-};
-Kind kind_of(const raft::Message& message);
-const char* name_of(Kind kind);
-std::optional<Kind> kind_named(std::string_view name);
-
-// Which messages are meant; what is left empty is free.
-struct Which {
-  std::optional<Kind> kind = std::nullopt;
-  std::string from = {};
-  std::string to = {};
-
-  friend bool operator==(const Which&, const Which&) = default;
-};
 
 // A message under way, with the bodies of its entries: the sender's views are gone by now.
 struct Letter {
@@ -92,6 +69,7 @@ class RaftCluster {
   std::vector<std::string> ids() const;
   Server server(const std::string& id) const { return seat(id).self; }
   std::optional<std::string> leader() const;  // of the highest term, if it is up
+  std::uint64_t terms_led() const { return leaders_.size(); }
   Index step(const std::string& id, decltype(raft::Input::event) event);  // Output::proposed
 
   void crash(const std::string& id);  // what was not durable is gone; its connections close
@@ -99,6 +77,7 @@ class RaftCluster {
   void wipe(const std::string& id);  // of a crashed one: a new directory, another incarnation
 
   // --- clocks ---
+  std::uint64_t now_us() const { return now_us_; }
   std::uint64_t now_us(const std::string& id) const { return now_us_ + seat(id).ahead_us; }
   void pass(std::uint64_t us) { now_us_ += us; }  // for all, and no timer is looked at
   void fire(const std::string& id);               // its clock alone goes on to its next timer
@@ -123,14 +102,14 @@ class RaftCluster {
   void heal(const std::string& id);
   bool is_cut(const std::string& from, const std::string& to) const;
 
-  enum class Fate : std::uint8_t { hold, drop, twice, every_second };
-  void set_fate(Fate fate, Which which);  // of what is sent from now on; hold: of what waits, too
-  void clear_fates(const Which& which);   // those for exactly this; for Which{}: all
-  void discard(const Which& which);       // what is under way
+  Rules& rules() { return rules_; }  // of what is sent from now on; hold: of what waits, too
+  void discard(const Which& which);  // what is under way
   std::deque<Letter> under_way(const Which& which = {}) const;
   void inject(const Letter& letter) { letters_.push_back(letter); }
   std::uint64_t sent(const Which& which) const;  // in all, lost or not
 
+  // Called for each message that is handed over, for whoever tells the story.
+  std::function<void(const Letter& letter)> on_delivery;
   // Delivers what is under way now and not held, the oldest first; answers stay.
   void deliver(const Which& which = {});
   // Until nothing is left to deliver or to write.
@@ -187,16 +166,12 @@ class RaftCluster {
   std::map<std::string, Seat> seats_;
   std::deque<Letter> letters_;
   std::set<std::pair<std::string, std::string>> cut_;
-  struct Rule {
-    Fate fate;
-    Which which;
-    std::uint64_t seen = 0;
-  };
-  std::vector<Rule> rules_;
+  Rules rules_;
   struct Sent {
     Kind kind;
     std::string from;
     std::string to;
+    Term term;
     auto operator<=>(const Sent&) const = default;
   };
   std::map<Sent, std::uint64_t> sent_;
