@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -176,6 +177,12 @@ void Stream::write(std::string bytes) {
 }
 
 std::size_t Stream::queued_bytes() const { return box_->queued_bytes; }
+
+std::size_t Stream::unacknowledged_bytes() const {
+  int in_kernel = 0;
+  if (ioctl(box_->fd, TIOCOUTQ, &in_kernel) != 0 || in_kernel < 0) in_kernel = 0;
+  return box_->queued_bytes + static_cast<std::size_t>(in_kernel);
+}
 
 void Stream::shut_down() {
   if (box_->lost) return;

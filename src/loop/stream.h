@@ -42,6 +42,8 @@ class Stream {
   // Bytes go out in order; what the kernel does not take at once is kept.
   void write(std::string bytes);
   std::size_t queued_bytes() const;  // not yet taken by the kernel
+  // Nor by the other side's: less of them shows that it reads, long before our kernel takes more.
+  std::size_t unacknowledged_bytes() const;
   // No more is written: the other side sees the end once it has read what is queued.
   void shut_down();
 

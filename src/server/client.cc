@@ -112,18 +112,22 @@ void Client::update_pause() {
     room_ = true;
     owner_.on_attention(id_);
   }
-  if (is_slow() && !was_slow) {
-    progress_us_ = loop::now_us();
-    owner_.on_slow(id_);
-  }
+  if (is_slow() && !was_slow) begin_to_look();
 }
 
-void Client::check_progress(std::uint64_t now_us) {
-  const std::uint64_t written = handed_bytes_ - stream_.queued_bytes();
-  if (written != written_bytes_) {
-    written_bytes_ = written;
-    progress_us_ = now_us;
-  } else if (now_us - progress_us_ >= limits_.stuck_ms * 1000) {
+void Client::begin_to_look() {
+  looks_in_vain_ = 0;
+  taken_bytes_ = taken_bytes();
+  owner_.on_slow(id_);
+}
+
+// Looks are counted, not time: while this process stood still, nobody could be seen to read.
+void Client::check_progress() {
+  const std::uint64_t taken = taken_bytes();
+  if (taken != taken_bytes_) {
+    taken_bytes_ = taken;
+    looks_in_vain_ = 0;
+  } else if (++looks_in_vain_ > ClientLimits::looks) {
     give_up("it has read nothing for " + std::to_string(limits_.stuck_ms / 1000) + " s while " +
             mebibytes(waiting_bytes()) + " of replies wait for it");
   }
@@ -133,10 +137,7 @@ void Client::close() {
   if (closing_) return;
   closing_ = true;
   stream_.read_stop();
-  if (is_slow()) {
-    progress_us_ = loop::now_us();
-    owner_.on_slow(id_);
-  }
+  if (is_slow()) begin_to_look();
 }
 
 void Client::give_up(std::string why) {

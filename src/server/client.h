@@ -23,6 +23,8 @@ struct ClientLimits {
   std::size_t pause_bytes = 1 << 20;         // so many bytes of replies unread: its lines wait
   std::size_t max_waiting_bytes = 64 << 20;  // closed at once
   std::uint64_t stuck_ms = 30'000;           // has read nothing for so long while paused: closed
+  std::uint64_t look_every_ms() const { return stuck_ms / looks; }
+  static constexpr std::uint64_t looks = 4;
 };
 
 // Whom a client tells. It is never destroyed while it does.
@@ -52,9 +54,9 @@ class Client {
   void close();   // once all is written
   void resume();  // goes on with lines kept back
 
-  // Paused or leaving, with replies that wait: to be looked at now and then.
+  // Paused or leaving, with replies that wait: to be looked at every look_every_ms.
   bool is_slow() const { return !over_ && (paused_ || closing_) && waiting_bytes() > 0; }
-  void check_progress(std::uint64_t now_us);
+  void check_progress();
 
   bool is_over() const { return over_; }
   // Whether it has read enough since it was paused; once for each pause.
@@ -72,6 +74,8 @@ class Client {
   void on_stream_end(int sys);
   void on_written();
   void update_pause();
+  void begin_to_look();
+  std::uint64_t taken_bytes() const { return handed_bytes_ - stream_.unacknowledged_bytes(); }
   void give_up(std::string why);
   void end(std::string why);
 
@@ -82,9 +86,9 @@ class Client {
   codec::LineSplitter splitter_;
   std::string out_;
   std::string why_;
-  std::uint64_t written_bytes_ = 0;  // of handed_bytes_, at the last look
+  std::uint64_t taken_bytes_ = 0;  // by the other side, at the last look
   std::uint64_t handed_bytes_ = 0;
-  std::uint64_t progress_us_ = 0;
+  std::uint64_t looks_in_vain_ = 0;
   bool wanted_ = true;    // by the node
   bool paused_ = false;   // too much waits for it
   bool room_ = false;     // not any more, and nobody was told

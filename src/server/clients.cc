@@ -62,7 +62,7 @@ void Clients::on_attention(ClientId id) { attention_.push_back(id); }
 
 void Clients::on_slow(ClientId id) {
   slow_.insert(id);
-  if (!slow_timer_.is_active()) slow_timer_.start(limits_.stuck_ms / 4);
+  if (!slow_timer_.is_active()) slow_timer_.start(limits_.look_every_ms());
 }
 
 void Clients::attend() {
@@ -105,17 +105,16 @@ void Clients::write_out() {
 }
 
 void Clients::check_slow() {
-  const std::uint64_t now_us = loop::now_us();
   const std::set<ClientId> slow = slow_;
   for (const ClientId id : slow) {
     Client* const client = find(id);
     if (client != nullptr && client->is_slow()) {
-      client->check_progress(now_us);
+      client->check_progress();
     } else {
       slow_.erase(id);
     }
   }
-  if (!slow_.empty()) slow_timer_.start(limits_.stuck_ms / 4);
+  if (!slow_.empty()) slow_timer_.start(limits_.look_every_ms());
 }
 
 std::size_t Clients::waiting_bytes() const {
