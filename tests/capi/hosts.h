@@ -18,6 +18,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,20 +43,22 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// Ports that were free a moment ago, all different.
+// Ports that were free a moment ago, all different. Below the range that the system takes outgoing
+// ports from: else a node's own calls could take the port that the next one is to listen on.
 inline std::vector<int> free_ports(std::size_t count) {
+  std::random_device chance;
   std::vector<int> sockets;
   std::vector<int> ports;
-  for (std::size_t i = 0; i < count; ++i) {
+  while (ports.size() < count) {
+    const auto port = static_cast<std::uint16_t>(12'000 + chance() % 20'000);
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    address.sin_port = htons(port);
     sockets.push_back(socket(AF_INET, SOCK_STREAM, 0));
-    REQUIRE(bind(sockets.back(), any, sizeof address) == 0);
-    REQUIRE(getsockname(sockets.back(), any, &length) == 0);
-    ports.push_back(ntohs(address.sin_port));
+    REQUIRE(sockets.back() >= 0);
+    if (bind(sockets.back(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
+      ports.push_back(port);
   }
   for (const int fd : sockets) close(fd);
   return ports;
@@ -101,6 +104,11 @@ struct List {
   std::vector<std::string> get() const {
     const std::lock_guard lock(mutex);
     return items;
+  }
+  void clear() {
+    const std::lock_guard lock(mutex);
+    items.clear();
+    last_index = 0;
   }
 };
 
@@ -168,6 +176,8 @@ struct Host {
   ~Host() { CHECK(zatt_node_close(node) == ZATT_OK); }
 
   int open(const std::string& config, const std::string& id, const std::string& storage) {
+    list.clear();  // a node's machine starts empty, and the log is replayed
+    states.clear();
     zatt_node_options options = zatt_node_options_of(config.c_str());
     const zatt_machine machine = list.machine();
     options.id = id.c_str();
@@ -222,6 +232,11 @@ struct Host {
   }
   bool wait_leader() {
     return wait([this] { return !states.empty() && states.back().leader[0] != '\0'; });
+  }
+  bool wait_leader_but(const std::string& id) {
+    return wait([&] {
+      return !states.empty() && states.back().leader[0] != '\0' && states.back().leader != id;
+    });
   }
   bool wait_stop() {
     return wait([this] { return !stops.empty(); });

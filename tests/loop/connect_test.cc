@@ -34,7 +34,7 @@ TEST_CASE("Connect: failures in plain words") {
   bool done = false;
   const auto attempt = [&](const zatt::Address& address) {
     done = false;
-    Connect connect(loop, address, 50, [&](Stream, std::string reason) {
+    Connect connect(loop, address, 10'000, [&](Stream, std::string reason) {
       done = true;
       why = std::move(reason);
     });

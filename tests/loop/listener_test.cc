@@ -108,10 +108,10 @@ TEST_CASE("Listener: without a descriptor callers are turned away, and later ser
   const std::uint64_t until = now_us() + 150'000;
   Timer end(loop, [] {});
   end.start(150);
-  while (now_us() < until) {
+  do {
     loop.run_once();
     ++turns;
-  }
+  } while (now_us() < until);
   CHECK(shortages > 0);
   CHECK(turns < 20);
   CHECK(taken.empty());

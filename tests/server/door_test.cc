@@ -48,7 +48,7 @@ struct Fixture : World {
   }
   loop::Stream caller() {
     loop::Stream result;
-    loop::Connect connect(loop, door->address(), 1000,
+    loop::Connect connect(loop, door->address(), 10'000,
                           [&](loop::Stream stream, std::string) { result = std::move(stream); });
     REQUIRE(until([&] { return static_cast<bool>(result); }));
     return result;

@@ -204,7 +204,7 @@ TEST_CASE("PeerLinks: an impossible length ends the link") {
   Fixture world;
   world.open_door();
   loop::Stream stranger;
-  loop::Connect connect(world.loop, world.address, 1000,
+  loop::Connect connect(world.loop, world.address, 10'000,
                         [&](loop::Stream stream, std::string) { stranger = std::move(stream); });
   REQUIRE(world.until([&] { return static_cast<bool>(stranger); }));
   loop::Sink sink;
@@ -246,7 +246,7 @@ TEST_CASE("PeerLinks: a peer that takes nothing is given up at the bound") {
   Fixture world;
   world.open_door();
   loop::Stream stranger;
-  loop::Connect connect(world.loop, world.address, 1000,
+  loop::Connect connect(world.loop, world.address, 10'000,
                         [&](loop::Stream stream, std::string) { stranger = std::move(stream); });
   REQUIRE(world.until([&] { return static_cast<bool>(stranger); }));
   stranger.write(std::string(codec::peer_magic));

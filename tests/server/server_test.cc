@@ -80,7 +80,11 @@ struct Fixture : World {
     auto created = zatt::server::Server::create(
         loop, {"127.0.0.1", 0}, limits,
         {.log = logger(),
-         .on_stopped = [this](int code) { exit_code = code; },
+         .on_stopped =
+             [this](int code) {
+               exit_code = code;
+               turn.again();  // nothing else may happen that would end this turn's wait
+             },
          .on_state = [this](const node::NodeState& state) { states.push_back(state); }});
     REQUIRE(created);
     server = std::move(*created);
@@ -94,7 +98,7 @@ struct Fixture : World {
                          own_machine ? nullptr : &store));
     REQUIRE(server->start());
     if (own_machine) return;
-    loop::Connect connect(loop, server->address(), 1000,
+    loop::Connect connect(loop, server->address(), 10'000,
                           [this](loop::Stream stream, std::string) { person = std::move(stream); });
     REQUIRE(until([this] { return static_cast<bool>(person); }));
     replies.attach(person);
