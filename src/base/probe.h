@@ -61,7 +61,7 @@ enum class Sight : std::uint8_t {
   reply_held_back,
   client_paused,
   disk_failed,
-  count_
+  count
 };
 
 enum class Turn : std::uint8_t {
@@ -76,7 +76,7 @@ enum class Turn : std::uint8_t {
   overload,      // too many writes wait already
   pause_client,  // as if it had asked too much at once
   small_buffer,  // what is sent to clients is long unread: of a process, by its world
-  count_
+  count
 };
 
 class Probe {

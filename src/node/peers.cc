@@ -15,6 +15,7 @@ constexpr std::uint64_t max_term_jump = 1ULL << 32;
 
 std::vector<std::string> ids_of(const std::map<std::string, Address>& cluster) {
   std::vector<std::string> ids;
+  ids.reserve(cluster.size());
   for (const auto& [id, address] : cluster) ids.push_back(id);
   return ids;
 }

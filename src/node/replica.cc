@@ -44,7 +44,7 @@ void Replica::start() {
   flush();
 }
 
-void Replica::carry_out(raft::Output output) {
+void Replica::carry_out(const raft::Output& output) {
   write(output);
   send(output.messages);
   fetch(output.fetches);
@@ -85,7 +85,7 @@ void Replica::on_disk(storage::BatchResult result) {
     raft_writes_.pop_front();
   }
   if (persisted != 0) drive(raft::Persisted{persisted});
-  for (storage::Storage::ReadDone& read : done.reads) on_read_done(std::move(read));
+  for (const storage::Storage::ReadDone& read : done.reads) on_read_done(read);
   if (storage_->is_full() != full_) {
     full_ = storage_->is_full();
     saw(full_ ? Sight::disk_full : Sight::disk_has_room);
@@ -117,7 +117,7 @@ void Replica::fetch(const std::vector<raft::Fetch>& fetches) {
     fetches_.emplace(storage_->read(fetch.first, fetch.max_bytes), fetch);
 }
 
-void Replica::on_read_done(storage::Storage::ReadDone read) {
+void Replica::on_read_done(const storage::Storage::ReadDone& read) {
   if (read.number == apply_read_) {
     apply_read_ = 0;
     saw(Sight::entries_read_back);

@@ -102,11 +102,11 @@ class Replica final : public LinksOwner {
   void drive(Event event) {
     carry_out(step(std::move(event)));
   }
-  void carry_out(raft::Output output);
+  void carry_out(const raft::Output& output);
   void write(const raft::Output& output);
   void send(const std::vector<raft::Envelope>& envelopes);
   void fetch(const std::vector<raft::Fetch>& fetches);
-  void on_read_done(storage::Storage::ReadDone read);
+  void on_read_done(const storage::Storage::ReadDone& read);
   void ship();
   void apply_committed();
   void apply(const EntryView& entry);

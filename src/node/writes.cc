@@ -66,11 +66,11 @@ void Replica::propose_gathered() {
     }
   }
   if (origins.empty()) return;
-  raft::Output output = step(std::move(propose));
+  const raft::Output output = step(std::move(propose));
   ZATT_ASSERT(output.proposed > Index{0});
   for (std::size_t i = 0; i < origins.size(); ++i)
     waiters_.emplace(output.proposed + i, Waiter{term, origins[i]});
-  carry_out(std::move(output));
+  carry_out(output);
 }
 
 void Replica::on_message(Link& link, const codec::Forward& forward) {

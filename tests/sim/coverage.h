@@ -78,8 +78,8 @@ class Coverage {
  private:
   static constexpr std::size_t kinds = static_cast<std::size_t>(Kind::count_);
   static constexpr std::size_t sights = 0;
-  static constexpr std::size_t turns = sights + static_cast<std::size_t>(Sight::count_);
-  static constexpr std::size_t deeds = turns + static_cast<std::size_t>(Turn::count_);
+  static constexpr std::size_t turns = sights + static_cast<std::size_t>(Sight::count);
+  static constexpr std::size_t deeds = turns + static_cast<std::size_t>(Turn::count);
   static constexpr std::size_t dropped = deeds + static_cast<std::size_t>(Deed::count_);
   static constexpr std::size_t doubled = dropped + kinds;
   static constexpr std::size_t late = doubled + kinds;

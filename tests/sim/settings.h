@@ -97,7 +97,7 @@ struct Settings {
   std::uint64_t rot_every_us = 0;
 
   // The code: how often each turn is taken, of a thousand times that it could be.
-  std::uint32_t turn_permille[static_cast<std::size_t>(Turn::count_)] = {};
+  std::uint32_t turn_permille[static_cast<std::size_t>(Turn::count)] = {};
 
   // The clients.
   std::uint32_t clients = 4;
