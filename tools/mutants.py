@@ -407,9 +407,9 @@ def run_all(args, mutants, folder):
     copies = [Tree(folder / f"copy{i}", args.build.resolve()) for i in range(jobs)]
     good = None  # not asked
     for tree in copies:
-        tree.make()
         trees.put(tree)
     if not args.skip_unmutated:
+        copies[0].make()
         seeds = 10 * max(mutant.seeds for mutant in mutants)
         good = check_unmutated(copies[0], max(1, seeds), args.first, args.jobs)
 
