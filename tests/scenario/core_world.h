@@ -45,7 +45,7 @@ class CoreWorld final : public World {
   std::optional<std::string> why_not(const Words&) override { return std::nullopt; }
   void on_expected(const Words&) override {}
   Words counters() const override { return {}; }
-  void restart_counters() override {}
+  void restart_counters() override { cluster_.restart_counters(); }
   void on_end() override {}
   bool shows_states_at_end() const override { return true; }
 

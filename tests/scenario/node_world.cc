@@ -86,6 +86,7 @@ NodeWorld::NodeWorld(Script& script, const sim::Settings& settings, const Words&
   }
   if (!run_until(now_us() + 5'000'000, [this] { return is_founded(); }))
     script_.error("the cluster is not founded");
+  began_ = true;
 }
 
 NodeNumber NodeWorld::number_of(const std::string& id) {
@@ -160,16 +161,18 @@ bool NodeWorld::all_follow(NodeNumber leader) const {
 
 // --- the network ---------------------------------------------------------------------------------
 
-bool NodeWorld::is_rival(NodeNumber from, const sim::Frame& frame) const {
+// Until the script begins nobody is elected, and later somebody may be favoured.
+bool NodeWorld::is_silenced(NodeNumber from, const sim::Frame& frame) const {
+  const bool asks = frame.kind == Kind::pre_vote || frame.kind == Kind::request_vote;
+  if (!began_) return asks;
   if (!favourite_ || from == *favourite_) return false;
-  return frame.kind == Kind::pre_vote || frame.kind == Kind::request_vote ||
-         frame.kind == Kind::heartbeat || frame.kind == Kind::append;
+  return asks || frame.kind == Kind::heartbeat || frame.kind == Kind::append;
 }
 
 sim::Network::Fate NodeWorld::fate_of(NodeNumber from, NodeNumber to, const sim::Frame& frame) {
   using NetworkFate = sim::Network::Fate;
   ++sent_[{frame.kind, from, to, frame.term}];
-  if (is_rival(from, frame)) return NetworkFate::drop;
+  if (is_silenced(from, frame)) return NetworkFate::drop;
   const std::string a = std::to_string(from), b = std::to_string(to);
   if (rules_.loses(frame.kind, a, b, frame.term)) return NetworkFate::drop;
   if (rules_.has(Fate::hold, frame.kind, a, b, frame.term)) return NetworkFate::hold;
@@ -247,11 +250,17 @@ bool NodeWorld::perform_on_machine(const std::string& verb, const Words& rest) {
 // power_loss 1 lose, power_loss 0 1 2 random; lose where no word says what becomes of the unsynced
 void NodeWorld::power_loss(const Words& rest) {
   Words ids = rest;
-  auto mode = rest.empty() ? std::nullopt : crash_named(rest.back());
-  if (mode) ids.pop_back();
+  Crash mode = Crash::all_lost;
+  if (const auto named = rest.empty() ? std::nullopt : crash_named(rest.back()); named) {
+    mode = *named;
+    ids.pop_back();
+  }
   if (!script_.are_servers(ids)) return;
-  for (const std::string& id : ids)
-    cluster_.lose_power(number_of(id), mode.value_or(Crash::all_lost));
+  for (const std::string& id : ids) {
+    if (mode == Crash::all_lost)  // all of it: the batch under way has not begun
+      cluster_.machine(number_of(id)).batch.reset();
+    cluster_.lose_power(number_of(id), mode);
+  }
 }
 
 void NodeWorld::disk(const std::string& id, const Words& rest) {
@@ -343,6 +352,11 @@ Words NodeWorld::counters() const {
   }
   return {"writes=" + std::to_string(done),
           "writes_percent=" + std::to_string(over == 0 ? 0 : 100 * done / over)};
+}
+
+void NodeWorld::restart_counters() {
+  counted_from_ = cluster_.workload().ops().size();
+  sent_.clear();
 }
 
 // All answers must fit what was committed.

@@ -48,7 +48,7 @@ class NodeWorld final : public World {
   std::optional<std::string> why_not(const Words& condition) override;
   void on_expected(const Words& condition) override;
   Words counters() const override;
-  void restart_counters() override { counted_from_ = cluster_.workload().ops().size(); }
+  void restart_counters() override;
   void on_end() override;
   bool shows_states_at_end() const override { return false; }
 
@@ -61,7 +61,7 @@ class NodeWorld final : public World {
   bool all_follow(sim::NodeNumber leader) const;
   bool run_until(std::uint64_t until_us, const std::function<bool()>& is_so);
   sim::Network::Fate fate_of(sim::NodeNumber from, sim::NodeNumber to, const sim::Frame& frame);
-  bool is_rival(sim::NodeNumber from, const sim::Frame& frame) const;
+  bool is_silenced(sim::NodeNumber from, const sim::Frame& frame) const;
   sim::Network::Choose choose(const Which& which) const;
 
   bool perform_on_machine(const std::string& verb, const Words& rest);
@@ -83,6 +83,7 @@ class NodeWorld final : public World {
   Speakers speakers_;
   Rules rules_;
   std::map<Sent, std::uint64_t> sent_;
+  bool began_ = false;
   std::optional<sim::NodeNumber> favourite_;  // to be elected
   std::size_t counted_from_ = 0;              // of the workload's ops
   bool is_loaded_ = false;

@@ -286,12 +286,14 @@ void Cluster::enter(NodeNumber number, std::uint64_t process,
     schedule_wake(number);
 }
 
-// After a pause, what came meanwhile is handled in the order it came, before any timer.
+// After a pause, what came meanwhile is handled in the order it came, before any timer: as server/
+// has it.
 void Cluster::go_on(NodeNumber number, std::uint64_t process) {
   Machine& machine = machines_[number];
   if (machine.process != process) return;
   machine.paused_until_us = 0;
   for (auto& what : std::exchange(machine.deferred, {})) enter(number, process, std::move(what));
+  if (machine.process == process) schedule_wake(number);
 }
 
 void Cluster::schedule_wake(NodeNumber number) {
@@ -307,7 +309,8 @@ void Cluster::schedule_wake(NodeNumber number) {
     Machine& m = machines_[number];
     if (m.process != process || m.wake_at_us != at) return;
     m.wake_at_us = UINT64_MAX;
-    enter(number, process, [](node::Node& node) { node.on_time(); });
+    if (m.paused_until_us <= scheduler_.now_us())
+      enter(number, process, [](node::Node& node) { node.on_time(); });
   });
 }
 

@@ -106,7 +106,8 @@ class RaftCluster {
   void discard(const Which& which);  // what is under way
   std::deque<Letter> under_way(const Which& which = {}) const;
   void inject(const Letter& letter) { letters_.push_back(letter); }
-  std::uint64_t sent(const Which& which) const;  // in all, lost or not
+  std::uint64_t sent(const Which& which) const;  // lost or not, since the last restart_counters()
+  void restart_counters() { sent_.clear(); }
 
   // Called for each message that is handed over, for whoever tells the story.
   std::function<void(const Letter& letter)> on_delivery;
