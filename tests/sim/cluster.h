@@ -3,6 +3,7 @@
 // somebody says so: the dice of a seed (faults.h), or a scenario's script.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -97,7 +98,11 @@ class Cluster final : public Endpoints, public Lines {
   void schedule_wake(NodeNumber number);
   std::uint64_t node_time(NodeNumber number, std::uint64_t us) const;
   std::uint64_t true_time(NodeNumber number, std::uint64_t node_us) const;
-  std::uint64_t around(std::uint64_t mean_us) { return prng_.below(2 * mean_us) + 1; }
+  // How long a process stays down: in the end somebody sees to it at once.
+  std::uint64_t down_us() {
+    const std::uint64_t drawn = prng_.below(2 * settings_.down_mean_us) + 1;
+    return faulty_ ? drawn : std::min<std::uint64_t>(drawn, 50'000);
+  }
   void log(NodeNumber number, std::string_view line);
 
   // disks.cc

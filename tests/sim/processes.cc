@@ -176,7 +176,7 @@ void Cluster::on_start_failed(NodeNumber number, const Error& error) {
                 "node " + std::to_string(number) + " does not start: " + to_string(error));
     return;
   }
-  if (settings_.restarts) start_later(number, around(settings_.down_mean_us));
+  if (settings_.restarts) start_later(number, down_us());
 }
 
 // --- ends ----------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ void Cluster::stop_process(NodeNumber number) {
   end_process(number);
   machine.disk->kill();
   machine.disk->clear_faults();
-  if (settings_.restarts) start_later(number, around(settings_.down_mean_us));
+  if (settings_.restarts) start_later(number, down_us());
 }
 
 void Cluster::empty_directory(NodeNumber number) {
