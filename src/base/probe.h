@@ -31,6 +31,7 @@ enum class Sight : std::uint8_t {
   reply_of_earlier_term_ignored,
   old_leader_corrected,
   hung_disk_handed_over,
+  full_disk_handed_over,
   hung_disk_did_not_campaign,
   floor_did_not_campaign,
   floor_reached,

@@ -114,6 +114,7 @@ void Raft::become_leader() {
   saw(Sight::election_won);
   Leader leader;
   leader.check_quorum_at_us = now_us_ + options_.election_timeout_us;
+  leader.full_since_us = now_us_;
   role_ = std::move(leader);
   for (const Member& member : configuration().members)
     if (member.server != options_.self) add_progress(member.server);
@@ -150,12 +151,14 @@ void Raft::check_quorum() {
 void Raft::hand_over() {
   const auto& leader = std::get<Leader>(role_);
   const Server* heir = nullptr;
-  Index longest{};
+  std::pair<bool, Index> best;  // has room and all that is committed; then, how long its log is
   for (const auto& [server, progress] : leader.progress) {
     if (!progress.connected || !configuration().votes(server)) continue;
-    if (heir != nullptr && progress.match_index <= longest) continue;
+    const Index match = progress.match_index;
+    const std::pair rank(!progress.full && match >= commit_index_, match);
+    if (heir != nullptr && rank <= best) continue;
     heir = &server;
-    longest = progress.match_index;
+    best = rank;
   }
   if (heir != nullptr) send(*heir, TimeoutNow{current_term()});
   become_follower(current_term(), std::nullopt);

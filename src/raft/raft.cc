@@ -73,17 +73,31 @@ bool Raft::is_below_floor() const {
 void Raft::on(const Tick&) {
   if (auto* leader = std::get_if<Leader>(&role_)) {
     if (now_us_ >= leader->check_quorum_at_us) check_quorum();
-    // A leader whose own disk has stopped answering does not keep its cluster hostage.
-    if (is_leader() &&
-        disk_is_stuck(std::max<std::uint64_t>(5 * options_.election_timeout_us, 3'000'000))) {
-      saw(Sight::hung_disk_handed_over);
-      hand_over();
-    }
+    if (is_leader()) spare_the_cluster_our_disk();
     if (is_leader() && takes_turn(Turn::stop_leading)) hand_over();
     if (is_leader() && now_us_ >= leader->heartbeat_at_us) send_heartbeats();
     return;
   }
   if (votes() && now_us_ >= election_at_us_) on_election_timeout();
+}
+
+// A leader whose own disk has stopped answering, or has no room where a quorum of the others has
+// it, does not keep its cluster hostage.
+void Raft::spare_the_cluster_our_disk() {
+  const std::uint64_t patience_us =
+      std::max<std::uint64_t>(5 * options_.election_timeout_us, 3'000'000);
+  const bool stuck = disk_is_stuck(patience_us);
+  const std::uint64_t full_since_us = std::get<Leader>(role_).full_since_us;
+  const bool full = full_ && now_us_ - full_since_us > patience_us && others_have_room();
+  if (!stuck && !full) return;
+  saw(stuck ? Sight::hung_disk_handed_over : Sight::full_disk_handed_over);
+  hand_over();
+}
+
+void Raft::on(const Room& room) {
+  if (auto* leader = std::get_if<Leader>(&role_); leader != nullptr && room.full != full_)
+    leader->full_since_us = now_us_;
+  full_ = room.full;
 }
 
 void Raft::on(const Received& received) {

@@ -165,8 +165,9 @@ struct Leader {
   Index noop_index{};                   // its first entry (thesis 6.4)
   std::uint64_t heartbeat_at_us = 0;
   std::uint64_t check_quorum_at_us = 0;
-  std::uint64_t round = 0;       // the last round begun
-  std::uint64_t round_done = 0;  // the last round a quorum answered
+  std::uint64_t full_since_us = 0;  // it leads, and its disk has no room; else of no account
+  std::uint64_t round = 0;          // the last round begun
+  std::uint64_t round_done = 0;     // the last round a quorum answered
   struct Read {
     std::uint64_t id = 0;
     std::uint64_t round = 0;  // confirmed by this round or a later one
@@ -205,6 +206,7 @@ class Raft {
   bool is_below_floor() const;
   // Whether a quorum's disks have room for growth, as far as this leader has heard.
   bool has_room() const;
+  bool is_full() const { return full_; }  // its own disk
   const Options& options() const { return options_; }
 
  private:
@@ -217,7 +219,7 @@ class Raft {
   void on(const Applied& applied);
   void on(const Found& found);
   void on(const Unfound&);
-  void on(const Room& room) { full_ = room.full; }
+  void on(const Room& room);
   void saw(Sight sight) { see(options_.probe, sight); }
   bool takes_turn(Turn turn) { return takes(options_.probe, turn); }
   void begin_write();
@@ -230,6 +232,7 @@ class Raft {
   void save_term(Term term, std::optional<Server> voted_for);
   bool votes() const { return configuration().votes(options_.self); }
   bool disk_is_stuck(std::uint64_t for_us) const;
+  void spare_the_cluster_our_disk();
 
   // election.cc
   void draw_election_deadline();
@@ -264,6 +267,7 @@ class Raft {
   void send_heartbeats();
   void advance_commit_index();
   Index match_of(const Server& server) const;
+  bool others_have_room() const;
 
   // follower.cc: the follower's side
   void on_message(const Server& from, const AppendEntries& append);

@@ -211,6 +211,15 @@ void Raft::advance_commit_index() {
     if (!configuration().votes(server)) send_entries(server, progress);
 }
 
+// A quorum without us, of who would know it if it were asked for more.
+bool Raft::others_have_room() const {
+  const auto& leader = std::get<Leader>(role_);
+  return is_quorum(configuration(), [&](const Server& server) {
+    const auto it = leader.progress.find(server);
+    return it != leader.progress.end() && it->second.connected && !it->second.full;
+  });
+}
+
 bool Raft::has_room() const {
   const auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || full_) return !full_;

@@ -328,6 +328,58 @@ TEST_CASE("a stuck disk: its server does not campaign, and its leader hands over
   CHECK(leader.now_us - since > 3'000'000);
 }
 
+TEST_CASE("a full disk: its leader hands over to who has room, where a quorum has it") {
+  const auto beat = [](OneServer& leader, const char* id, std::uint64_t match, bool full) {
+    leader.receive(id, HeartbeatReply{Term{1}, 0, Index{match}, Index{match}, full});
+  };
+  OneServer leader(voters({"1", "2", "3", "4", "5"}));
+  leader.elect();
+  leader.persist();
+  leader.propose();
+  leader.persist();
+  leader.step(Room{true});
+  const auto wait_us = [&](std::uint64_t us, bool three_is_full) {
+    for (const std::uint64_t until = leader.now_us + us;
+         leader.raft.is_leader() && leader.now_us < until;) {
+      leader.fire();
+      if (!leader.raft.is_leader()) return;
+      beat(leader, "2", 3, false);
+      beat(leader, "3", 3, three_is_full);
+      beat(leader, "4", 3, true);
+      beat(leader, "5", 3, false);
+    }
+  };
+  wait_us(4'000'000, true);  // two of five have room
+  REQUIRE(leader.raft.is_leader());
+  leader.step(Room{false});
+  wait_us(1'000'000, false);
+  leader.step(Room{true});
+  wait_us(2'900'000, false);  // not at once: it may have room again soon
+  REQUIRE(leader.raft.is_leader());
+  wait_us(300'000, false);
+  CHECK(leader.is_follower());
+  CHECK(leader.sent<TimeoutNow>("2").size() == 1);
+}
+
+TEST_CASE("hand over: rather to who has room, if it has all that is committed") {
+  OneServer server;
+  server.elect();
+  server.persist();
+  server.propose();
+  server.persist();
+  server.receive("2", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, true});
+  SUBCASE("it has") {
+    server.receive("3", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, false});
+    server.step(HandOver{});
+    CHECK(server.sent<TimeoutNow>("3").size() == 1);
+  }
+  SUBCASE("it has not") {
+    server.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, false});
+    server.step(HandOver{});
+    CHECK(server.sent<TimeoutNow>("2").size() == 1);
+  }
+}
+
 TEST_CASE("the floor: below it nobody campaigns, nor votes for a log below it") {
   // What is left after damage: entry 2 of term 1. Its files showed (3, 7).
   OneServer server({command(2, 1)}, {Term{4}, std::nullopt}, {Term{3}, Index{7}});

@@ -26,6 +26,7 @@ constexpr const char* sight_names[] = {
     "reply_of_earlier_term_ignored",
     "old_leader_corrected",
     "hung_disk_handed_over",
+    "full_disk_handed_over",
     "hung_disk_did_not_campaign",
     "floor_did_not_campaign",
     "floor_reached",
