@@ -46,7 +46,20 @@ void Cluster::hand_lines(NodeNumber number, node::ClientId connection) {
   }
 }
 
+// In process: a proposer has it at once.
+void Cluster::answer(NodeNumber number, node::ClientId client, const node::Answer& answer) {
+  judge_.on_answer(number, answer);
+  scheduler_.trace(checksum(answer.text, client));
+  scheduler_.trace(raw(answer.index));
+  if (verbose_)
+    log(number, "answers proposer " + std::to_string(client) + " " +
+                    (answer.refusal ? std::string(codec::to_string(*answer.refusal))
+                                    : "done at " + std::to_string(raw(answer.index))));
+  proposers_.on_answer(client, answer, machines_[number].list->size());
+}
+
 void Cluster::want_lines(NodeNumber number, node::ClientId client, bool wanted) {
+  if (settings_.has_proposers()) return proposers_.want_more(client, wanted);
   const auto it = machines_[number].connections.find(client);
   if (it == machines_[number].connections.end()) return;
   it->second.wanted = wanted;

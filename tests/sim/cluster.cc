@@ -12,7 +12,8 @@ Cluster::Cluster(const Settings& settings, bool verbose)
       machines_(settings.nodes),
       judge_(machines_, coverage_),
       network_(settings_, scheduler_, *this, coverage_),
-      workload_(settings_, scheduler_, *this, coverage_) {
+      workload_(settings_, scheduler_, *this, coverage_),
+      proposers_(settings_, scheduler_, *this, coverage_) {
   for (Machine& machine : machines_) {
     machine.disk = std::make_unique<test::SimDisk>();
     machine.durable = std::make_unique<test::DurableLog>(*machine.disk);

@@ -17,13 +17,14 @@
 #include "tests/sim/judge.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/network.h"
+#include "tests/sim/proposers.h"
 #include "tests/sim/scheduler.h"
 #include "tests/sim/settings.h"
 #include "tests/sim/workload.h"
 
 namespace zatt::sim {
 
-class Cluster final : public Endpoints, public Lines {
+class Cluster final : public Endpoints, public Lines, public Hosts {
  public:
   Cluster(const Settings& settings, bool verbose);
   ~Cluster() override;
@@ -35,6 +36,7 @@ class Cluster final : public Endpoints, public Lines {
   const Judge& judge() const { return judge_; }
   Workload& workload() { return workload_; }
   const Workload& workload() const { return workload_; }
+  Proposers& proposers() { return proposers_; }
   Coverage& coverage() { return coverage_; }
   NodeNumber size() const { return static_cast<NodeNumber>(machines_.size()); }
   Machine& machine(NodeNumber number) { return machines_[number]; }
@@ -90,10 +92,12 @@ class Cluster final : public Endpoints, public Lines {
 
   // processes.cc
   node::Options options_of(NodeNumber number);
+  Result<std::unique_ptr<node::Node>> open_node(NodeNumber number);
   void end_process(NodeNumber number);
   void stop_process(NodeNumber number);
   void on_start_failed(NodeNumber number, const Error& error);
-  void enter(NodeNumber number, std::uint64_t process, std::function<void(node::Node&)> what);
+  void enter(NodeNumber number, std::uint64_t process,
+             std::function<void(node::Node&)> what) override;
   void go_on(NodeNumber number, std::uint64_t process);
   void schedule_wake(NodeNumber number);
   std::uint64_t node_time(NodeNumber number, std::uint64_t us) const;
@@ -115,6 +119,7 @@ class Cluster final : public Endpoints, public Lines {
   void reply(NodeNumber number, node::ClientId client, std::string_view lines);
   void deliver_reply(NodeNumber number, std::uint64_t process, node::ClientId client,
                      std::string_view lines);
+  void answer(NodeNumber number, node::ClientId client, const node::Answer& answer);
   void want_lines(NodeNumber number, node::ClientId client, bool wanted);
   void hand_lines(NodeNumber number, node::ClientId connection);
   void close_connections(NodeNumber number);
@@ -129,6 +134,7 @@ class Cluster final : public Endpoints, public Lines {
   Judge judge_;
   Network network_;
   Workload workload_;
+  Proposers proposers_;
   std::uint64_t last_process_ = 0;
   bool faulty_ = true;
 };

@@ -105,6 +105,10 @@ constexpr const char* deed_names[] = {
     "storage_full_told",
     "overloaded_told",
     "condition_failed_told",
+    "proposed",
+    "barrier_done",
+    "proposal_unknown",
+    "proposal_refused",
 };
 static_assert(std::size(deed_names) == static_cast<std::size_t>(Deed::count_));
 

@@ -54,6 +54,10 @@ enum class Deed : std::uint8_t {
   storage_full_told,
   overloaded_told,
   condition_failed_told,
+  proposed,
+  barrier_done,
+  proposal_unknown,
+  proposal_refused,
   count_
 };
 

@@ -256,7 +256,7 @@ void Judge::on_apply(std::size_t machine, Index index, std::string_view command)
                                               " than others did");
   if (state_hashes_.size() < raw(index)) state_hashes_.resize(raw(index));
   std::uint64_t& known = state_hashes_[raw(index) - 1];
-  const std::uint64_t state = machines_[machine].store->store.state_hash();
+  const std::uint64_t state = machines_[machine].state_hash();
   if (known == 0) known = state;
   if (known != state)
     fail(Invariant::equal_states, "machine " + std::to_string(machine) + " has another state at " +
@@ -287,18 +287,26 @@ void Judge::on_reply(std::size_t machine, std::string_view lines) {
     if (!line.starts_with("{\"ok\":true") || rev == std::string_view::npos) continue;
     std::uint64_t index = 0;
     std::from_chars(line.data() + rev + pattern.size(), line.data() + line.size(), index);
-    if (index == 0) continue;
-    if (index > committed_.size()) {
-      fail(Invariant::durable_before_said,
-           "revision " + std::to_string(index) + " was told and is not committed");
-      continue;
-    }
-    const Term term = committed_[index - 1];
-    if (!is_durable_on_quorum(Index{index}, term, configuration_for(machine)))
-      fail(Invariant::durable_before_said,
-           "revision " + std::to_string(index) + " was told before a majority had it on disk: " +
-               std::string(line.substr(0, 200)) + who_holds(Index{index}, term));
+    if (index != 0) check_told(machine, Index{index}, line);
   }
+}
+
+void Judge::on_answer(std::size_t machine, const node::Answer& answer) {
+  if (machines_[machine].stopped)
+    fail(Invariant::silent_after_damage, "a node that has stopped answers its host");
+  after_event(machine);
+  if (answer.index != Index{0}) check_told(machine, answer.index, answer.text);
+}
+
+void Judge::check_told(std::size_t machine, Index index, std::string_view words) {
+  const std::string revision = "revision " + number(index);
+  if (raw(index) > committed_.size())
+    return fail(Invariant::durable_before_said, revision + " was told and is not committed");
+  const Term term = committed_[raw(index) - 1];
+  if (!is_durable_on_quorum(index, term, configuration_for(machine)))
+    fail(Invariant::durable_before_said, revision + " was told before a majority had it on disk: " +
+                                             std::string(words.substr(0, 200)) +
+                                             who_holds(index, term));
 }
 
 void Judge::on_frame_sent(std::size_t machine, Frame& sent) {

@@ -34,6 +34,7 @@ class Judge {
   // Fills in what kind of message it is.
   void on_frame_sent(std::size_t machine, Frame& frame);
   void on_reply(std::size_t machine, std::string_view lines);
+  void on_answer(std::size_t machine, const node::Answer& answer);
   void on_apply(std::size_t machine, Index index, std::string_view command);
   void after_event(std::size_t machine);
   // In the paper's words, what changed in a node: for the trace.
@@ -65,6 +66,7 @@ class Judge {
   void check_commit(std::size_t machine, const raft::Raft& raft, const Watched& seen);
   void check_matches(const raft::Raft& raft, Watched& seen);
   void check_configuration(const raft::Raft& raft);
+  void check_told(std::size_t machine, Index index, std::string_view words);
   void check_said(std::size_t machine, const raft::Message& message);
   void check_vote(const Machine& machine, const raft::Message& message);
   void tell_changes(const raft::Raft& raft, const Watched& seen);

@@ -12,6 +12,7 @@
 
 #include "kv/store.h"
 #include "node/node.h"
+#include "tests/sim/host_list.h"
 #include "tests/support/durable_log.h"
 #include "tests/support/sim_disk.h"
 
@@ -67,7 +68,8 @@ struct Machine {
   std::uint64_t process = 0;  // its number; 0: not running
   std::unique_ptr<node::Env> env;
   std::unique_ptr<Probe> probe;
-  std::unique_ptr<WatchedStore> store;
+  std::unique_ptr<WatchedStore> store;  // what it replicates: this,
+  std::unique_ptr<HostList> list;       // or a machine of the host's own
   std::unique_ptr<node::Node> node;
   std::optional<storage::Batch> batch;  // with the disk now
   std::uint64_t batch_number = 0;
@@ -79,6 +81,8 @@ struct Machine {
   std::uint64_t unread_factor = 1;                        // how much each unread byte counts for
   std::deque<std::function<void(node::Node&)>> deferred;  // came while the process stood still
   std::uint64_t wake_at_us = UINT64_MAX;                  // the wake-up that is scheduled
+
+  std::uint64_t state_hash() const { return list ? list->state_hash() : store->store.state_hash(); }
 };
 
 }  // namespace zatt::sim

@@ -43,6 +43,9 @@ constexpr const char* help =
     "  --without LIST   not these\n"
     "  --beyond         more faults than the promises cover: only safety is asked for\n"
     "  --within         never that many (a twelfth of the seeds has them)\n"
+    "  --machine        nodes with a machine of their host's own, and proposals and barriers to "
+    "it\n"
+    "  --dictionary     never those (a tenth of the seeds has them)\n"
     "  --nodes N        so many nodes\n"
     "  --rate N         so many requests a second\n"
     "\n"
@@ -109,6 +112,10 @@ bool take_switch(std::string_view flag, Campaign& campaign) {
     campaign.choice.beyond = true;
   else if (flag == "--within")
     campaign.choice.beyond = false;
+  else if (flag == "--machine")
+    campaign.choice.own_machine = true;
+  else if (flag == "--dictionary")
+    campaign.choice.own_machine = false;
   else
     return false;
   return true;

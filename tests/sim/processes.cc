@@ -42,6 +42,9 @@ class MachineEnv final : public node::Env {
                ? 0
                : cluster_.machines_[number_].unread_factor * it->second.unread_bytes;
   }
+  void answer(node::ClientId client, const node::Answer& answer) override {
+    cluster_.answer(number_, client, answer);
+  }
   void close_client(node::ClientId) override {}
   void want_lines(node::ClientId client, bool wanted) override {
     cluster_.want_lines(number_, client, wanted);
@@ -133,12 +136,7 @@ void Cluster::start(NodeNumber number) {
   machine.env = std::make_unique<MachineEnv>(*this, number, env_seed);
   machine.probe = std::make_unique<MachineProbe>(*this, probe_seed);
   machine.unread_factor = machine.probe->takes(Turn::small_buffer) ? 4000 : 1;
-  machine.store = std::make_unique<WatchedStore>();
-  machine.store->on_apply = [this, number](Index index, std::string_view command) {
-    judge_.on_apply(number, index, command);
-  };
-  auto node = node::Node::open(options_of(number), *machine.env, *machine.disk, *machine.store,
-                               &machine.store->store);
+  auto node = open_node(number);
   if (!node) return on_start_failed(number, node.error());
   machine.disk->clear_faults();
   machine.node = std::move(*node);
@@ -149,11 +147,30 @@ void Cluster::start(NodeNumber number) {
   log(number, "started, term " + std::to_string(raw(machine.node->raft().current_term())) +
                   ", log up to " + std::to_string(raw(machine.node->raft().log().last_index())));
   enter(number, machine.process, [](node::Node& n) { n.start(); });
+  proposers_.on_process_start(number, machine.process);
+}
+
+Result<std::unique_ptr<node::Node>> Cluster::open_node(NodeNumber number) {
+  Machine& machine = machines_[number];
+  const auto on_apply = [this, number](Index index, std::string_view command) {
+    judge_.on_apply(number, index, command);
+  };
+  if (settings_.has_proposers()) {
+    machine.list = std::make_unique<HostList>();
+    machine.list->on_apply = on_apply;
+    return node::Node::open(options_of(number), *machine.env, *machine.disk, *machine.list,
+                            nullptr);
+  }
+  machine.store = std::make_unique<WatchedStore>();
+  machine.store->on_apply = on_apply;
+  return node::Node::open(options_of(number), *machine.env, *machine.disk, *machine.store,
+                          &machine.store->store);
 }
 
 void Cluster::on_start_failed(NodeNumber number, const Error& error) {
   Machine& machine = machines_[number];
   machine.store.reset();
+  machine.list.reset();
   machine.env.reset();
   log(number, "does not start: " + to_string(error));
   if (machine.disk->is_crashed()) {
@@ -197,8 +214,10 @@ void Cluster::end_process(NodeNumber number) {
   machine.deferred.clear();
   machine.node.reset();
   machine.store.reset();
+  machine.list.reset();
   machine.env.reset();
   close_connections(number);
+  proposers_.on_process_end(number);
 }
 
 void Cluster::kill(NodeNumber number) {

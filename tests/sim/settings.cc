@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/prng.h"
 
@@ -144,6 +145,12 @@ class Drawing {
     }
   }
 
+  // The clients then are hosts.
+  void draw_machine(const Choice& choice) {
+    const bool drawn = prng_.chance(1, 10);
+    if (choice.own_machine.value_or(drawn)) s.proposers = std::exchange(s.clients, 0);
+  }
+
  private:
   bool is_on(Fault fault) const { return s.on[static_cast<std::size_t>(fault)]; }
 
@@ -187,6 +194,7 @@ std::string Choice::to_flags() const {
   if (only) flags += " --only " + (only->none() ? std::string("none") : to_list(*only));
   if (without.any()) flags += " --without " + to_list(without);
   if (beyond) flags += *beyond ? " --beyond" : " --within";
+  if (own_machine) flags += *own_machine ? " --machine" : " --dictionary";
   if (nodes) flags += " --nodes " + std::to_string(*nodes);
   if (requests_per_s > 0) flags += " --rate " + std::to_string(requests_per_s);
   return flags;
@@ -200,6 +208,7 @@ Settings draw_settings(std::uint64_t seed, const Choice& choice) {
   drawing.draw_disks();
   drawing.draw_turns();
   drawing.draw_clients(choice);
+  drawing.draw_machine(choice);
   return drawing.s;
 }
 
@@ -214,8 +223,9 @@ std::string to_string(const Settings& s) {
           field("segment", s.segment_bytes) + field("append", s.max_append_bytes) +
           field("in_flight", s.max_in_flight_bytes) + field("log", s.max_log_bytes) +
           field("delay_us", s.delay_mean_us) + field("disk_us", s.disk_mean_us) +
-          field("down_us", s.down_mean_us) + field("clients", s.clients) + field("keys", s.keys) +
-          field("depth", s.depth) + field("think_us", s.think_mean_us) +
+          field("down_us", s.down_mean_us) +
+          field(s.has_proposers() ? "proposers" : "clients", s.clients + s.proposers) +
+          field("keys", s.keys) + field("depth", s.depth) + field("think_us", s.think_mean_us) +
           field("timeout_ms", s.timeout_ms);
   return text + " faults=" + to_list(s.on);
 }

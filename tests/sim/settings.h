@@ -110,6 +110,9 @@ struct Settings {
   bool clients_wander = false;  // all of them go where the leader is; else some stay where they are
   std::uint32_t large_permille = 0;
   std::uint64_t large_bytes = 1 << 20;
+  // Where there are any, the nodes replicate a machine of their hosts' own, and nobody else asks.
+  std::uint32_t proposers = 0;
+  bool has_proposers() const { return proposers > 0; }
 };
 
 // Which seeds, beside their number: part of what replays one.
@@ -119,6 +122,7 @@ struct Choice {
   Faults without;
   std::optional<bool> beyond;
   std::optional<std::uint32_t> nodes;
+  std::optional<bool> own_machine;   // a host's, or the dictionary
   std::uint64_t requests_per_s = 0;  // 0: as drawn; for measuring speed
   std::string to_flags() const;      // as zatt-sim takes them
 };

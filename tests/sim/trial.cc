@@ -15,8 +15,12 @@ Trial::Trial(std::uint64_t seed, const Choice& choice, bool verbose)
 
 std::optional<Violation> Trial::run() {
   auto wrong = judge_phases();
-  if (wrong && verbose_ && wrong->invariant == Invariant::linearizable)
+  const bool is_told = wrong && (wrong->invariant == Invariant::linearizable ||
+                                 wrong->invariant == Invariant::session_order);
+  if (is_told && verbose_) {
     for (const Op& op : cluster_.workload().ops()) std::printf("%s\n", to_string(op).c_str());
+    for (const Ask& ask : cluster_.proposers().asks()) std::printf("%s\n", to_string(ask).c_str());
+  }
   return wrong;
 }
 
@@ -34,15 +38,46 @@ std::optional<Violation> Trial::judge_phases() {
   mend_core();
   if (settings_.beyond) {
     run_until(cluster_.now_us() + settings_.faults_us / 4);
-    cluster_.workload().stop_asking();
+    stop_asking();
     run_until(cluster_.now_us() + 1000 * settings_.timeout_ms + 1'000'000);
   } else {
     live();
   }
   if (cluster_.judge().violation()) return cluster_.judge().violation();
-  if (const std::string problem = cluster_.workload().problem(); !problem.empty())
-    return Violation{Invariant::linearizable, problem};
-  return check_history(cluster_.workload().ops(), cluster_.judge().ledger());
+  return judge_answers();
+}
+
+void Trial::calm_down() {
+  cluster_.workload().calm_down();
+  cluster_.proposers().calm_down();
+}
+
+void Trial::stop_asking() {
+  cluster_.workload().stop_asking();
+  cluster_.proposers().stop_asking();
+}
+
+void Trial::probe(NodeNumber number) {
+  if (settings_.has_proposers())
+    cluster_.proposers().probe(number, cluster_.machine(number).process);
+  else
+    cluster_.workload().probe(number);
+}
+
+bool Trial::probes_are_done() {
+  return cluster_.workload().probes_are_done() && cluster_.proposers().probes_are_done();
+}
+
+bool Trial::is_at_rest() {
+  return cluster_.workload().is_at_rest() && cluster_.proposers().is_at_rest();
+}
+
+std::optional<Violation> Trial::judge_answers() {
+  for (const std::string& problem : {cluster_.workload().problem(), cluster_.proposers().problem()})
+    if (!problem.empty()) return Violation{Invariant::linearizable, problem};
+  const Ledger& ledger = cluster_.judge().ledger();
+  return settings_.has_proposers() ? check_proposals(cluster_.proposers().asks(), ledger)
+                                   : check_history(cluster_.workload().ops(), ledger);
 }
 
 void Trial::run_until(std::uint64_t us) {
@@ -140,10 +175,21 @@ bool Trial::leads_well() const {
   return false;
 }
 
-// One that can't store what it was given is to be replaced, and may take its time.
+// One that can't store what it was given, or could be given, is to be replaced, and may take its
+// time.
 bool Trial::is_stuck_leader(const Machine& machine) {
-  return machine.node && machine.hung && machine.node->raft().is_leader() &&
-         machine.node->raft().durable_index() < machine.node->raft().log().last_index();
+  if (!machine.node || !machine.node->raft().is_leader()) return false;
+  const raft::Raft& raft = machine.node->raft();
+  return raft.is_full() || (machine.hung && raft.durable_index() < raft.log().last_index());
+}
+
+// A disk that was full is tried again once a minute at least.
+std::uint64_t Trial::room_us() const {
+  const bool full = std::any_of(core_.begin(), core_.end(), [&](NodeNumber number) {
+    const Machine& machine = cluster_.machine(number);
+    return machine.node && machine.node->raft().is_full();
+  });
+  return full ? 60'000'000 : 0;
 }
 
 // All of the core have applied all that there is.
@@ -188,7 +234,7 @@ std::uint64_t Trial::catch_up_us() const {
 }
 
 void Trial::live() {
-  cluster_.workload().calm_down();
+  calm_down();
   // The longest timeout of the core, and the mean time from a node's word to the other's answer.
   std::uint64_t timeout_us = 0;
   for (const NodeNumber number : core_)
@@ -197,24 +243,26 @@ void Trial::live() {
   const std::uint64_t delay_us = settings_.delay_mean_us + settings_.disk_mean_us;
   // Processes start; a leader outside whose disk hangs is left in place for so long.
   const std::uint64_t slack_us = 500'000 + std::max<std::uint64_t>(5 * timeout_us, 3'000'000);
+  const std::uint64_t room_within_us = room_us();
   const std::uint64_t began = cluster_.now_us();
   if (!await("a leader whom all of the core know: ", 10 * timeout_us + 20 * delay_us + slack_us,
              [this] { return leads_well(); }))
     return;
   was_quick_ = cluster_.now_us() - began <= 3 * timeout_us + 10 * delay_us + 100'000;
-  for (const NodeNumber number : core_) cluster_.workload().probe(number);
+  for (const NodeNumber number : core_) probe(number);
   const std::uint64_t write_us = 30 * timeout_us + 60 * delay_us + slack_us + catch_up_us();
-  if (!await("a write and a read at each node of the core: ",
-             write_us + 3000 * std::max<std::uint64_t>(settings_.timeout_ms, 3'000),
-             [this] { return cluster_.workload().probes_are_done(); }))
+  if (!await(
+          "a write and a read at each node of the core: ",
+          write_us + room_within_us + 3000 * std::max<std::uint64_t>(settings_.timeout_ms, 3'000),
+          [this] { return probes_are_done(); }))
     return;
-  cluster_.workload().stop_asking();
+  stop_asking();
   if (!await("an answer to every client: ",
              20 * timeout_us + 40 * delay_us + 1000 * settings_.timeout_ms,
-             [this] { return cluster_.workload().is_at_rest(); }))
+             [this] { return is_at_rest(); }))
     return;
   if (!await("one state on all of the core: ", write_us, [this] { return is_level(); })) return;
-  if (!await("a leader whose disk works", 10 * timeout_us + slack_us, [this] {
+  if (!await("a leader whose disk works", 10 * timeout_us + slack_us + room_within_us, [this] {
         for (NodeNumber number = 0; number < cluster_.size(); ++number)
           if (is_stuck_leader(cluster_.machine(number))) return false;
         return leads_well();
@@ -239,8 +287,10 @@ void Trial::live() {
 }
 
 std::string Trial::summary() {
-  return std::to_string(cluster_.workload().ops().size()) + " requests, " +
-         std::to_string(cluster_.workload().acknowledged()) + " done, " +
+  const Workload& workload = cluster_.workload();
+  const Proposers& proposers = cluster_.proposers();
+  return std::to_string(workload.ops().size() + proposers.asks().size()) + " requests, " +
+         std::to_string(workload.acknowledged() + proposers.acknowledged()) + " done, " +
          std::to_string(cluster_.judge().committed()) + " entries, " +
          std::to_string(cluster_.judge().terms_led()) + " leaders, " +
          std::to_string(simulated_us() / 1'000'000) + " s";

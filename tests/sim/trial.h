@@ -38,11 +38,20 @@ class Trial {
   // Runs until it is so. A violation of liveness where it is not within `us`.
   bool await(const char* what, std::uint64_t us, const std::function<bool()>& is_so);
 
+  // Whoever asks: clients, or proposers.
+  void calm_down();
+  void stop_asking();
+  void probe(NodeNumber number);
+  bool probes_are_done();
+  bool is_at_rest();
+  std::optional<Violation> judge_answers();
+
   void choose_core();
   void mend_core();
   void live();
   bool leads_well() const;
   static bool is_stuck_leader(const Machine& machine);
+  std::uint64_t room_us() const;
   bool is_level() const;
   std::uint64_t catch_up_us() const;
   bool has_nothing_left() const;
