@@ -29,6 +29,18 @@ TEST_CASE("trial: a day without faults is a quiet one") {
   }
 }
 
+TEST_CASE("trial: hosts with a machine of their own") {
+  Choice choice;
+  choice.own_machine = true;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Trial trial(seed, choice, false);
+    CHECK(trial.settings().has_proposers());
+    CHECK_FALSE(trial.run().has_value());
+  }
+  choice.own_machine = false;
+  CHECK_FALSE(draw_settings(1, choice).has_proposers());
+}
+
 TEST_CASE("settings: what is switched off changes nothing else") {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     Choice choice;
