@@ -2,6 +2,7 @@
 #include "raft/progress.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace zatt::raft {
 
@@ -19,6 +20,11 @@ void Progress::to_replicate(Index received) {
   state = State::replicate;
 }
 
+void Progress::rejected(Index next) {
+  to_probe(next);
+  window_bytes = 0;
+}
+
 void Progress::sent(Index last, std::uint64_t bytes, std::uint64_t now_us) {
   if (state == State::probe) {
     probing = true;
@@ -32,7 +38,9 @@ void Progress::sent(Index last, std::uint64_t bytes, std::uint64_t now_us) {
 
 void Progress::received(Index index) {
   while (!in_flight.empty() && in_flight.front().last <= index) {
-    in_flight_bytes -= in_flight.front().bytes;
+    const std::uint64_t bytes = in_flight.front().bytes;
+    in_flight_bytes -= bytes;
+    window_bytes += std::min(bytes, UINT64_MAX - window_bytes);
     in_flight.pop_front();
   }
 }

@@ -2,7 +2,9 @@
 // What a leader knows of one follower's log, and what is on its way there.
 //
 // Probe: one AppendEntries at a time, until the follower says where its log meets ours.
-// Replicate: several in flight, bounded in bytes, next_index running ahead of the answers.
+// Replicate: several in flight, bounded in bytes, next_index running ahead of the answers. After a
+// rejection or a loss one goes alone and each answer lets more follow: else every late rejection of
+// what was in flight would be answered with a whole window, whose rejections are more.
 #pragma once
 
 #include <cstdint>
@@ -37,9 +39,14 @@ struct Progress {
   };
   std::deque<InFlight> in_flight;
   std::uint64_t in_flight_bytes = 0;
+  std::uint64_t window_bytes = UINT64_MAX;  // what may be in flight, and one more
 
   void to_probe(Index next);
   void to_replicate(Index received);  // its log is ours up to `received`
+  void rejected(Index next);          // or lost
+  bool may_send(std::uint64_t max_in_flight_bytes) const {
+    return in_flight_bytes <= window_bytes && in_flight_bytes < max_in_flight_bytes;
+  }
   void sent(Index last, std::uint64_t bytes, std::uint64_t now_us);
   void received(Index index);  // everything up to index has arrived there
 };

@@ -77,7 +77,7 @@ void Raft::send_entries(const Server& to, Progress& progress) {
     send_append(to, progress, std::move(entries));
     return;
   }
-  while (progress.next_index <= limit && progress.in_flight_bytes < options_.max_in_flight_bytes) {
+  while (progress.next_index <= limit && progress.may_send(options_.max_in_flight_bytes)) {
     if (!log_.in_memory(progress.next_index)) {
       progress.fetch = ++fetches_;
       output_.fetches.push_back(
@@ -134,7 +134,7 @@ void Raft::on_message(const Server& from, const AppendReply& reply) {
   if (progress.state == Progress::State::probe && reply.rejected != progress.next_index - 1) return;
   // Paper 5.3: back to where the logs may meet, a term at a time and not an entry at a time.
   saw(Sight::log_rewound);
-  progress.to_probe(log_.last_at_or_below(reply.hint_index, reply.hint_term) + 1);
+  progress.rejected(log_.last_at_or_below(reply.hint_index, reply.hint_term) + 1);
   send_entries(from, progress);
 }
 
@@ -178,7 +178,7 @@ void Raft::resend_lost(Progress& progress, Index received_index) {
   if (!probe_lost && !entries_lost) return;
   saw(Sight::entries_sent_again);
   progress.resend_us = std::min(2 * progress.resend_us, max_resend_us);
-  progress.to_probe(probe_lost ? progress.next_index : received_index + 1);
+  progress.rejected(probe_lost ? progress.next_index : received_index + 1);
 }
 
 void Raft::send_heartbeats() {

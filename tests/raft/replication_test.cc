@@ -82,6 +82,38 @@ TEST_CASE("window: several AppendEntries in flight, bounded in bytes; answers op
   CHECK(next[0].entries.at(0).index == Index{6});
 }
 
+TEST_CASE("window: one goes alone after a rejection, and each answer lets more follow") {
+  Options options;
+  options.max_append_bytes = cost(1);
+  OneServer server(voters({"1", "2", "3"}), options);
+  server.elect();
+  server.persist();
+  for (int i = 0; i < 40; ++i) server.propose("x");
+  server.acknowledge("2", Index{2});
+  REQUIRE(server.sent<AppendEntries>("2").size() == 40);
+  // The first was overtaken by all others, which are rejected one by one; then it arrives.
+  server.receive("2", refusal(40, 2, 1));
+  CHECK(server.sent<AppendEntries>("2").size() == 1);
+  for (std::uint64_t rejected = 3; rejected < 40; ++rejected) {
+    server.receive("2", refusal(rejected, 2, 1));
+    CHECK(server.sent<AppendEntries>("2").size() <= 1);
+  }
+  // Late rejections between the answers: never more out than came in.
+  for (std::uint64_t arrived = 3; arrived < 20; ++arrived) {
+    server.acknowledge("2", Index{arrived});
+    CHECK(server.sent<AppendEntries>("2").size() <= 2);
+    server.receive("2", refusal(arrived + 10, arrived, 1));
+    CHECK(server.sent<AppendEntries>("2").size() == 1);
+  }
+  std::size_t most = 0;
+  for (std::uint64_t arrived = 20; arrived <= 42; ++arrived) {
+    server.acknowledge("2", Index{arrived});
+    most = std::max(most, server.progress("2").in_flight.size());
+  }
+  CHECK(most > 4);  // and it opens again
+  CHECK(server.progress("2").next_index == Index{43});
+}
+
 TEST_CASE("what waited for an answer goes as one batch") {
   OneServer server;
   server.elect();
@@ -284,6 +316,7 @@ TEST_CASE("entries no longer in memory are fetched, a batch at a time") {
   CHECK(sent[0].prev_log_index == Index{0});
   REQUIRE(sent[0].entries.size() == 2);
   CHECK(sent[0].entries[0].body == body);
+  server.acknowledge("3", Index{2});
   REQUIRE(server.output.fetches.size() == 1);  // the next
   CHECK(server.output.fetches[0].first == Index{3});
   CHECK(server.output.fetches[0].number != fetch.number);

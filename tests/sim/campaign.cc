@@ -26,12 +26,18 @@ struct Report {
   std::uint64_t seed = 0;
   std::uint64_t invariant = 0;  // 0: all held
   std::uint64_t simulated_us = 0;
+  std::uint64_t real_us = 0;  // that its core took
   std::uint64_t hash = 0;
   std::uint64_t quick = 0;
   Coverage coverage;
 };
 
 unsigned long long ull(std::uint64_t n) { return n; }
+
+std::uint64_t microseconds(Clock::duration time) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+}
 
 // Of the process, for the signal's handler.
 std::uint64_t running_seed = 0;
@@ -50,6 +56,7 @@ std::string replay(const Campaign& campaign, std::uint64_t seed) {
 
 Report run_seed(const Campaign& campaign, std::uint64_t seed) {
   running_seed = seed;
+  const auto began = Clock::now();
   Trial trial(seed, campaign.choice, campaign.trace);
   if (campaign.alone)
     std::printf("seed %llu: %s\n", ull(seed), to_string(trial.settings()).c_str());
@@ -57,6 +64,7 @@ Report run_seed(const Campaign& campaign, std::uint64_t seed) {
   Report report;
   report.seed = seed;
   report.simulated_us = trial.simulated_us();
+  report.real_us = microseconds(Clock::now() - began);
   report.hash = trial.trace_hash();
   report.quick = trial.was_quick() ? 1 : 0;
   report.coverage = trial.coverage();
@@ -173,6 +181,7 @@ class Runner {
     share.unread.erase(0, sizeof report);
     share.next = report.seed + share.step;
     simulated_us_ += report.simulated_us;
+    real_us_ += report.real_us;
     quick_ += report.quick;
     coverage_.add(report.coverage);
     if (report.invariant == 0)
@@ -215,7 +224,8 @@ class Runner {
     std::printf(
         "%.1f s, seeds from %llu on, %.0f a minute, %.0f simulated seconds a second and core\n",
         seconds(), ull(campaign_.first), 60.0 * static_cast<double>(done) / seconds(),
-        static_cast<double>(simulated_us_) / 1e6 / seconds() / static_cast<double>(shares_.size()));
+        static_cast<double>(simulated_us_) /
+            static_cast<double>(std::max<std::uint64_t>(1, real_us_)));
     std::printf("%zu kinds of rare things never seen, a leader within 3 timeouts in %.1f%%\n",
                 missing.size(),
                 done == 0 ? 0.0 : 100.0 * static_cast<double>(quick_) / static_cast<double>(done));
@@ -230,7 +240,7 @@ class Runner {
   std::uint64_t least_ = 0;  // up to here in any case
   std::vector<Share> shares_;
   std::uint64_t passed_ = 0, failed_ = 0, quick_ = 0;
-  std::uint64_t simulated_us_ = 0;
+  std::uint64_t simulated_us_ = 0, real_us_ = 0;  // of all seeds together
   std::uint64_t first_broken_ = 0;
   Coverage coverage_;
 };

@@ -6,6 +6,10 @@
 
 namespace zatt::sim {
 
+namespace {
+constexpr std::uint64_t most_frames_a_second = 50'000;  // the busiest seconds see 4,000
+}
+
 Trial::Trial(std::uint64_t seed, const Choice& choice, bool verbose)
     : settings_(draw_settings(seed, choice)),
       verbose_(verbose),
@@ -81,14 +85,33 @@ std::optional<Violation> Trial::judge_answers() {
 }
 
 void Trial::run_until(std::uint64_t us) {
-  while (!cluster_.judge().violation() && cluster_.run_one(us)) {
+  while (!cluster_.judge().violation() && step(us)) {
+  }
+}
+
+bool Trial::step(std::uint64_t until_us) {
+  if (!cluster_.run_one(until_us)) return false;
+  watch_for_storms();
+  return true;
+}
+
+// A chain reaction: messages that make more of their kind, over and over.
+void Trial::watch_for_storms() {
+  const std::uint64_t second = cluster_.now_us() / 1'000'000;
+  const std::uint64_t frames = cluster_.judge().frames();
+  if (second != second_) {
+    second_ = second;
+    frames_before_it_ = frames;
+  } else if (frames - frames_before_it_ == most_frames_a_second) {
+    cluster_.judge().fail(Invariant::liveness, "a storm: " + std::to_string(most_frames_a_second) +
+                                                   " messages in a second");
   }
 }
 
 bool Trial::await(const char* what, std::uint64_t us, const std::function<bool()>& is_so) {
   const std::uint64_t end = cluster_.now_us() + us;
   while (!cluster_.judge().violation() && !is_so()) {
-    if (cluster_.run_one(end)) continue;
+    if (step(end)) continue;
     cluster_.judge().fail(Invariant::liveness, std::string(what) + " not within " +
                                                    std::to_string(us / 1000) + " ms:" + why_not());
   }

@@ -35,6 +35,8 @@ class Trial {
  private:
   std::optional<Violation> judge_phases();
   void run_until(std::uint64_t us);
+  bool step(std::uint64_t until_us);
+  void watch_for_storms();
   // Runs until it is so. A violation of liveness where it is not within `us`.
   bool await(const char* what, std::uint64_t us, const std::function<bool()>& is_so);
 
@@ -64,6 +66,7 @@ class Trial {
   std::vector<NodeNumber> core_;
   std::uint64_t began_us_ = 0;
   bool was_quick_ = true;
+  std::uint64_t second_ = 0, frames_before_it_ = 0;
 };
 
 }  // namespace zatt::sim
