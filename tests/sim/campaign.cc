@@ -3,14 +3,18 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -85,9 +89,16 @@ Report run_seed(const Campaign& campaign, std::uint64_t seed) {
   return report;
 }
 
-// Every step-th seed from `next` on, in a child.
+// Between all processes: a child that is free takes the next seed, and says which it has.
+struct Desk {
+  std::atomic<std::uint64_t> next = 0;
+  std::atomic<std::uint64_t> running[256] = {};
+};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+// A child, which runs one seed after the other.
 struct Share {
-  std::uint64_t next = 0, step = 1;
+  std::atomic<std::uint64_t>* running = nullptr;
   pid_t pid = 0;
   int fd = -1;
   std::string unread;
@@ -100,11 +111,13 @@ class Runner {
     const std::uint64_t jobs =
         campaign.jobs > 0 ? campaign.jobs : static_cast<std::uint64_t>(std::max(1L, cores));
     least_ = campaign.first + campaign.seeds;
-    shares_.resize(jobs);
-    for (std::uint64_t i = 0; i < jobs; ++i) {
-      shares_[i].next = campaign.first + i;
-      shares_[i].step = jobs;
-    }
+    void* shared =
+        mmap(nullptr, sizeof(Desk), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) std::exit(1);
+    desk_ = new (shared) Desk;
+    desk_->next = campaign.first;
+    shares_.resize(std::min<std::uint64_t>(jobs, std::size(desk_->running)));
+    for (std::size_t i = 0; i < shares_.size(); ++i) shares_[i].running = &desk_->running[i];
   }
 
   int run() {
@@ -119,7 +132,7 @@ class Runner {
   }
 
   void begin(Share& share) {
-    if (!is_wanted(share.next)) return;
+    if (!is_wanted(desk_->next)) return;
     int ends[2];
     if (pipe(ends) != 0) std::exit(1);
     std::fflush(stdout);
@@ -127,7 +140,8 @@ class Runner {
     if (share.pid == 0) {
       close(ends[0]);
       std::signal(SIGABRT, on_abort);
-      for (std::uint64_t seed = share.next; is_wanted(seed); seed += share.step) {
+      for (std::uint64_t seed = desk_->next++; is_wanted(seed); seed = desk_->next++) {
+        *share.running = seed;
         const Report report = run_seed(campaign_, seed);
         if (write(ends[1], &report, sizeof report) != sizeof report) _exit(1);
       }
@@ -169,9 +183,8 @@ class Runner {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
     // An assertion or a crash costs one seed, and the rest go on.
     fail(static_cast<std::uint64_t>(Invariant::assertion));
-    std::printf("seed %llu; replay it: %s\n", ull(share.next),
-                replay(campaign_, share.next).c_str());
-    share.next += share.step;
+    const std::uint64_t seed = *share.running;
+    std::printf("seed %llu; replay it: %s\n", ull(seed), replay(campaign_, seed).c_str());
     begin(share);
   }
 
@@ -179,7 +192,6 @@ class Runner {
     Report report;
     std::copy_n(share.unread.data(), sizeof report, reinterpret_cast<char*>(&report));
     share.unread.erase(0, sizeof report);
-    share.next = report.seed + share.step;
     simulated_us_ += report.simulated_us;
     real_us_ += report.real_us;
     quick_ += report.quick;
@@ -238,6 +250,7 @@ class Runner {
   const Clock::time_point began_;
   Clock::time_point shown_ = Clock::now();
   std::uint64_t least_ = 0;  // up to here in any case
+  Desk* desk_ = nullptr;
   std::vector<Share> shares_;
   std::uint64_t passed_ = 0, failed_ = 0, quick_ = 0;
   std::uint64_t simulated_us_ = 0, real_us_ = 0;  // of all seeds together
