@@ -47,12 +47,14 @@ enum class Sight : std::uint8_t {
   cut_over_a_roll_over,
   spare_reused,
   disk_full,
+  log_waited_for_room,
   disk_has_room,
   mark_written,
   // node/
   entries_read_back,  // from disk, for a follower far behind or for applying
   old_incarnation_refused,
   offer_given_up,
+  entries_not_taken,
   forward_not_taken,
   forward_lost,
   forward_replaced,

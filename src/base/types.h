@@ -51,6 +51,10 @@ inline std::string to_string(const Address& address) {
   return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
+// What a node's disk has room for: anything; nothing that grows; nothing but what the log itself
+// needs. The numbers are in frames.
+enum class Room : std::uint8_t { plenty = 0, little = 1, none = 2 };
+
 // What an entry of the log is for. The numbers are in files and frames and are never reused.
 enum class EntryKind : std::uint8_t {
   noop = 1,           // a leader's first word in its term

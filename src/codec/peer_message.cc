@@ -33,6 +33,7 @@ class Out {
   Out(std::string& out, Kind kind) : writer_(out) { writer_.u8(static_cast<std::uint8_t>(kind)); }
 
   Out& operator<<(bool flag) { return writer_.u8(flag ? 1 : 0), *this; }
+  Out& operator<<(Room room) { return writer_.u8(static_cast<std::uint8_t>(room)), *this; }
   Out& operator<<(std::uint8_t n) { return writer_.u8(n), *this; }
   Out& operator<<(std::uint16_t n) { return writer_.u16(n), *this; }
   Out& operator<<(std::uint32_t n) { return writer_.u32(n), *this; }
@@ -64,6 +65,11 @@ class In {
     const std::uint8_t n = reader_.u8();
     if (n > 1) reader_.fail();
     return n == 1;
+  }
+  Room room() {
+    const std::uint8_t n = reader_.u8();
+    if (n > static_cast<std::uint8_t>(Room::none)) reader_.fail();
+    return Room{n};
   }
   std::uint8_t u8() { return reader_.u8(); }
   std::uint16_t u16() { return reader_.u16(); }
@@ -133,14 +139,14 @@ struct RaftEncoder {
   }
   void operator()(const raft::AppendReply& m) const {
     Out(out, Kind::append_reply) << m.term << m.success << m.match_index << m.received_index
-                                 << m.rejected << m.hint_index << m.hint_term << m.full;
+                                 << m.rejected << m.hint_index << m.hint_term << m.room;
   }
   void operator()(const raft::Heartbeat& m) const {
     Out(out, Kind::heartbeat) << m.term << m.leader_commit << m.round;
   }
   void operator()(const raft::HeartbeatReply& m) const {
     Out(out, Kind::heartbeat_reply)
-        << m.term << m.round << m.match_index << m.received_index << m.full;
+        << m.term << m.round << m.match_index << m.received_index << m.room;
   }
   void operator()(const raft::TimeoutNow& m) const { Out(out, Kind::timeout_now) << m.term; }
 };
@@ -200,7 +206,7 @@ raft::Message decode_append_reply(In& in) {
   m.rejected = in.index();
   m.hint_index = in.index();
   m.hint_term = in.term();
-  m.full = in.flag();
+  m.room = in.room();
   return m;
 }
 
@@ -210,7 +216,7 @@ raft::Message decode_heartbeat_reply(In& in) {
   m.round = in.u64();
   m.match_index = in.index();
   m.received_index = in.index();
-  m.full = in.flag();
+  m.room = in.room();
   return m;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "loop/job_thread.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -28,10 +29,13 @@ struct JobThread::Impl {
       if (jobs.empty()) return;
       Job next = std::move(jobs.front());
       jobs.pop_front();
+      busy = true;
       lock.unlock();
       next.job();
       next.job = nullptr;  // what it holds is freed here, not on the loop
       lock.lock();
+      busy = false;
+      if (jobs.empty()) idle.notify_all();
       finished.push_back(std::move(next.done));
       wake.send();
     }
@@ -48,9 +52,11 @@ struct JobThread::Impl {
 
   std::mutex mutex;
   std::condition_variable changed;
+  std::condition_variable idle;
   std::deque<Job> jobs;
   std::vector<std::function<void()>> finished;
   bool closing = false;
+  bool busy = false;
   Async wake;
   std::thread thread;
 };
@@ -66,6 +72,12 @@ JobThread::~JobThread() {
   }
   impl_->changed.notify_one();
   impl_->thread.join();
+}
+
+bool JobThread::wait_idle(std::uint64_t ms) {
+  std::unique_lock lock(impl_->mutex);
+  return impl_->idle.wait_for(lock, std::chrono::milliseconds(ms),
+                              [this] { return impl_->jobs.empty() && !impl_->busy; });
 }
 
 void JobThread::submit(std::function<void()> job, std::function<void()> done) {

@@ -5,6 +5,7 @@
 // everybody else's.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -22,6 +23,8 @@ class JobThread {
 
   // `job` runs on the thread, then `done` on the loop, where it must not destroy this.
   void submit(std::function<void()> job, std::function<void()> done);
+  // Waits until no job is left, so long at most. False: one is still under way.
+  bool wait_idle(std::uint64_t ms);
 
  private:
   struct Impl;

@@ -164,7 +164,33 @@ void Replica::on_message(Link& link, const raft::Message& message) {
   }
   if (!is_in_cluster()) return;
   meet(link);
-  drive(raft::Received{link.server, &message});
+  const auto* append = std::get_if<raft::AppendEntries>(&message);
+  if (append == nullptr || fits(*append)) {
+    drive(raft::Received{link.server, &message});
+  } else {
+    const raft::Message less = what_fits(*append);
+    drive(raft::Received{link.server, &less});
+  }
+}
+
+// A disk that is full, or that hangs while more and more waits for it in memory, takes no entries:
+// its node then is a follower that has fallen behind, and goes on voting.
+bool Replica::fits(const raft::AppendEntries& append) const {
+  std::uint64_t bytes = 0;
+  for (const EntryView& entry : append.entries) bytes += raft::cost(entry.body.size());
+  return append.entries.empty() ||
+         (storage_->fits(bytes) && storage_->pending_bytes() <= max_unsynced_bytes);
+}
+
+// What the log itself needs is small.
+raft::Message Replica::what_fits(const raft::AppendEntries& append) {
+  saw(Sight::entries_not_taken);
+  raft::AppendEntries less = append;
+  const auto first =
+      std::find_if(less.entries.begin(), less.entries.end(),
+                   [](const EntryView& entry) { return entry.kind == EntryKind::command; });
+  less.entries.erase(first, less.entries.end());
+  return less;
 }
 
 // --- founding

@@ -86,20 +86,23 @@ void Replica::on_disk(storage::BatchResult result) {
   }
   if (persisted != 0) drive(raft::Persisted{persisted});
   for (const storage::Storage::ReadDone& read : done.reads) on_read_done(read);
-  if (storage_->is_full() != full_) {
-    full_ = storage_->is_full();
-    saw(full_ ? Sight::disk_full : Sight::disk_has_room);
-    env_.log(LogLevel::warning, full_ ? options_.storage +
-                                            ": the disk is full; new writes are "
-                                            "refused until there is room"
-                                      : options_.storage + ": the disk has room again");
-    drive(raft::Room{full_});
-  }
+  if (storage_->room() != room_) on_room_changed();
   if (founding_ticket_ != 0 && founding_ticket_ <= durable_ticket_) {
     founding_ticket_ = 0;
     show_standing();
     pursue_founding();
   }
+}
+
+void Replica::on_room_changed() {
+  static constexpr const char* texts[] = {
+      ": the disk has room again",
+      ": the disk is full; writes that need more room are refused until there is some",
+      ": the disk is full and its reserve is used up; all writes are refused until there is room"};
+  room_ = storage_->room();
+  saw(room_ == Room::plenty ? Sight::disk_has_room : Sight::disk_full);
+  env_.log(LogLevel::warning, options_.storage + texts[static_cast<std::size_t>(room_)]);
+  drive(raft::RoomChanged{room_});
 }
 
 void Replica::fail_disk(const Error& error) {

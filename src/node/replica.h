@@ -46,6 +46,10 @@ struct ReadGroup {
   Term term{};  // of the leader asked
 };
 
+inline constexpr std::uint64_t max_unsynced_bytes = 64 << 20;  // that wait for the disk in memory
+inline constexpr const char* no_room_text =
+    "the disk has no room for this; reads go on, and deletes while its reserve lasts";
+
 class Replica final : public LinksOwner {
  public:
   Replica(const Options& options, Env& env, StateMachine& machine, kv::Store* store,
@@ -112,6 +116,7 @@ class Replica final : public LinksOwner {
   void apply(const EntryView& entry);
   void note_changes();
   void announce_leader();
+  void on_room_changed();
   void fail_disk(const Error& error);
 
   // peers.cc
@@ -142,6 +147,9 @@ class Replica final : public LinksOwner {
   std::optional<codec::ErrorCode> load_error(const Pending& pending) const;
   std::string too_large_text() const;
   bool has_too_many_writes() const;
+  bool has_no_room_for(bool growth) const;
+  bool fits(const raft::AppendEntries& append) const;
+  raft::Message what_fits(const raft::AppendEntries& append);
   void hand_on_all();
   void hand_on(Client& client);
   bool hand_on(Client& client, Pending& pending, const Target& target);
@@ -209,7 +217,7 @@ class Replica final : public LinksOwner {
   storage::Storage::Ticket founding_ticket_ = 0;  // the founding state last saved
   storage::Storage::Ticket durable_ticket_ = 0;
   bool disk_busy_ = false;
-  bool full_ = false;
+  Room room_ = Room::plenty;
 
   // Reads from the log on disk: for followers far behind, and for applying after a start.
   std::map<std::uint64_t, raft::Fetch> fetches_;  // by storage's number

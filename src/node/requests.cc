@@ -12,9 +12,8 @@ using State = Pending::State;
 using codec::ErrorCode;
 using codec::RequestOp;
 
-constexpr std::uint64_t max_pending_bytes = 64 << 20;   // of all clients' requests
-constexpr std::uint64_t max_unsynced_bytes = 64 << 20;  // of writes that the disk has not taken
-constexpr std::size_t max_waiters = 100'000;            // proposals that are not applied
+constexpr std::uint64_t max_pending_bytes = 64 << 20;  // of all clients' requests
+constexpr std::size_t max_waiters = 100'000;           // proposals that are not applied
 
 constexpr std::string_view no_machine =
     "this cluster replicates zatt's dictionary, not a state machine of its own";
@@ -98,7 +97,7 @@ void Replica::take_on(Client& client, Pending& pending) {
   else if (const auto error = load_error(pending))
     finish_error(pending, *error,
                  *error == ErrorCode::storage_full
-                     ? "the disk has no room for more; reads and deletes go on"
+                     ? no_room_text
                      : "too many requests wait already; try again a little later");
   else
     hand_on(client);
@@ -112,13 +111,20 @@ std::optional<ErrorCode> Replica::load_error(const Pending& pending) const {
   if (clients_.bytes() - pending.bytes > max_pending_bytes) return ErrorCode::overloaded;
   if (!is_write(pending)) return std::nullopt;
   if (has_too_many_writes()) return ErrorCode::overloaded;
-  if (raft_->is_leader() && !raft_->has_room() && grows(pending)) return ErrorCode::storage_full;
+  if (raft_->is_leader() && has_no_room_for(grows(pending))) return ErrorCode::storage_full;
   return std::nullopt;
 }
 
+// Asked of a leader.
+bool Replica::has_no_room_for(bool growth) const {
+  return raft_->room() > (growth ? Room::plenty : Room::little);
+}
+
+// What waits for the disk, for a majority, or for the machine is in memory.
 bool Replica::has_too_many_writes() const {
-  return storage_->pending_bytes() > max_unsynced_bytes || waiters_.size() > max_waiters ||
-         takes(options_.probe, Turn::overload);
+  return storage_->pending_bytes() > max_unsynced_bytes ||
+         raft_->log().bytes_in_memory() > options_.max_log_bytes + max_unsynced_bytes ||
+         waiters_.size() > max_waiters || takes(options_.probe, Turn::overload);
 }
 
 std::optional<Target> Replica::target() const {

@@ -81,7 +81,7 @@ void Replica::on_message(Link& link, const codec::Forward& forward) {
     answer_forward(origin, What::not_taken, {});
   else if (has_too_many_writes())
     answer_forward(origin, What::overloaded, {});
-  else if (forward.grows && !raft_->has_room())
+  else if (has_no_room_for(forward.grows))
     answer_forward(origin, What::storage_full, {});
   else
     gathered_.push_back({origin, forward.term, std::string(forward.command)});
@@ -163,8 +163,7 @@ void Replica::on_message(Link& link, const codec::ForwardReply& reply) {
       finish_error(*pending, ErrorCode::overloaded, "too many writes wait at the leader already");
       return;
     case What::storage_full:
-      finish_error(*pending, ErrorCode::storage_full,
-                   "the disk has no room for more; reads and deletes go on");
+      finish_error(*pending, ErrorCode::storage_full, no_room_text);
       return;
     case What::shutting_down:
       finish_error(*pending, ErrorCode::shutting_down, "the leader is stopping");

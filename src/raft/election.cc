@@ -155,7 +155,7 @@ void Raft::hand_over() {
   for (const auto& [server, progress] : leader.progress) {
     if (!progress.connected || !configuration().votes(server)) continue;
     const Index match = progress.match_index;
-    const std::pair rank(!progress.full && match >= commit_index_, match);
+    const std::pair rank(progress.room == Room::plenty && match >= commit_index_, match);
     if (heir != nullptr && rank <= best) continue;
     heir = &server;
     best = rank;

@@ -58,7 +58,7 @@ void Raft::refuse_append(const Server& from, const AppendEntries& append) {
   reply.rejected = append.prev_log_index;
   reply.hint_index = log_.last_at_or_below(append.prev_log_index, append.prev_log_term);
   reply.hint_term = log_.term_at(reply.hint_index);
-  reply.full = full_;
+  reply.room = room_;
   send(from, reply);
 }
 
@@ -70,7 +70,7 @@ void Raft::send_append_reply() {
   reply.success = true;
   reply.received_index = *verified_index_;
   reply.match_index = std::min(reply.received_index, durable_index_);
-  reply.full = full_;
+  reply.room = room_;
   send(*follower->leader, reply);
 }
 
@@ -83,7 +83,7 @@ void Raft::on_message(const Server& from, const Heartbeat& heartbeat) {
     reply.round = heartbeat.round;
     reply.received_index = verified_index_.value_or(Index{0});
     reply.match_index = std::min(reply.received_index, durable_index_);
-    reply.full = full_;
+    reply.room = room_;
   }
   send(from, reply);  // waits for our term at most, never for entries
 }

@@ -43,7 +43,7 @@ struct AppendReply {
   Index rejected{};        // of a refusal: the prev_log_index refused,
   Index hint_index{};      // and where the logs may meet: the follower's last entry at or below it
   Term hint_term{};        // whose term is not above prev_log_term
-  bool full = false;       // the sender's disk has no room for more
+  Room room = Room::plenty;  // the sender's disk
 };
 
 struct Heartbeat {
@@ -57,7 +57,7 @@ struct HeartbeatReply {
   std::uint64_t round = 0;
   Index match_index{};
   Index received_index{};
-  bool full = false;
+  Room room = Room::plenty;
 };
 
 struct TimeoutNow {

@@ -22,7 +22,7 @@ struct Progress {
   Index next_index{1};
   bool connected = false;
   std::uint64_t start = 0;      // of the follower's process: another one starts from nothing
-  bool full = false;            // its disk has no room
+  Room room = Room::plenty;     // its disk
   std::uint64_t heard_us = 0;   // its last word in our term
   std::uint64_t round = 0;      // the last round of reads that it answered
   std::uint64_t resend_us = 0;  // how long an AppendEntries may go unanswered

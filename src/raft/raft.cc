@@ -88,16 +88,17 @@ void Raft::spare_the_cluster_our_disk() {
       std::max<std::uint64_t>(5 * options_.election_timeout_us, 3'000'000);
   const bool stuck = disk_is_stuck(patience_us);
   const std::uint64_t full_since_us = std::get<Leader>(role_).full_since_us;
-  const bool full = full_ && now_us_ - full_since_us > patience_us && others_have_room();
+  const bool full =
+      room_ != Room::plenty && now_us_ - full_since_us > patience_us && others_have_room();
   if (!stuck && !full) return;
   saw(stuck ? Sight::hung_disk_handed_over : Sight::full_disk_handed_over);
   hand_over();
 }
 
-void Raft::on(const Room& room) {
-  if (auto* leader = std::get_if<Leader>(&role_); leader != nullptr && room.full != full_)
+void Raft::on(const RoomChanged& changed) {
+  if (auto* leader = std::get_if<Leader>(&role_); leader != nullptr && room_ == Room::plenty)
     leader->full_since_us = now_us_;
-  full_ = room.full;
+  room_ = changed.room;
 }
 
 void Raft::on(const Received& received) {
@@ -160,6 +161,7 @@ void Raft::on(const PeerDown& down) {
 void Raft::on(const Persisted& persisted) {
   ZATT_ASSERT(persisted.write >= durable_write_ && persisted.write <= last_write_);
   durable_write_ = persisted.write;
+  persisted_us_ = now_us_;
   const Index before = durable_index_;
   while (!writes_.empty() && writes_.front().number <= durable_write_) {
     durable_index_ = std::max(durable_index_, writes_.front().last);
@@ -263,6 +265,11 @@ void Raft::send(const Server& to, Message message, std::uint64_t after_write) {
     return;
   }
   ZATT_ASSERT(!std::holds_alternative<AppendEntries>(message));  // its views would not live
+  if (std::holds_alternative<HeartbeatReply>(message))  // a disk that hangs is not to fill memory
+    std::erase_if(held_, [&](const Held& held) {
+      return held.envelope.to == to &&
+             std::holds_alternative<HeartbeatReply>(held.envelope.message);
+    });
   held_.push_back({after, {to, std::move(message)}});
 }
 
@@ -285,7 +292,8 @@ void Raft::become_follower(Term term, std::optional<Server> leader) {
 }
 
 bool Raft::disk_is_stuck(std::uint64_t for_us) const {
-  return !writes_.empty() && now_us_ - writes_.front().begun_us > for_us;
+  // A busy disk is none that hangs: what waits behind other writes does not wait for nothing.
+  return !writes_.empty() && now_us_ - std::max(writes_.front().begun_us, persisted_us_) > for_us;
 }
 
 }  // namespace zatt::raft

@@ -104,14 +104,14 @@ struct CommitHint {  // the leader of this term said so, with a read's index
   Term term{};
   Index leader_commit{};
 };
-struct Room {  // whether the disk has room for growth; append replies say so
-  bool full = false;
+struct RoomChanged {  // the disk's; append replies say it
+  Room room = Room::plenty;
 };
 
 struct Input {
   std::uint64_t now_us = 0;
   std::variant<Tick, Received, PeerUp, PeerDown, Propose, Persisted, Fetched, ReadRequests, Applied,
-               Found, Unfound, HandOver, CommitHint, Room>
+               Found, Unfound, HandOver, CommitHint, RoomChanged>
       event;
 };
 
@@ -204,9 +204,9 @@ class Raft {
   std::optional<Server> leader() const;
   bool is_connected(const Server& server) const { return connected_.contains(server); }
   bool is_below_floor() const;
-  // Whether a quorum's disks have room for growth, as far as this leader has heard.
-  bool has_room() const;
-  bool is_full() const { return full_; }  // its own disk
+  // What a quorum's disks and its own have room for, as far as this leader has heard.
+  Room room() const;
+  Room own_room() const { return room_; }
   const Options& options() const { return options_; }
 
  private:
@@ -219,7 +219,7 @@ class Raft {
   void on(const Applied& applied);
   void on(const Found& found);
   void on(const Unfound&);
-  void on(const Room& room);
+  void on(const RoomChanged& changed);
   void saw(Sight sight) { see(options_.probe, sight); }
   bool takes_turn(Turn turn) { return takes(options_.probe, turn); }
   void begin_write();
@@ -300,7 +300,7 @@ class Raft {
   std::uint64_t now_us_ = 0;
   std::uint64_t election_at_us_ = 0;
   std::uint64_t fetches_ = 0;
-  bool full_ = false;
+  Room room_ = Room::plenty;
 
   // Writes. An index alone can't say which entry 16 is durable: a cut lowers what is under way.
   struct Write {
@@ -313,6 +313,7 @@ class Raft {
     Envelope envelope;
   };
   std::uint64_t last_write_ = 0;
+  std::uint64_t persisted_us_ = 0;  // when the disk last kept something
   std::uint64_t durable_write_ = 0;
   std::uint64_t term_write_ = 0;  // the write that made current_term durable
   Index durable_index_{};

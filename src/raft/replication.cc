@@ -11,7 +11,9 @@ namespace zatt::raft {
 
 namespace {
 constexpr std::uint64_t max_resend_us = 10'000'000;
-}
+
+constexpr Room less(Room room) { return room == Room::plenty ? Room::little : Room::none; }
+}  // namespace
 
 void Raft::on(const Propose& propose) {
   if (!is_leader() || propose.proposals.empty()) return;
@@ -124,7 +126,7 @@ void Raft::on_message(const Server& from, const AppendReply& reply) {
   if (it == leader->progress.end()) return;
   Progress& progress = it->second;
   progress.heard_us = now_us_;
-  progress.full = reply.full;
+  progress.room = reply.room;
   if (reply.success) {
     if (progress.state == Progress::State::probe) progress.to_replicate(reply.received_index);
     learn(from, progress, reply.match_index, reply.received_index);
@@ -145,7 +147,7 @@ void Raft::on_message(const Server& from, const HeartbeatReply& reply) {
   if (it == leader->progress.end()) return;
   Progress& progress = it->second;
   progress.heard_us = now_us_;
-  progress.full = reply.full;
+  progress.room = reply.room;
   progress.round = std::max(progress.round, reply.round);
   resend_lost(progress, reply.received_index);
   learn(from, progress, reply.match_index, reply.received_index);
@@ -216,18 +218,21 @@ bool Raft::others_have_room() const {
   const auto& leader = std::get<Leader>(role_);
   return is_quorum(configuration(), [&](const Server& server) {
     const auto it = leader.progress.find(server);
-    return it != leader.progress.end() && it->second.connected && !it->second.full;
+    return it != leader.progress.end() && it->second.connected && it->second.room == Room::plenty;
   });
 }
 
-bool Raft::has_room() const {
+Room Raft::room() const {
   const auto* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr || full_) return !full_;
-  return is_quorum(configuration(), [&](const Server& server) {
-    if (server == options_.self) return !full_;
-    const auto it = leader->progress.find(server);
-    return it != leader->progress.end() && !it->second.full;
-  });
+  if (leader == nullptr) return room_;
+  for (Room room = room_; room < Room::none; room = less(room))
+    if (is_quorum(configuration(), [&](const Server& server) {
+          if (server == options_.self) return true;
+          const auto it = leader->progress.find(server);
+          return it != leader->progress.end() && it->second.room <= room;
+        }))
+      return room;
+  return Room::none;
 }
 
 }  // namespace zatt::raft

@@ -11,6 +11,9 @@ namespace zatt::server {
 namespace {
 
 constexpr std::uint64_t shortage_log_us = 60'000'000;
+// Where there is no room for clients, a peer still gets through: so many may wait at once to say
+// who they are, and the oldest of them makes way.
+constexpr std::size_t waiting_without_room = 16;
 
 }  // namespace
 
@@ -32,7 +35,10 @@ void Door::close() {
 }
 
 void Door::on_connection(loop::Stream stream) {
-  if (!events_.has_room()) return on_shortage();
+  if (waiting_.size() >= waiting_without_room && !events_.has_room()) {
+    on_shortage();
+    waiting_.erase(waiting_.begin());
+  }
   const std::uint64_t number = ++last_number_;
   Waiting& waiting = waiting_[number];
   waiting.stream = std::move(stream);
@@ -78,6 +84,7 @@ void Door::on_end(std::uint64_t number, int sys) {
 void Door::send_on(Caller caller, loop::Stream stream, std::string_view first, bool ended) {
   stream.read_stop();
   stream.set_events({});
+  if (caller != Caller::peer && !events_.has_room()) return on_shortage();
   switch (caller) {
     case Caller::peer:
       return events_.on_peer(std::move(stream), first.substr(codec::peer_magic.size()));

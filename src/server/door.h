@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 
 #include "loop/listener.h"
 #include "loop/stream.h"
@@ -24,7 +24,7 @@ class Door {
     // magic.
     std::function<void(loop::Stream stream, std::string_view first)> on_peer;
     std::function<void(loop::Stream stream, std::string_view first, bool ended)> on_client;
-    std::function<bool()> has_room;  // for one more connection
+    std::function<bool()> has_room;  // for one more client
     std::function<void(node::LogLevel level, std::string_view line)> log;
   };
 
@@ -52,7 +52,7 @@ class Door {
   const Address address_;
   Events events_;
   std::uint64_t last_number_ = 0;
-  std::unordered_map<std::uint64_t, Waiting> waiting_;
+  std::map<std::uint64_t, Waiting> waiting_;  // the oldest first
   std::optional<std::uint64_t> last_shortage_us_;
 };
 

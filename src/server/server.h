@@ -59,6 +59,9 @@ class Server final : private node::Env {
   // Finishes what is in flight, for at most some seconds, then calls on_stopped(0). Called again:
   // at once.
   void stop();
+  // Behind on_stopped: so long at most, until the disk has answered, for which the end of this
+  // waits. False: it hangs.
+  bool wait_for_disk(std::uint64_t ms) { return disk_thread_.wait_idle(ms); }
 
   // Clients of this process, once start() went well. `client` is borrowed until close_local() or
   // the Server's end; what it asks after the node has given up is answered by nobody.

@@ -163,6 +163,13 @@ void RecordBuffer::keep(std::size_t count) {
   starts_.resize(count);
 }
 
+void RecordBuffer::drop_front(std::size_t count) {
+  const std::size_t bytes = start(count);
+  bytes_.erase(0, bytes);
+  starts_.erase(starts_.begin(), starts_.begin() + static_cast<std::ptrdiff_t>(count));
+  for (std::uint64_t& at : starts_) at -= bytes;
+}
+
 void RecordBuffer::clear() { keep(0); }
 
 Index RecordBuffer::index(std::size_t i) const {

@@ -139,6 +139,7 @@ class RecordBuffer {
 
   void add(const EntryView& entry);
   void keep(std::size_t count);  // drops the entries behind the first `count`
+  void drop_front(std::size_t count);
   void clear();
 
   Index index(std::size_t i) const;

@@ -11,6 +11,10 @@
 
 namespace zatt::storage {
 
+std::uint64_t segment_bytes_for(std::uint64_t record_bytes) {
+  return unit + round_up(record_bytes) + unit;
+}
+
 LogWriter::LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end, Probe* probe)
     : incarnation_(incarnation),
       probe_(probe),
@@ -58,6 +62,14 @@ bool LogWriter::is_nearly_full() const {
   return lives_.back().size - lives_.back().end < lives_.back().size / 4;
 }
 
+bool LogWriter::is_at_its_end() const { return room() < end_bytes(); }
+
+std::uint64_t LogWriter::end_bytes() const { return std::max(lives_.back().size / 16, 4 * unit); }
+
+bool LogWriter::keeps_half_of_its_end(std::uint64_t bytes) const {
+  return room() >= round_up(gathered_bytes() + bytes) + end_bytes() / 2;
+}
+
 // What is known of the entry at `index` without reading it.
 std::optional<LogEnd> LogWriter::find_end(Index index) const {
   if (index == Index{0}) return LogEnd{};
@@ -94,14 +106,19 @@ void LogWriter::put(RecordBuffer& records, std::size_t from, std::size_t to,
 }
 
 // Rule 6. The header says where the log ended, so all of that is made durable first.
-void LogWriter::begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps) {
+bool LogWriter::begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps) {
+  if (!spares.has_ready(segment_bytes_for(record_bytes))) {
+    see(probe_, Sight::log_waited_for_room);
+    waits_for_bytes_ = record_bytes;
+    return false;
+  }
   if (is_dirty_) steps.push_back(sync_step(present().file()));
   is_dirty_ = false;
   Life life;
   life.number = spares.take_number();
   life.predecessor = end_;
-  if (spares.has_ready()) see(probe_, Sight::spare_reused);
-  life.size = spares.provide(life.file(), unit + round_up(record_bytes) + unit, steps);
+  see(probe_, Sight::spare_reused);
+  life.size = spares.provide(life.file(), segment_bytes_for(record_bytes), steps);
   SegmentHeader header;
   header.life = life.number;
   header.incarnation = incarnation_;
@@ -109,6 +126,7 @@ void LogWriter::begin_life(std::uint64_t record_bytes, Spares& spares, std::vect
   steps.push_back(write_step(life.file(), 0, encode(header)));
   steps.push_back(sync_step(life.file()));
   lives_.push_back(std::move(life));
+  return true;
 }
 
 // The lives that the present one's header ended: those that begin at or behind its first index.
@@ -122,40 +140,50 @@ std::vector<Life> LogWriter::take_dead() {
 }
 
 void LogWriter::lay_out(Spares& spares, std::vector<Step>& steps) {
+  waits_for_bytes_.reset();
   if (cut_) {
     const auto end = find_end(*cut_);
     ZATT_ASSERT(end.has_value());
-    end_ = *end;
+    const LogEnd before = std::exchange(end_, *end);
+    if (!begin_life(gathered_.empty() ? 0 : gathered_.size(0), spares, steps)) {
+      end_ = before;
+      return;
+    }
     cut_.reset();
     known_.reset();
-    begin_life(gathered_.empty() ? 0 : gathered_.size(0), spares, steps);
     const std::vector<Life> dead = take_dead();  // rule 7: only now that the header is durable
     if (!dead.empty()) see(probe_, Sight::cut_over_a_roll_over);
     for (const Life& life : dead) spares.retire(life.file(), life.size, steps);
     if (!dead.empty()) steps.push_back(sync_directory_step());
   }
+  lay_out_gathered(spares, steps);
+  if (is_dirty_) steps.push_back(sync_step(present().file()));
+  is_dirty_ = false;
+}
+
+void LogWriter::lay_out_gathered(Spares& spares, std::vector<Step>& steps) {
   const Index durable_index = end_.index;
+  const std::size_t count = gathered_.count();
   std::size_t from = 0;
-  if (!gathered_.empty() && takes(probe_, Turn::roll_over))
-    begin_life(gathered_.size(0), spares, steps);
-  while (from < gathered_.count()) {
-    const std::size_t most = takes(probe_, Turn::split_batch) ? from + 1 : gathered_.count();
+  if (count > 0 && takes(probe_, Turn::roll_over) && !begin_life(gathered_.size(0), spares, steps))
+    waits_for_bytes_.reset();  // it need not be
+  while (from < count) {
+    const std::size_t most = takes(probe_, Turn::split_batch) ? from + 1 : count;
     std::size_t to = from;
     while (to < most && gathered_.bytes_between(from, to + 1) <= room()) ++to;
     if (to == from) {
+      if (!begin_life(gathered_.size(from), spares, steps)) break;
       see(probe_, Sight::rolled_over);
-      begin_life(gathered_.size(from), spares, steps);
       continue;
     }
-    const std::size_t count = gathered_.count();
     put(gathered_, from, to, present().file(), durable_index, steps);
     is_dirty_ = true;
-    if (to == count) break;
     from = to;
   }
-  gathered_.clear();
-  if (is_dirty_) steps.push_back(sync_step(present().file()));
-  is_dirty_ = false;
+  if (from == count)
+    gathered_.clear();  // put() may have taken them
+  else
+    gathered_.drop_front(from);
 }
 
 bool LogWriter::can_mark() const {
@@ -180,7 +208,7 @@ std::vector<Life> LogWriter::begin_again(RecordBuffer tail, Spares& spares,
   life.number = spares.take_number();
   life.predecessor = end_;
   const std::string unfinished = file_name(FileKind::unfinished, life.number);
-  life.size = spares.provide(unfinished, unit + round_up(tail.bytes()) + unit, steps);
+  life.size = spares.provide(unfinished, segment_bytes_for(tail.bytes()), steps);
   const std::string file = life.file();
   SegmentHeader header;
   header.life = life.number;

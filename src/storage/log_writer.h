@@ -18,6 +18,9 @@
 
 namespace zatt::storage {
 
+// A header, the records, and a unit for the mark.
+std::uint64_t segment_bytes_for(std::uint64_t record_bytes);
+
 class LogWriter {
  public:
   LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end, Probe* probe);
@@ -34,8 +37,11 @@ class LogWriter {
   // The entry a cut ends at, where its term and checksum have to be read first; then told.
   std::optional<Index> unknown_cut_end() const;
   void tell_cut_end(const LogEnd& end) { known_ = end; }
-  // Steps that make all that gathered durable.
+  // Steps that make durable what gathered: all of it, or as much as there are segments ready for.
+  // The rest waits for one (waits_for_bytes); nothing here makes a file longer.
   void lay_out(Spares& spares, std::vector<Step>& steps);
+  // Of records, that the next segment has to hold before more can be laid out.
+  std::optional<std::uint64_t> waits_for_bytes() const { return waits_for_bytes_; }
   bool can_mark() const;
   void mark(std::vector<Step>& steps);
   // The life that a start begins with (rule 13): `tail` holds the entries behind end(), which
@@ -47,14 +53,19 @@ class LogWriter {
   std::uint64_t room() const;  // bytes left for records in the present segment
   bool is_half_full() const;
   bool is_nearly_full() const;  // less than a quarter is left
+  bool is_at_its_end() const;   // less than a sixteenth, or than a few units
+  bool keeps_half_of_its_end(std::uint64_t bytes) const;  // behind so many more bytes
 
  private:
+  std::uint64_t end_bytes() const;
   Life& present() { return lives_.back(); }
   std::uint64_t key() const;
   std::optional<LogEnd> find_end(Index index) const;
   void put(RecordBuffer& records, std::size_t from, std::size_t to, const std::string& file,
            Index durable_index, std::vector<Step>& steps);
-  void begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps);
+  void lay_out_gathered(Spares& spares, std::vector<Step>& steps);
+  // False where no segment is ready.
+  bool begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps);
   std::vector<Life> take_dead();
 
   std::uint64_t incarnation_;
@@ -67,6 +78,7 @@ class LogWriter {
   std::optional<LogEnd> known_;  // what the entry there says
   RecordBuffer gathered_;        // waits, behind the cut
   Index last_{};
+  std::optional<std::uint64_t> waits_for_bytes_;
 };
 
 }  // namespace zatt::storage

@@ -25,22 +25,37 @@ void fill(const std::string& name, std::uint64_t from, std::uint64_t to, std::ve
 
 }  // namespace
 
-Spares::Spares(std::uint64_t segment_bytes, std::vector<FileSize> ready, std::uint64_t next_number)
+Spares::Spares(std::uint64_t segment_bytes, std::vector<FileSize> ready,
+               std::optional<std::uint64_t> unfinished, std::uint64_t next_number)
     : segment_bytes_(segment_bytes),
       ready_(std::move(ready)),
       next_number_(next_number),
-      retry_after_us_(first_retry_us) {}
+      retry_after_us_(first_retry_us) {
+  if (unfinished) making_ = Making{*unfinished, segment_bytes_, 0, 0};
+}
+
+std::uint64_t Spares::file_bytes(std::uint64_t bytes) const {
+  return std::max(segment_bytes_, round_up(bytes));
+}
+
+bool Spares::has_ready(std::uint64_t bytes) const {
+  return std::any_of(ready_.begin(), ready_.end(),
+                     [bytes](const FileSize& file) { return file.size >= bytes; });
+}
 
 std::uint64_t Spares::provide(const std::string& name, std::uint64_t bytes,
                               std::vector<Step>& steps) {
-  std::uint64_t size = std::max(segment_bytes_, round_up(bytes));
-  const auto ready = std::find_if(ready_.begin(), ready_.end(),
-                                  [size](const FileSize& file) { return file.size == size; });
-  if (ready != ready_.end()) {
-    steps.push_back(rename_step(ready->name, name));
-    ready_.erase(ready);
-  } else if (is_making() && size == segment_bytes_) {
+  std::uint64_t size = file_bytes(bytes);
+  auto best = ready_.end();
+  for (auto it = ready_.begin(); it != ready_.end(); ++it)
+    if (it->size >= size && (best == ready_.end() || it->size < best->size)) best = it;
+  if (best != ready_.end()) {
+    size = best->size;
+    steps.push_back(rename_step(best->name, name));
+    ready_.erase(best);
+  } else if (making_) {
     const std::string unfinished = file_name(FileKind::unfinished, making_->number);
+    size = std::max(size, making_->size);
     fill(unfinished, making_->filled, size, steps);
     steps.push_back(rename_step(unfinished, name));
     making_.reset();
@@ -74,13 +89,20 @@ void Spares::trim(std::vector<Step>& steps) {
   ready_ = std::move(kept);
 }
 
-void Spares::make_slice(std::vector<Step>& steps) {
-  if (!making_) making_ = Making{take_number(), 0, 0};
+void Spares::make_slice(std::vector<Step>& steps) { make(segment_bytes_, slice_bytes, steps); }
+
+void Spares::make_whole(std::uint64_t bytes, std::vector<Step>& steps) {
+  make(file_bytes(bytes), UINT64_MAX, steps);
+}
+
+void Spares::make(std::uint64_t bytes, std::uint64_t slice, std::vector<Step>& steps) {
+  if (!making_) making_ = Making{take_number(), bytes, 0, 0};
+  making_->size = std::max(making_->size, bytes);
   const std::string unfinished = file_name(FileKind::unfinished, making_->number);
-  making_->slice = std::min(slice_bytes, segment_bytes_ - making_->filled);
+  making_->slice = std::min(slice, making_->size - making_->filled);
   fill(unfinished, making_->filled, making_->filled + making_->slice, steps);
   steps.push_back(sync_step(unfinished));
-  if (making_->filled + making_->slice < segment_bytes_) return;
+  if (making_->filled + making_->slice < making_->size) return;
   steps.push_back(rename_step(unfinished, file_name(FileKind::spare, making_->number)));
   steps.push_back(sync_directory_step());
 }
@@ -89,10 +111,10 @@ void Spares::on_made_slice() {
   ZATT_ASSERT(making_.has_value());
   making_->filled += making_->slice;
   retry_at_us_ = 0;
-  if (making_->filled < segment_bytes_) return;
+  if (making_->filled < making_->size) return;
   is_stuck_ = false;
   retry_after_us_ = first_retry_us;
-  ready_.push_back({file_name(FileKind::spare, making_->number), segment_bytes_});
+  ready_.push_back({file_name(FileKind::spare, making_->number), making_->size});
   making_.reset();
 }
 

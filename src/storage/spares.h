@@ -18,14 +18,18 @@ namespace zatt::storage {
 
 class Spares {
  public:
-  Spares(std::uint64_t segment_bytes, std::vector<FileSize> ready, std::uint64_t next_number);
+  // `unfinished`: the number of a file of that kind which is there, and is gone on with.
+  Spares(std::uint64_t segment_bytes, std::vector<FileSize> ready,
+         std::optional<std::uint64_t> unfinished, std::uint64_t next_number);
 
   std::uint64_t segment_bytes() const { return segment_bytes_; }
   // The one series that lives, spares and unfinished files take their numbers from.
   std::uint64_t take_number() { return next_number_++; }
 
-  // Steps after which the file `name` is there, of at least `bytes`, and its name is durable.
-  // Returns its size. What it holds is noise.
+  // Whether one of at least `bytes` waits.
+  bool has_ready(std::uint64_t bytes) const;
+  // Steps after which the file `name` is there, of at least `bytes`, and its name is durable: a
+  // spare, or else one that is filled now. Returns its size. What it holds is noise.
   std::uint64_t provide(const std::string& name, std::uint64_t bytes, std::vector<Step>& steps);
   // Steps that keep the segment `name` as a spare, or remove it. Followed by a sync of the
   // directory before any spare is used: two names of one file would be the end of it.
@@ -33,22 +37,27 @@ class Spares {
   // Removes those of another size than a segment's, and those too many.
   void trim(std::vector<Step>& steps);
 
-  bool has_ready() const { return !ready_.empty(); }
-  bool is_making() const { return making_ && making_->filled > 0; }
+  std::size_t ready() const { return ready_.size(); }
   bool is_stuck() const { return is_stuck_; }                 // the last try met a full disk
   std::uint64_t retry_at_us() const { return retry_at_us_; }  // not to be tried before
 
-  // The next slice of a spare; the last one makes it ready.
+  // The next slice of a spare; the last one makes it ready. Or all that is missing of one of at
+  // least `bytes`.
   void make_slice(std::vector<Step>& steps);
+  void make_whole(std::uint64_t bytes, std::vector<Step>& steps);
   void on_made_slice();
   void on_disk_full(std::uint64_t now_us);
 
  private:
   struct Making {
     std::uint64_t number = 0;
+    std::uint64_t size = 0;
     std::uint64_t filled = 0;
     std::uint64_t slice = 0;  // under way
   };
+  void make(std::uint64_t bytes, std::uint64_t slice, std::vector<Step>& steps);
+  std::uint64_t file_bytes(std::uint64_t bytes) const;
+
   std::uint64_t segment_bytes_;
   std::vector<FileSize> ready_;
   std::uint64_t next_number_;

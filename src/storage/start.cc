@@ -79,9 +79,20 @@ Status tidy(Disk& disk, const Found::Log& found, const std::vector<Life>& dead, 
     if (!size) return size.error();
     spares.retire(name, *size, steps);
   }
-  for (const std::string& name : found.unfinished) steps.push_back(remove_step(name));
   if (!steps.empty()) steps.push_back(sync_directory_step());
   return run_steps(disk, steps);
+}
+
+// A disk may be full, and every failed start would leave another file half made: all but the newest
+// go first, and that one is gone on with. Its number stays in use either way.
+Result<std::optional<std::uint64_t>> newest_unfinished(Disk& disk, const Found::Log& found) {
+  if (found.unfinished.empty()) return std::optional<std::uint64_t>();
+  std::vector<Step> steps;
+  for (std::size_t i = 0; i + 1 < found.unfinished.size(); ++i)
+    steps.push_back(remove_step(found.unfinished[i]));
+  if (!steps.empty()) steps.push_back(sync_directory_step());
+  if (auto removed = run_steps(disk, steps); !removed) return removed.error();
+  return std::optional(parse_file_name(found.unfinished.back())->number);
 }
 
 }  // namespace
@@ -97,8 +108,10 @@ Result<Started> start_directory(Disk& disk, const Options& options, Found found,
   auto tail = read_tail(disk, log, incarnation);
   if (!tail) return tail.error();
   if (!tail->empty()) see(options.probe, Sight::unvouched_entries_copied);
+  auto unfinished = newest_unfinished(disk, log);
+  if (!unfinished) return unfinished.error();
   Spares spares(std::max(round_up(options.segment_bytes), least_segment_bytes),
-                std::move(log.spares), log.highest_number + 1);
+                std::move(log.spares), *unfinished, log.highest_number + 1);
   LogWriter writer(incarnation, std::move(log.lives), log.vouched, options.probe);
   std::vector<Step> steps;
   const std::vector<Life> dead = writer.begin_again(std::move(*tail), spares, steps);

@@ -67,7 +67,10 @@ struct Storage::Impl {
   std::optional<std::uint64_t> mark_at_us;  // nothing: the log's end has its mark
 
   bool has_writes() const { return ticket > durable; }
+  std::optional<std::uint64_t> missing_bytes() const;
+  Room room() const;
   bool may_make_spare(std::uint64_t now_us, bool has_work) const;
+  void plan_spare(std::vector<Step>& steps);
   void plan_reads(Flight& going, std::vector<Step>& steps);
   void plan_writes(Flight& going, std::vector<Step>& steps);
   Status finish_reads(Flight& done, std::vector<std::string>& bytes, std::vector<ReadDone>& out);
@@ -115,9 +118,27 @@ std::uint64_t Storage::read(Index first, std::uint64_t max_bytes) {
 // --- batches
 // --------------------------------------------------------------------------------------
 
+// Of the segment that the log waits for, where there is none.
+std::optional<std::uint64_t> Storage::Impl::missing_bytes() const {
+  const auto bytes = log.waits_for_bytes();
+  if (!bytes || spares.has_ready(segment_bytes_for(*bytes))) return std::nullopt;
+  return segment_bytes_for(*bytes);
+}
+
+// One is kept in reserve, for the day when the disk is full; the next roll-over has another.
 bool Storage::Impl::may_make_spare(std::uint64_t now_us, bool has_work) const {
-  if (spares.has_ready() || !log.is_half_full() || now_us < spares.retry_at_us()) return false;
-  return !spares.is_stuck() || spares.is_making() || has_work || log.is_nearly_full();
+  if (now_us < spares.retry_at_us()) return false;
+  if (missing_bytes()) return true;
+  const std::size_t wanted = log.is_half_full() ? 2 : 1;
+  if (spares.ready() >= wanted) return false;
+  return !spares.is_stuck() || has_work || room() != Room::plenty;
+}
+
+void Storage::Impl::plan_spare(std::vector<Step>& steps) {
+  if (const auto bytes = missing_bytes())
+    spares.make_whole(*bytes, steps);
+  else
+    spares.make_slice(steps);
 }
 
 void Storage::Impl::plan_reads(Flight& going, std::vector<Step>& steps) {
@@ -148,7 +169,8 @@ void Storage::Impl::plan_writes(Flight& going, std::vector<Step>& steps) {
   going.bytes = log.gathered_bytes();
   going.writes_log = log.has_work();
   if (log.has_work()) log.lay_out(spares, steps);
-  going.ticket = ticket;
+  going.bytes -= log.gathered_bytes();
+  if (!log.has_work()) going.ticket = ticket;  // else none of it is called durable yet
 }
 
 std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
@@ -160,7 +182,7 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   const bool has_work = s.has_writes() || !s.reads.empty();
   const bool cut_waits = s.log.unknown_cut_end().has_value();
   s.plan_reads(going, batch.steps);
-  if (s.has_writes() && !cut_waits) s.plan_writes(going, batch.steps);
+  if (s.has_writes() && !cut_waits && !s.missing_bytes()) s.plan_writes(going, batch.steps);
   const bool is_quiet = !going.writes_log && !s.log.has_work();
   bool marks = false;
   if (is_quiet && s.mark_at_us && now_us >= *s.mark_at_us) {
@@ -170,9 +192,10 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   }
   if (s.may_make_spare(now_us, has_work)) {
     going.slice_step = batch.steps.size();
-    s.spares.make_slice(batch.steps);
+    s.plan_spare(batch.steps);
   }
-  if (!has_work && !marks && !going.slice_step) return std::nullopt;
+  // A log that waits for room may leave nothing to do now; reads of nothing are answered anyway.
+  if (batch.steps.empty() && going.reads.empty() && going.ticket == s.durable) return std::nullopt;
   s.flight = std::move(going);
   return batch;
 }
@@ -180,8 +203,9 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
 std::optional<std::uint64_t> Storage::wake_at_us() const {
   const Impl& s = *impl_;
   if (s.flight || s.failure) return std::nullopt;
-  if (s.has_writes() || !s.reads.empty()) return 0;
-  std::optional<std::uint64_t> at = s.mark_at_us;
+  if (!s.reads.empty() || (s.has_writes() && !s.missing_bytes())) return 0;
+  std::optional<std::uint64_t> at;
+  if (!s.missing_bytes()) at = s.mark_at_us;
   const std::uint64_t retry_at_us = s.spares.retry_at_us();
   if (s.may_make_spare(retry_at_us, false)) at = std::min(at.value_or(retry_at_us), retry_at_us);
   return at;
@@ -245,9 +269,17 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   return done;
 }
 
-bool Storage::is_full() const {
+Room Storage::room() const { return impl_->room(); }
+
+bool Storage::fits(std::uint64_t bytes) const {
   const Impl& s = *impl_;
-  return s.spares.is_stuck() && !s.spares.has_ready() && s.log.is_nearly_full();
+  return s.room() != Room::none || s.log.keeps_half_of_its_end(bytes);
+}
+
+Room Storage::Impl::room() const {
+  if (!spares.is_stuck()) return Room::plenty;
+  if (spares.ready() == 0) return log.is_at_its_end() ? Room::none : Room::little;
+  return log.is_nearly_full() ? Room::little : Room::plenty;
 }
 
 std::uint64_t Storage::pending_bytes() const {

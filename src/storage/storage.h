@@ -112,9 +112,13 @@ class Storage {
   };
   Done on_done(BatchResult result, std::uint64_t now_us);
 
-  // No spare segment can be made (the disk is full) and little of the present one is left: new
-  // growth should be refused. Falls back by itself when there is room.
-  bool is_full() const;
+  // Room is kept in steps: where no further segment can be made (the disk is full), growth should
+  // be refused while a reserve is left, and everything once it has gone. What is handed over all
+  // the same waits until there is room. Rises by itself.
+  Room room() const;
+  // Whether so many bytes of entries need not wait for room, and some is left then. Where room() is
+  // none, others may not know it yet: what they hand on still fits for a while.
+  bool fits(std::uint64_t bytes) const;
   std::uint64_t pending_bytes() const;  // handed over and not yet durable
 
  private:

@@ -106,10 +106,12 @@ class Daemon {
     loop_.stop();
   }
 
-  // What may remain is a name look-up that no one answers: there is no waiting for it.
+  // What may remain is a disk that hangs, or a name look-up that no one answers: there is no
+  // waiting for either.
   void close() {
     term_.reset();
     interrupt_.reset();
+    if (server_ && !server_->wait_for_disk(patience_ms)) _exit(exit_code_);
     server_.reset();
     if (!loop_.drain(patience_ms)) _exit(exit_code_);
   }

@@ -40,6 +40,20 @@ class Stop(ClusterTest):
                     self.assertEqual(got["found"], reply["ok"], reply)
                 cluster.kill()
 
+    def test_a_disk_that_hangs_does_not_hold_up_the_end(self):
+        cluster = self.cluster().start(shim=True)
+        leader = cluster.wait_leader()
+        cluster.wait_serving()
+        leader.delay_syncs(60_000)
+        with leader.client() as client:
+            client.send(json.dumps({"op": "set", "key": "a", "value": 1, "timeout_ms": 200}) + "\n")
+            client.receive()  # the others have it, or the time is up: the sync is under way
+            began = time.monotonic()
+            leader.signal(signal.SIGTERM)
+            self.assertEqual(leader.wait_exit(), 0, leader.log())
+        self.note(f"{time.monotonic() - began:.1f} s from SIGTERM to the end, with a disk that hangs")
+        cluster.wait_leader(among=[node for node in cluster if node is not leader])
+
     def test_a_leader_that_stops_costs_little(self):
         cluster = self.cluster().start()
         leader = cluster.wait_leader()

@@ -119,13 +119,14 @@ std::vector<Sample> samples() {
        "0300000000000000 02 1d000000"
        "01000000 01000000 30 0700000000000000 01000000 68 0201 01 00000000"},
       {"append_reply",
-       raft_encoded(
-           raft::AppendReply{Term{1}, true, Index{2}, Index{3}, Index{4}, Index{5}, Term{6}, true}),
+       raft_encoded(raft::AppendReply{Term{1}, true, Index{2}, Index{3}, Index{4}, Index{5},
+                                      Term{6}, Room::none}),
        "0d 0100000000000000 01 0200000000000000 0300000000000000 0400000000000000"
-       "0500000000000000 0600000000000000 01"},
+       "0500000000000000 0600000000000000 02"},
       {"heartbeat", raft_encoded(raft::Heartbeat{Term{1}, Index{2}, 3}),
        "0e 0100000000000000 0200000000000000 0300000000000000"},
-      {"heartbeat_reply", raft_encoded(raft::HeartbeatReply{Term{1}, 2, Index{3}, Index{4}, true}),
+      {"heartbeat_reply",
+       raft_encoded(raft::HeartbeatReply{Term{1}, 2, Index{3}, Index{4}, Room::little}),
        "0f 0100000000000000 0200000000000000 0300000000000000 0400000000000000 01"},
       {"timeout_now", raft_encoded(raft::TimeoutNow{Term{258}}), "10 0201000000000000"},
       {"forward", encoded(Forward{1, Term{2}, true, "cmd"}),

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <future>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -47,4 +48,15 @@ TEST_CASE("JobThread: its end waits for what was handed over") {
   }
   CHECK(ran == 10);
   CHECK(reported == 0);
+}
+
+TEST_CASE("JobThread: waiting until it is idle, and not for ever") {
+  Loop loop;
+  std::promise<void> answer;
+  JobThread thread(loop);
+  CHECK(thread.wait_idle(0));
+  thread.submit([&] { answer.get_future().wait(); }, [] {});
+  CHECK_FALSE(thread.wait_idle(1));
+  answer.set_value();
+  CHECK(thread.wait_idle(60'000));
 }

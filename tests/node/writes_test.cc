@@ -234,14 +234,14 @@ TEST_CASE("schedule 5: a read behind a write that timed out") {
     stage.settle();
     for (const char* id : {"1", "2"})
       for (const raft::Heartbeat& m : stage.peer(id).take_all<raft::Heartbeat>())
-        stage.peer(id).say(raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, false});
+        stage.peer(id).say(raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, Room::plenty});
     CHECK(stage.replies(c).empty());
     const ClientId other = stage.client();  // who has sent no write need not wait
     stage.line(other, get("w"));
     stage.settle();
     for (const char* id : {"1", "2"})
       for (const raft::Heartbeat& m : stage.peer(id).take_all<raft::Heartbeat>())
-        stage.peer(id).say(raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, false});
+        stage.peer(id).say(raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, Room::plenty});
     CHECK(stage.replies(other) == Lines{R"({"ok":true,"found":false})"});
     stage.let_peers_follow();
     CHECK(stage.replies(c) == Lines{R"({"ok":true,"found":true,"value":1,"rev":3})"});
@@ -415,7 +415,8 @@ TEST_CASE("writes: a disk that fails ends the node, and nothing is said after it
   const std::size_t calls = stage.env.calls;
   stage.node->flush();
   for (const char* id : {"1", "2"})
-    stage.peer(id).say(raft::AppendReply{Term{1}, true, Index{3}, Index{3}, {}, {}, {}, false});
+    stage.peer(id).say(
+        raft::AppendReply{Term{1}, true, Index{3}, Index{3}, {}, {}, {}, Room::plenty});
   stage.peer("1").say(Forward{1, Term{1}, true, set_command("x", "1")});
   stage.line(c, set("w", 2));
   stage.node->on_client_end(c);
@@ -588,8 +589,8 @@ TEST_CASE("forwards: a full disk refuses growth and lets deletes pass") {
   Stage stage("0");
   stage.lead();
   for (const char* id : {"1", "2"})
-    stage.peer(id).say(raft::HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, true});
-  REQUIRE_FALSE(stage.node->raft().has_room());
+    stage.peer(id).say(raft::HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::little});
+  REQUIRE(stage.node->raft().room() == Room::little);
   Peer& one = stage.peer("1");
   one.say(Forward{1, Term{1}, true, set_command("w", "1")});
   CHECK(one.take<ForwardReply>()->what == What::storage_full);
@@ -603,8 +604,25 @@ TEST_CASE("forwards: a full disk refuses growth and lets deletes pass") {
   const Lines said = stage.replies(c);
   REQUIRE(said.size() == 2);
   CHECK(
-      is_error(said[0], "storage_full", "the disk has no room for more; reads and deletes go on"));
+      is_error(said[0], "storage_full",
+               "the disk has no room for this; reads go on, and deletes while its reserve lasts"));
   CHECK(is_error(said[1], "storage_full"));
+}
+
+TEST_CASE("forwards: where the reserve is used up, deletes are refused too") {
+  Stage stage("0");
+  stage.lead();
+  for (const char* id : {"1", "2"})
+    stage.peer(id).say(raft::HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::none});
+  Peer& one = stage.peer("1");
+  one.say(Forward{1, Term{1}, false, set_command("w", "1")});
+  CHECK(one.take<ForwardReply>()->what == What::storage_full);
+  const ClientId c = stage.client();
+  stage.line(c, R"({"op":"delete","key":"w"})");
+  stage.settle();
+  const Lines said = stage.replies(c);
+  REQUIRE(said.size() == 1);
+  CHECK(is_error(said[0], "storage_full"));
 }
 
 TEST_CASE("forwards: bytes that are no command get an answer and change nothing") {

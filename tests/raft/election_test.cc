@@ -227,14 +227,14 @@ TEST_CASE("check quorum: a leader that hears no majority for a timeout steps dow
   server.persist();
   for (int i = 0; i < 20; ++i) {  // two of four are enough
     server.fire();
-    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, false});
-    server.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, false});
+    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
+    server.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
     REQUIRE(server.raft.is_leader());
   }
   const std::uint64_t since = server.now_us;
   while (server.raft.is_leader()) {
     server.fire();
-    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, false});
+    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
     REQUIRE(server.now_us - since <= 2 * timeout + timeout / 5);
   }
   CHECK(server.is_follower());
@@ -321,23 +321,42 @@ TEST_CASE("a stuck disk: its server does not campaign, and its leader hands over
   while (leader.raft.is_leader()) {
     leader.fire();
     REQUIRE(leader.now_us - since <= 3'200'000);
-    leader.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, false});
+    leader.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, Room::plenty});
     if (!leader.raft.is_leader()) break;
-    leader.receive("2", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, false});
+    leader.receive("2", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, Room::plenty});
   }
   CHECK(leader.now_us - since > 3'000'000);
 }
 
+TEST_CASE("a busy disk is none that hangs: its leader stays as long as something gets done") {
+  OneServer leader;
+  leader.elect();
+  leader.persist();
+  std::uint64_t oldest = leader.last_write;
+  for (int i = 0; i < 3; ++i) leader.propose();
+  for (int i = 0; i < 3; ++i) {  // each write takes two seconds, and waits for those before it
+    for (const std::uint64_t until = leader.now_us + 2'000'000; leader.now_us < until;) {
+      leader.fire();
+      for (const char* id : {"2", "3"})
+        leader.receive(id, HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
+    }
+    REQUIRE(leader.raft.is_leader());
+    leader.step(Persisted{++oldest});
+  }
+  CHECK(leader.raft.is_leader());
+}
+
 TEST_CASE("a full disk: its leader hands over to who has room, where a quorum has it") {
   const auto beat = [](OneServer& leader, const char* id, std::uint64_t match, bool full) {
-    leader.receive(id, HeartbeatReply{Term{1}, 0, Index{match}, Index{match}, full});
+    leader.receive(id, HeartbeatReply{Term{1}, 0, Index{match}, Index{match},
+                                      full ? Room::little : Room::plenty});
   };
   OneServer leader(voters({"1", "2", "3", "4", "5"}));
   leader.elect();
   leader.persist();
   leader.propose();
   leader.persist();
-  leader.step(Room{true});
+  leader.step(RoomChanged{Room::little});
   const auto wait_us = [&](std::uint64_t us, bool three_is_full) {
     for (const std::uint64_t until = leader.now_us + us;
          leader.raft.is_leader() && leader.now_us < until;) {
@@ -351,9 +370,9 @@ TEST_CASE("a full disk: its leader hands over to who has room, where a quorum ha
   };
   wait_us(4'000'000, true);  // two of five have room
   REQUIRE(leader.raft.is_leader());
-  leader.step(Room{false});
+  leader.step(RoomChanged{Room::plenty});
   wait_us(1'000'000, false);
-  leader.step(Room{true});
+  leader.step(RoomChanged{Room::little});
   wait_us(2'900'000, false);  // not at once: it may have room again soon
   REQUIRE(leader.raft.is_leader());
   wait_us(300'000, false);
@@ -367,14 +386,14 @@ TEST_CASE("hand over: rather to who has room, if it has all that is committed") 
   server.persist();
   server.propose();
   server.persist();
-  server.receive("2", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, true});
+  server.receive("2", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, Room::little});
   SUBCASE("it has") {
-    server.receive("3", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, false});
+    server.receive("3", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, Room::plenty});
     server.step(HandOver{});
     CHECK(server.sent<TimeoutNow>("3").size() == 1);
   }
   SUBCASE("it has not") {
-    server.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, false});
+    server.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, Room::plenty});
     server.step(HandOver{});
     CHECK(server.sent<TimeoutNow>("2").size() == 1);
   }

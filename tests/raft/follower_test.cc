@@ -170,18 +170,18 @@ TEST_CASE("an old leader hears of the new term, and resets nothing") {
 
 TEST_CASE("a full disk is said in every answer") {
   OneServer server;
-  server.step(Room{true});
+  server.step(RoomChanged{Room::little});
   server.receive("2", append_of(1, 1, 0));
   server.persist();
   server.receive("2", append_of(1, 1, 0));
-  CHECK(server.sent<AppendReply>().at(0).full);
+  CHECK(server.sent<AppendReply>().at(0).room == Room::little);
   server.receive("2", append_of(1, 9, 1));
-  CHECK(server.sent<AppendReply>().at(0).full);
+  CHECK(server.sent<AppendReply>().at(0).room == Room::little);
   server.receive("2", Heartbeat{Term{1}, Index{0}, 0});
-  CHECK(server.sent<HeartbeatReply>().at(0).full);
-  server.step(Room{false});
+  CHECK(server.sent<HeartbeatReply>().at(0).room == Room::little);
+  server.step(RoomChanged{Room::plenty});
   server.receive("2", Heartbeat{Term{1}, Index{0}, 0});
-  CHECK(!server.sent<HeartbeatReply>().at(0).full);
+  CHECK(server.sent<HeartbeatReply>().at(0).room == Room::plenty);
 }
 
 TEST_CASE("a configuration is in force when appended, and rolled back when cut") {

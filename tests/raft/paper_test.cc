@@ -168,7 +168,7 @@ TEST_CASE("figure 2, all servers") {
                                 append_of(9, 99, 9),
                                 append_reply,
                                 Heartbeat{Term{9}, Index{0}, 0},
-                                HeartbeatReply{Term{9}, 0, Index{0}, Index{0}, false}};
+                                HeartbeatReply{Term{9}, 0, Index{0}, Index{0}, Room::plenty}};
     for (const Message& message : messages) {
       CAPTURE(test::name_of(test::kind_of(message)));
       OneServer leader;

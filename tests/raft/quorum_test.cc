@@ -169,7 +169,7 @@ TEST_CASE("commit, reads and check quorum: every set of answers, as a quorum of 
       server.now_us += 1;
       for (unsigned i = 1; i < nodes; ++i) {
         if ((yes >> (i - 1) & 1) == 0) continue;
-        server.receive(id_of(i), HeartbeatReply{Term{1}, 1, Index{2}, Index{2}, false});
+        server.receive(id_of(i), HeartbeatReply{Term{1}, 1, Index{2}, Index{2}, Room::plenty});
         confirmed += server.output.reads.size();
       }
       REQUIRE((server.raft.commit_index() == Index{2}) == want);

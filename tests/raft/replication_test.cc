@@ -253,7 +253,7 @@ TEST_CASE("a lost message is sent again, with growing patience") {
   const std::uint64_t since = server.now_us;
   while (server.now_us - since < 10 * timeout) {
     server.fire();
-    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, false});
+    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
     const auto sent = server.sent<AppendEntries>("2");
     if (sent.empty()) continue;
     CHECK(sent[0].entries.at(0).body == "lost");
@@ -275,7 +275,7 @@ TEST_CASE("what has arrived is not sent again because a disk is slow") {
   server.persist();
   while (server.now_us - since < 20 * timeout) {
     server.fire();
-    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, false});
+    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, Room::plenty});
     REQUIRE(server.sent<AppendEntries>("2").empty());
   }
   CHECK(server.progress("2").match_index == Index{2});
@@ -363,22 +363,28 @@ TEST_CASE("heartbeats go to all who are connected, a fifth of a timeout apart, w
   CHECK(server.sent<Heartbeat>("3").empty());
 }
 
-TEST_CASE("has_room: only if a quorum's disks have room, our own included") {
+TEST_CASE("room: what a quorum's disks have, our own included") {
   OneServer server;
   server.elect();
   server.persist();
-  CHECK(server.raft.has_room());
-  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, true});
-  CHECK(server.raft.has_room());
+  CHECK(server.raft.room() == Room::plenty);
+  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::little});
+  CHECK(server.raft.room() == Room::plenty);
   AppendReply full;
   full.term = Term{1};
-  full.success = full.full = true;
+  full.success = true;
+  full.room = Room::none;
   server.receive("3", full);
-  CHECK(!server.raft.has_room());
-  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, false});
-  CHECK(server.raft.has_room());
-  server.step(Room{true});
-  CHECK(!server.raft.has_room());
+  CHECK(server.raft.room() == Room::little);
+  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
+  CHECK(server.raft.room() == Room::plenty);
+  server.step(RoomChanged{Room::little});
+  CHECK(server.raft.room() == Room::little);
+  server.step(RoomChanged{Room::none});
+  CHECK(server.raft.room() == Room::none);
+  server.step(RoomChanged{Room::plenty});
+  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::none});
+  CHECK(server.raft.room() == Room::none);
 }
 
 }  // namespace zatt::raft

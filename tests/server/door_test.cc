@@ -112,17 +112,26 @@ TEST_CASE("Door: those who leave before they said who they are") {
   CHECK(world.until([&] { return world.door->size() == 0; }));
 }
 
-TEST_CASE("Door: without room callers are closed, and one line says so") {
+TEST_CASE("Door: without room clients are closed, and one line says so; peers come in") {
   Fixture world;
   world.room = false;
   for (int i = 0; i < 3; ++i) {
     loop::Stream caller = world.caller();
     loop::Sink sink;
     sink.attach(caller);
+    caller.write("{\n");
     REQUIRE(world.until([&] { return sink.end.has_value(); }));
   }
+  CHECK(world.clients.empty());
   CHECK(world.log.find("too many connections") == 0);
   CHECK(std::count(world.log.begin(), world.log.end(), '\n') == 1);
+  std::vector<loop::Stream> silent;  // more than may wait
+  for (int i = 0; i < 40; ++i) silent.push_back(world.caller());
+  loop::Stream peer = world.caller();
+  peer.write(std::string(codec::peer_magic) + "hello");
+  REQUIRE(world.until([&] { return world.peers.size() == 1; }));
+  CHECK(world.peers[0] == "hello");
+  CHECK(world.door->size() <= 16);
   world.room = true;
   loop::Stream caller = world.caller();
   caller.write("{\n");

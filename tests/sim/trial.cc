@@ -203,14 +203,15 @@ bool Trial::leads_well() const {
 bool Trial::is_stuck_leader(const Machine& machine) {
   if (!machine.node || !machine.node->raft().is_leader()) return false;
   const raft::Raft& raft = machine.node->raft();
-  return raft.is_full() || (machine.hung && raft.durable_index() < raft.log().last_index());
+  return raft.own_room() != Room::plenty ||
+         (machine.hung && raft.durable_index() < raft.log().last_index());
 }
 
 // A disk that was full is tried again once a minute at least.
 std::uint64_t Trial::room_us() const {
   const bool full = std::any_of(core_.begin(), core_.end(), [&](NodeNumber number) {
     const Machine& machine = cluster_.machine(number);
-    return machine.node && machine.node->raft().is_full();
+    return machine.node && machine.node->raft().own_room() != Room::plenty;
   });
   return full ? 60'000'000 : 0;
 }

@@ -115,7 +115,7 @@ TEST_CASE("rule 13: damage elsewhere changes nothing about it") {
   CHECK(host.found_lines.size() == 4);
   host.append(1, 1, 100);
   REQUIRE(host.mark());
-  disk.flip_bit(segment(2), 8 * 20);  // the life that entry 4 was copied into
+  disk.flip_bit(segment(3), 8 * 20);  // the life that entry 4 was copied into
   REQUIRE(host.start());
   REQUIRE(host.damage.has_value());
   CHECK(host.found_lines.size() == 4);  // from the first life, as the page cache has it
@@ -144,7 +144,7 @@ TEST_CASE("rules 3 and 5: header and mark name the last entry's term") {
     REQUIRE(host.start());
     lose_power(disk);
     disk.overwrite_at_rest(segment(1), 3 * unit, std::string(unit, 'x'));  // both marks
-    disk.overwrite_at_rest(segment(2), unit, std::string(unit, 'x'));
+    disk.overwrite_at_rest(segment(3), unit, std::string(unit, 'x'));
   }
   disk.flip_bit(segment(1), (2 * unit + record_header_size) * 8);
   REQUIRE(host.inspect());

@@ -75,6 +75,7 @@ TEST_CASE("storage: what gathered is one batch") {
   SimDisk disk;
   Host host(disk);
   REQUIRE(host.start());
+  REQUIRE(host.work());  // the reserve
   const std::uint64_t before = disk.syncs();
   for (std::uint64_t term = 1; term <= 20; ++term) host.append(1, 1, 10);
   REQUIRE(host.work());
@@ -100,6 +101,8 @@ TEST_CASE("storage: one mark when the log falls quiet, and an idle storage write
   SimDisk disk;
   Host host(disk);
   REQUIRE(host.start());
+  CHECK(host.storage->wake_at_us() == 0);
+  REQUIRE(host.work());  // the reserve
   CHECK(!host.storage->wake_at_us());
   host.append(1, 1, 10);
   CHECK(host.storage->wake_at_us() == 0);
@@ -196,22 +199,27 @@ TEST_CASE("storage: an entry larger than a segment") {
   CHECK(host.read_all(1) == host.lines());
 }
 
-TEST_CASE("storage: a spare is made ahead, in slices") {
+TEST_CASE("storage: a reserve and the next segment are made ahead, in slices") {
   Options given = test::options();
   given.segment_bytes = 1 << 20;
   SimDisk disk;
   Host host(disk, given);
   REQUIRE(host.start());
   std::uint64_t most = 0;
-  while (count(disk, ".spare") == 0) {
-    host.append(1, 1, 8000);
-    const std::uint64_t written = disk.bytes_written();
-    REQUIRE(host.step());
-    most = std::max(most, disk.bytes_written() - written);
-    REQUIRE(host.last() < 200);
-  }
+  const auto append_until = [&](std::uint64_t spares) {
+    while (count(disk, ".spare") < spares) {
+      host.append(1, 1, 8000);
+      const std::uint64_t written = disk.bytes_written();
+      REQUIRE(host.step());
+      most = std::max(most, disk.bytes_written() - written);
+      REQUIRE(host.last() < 200);
+    }
+  };
+  append_until(1);
+  CHECK(host.last() < 10);  // the reserve, at once
+  append_until(2);
+  CHECK(host.last() > 60);  // the next, from the half on
   CHECK(most <= (256 << 10) + 12288);
-  CHECK(host.last() > 60);  // from the half on
   REQUIRE(host.work());
   while (count(disk, ".seg") == 1) {
     host.append(1, 1, 8000);
@@ -219,7 +227,7 @@ TEST_CASE("storage: a spare is made ahead, in slices") {
     REQUIRE(host.step());
     CHECK(disk.bytes_written() - written <= 12288 + unit);  // never a whole segment in line
   }
-  CHECK(count(disk, ".spare") == 0);
+  CHECK(count(disk, ".spare") == 1);
   CHECK(count(disk, ".new") == 0);
 }
 
@@ -246,45 +254,95 @@ TEST_CASE("storage: segments that a cut ends are used again, and at most two are
   CHECK(count(disk, ".new") == 0);
 }
 
-TEST_CASE("storage: a disk that is full ends nothing as long as nothing has to be written") {
+// Appends until the disk has room for no more than this. Returns how many entries that took.
+std::uint64_t fill_until(Host& host, Room room, std::size_t body_bytes) {
+  const std::uint64_t before = host.last();
+  while (host.storage->room() != room) {
+    host.append(1, 1, body_bytes);
+    REQUIRE(host.work());
+    REQUIRE(host.last() < before + 100);
+  }
+  return host.last() - before;
+}
+
+TEST_CASE("storage: room is kept in steps, and a disk that is full ends nothing") {
   SimDisk disk;
   Host host(disk);
   REQUIRE(host.start());
-  disk.limit_space(slot_bytes + unit + (32 << 10) + (10 << 10));
-  CHECK(!host.storage->is_full());
-  while (!host.storage->is_full()) {
-    host.append(1, 1, 3000);
-    REQUIRE(host.work());
-    REQUIRE(host.last() < 8);
-  }
-  CHECK(host.last() >= 4);  // three quarters of the segment
-  const std::uint64_t calls = disk.calls();
-  CHECK(!host.begin());
-  CHECK(host.storage->wake_at_us() == host.now_us + 1000);  // the mark
-  REQUIRE(host.mark());
-  REQUIRE(host.storage->wake_at_us());
-  const std::uint64_t retry_at_us = *host.storage->wake_at_us();
-  CHECK(retry_at_us <= host.now_us + 5'000'000);
-  CHECK(disk.calls() < calls + 3);
-  host.now_us = retry_at_us;
+  REQUIRE(host.work());  // the reserve
+  disk.limit_space(disk.used_bytes());
+  CHECK(host.storage->room() == Room::plenty);
+  CHECK(fill_until(host, Room::little, 3000) >= 4);  // three quarters of a segment
+  CHECK(fill_until(host, Room::none, 100) >= 3);     // what was left of it, and the reserve
+  CHECK(count(disk, ".seg") == 2);
+
+  // Handed over all the same: it waits, and is not called durable; nor is what comes behind it.
+  for (int i = 0; i < 10; ++i) host.append(1, 1, 3000);
   REQUIRE(host.work());
-  CHECK(host.storage->is_full());
-  CHECK(*host.storage->wake_at_us() > host.now_us + 5'000'000);  // less and less often
+  const auto saved = host.save(9, std::nullopt);
+  host.cut(host.last() - 1);
+  REQUIRE(host.work());
+  CHECK(host.durable < saved);
+  CHECK(host.storage->pending_bytes() > 10'000);
+  for (int i = 0; i < 3; ++i) {  // tried again, less and less often
+    REQUIRE(host.storage->wake_at_us());
+    const std::uint64_t wait_us = *host.storage->wake_at_us() - host.now_us;
+    CHECK(wait_us >= 5'000'000);
+    CHECK(wait_us <= 60'000'000);
+    host.now_us = *host.storage->wake_at_us();
+    REQUIRE(host.work());
+    CHECK(host.storage->room() == Room::none);
+  }
+  CHECK(host.durable < saved);
 
   disk.limit_space(std::nullopt);
   host.now_us = *host.storage->wake_at_us();
   REQUIRE(host.work());
-  CHECK(!host.storage->is_full());
-  for (int i = 0; i < 10; ++i) host.append(1, 1, 3000);
-  REQUIRE(host.work());
-
-  disk.limit_space(0);  // and where it has to be written, it is an error like any other
-  for (int i = 0; i < 40; ++i) host.append(1, 1, 3000);
-  CHECK(!host.work());
-  REQUIRE(host.error);
-  CHECK(host.error->sys == 28);
+  CHECK(host.durable >= saved);
+  CHECK(host.storage->room() == Room::plenty);
+  CHECK(host.read_all(1 << 20) == host.lines());
   lose_power(disk);
-  REQUIRE(host.inspect());
+  REQUIRE(host.start());
+  CHECK(host.found_lines == host.lines());
+  CHECK(host.found_hard_state->current_term == Term{9});
+}
+
+TEST_CASE("storage: a crash while the log waits for room loses nothing that was promised") {
+  for (const Crash mode : {Crash::all_lost, Crash::all_kept}) {
+    SimDisk disk;
+    Host host(disk);
+    REQUIRE(host.start());
+    REQUIRE(host.work());
+    disk.limit_space(disk.used_bytes());
+    fill_until(host, Room::none, 500);
+    for (int i = 0; i < 10; ++i) host.append(1, 1, 3000);
+    REQUIRE(host.work());
+    lose_power(disk, mode);
+    disk.limit_space(std::nullopt);
+    REQUIRE(host.start());
+    CHECK(host.judge() == "");
+  }
+}
+
+TEST_CASE("storage: starts on a full disk leave nothing more behind each time") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  REQUIRE(host.work());
+  disk.limit_space(disk.used_bytes());
+  fill_until(host, Room::none, 500);
+  const std::uint64_t full = disk.used_bytes();
+  const std::uint64_t piece = test::options().segment_bytes / 4;
+  for (std::uint64_t pieces = 1; pieces <= 3; ++pieces) {
+    disk.limit_space(full + pieces * piece);
+    for (int i = 0; i < 3; ++i) {
+      REQUIRE(!host.start());
+      CHECK(host.error->sys == 28);
+      CHECK(count(disk, ".new") <= 1);
+    }
+  }
+  disk.limit_space(full + 4 * piece);  // a segment's worth is enough
+  REQUIRE(host.start());
   CHECK(host.judge() == "");
 }
 

@@ -135,7 +135,7 @@ void Peer::follow() {
     }
     while (const auto m = take<raft::Heartbeat>()) {
       more = true;
-      say(raft::HeartbeatReply{m->term, m->round, {}, {}, false});
+      say(raft::HeartbeatReply{m->term, m->round, {}, {}, Room::plenty});
     }
   }
 }
