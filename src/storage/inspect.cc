@@ -21,6 +21,13 @@ bool holds(const std::vector<std::string>& names, const char* name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+bool has_log(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    const auto parsed = parse_file_name(name);
+    return parsed && parsed->kind == FileKind::segment;
+  });
+}
+
 // A segment of any kind: these are made only once the hard state is durable.
 const std::string* find_segment(const std::vector<std::string>& names) {
   for (const std::string& name : names)
@@ -57,6 +64,12 @@ Result<Found> inspect(Disk& disk, const Options& options,
   found.log->is_empty = false;
   found.log->turn = slots->turn;
   found.hard_state = std::move(slots->state);
+  // The first life is durable before its node first speaks of a term.
+  if (found.hard_state->current_term > Term{0} && !has_log(*names))
+    return Error{Code::corrupt, 0, "the log is missing",
+                 options.directory + ": " + hard_state_name + " is of term " +
+                     std::to_string(raw(found.hard_state->current_term)) +
+                     ", and no segment is there"};
   LogQuestion question;
   question.directory = options.directory;
   question.probe = options.probe;

@@ -155,6 +155,25 @@ TEST_CASE("rules 3 and 5: header and mark name the last entry's term") {
   CHECK(host.damage->floor_index == Index{4});
 }
 
+TEST_CASE("a log without any segment is missing, not empty") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  REQUIRE(host.work());
+  REQUIRE(disk.remove(segment(1)));
+  CHECK(host.inspect());  // before the first term nothing was promised
+  REQUIRE(host.start());
+  host.save(1, std::nullopt);
+  REQUIRE(host.work());
+  lose_power(disk);
+  for (const std::string& name : disk.durable_names())
+    if (name.ends_with(".seg")) REQUIRE(disk.remove(name));
+  CHECK(!host.inspect());
+  REQUIRE(host.error);
+  CHECK(host.error->code == Code::corrupt);
+  CHECK(host.error->detail.find("no segment is there") != std::string::npos);
+}
+
 TEST_CASE("rule 2: a spoiled header over records is damage, not an empty segment") {
   SimDisk disk;
   Host host(disk);
