@@ -41,6 +41,7 @@ void Judge::on_start(std::size_t machine) {
   seen.process = machines_[machine].process;
   seen.term = raft.current_term();
   machines_[machine].self = raft.self();
+  processes_[seen.process] = raft.self();
   if (const auto said = said_.find(raft.self()); said != said_.end() && seen.term < said->second)
     fail(Invariant::terms_only_grow, "node " + name(raft.self()) + " starts in term " +
                                          number(seen.term) + " and has spoken in term " +
@@ -309,7 +310,7 @@ void Judge::check_told(std::size_t machine, Index index, std::string_view words)
                                              who_holds(index, term));
 }
 
-void Judge::on_frame_sent(std::size_t machine, Frame& sent) {
+void Judge::on_frame_sent(std::size_t machine, std::uint64_t to, Frame& sent) {
   ++frames_;
   if (machines_[machine].stopped)
     fail(Invariant::silent_after_damage, "a node that has stopped speaks to its peers");
@@ -322,10 +323,11 @@ void Judge::on_frame_sent(std::size_t machine, Frame& sent) {
   const auto* said = std::get_if<raft::Message>(&*message);
   if (said == nullptr) return;
   sent.term = term_of(*said);
-  check_said(machine, *said);
+  const auto other = processes_.find(to);
+  check_said(machine, other == processes_.end() ? Server{} : other->second, *said);
 }
 
-void Judge::check_said(std::size_t machine, const raft::Message& message) {
+void Judge::check_said(std::size_t machine, const Server& to, const raft::Message& message) {
   const Machine& m = machines_[machine];
   const test::DurableLog& durable = *m.durable;
   const std::string who = "node " + name(m.self);
@@ -344,7 +346,13 @@ void Judge::check_said(std::size_t machine, const raft::Message& message) {
            who + " speaks in term " + number(term) + " after term " + number(highest));
     highest = std::max(highest, term);
   }
-  check_vote(m, message);
+  if (request != nullptr && !request->pre_vote) {
+    check_campaign(m, *request);
+    check_vote(m, term, m.self);
+  }
+  // What goes nowhere is told to nobody.
+  if (vote != nullptr && !vote->pre_vote && vote->granted && !to.id.empty())
+    check_vote(m, term, to);
   Index match{};
   if (const auto* reply = std::get_if<raft::AppendReply>(&message); reply && reply->success)
     match = reply->match_index;
@@ -356,28 +364,27 @@ void Judge::check_said(std::size_t machine, const raft::Message& message) {
          who + " acknowledges " + at(match, of) + " before that is on its disk");
 }
 
-void Judge::check_vote(const Machine& m, const raft::Message& message) {
-  const auto* request = std::get_if<raft::RequestVote>(&message);
-  const auto* vote = std::get_if<raft::VoteReply>(&message);
-  const bool own = request != nullptr && !request->pre_vote;
-  const bool granted = vote != nullptr && vote->granted && !vote->pre_vote;
-  if ((!own && !granted) || !m.node) return;
-  const raft::Raft& raft = m.node->raft();
-  const Term term = term_of(message);
-  const std::string who = "node " + name(m.self);
-  if (own && raft.floor().index > Index{0} &&
-      std::pair(request->last_log_term, request->last_log_index) <
-          std::pair(raft.floor().term, raft.floor().index))
+void Judge::check_campaign(const Machine& m, const raft::RequestVote& request) {
+  if (!m.node) return;
+  const raft::Floor& floor = m.node->raft().floor();
+  if (floor.index > Index{0} &&
+      std::pair(request.last_log_term, request.last_log_index) < std::pair(floor.term, floor.index))
     fail(Invariant::silent_after_damage,
-         who + " campaigns below the floor that damage has left it");
-  if (raft.current_term() != term) return;
-  const std::optional<Server>& voted_for = raft.voted_for();
-  if (!voted_for || (own && *voted_for != m.self) || !m.durable->is_vote_durable(term, *voted_for))
-    return fail(Invariant::durable_before_said,
-                who + " votes in term " + number(term) + " before that is on its disk");
-  const auto [it, first] = votes_.emplace(std::pair{term, m.self}, *voted_for);
-  if (it->second != *voted_for)
-    fail(Invariant::one_vote_a_term, who + " votes twice in term " + number(term));
+         "node " + name(m.self) + " campaigns below the floor that damage has left it");
+}
+
+// Given is what somebody is told to have: who says to two that it is for them has voted twice,
+// whatever it remembers.
+void Judge::check_vote(const Machine& m, Term term, const Server& given_to) {
+  const std::string who = "node " + name(m.self);
+  const auto [it, first] = votes_.emplace(std::pair{term, m.self}, given_to);
+  if (it->second != given_to)
+    return fail(Invariant::one_vote_a_term, who + " votes twice in term " + number(term) +
+                                                ", for " + name(it->second) + " and for " +
+                                                name(given_to));
+  if (!m.durable->is_vote_durable(term, given_to))
+    fail(Invariant::durable_before_said, who + " votes for " + name(given_to) + " in term " +
+                                             number(term) + " before that is on its disk");
 }
 
 }  // namespace zatt::sim

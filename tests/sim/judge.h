@@ -31,8 +31,8 @@ class Judge {
 
   void on_start(std::size_t machine);
   void on_wipe(std::size_t machine);
-  // Fills in what kind of message it is.
-  void on_frame_sent(std::size_t machine, Frame& frame);
+  // To the process of that number; 0: to nobody any more. Fills in what kind of message it is.
+  void on_frame_sent(std::size_t machine, std::uint64_t to, Frame& frame);
   void on_reply(std::size_t machine, std::string_view lines);
   void on_answer(std::size_t machine, const node::Answer& answer);
   void on_apply(std::size_t machine, Index index, std::string_view command);
@@ -67,8 +67,9 @@ class Judge {
   void check_matches(const raft::Raft& raft, Watched& seen);
   void check_configuration(const raft::Raft& raft);
   void check_told(std::size_t machine, Index index, std::string_view words);
-  void check_said(std::size_t machine, const raft::Message& message);
-  void check_vote(const Machine& machine, const raft::Message& message);
+  void check_said(std::size_t machine, const Server& to, const raft::Message& message);
+  void check_campaign(const Machine& machine, const raft::RequestVote& request);
+  void check_vote(const Machine& machine, Term term, const Server& given_to);
   void tell_changes(const raft::Raft& raft, const Watched& seen);
   std::string who_holds(Index index, Term term) const;
   bool is_durable_on_quorum(Index index, Term term, const raft::Configuration& configuration);
@@ -79,7 +80,8 @@ class Judge {
   Coverage& coverage_;
   std::vector<Watched> watched_;
   std::map<Term, Server> leaders_;
-  std::map<std::pair<Term, Server>, Server> votes_;  // (term, voter): for whom
+  std::map<std::uint64_t, Server> processes_;        // who each was
+  std::map<std::pair<Term, Server>, Server> votes_;  // (term, voter): whom it was told to
   std::map<Server, Term> said_;                      // the highest term each ever spoke in
   struct Past {
     Term previous{};

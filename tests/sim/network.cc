@@ -172,6 +172,13 @@ std::string Network::to_text(NodeNumber from, node::LinkId link) const {
          (c.open ? "" : " (closed)") + ": ";
 }
 
+std::uint64_t Network::process_at_other_end(NodeNumber from, node::LinkId link) const {
+  const auto it = by_link_.find({from, link});
+  if (it == by_link_.end()) return 0;
+  const Connection& c = connections_.at(it->second);
+  return c.dialer_link == link ? c.answerer_process : c.dialer_process;
+}
+
 // --- ends ----------------------------------------------------------------------------------------
 
 void Network::close(NodeNumber from, node::LinkId link) {

@@ -62,6 +62,9 @@ class Network {
   void close(NodeNumber from, node::LinkId link);
   void on_process_end(NodeNumber node);
   std::string to_text(NodeNumber from, node::LinkId link) const;  // "to 2: ", for the trace
+  // The process at the other end, by its number, whether it has ended since or not; 0: no such
+  // connection is left.
+  std::uint64_t process_at_other_end(NodeNumber from, node::LinkId link) const;
 
   // Cuts: nothing passes from one to the other.
   void cut(NodeNumber from, NodeNumber to) { cuts_.insert({from, to}); }

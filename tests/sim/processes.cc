@@ -26,7 +26,8 @@ class MachineEnv final : public node::Env {
     Frame frame;
     frame.bytes = std::move(bytes);
     cluster_.scheduler_.trace(checksum(frame.bytes, number_));
-    cluster_.judge_.on_frame_sent(number_, frame);
+    const std::uint64_t to = cluster_.network_.process_at_other_end(number_, link);
+    cluster_.judge_.on_frame_sent(number_, to, frame);
     if (cluster_.verbose_)
       cluster_.log(number_, cluster_.network_.to_text(number_, link) + describe_frame(frame.bytes));
     cluster_.network_.send(number_, link, std::move(frame));
