@@ -86,10 +86,15 @@ void Cluster::finish_batch(NodeNumber number, std::uint64_t process, std::uint64
   arm_errors(machine);
   const storage::Batch batch = std::move(*machine.batch);
   machine.batch.reset();
+  machine.disk->forget_failure();
   auto result = std::make_shared<storage::BatchResult>(storage::run(*machine.disk, batch));
+  const std::optional<int> failure = machine.disk->failure();
   machine.disk->clear_faults();
   if (!result->status && result->status.error().sys == ENOSPC) coverage_.count(Deed::no_space);
-  enter(number, process, [result](node::Node& node) { node.on_disk(std::move(*result)); });
+  enter(number, process, [&machine, failure, result](node::Node& node) {
+    machine.disk_failure = failure;
+    node.on_disk(std::move(*result));
+  });
 }
 
 // The disk was at work when its process ended: it got as far as it got.

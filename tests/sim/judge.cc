@@ -2,6 +2,7 @@
 #include "tests/sim/judge.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 
 #include "base/checksum.h"
@@ -32,6 +33,12 @@ struct KindOf {
   Kind operator()(const raft::Message& message) const { return test::kind_of(message); }
 };
 
+// Its disk has failed it in this event, by more than being full: from then on it says nothing.
+bool has_failed(const Machine& machine) {
+  const auto& error = machine.disk_failure;
+  return error && *error != ENOSPC && *error != EDQUOT;
+}
+
 }  // namespace
 
 void Judge::on_start(std::size_t machine) {
@@ -46,6 +53,49 @@ void Judge::on_start(std::size_t machine) {
     fail(Invariant::terms_only_grow, "node " + name(raft.self()) + " starts in term " +
                                          number(seen.term) + " and has spoken in term " +
                                          number(said->second));
+  if (raft.floor().index > Index{0} && !machines_[machine].has_rotted)
+    fail(Invariant::silent_after_damage,
+         "node " + name(raft.self()) +
+             " takes for damage what is none: it starts with a floor at " +
+             at(raft.floor().index, raft.floor().term));
+}
+
+void Judge::check_silence(std::size_t machine, const char* deed) {
+  const Machine& m = machines_[machine];
+  if (m.stopped || has_failed(m))
+    fail(Invariant::silent_after_damage,
+         std::string("a node that ") + (m.stopped ? "has stopped " : "has lost its disk ") + deed);
+}
+
+// What a node may give up for: a call of its disk that failed, damage, a majority of another
+// cluster.
+bool Judge::may_stop(std::size_t machine) const {
+  const Machine& m = machines_[machine];
+  if (*m.stopped == 5) return m.disk_failure.has_value();
+  if (*m.stopped == 4) return m.has_rotted;
+  const std::uint64_t own = clusters_[machine].last;
+  const auto foreign =
+      std::count_if(clusters_.begin(), clusters_.end(), [own](const Belonging& other) {
+        return std::any_of(other.ever.begin(), other.ever.end(),
+                           [own](std::uint64_t cluster) { return cluster != own; });
+      });
+  return *m.stopped == 6 && 2 * static_cast<std::size_t>(foreign) > machines_.size();
+}
+
+void Judge::on_stop(std::size_t machine) {
+  const Machine& m = machines_[machine];
+  if (!may_stop(machine))
+    fail(Invariant::silent_after_damage, "node " + name(m.self) + " stops with exit code " +
+                                             std::to_string(*m.stopped) + " for no reason");
+}
+
+void Judge::hear_cluster(std::size_t machine, const codec::PeerMessage& message) {
+  const auto* hello = std::get_if<codec::Hello>(&message);
+  const auto* standing =
+      hello != nullptr ? &hello->standing : std::get_if<codec::Standing>(&message);
+  if (standing == nullptr || standing->cluster == 0) return;
+  clusters_[machine].last = standing->cluster;
+  clusters_[machine].ever.insert(standing->cluster);
 }
 
 void Judge::on_wipe(std::size_t machine) { watched_[machine] = Watched{}; }
@@ -56,6 +106,9 @@ void Judge::after_event(std::size_t machine) {
   if (machines_[machine].node->last_applied() > raft.commit_index())
     fail(Invariant::commit_only_grows,
          "node " + raft.self().id + " applied what it does not know to be committed");
+  if (has_failed(machines_[machine]) && !machines_[machine].stopped)
+    fail(Invariant::silent_after_damage,
+         "a call of the disk of node " + raft.self().id + " has failed, and it goes on");
   check_term(raft, seen);
   check_log(raft, seen);
   check_leader(raft, seen);
@@ -277,8 +330,7 @@ raft::Configuration Judge::configuration_for(std::size_t machine) const {
 
 // An acknowledged write is on the disks of a majority at the moment the reply leaves.
 void Judge::on_reply(std::size_t machine, std::string_view lines) {
-  if (machines_[machine].stopped)
-    fail(Invariant::silent_after_damage, "a node that has stopped answers a client");
+  check_silence(machine, "answers a client");
   after_event(machine);  // what this event committed is committed
   constexpr std::string_view pattern = "\"rev\":";
   while (!lines.empty()) {
@@ -293,8 +345,7 @@ void Judge::on_reply(std::size_t machine, std::string_view lines) {
 }
 
 void Judge::on_answer(std::size_t machine, const node::Answer& answer) {
-  if (machines_[machine].stopped)
-    fail(Invariant::silent_after_damage, "a node that has stopped answers its host");
+  check_silence(machine, "answers its host");
   after_event(machine);
   if (answer.index != Index{0}) check_told(machine, answer.index, answer.text);
 }
@@ -312,14 +363,14 @@ void Judge::check_told(std::size_t machine, Index index, std::string_view words)
 
 void Judge::on_frame_sent(std::size_t machine, std::uint64_t to, Frame& sent) {
   ++frames_;
-  if (machines_[machine].stopped)
-    fail(Invariant::silent_after_damage, "a node that has stopped speaks to its peers");
+  check_silence(machine, "speaks to its peers");
   const auto frame = codec::decode_frame(sent.bytes);
   if (!frame) return fail(Invariant::assertion, "a node sends what is no frame");
   if (frame->piece != 0 || !frame->last) return;  // large messages carry entries, no promises
   const auto message = codec::decode_peer_message(frame->payload);
   if (!message) return fail(Invariant::assertion, "a node sends what is no message");
   sent.kind = std::visit(KindOf{}, *message);
+  hear_cluster(machine, *message);
   const auto* said = std::get_if<raft::Message>(&*message);
   if (said == nullptr) return;
   sent.term = term_of(*said);

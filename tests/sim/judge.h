@@ -27,10 +27,14 @@ namespace zatt::sim {
 class Judge {
  public:
   Judge(std::vector<Machine>& machines, Coverage& coverage)
-      : machines_(machines), coverage_(coverage), watched_(machines.size()) {}
+      : machines_(machines),
+        coverage_(coverage),
+        watched_(machines.size()),
+        clusters_(machines.size()) {}
 
   void on_start(std::size_t machine);
   void on_wipe(std::size_t machine);
+  void on_stop(std::size_t machine);  // by itself
   // To the process of that number; 0: to nobody any more. Fills in what kind of message it is.
   void on_frame_sent(std::size_t machine, std::uint64_t to, Frame& frame);
   void on_reply(std::size_t machine, std::string_view lines);
@@ -60,6 +64,9 @@ class Judge {
     std::size_t role = 0;
     std::map<Server, Index> matches;  // of a leader
   };
+  void check_silence(std::size_t machine, const char* deed);
+  bool may_stop(std::size_t machine) const;
+  void hear_cluster(std::size_t machine, const codec::PeerMessage& message);
   void check_term(const raft::Raft& raft, const Watched& seen);
   void check_leader(const raft::Raft& raft, Watched& seen);
   void check_log(const raft::Raft& raft, Watched& seen);
@@ -79,6 +86,11 @@ class Judge {
   std::vector<Machine>& machines_;
   Coverage& coverage_;
   std::vector<Watched> watched_;
+  struct Belonging {  // of a machine, over all its directories, by its own words
+    std::uint64_t last = 0;
+    std::set<std::uint64_t> ever;
+  };
+  std::vector<Belonging> clusters_;
   std::map<Term, Server> leaders_;
   std::map<std::uint64_t, Server> processes_;        // who each was
   std::map<std::pair<Term, Server>, Server> votes_;  // (term, voter): whom it was told to

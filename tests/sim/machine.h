@@ -61,8 +61,8 @@ struct Machine {
   bool short_of_space = false;
   bool may_be_unreadable = false;  // a failed sync has left sectors that can't be read
   bool may_rot = false;            // the budget of damage is spent on these
-  bool has_rotted = false;
-  bool is_spoiled = false;  // refuses to start: its directory is to be emptied
+  bool has_rotted = false;         // since its directory was made
+  bool is_spoiled = false;         // refuses to start: its directory is to be emptied
 
   // The process; gone with it. Declared so that the node goes first.
   std::uint64_t process = 0;  // its number; 0: not running
@@ -75,7 +75,8 @@ struct Machine {
   std::uint64_t batch_number = 0;
   bool batch_waits = false;  // for the disk to answer again
   std::map<node::ClientId, Connection> connections;
-  std::optional<int> stopped;  // by itself, with this exit code
+  std::optional<int> stopped;       // by itself, with this exit code
+  std::optional<int> disk_failure;  // what a call said that it is told of in this event
   std::uint64_t paused_until_us = 0;
   bool clock_stands = false;                              // while it is paused
   std::uint64_t unread_factor = 1;                        // how much each unread byte counts for

@@ -143,6 +143,7 @@ void Cluster::start(NodeNumber number) {
   machine.node = std::move(*node);
   machine.process = ++last_process_;
   machine.stopped.reset();
+  machine.disk_failure.reset();
   machine.wake_at_us = UINT64_MAX;
   judge_.on_start(number);
   log(number, "started, term " + std::to_string(raw(machine.node->raft().current_term())) +
@@ -300,10 +301,13 @@ void Cluster::enter(NodeNumber number, std::uint64_t process,
   what(*machine.node);
   machine.node->flush();
   judge_.after_event(number);
-  if (machine.stopped)
+  if (machine.stopped) {
+    judge_.on_stop(number);
     stop_process(number);
-  else
-    schedule_wake(number);
+    return;
+  }
+  machine.disk_failure.reset();
+  schedule_wake(number);
 }
 
 // After a pause, what came meanwhile is handled in the order it came, before any timer: as server/

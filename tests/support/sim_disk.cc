@@ -19,10 +19,15 @@ std::optional<Error> SimDisk::step(Call kind, const char* what, const std::strin
     const std::uint64_t change = changing_calls_++;
     if (crash_change_ && change >= *crash_change_) crashed_ = true;
   }
-  if (crashed_) return Error{Code::io, crashed_errno, what, name};
+  if (crashed_) return fail(crashed_errno, what, name);
   if (!fail_call_ || call < *fail_call_) return std::nullopt;
   if (call > *fail_call_ && !fail_for_good_) return std::nullopt;
-  return Error{Code::io, fail_error_, what, name};
+  return fail(fail_error_, what, name);
+}
+
+Error SimDisk::fail(int error, const char* what, const std::string& name) {
+  failure_ = error;
+  return Error{Code::io, error, what, name};
 }
 
 SimDisk::File* SimDisk::find(const std::string& name) {
@@ -49,7 +54,7 @@ Result<std::string> SimDisk::read(const std::string& name, std::uint64_t offset,
   if (auto error = step(Call::reads, "reading", name)) return *error;
   const File* file = find(name);
   if (file == nullptr) return Error{Code::io, ENOENT, "reading", name};
-  if (is_unreadable(*file, offset, length)) return Error{Code::io, EIO, "reading", name};
+  if (is_unreadable(*file, offset, length)) return fail(EIO, "reading", name);
   if (offset >= file->bytes.size()) return std::string();
   return file->bytes.substr(offset, length);
 }
@@ -102,7 +107,7 @@ Status SimDisk::write(const std::string& name, std::uint64_t offset, std::string
   const std::uint64_t before = found == names_.end() ? 0 : files_.at(found->second).bytes.size();
   const std::uint64_t end = offset + bytes.size();
   if (!error && space_ && end > before && used() + (end - before) > *space_)
-    error = Error{Code::io, ENOSPC, "writing", name};
+    error = fail(ENOSPC, "writing", name);
   if (error) bytes = part_written(before, offset, bytes);
   if (error && found == names_.end() && bytes.empty()) return *error;
   FileId id = found == names_.end() ? 0 : found->second;

@@ -100,6 +100,9 @@ class SimDisk final : public storage::Disk {
   // Called after each sync that succeeded; the name is empty for the directory.
   std::function<void(const std::string& name)> on_synced;
 
+  // The error of the last call that failed by a fault or for want of space, since it was forgotten.
+  const std::optional<int>& failure() const { return failure_; }
+  void forget_failure() { failure_.reset(); }
   std::uint64_t used_bytes() const { return used(); }
   bool has_faults() const { return crash_call_.has_value() || fail_call_.has_value(); }
   std::uint64_t bytes_written() const { return bytes_written_; }
@@ -131,6 +134,7 @@ class SimDisk final : public storage::Disk {
 
   enum class Call : std::uint8_t { reads, changes };
   std::optional<Error> step(Call kind, const char* what, const std::string& name);
+  Error fail(int error, const char* what, const std::string& name);
   File* find(const std::string& name);
   void put(File& file, std::uint64_t offset, std::string_view bytes);
   void drop_unsynced(File& file);
@@ -174,6 +178,7 @@ class SimDisk final : public storage::Disk {
   FailedSync failed_sync_ = FailedSync::shows_new;
   FailedWrite failed_write_ = FailedWrite::half;
   std::optional<std::uint64_t> space_;
+  std::optional<int> failure_;
   std::uint64_t bytes_written_ = 0;
   std::uint64_t syncs_ = 0;
   std::uint64_t failed_syncs_ = 0;
