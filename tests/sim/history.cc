@@ -53,6 +53,8 @@ class Past {
   }
   bool took_effect(std::uint64_t index) const { return counts_.contains(index); }
   std::uint64_t increments(const std::string& key) { return increments_[key]; }
+  // In the log, whether there was anything to delete or not.
+  std::uint64_t deletes(const std::string& key) { return deletes_[key]; }
   std::uint64_t count_at(std::uint64_t rev) const {
     const auto behind = counts_.upper_bound(rev);
     return behind == counts_.begin() ? 0 : std::prev(behind)->second;
@@ -71,6 +73,7 @@ class Past {
     if (versions.empty()) versions.push_back({});
     const Version now = versions.back();
     if (command->op == kv::Op::set) places_[std::string(command->value)].push_back(index);
+    if (command->op == kv::Op::del) ++deletes_[key];
     if (!holds(command->condition, now)) return;
     if (command->op == kv::Op::set) {
       put(key, index, std::string(command->value));
@@ -111,7 +114,7 @@ class Past {
 
   std::map<std::string, std::vector<Version>> versions_;
   std::map<std::string, std::vector<std::uint64_t>> places_;
-  std::map<std::string, std::uint64_t> increments_;
+  std::map<std::string, std::uint64_t> increments_, deletes_;
   std::set<std::string> present_;
   std::map<std::uint64_t, std::uint64_t> counts_;  // keys there are, after each effect
 };
@@ -122,6 +125,7 @@ class Checker {
 
   std::optional<Violation> check() {
     if (auto wrong = check_effects()) return Violation{Invariant::linearizable, *wrong};
+    if (auto wrong = check_deletes()) return Violation{Invariant::linearizable, *wrong};
     if (auto wrong = check_increments()) return Violation{Invariant::linearizable, *wrong};
     if (auto wrong = check_order()) return Violation{Invariant::linearizable, *wrong};
     if (auto wrong = check_stale_reads()) return Violation{Invariant::session_order, *wrong};
@@ -146,21 +150,42 @@ class Checker {
     return std::nullopt;
   }
 
+  // What can't be told from others of its key is counted: what failed is not there, what is unknown
+  // is there once or never.
+  struct Bound {
+    std::uint64_t least = 0, most = 0;
+  };
+  std::optional<std::string> check_bound(const std::string& key, const Bound& bound,
+                                         std::uint64_t n, const char* what) {
+    if (n >= bound.least && n <= bound.most) return std::nullopt;
+    return "key " + key + ": " + std::to_string(n) + " " + what + " in the log, and between " +
+           std::to_string(bound.least) + " and " + std::to_string(bound.most) + " may be there";
+  }
+
+  // A delete whose condition did not hold, or that found nothing, is in the log all the same.
+  std::optional<std::string> check_deletes() {
+    std::map<std::string, Bound> bounds;
+    for (const Op& op : ops_) {
+      if (op.kind != Kind::del) continue;
+      Bound& bound = bounds[op.key];
+      if (op.outcome == Outcome::done || op.outcome == Outcome::condition_failed) ++bound.least;
+      if (op.outcome != Outcome::failed) ++bound.most;
+    }
+    for (const auto& [key, bound] : bounds)
+      if (auto wrong = check_bound(key, bound, past_.deletes(key), "deletes")) return wrong;
+    return std::nullopt;
+  }
+
   std::optional<std::string> check_increments() {
-    std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> bounds;
+    std::map<std::string, Bound> bounds;
     for (const Op& op : ops_) {
       if (op.kind != Kind::incr) continue;
-      auto& [least, most] = bounds[op.key];
-      if (op.outcome == Outcome::done) ++least, ++most;
-      if (op.outcome == Outcome::unknown || op.outcome == Outcome::pending) ++most;
+      Bound& bound = bounds[op.key];
+      if (op.outcome == Outcome::done) ++bound.least, ++bound.most;
+      if (op.outcome == Outcome::unknown || op.outcome == Outcome::pending) ++bound.most;
     }
-    for (const auto& [key, bound] : bounds) {
-      const std::uint64_t n = past_.increments(key);
-      if (n < bound.first || n > bound.second)
-        return "key " + key + ": " + std::to_string(n) + " increments in the log, and between " +
-               std::to_string(bound.first) + " and " + std::to_string(bound.second) +
-               " may be there";
-    }
+    for (const auto& [key, bound] : bounds)
+      if (auto wrong = check_bound(key, bound, past_.increments(key), "increments")) return wrong;
     return std::nullopt;
   }
 

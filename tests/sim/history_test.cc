@@ -82,6 +82,38 @@ TEST_CASE("history: a failed write that is there, and one that is there twice") 
   CHECK(verdict({unknown}, twice) == "carried out twice");
 }
 
+TEST_CASE("history: a failed delete that is there, and one that is there twice") {
+  kv::Command command;
+  command.op = kv::Op::del;
+  command.key = "k";
+  std::string body;
+  kv::encode(command, body);
+  Ledger one = two_writes();
+  one[5] = body;
+  Ledger two = one;
+  two[6] = body;  // finds nothing
+  Op del = write("", 0, 10, 20);
+  del.kind = Kind::del;
+  del.outcome = Outcome::failed;
+  CHECK(verdict({del}) == "");
+  CHECK(verdict({del}, one) == "key k");
+  Op other = del;
+  for (const Outcome outcome : {Outcome::unknown, Outcome::pending}) {
+    other.outcome = outcome;
+    CHECK(verdict({other}) == "");
+    CHECK(verdict({del, other}, one) == "");
+    CHECK(verdict({del, other}, two) == "key k");
+  }
+  other.outcome = Outcome::done;
+  other.rev = 5;
+  other.found = true;
+  other.invoked_us = 30;
+  other.completed_us = other.answer = 40;
+  CHECK(verdict({other}, one) == "");
+  CHECK(verdict({del, other}, two) == "key k");
+  CHECK(verdict({other, other}, one) == "key k");
+}
+
 TEST_CASE("history: a read of the past, and one of what never was") {
   CHECK(verdict({write("20", 4, 10, 20), read("10", 2, 30, 40)}).starts_with("fits nowhere"));
   CHECK(verdict({read("11", 2, 30, 40)}).starts_with("fits nowhere"));
