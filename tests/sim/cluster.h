@@ -96,6 +96,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void end_process(NodeNumber number);
   void stop_process(NodeNumber number);
   void on_start_failed(NodeNumber number, const Error& error);
+  void look_again(Machine& machine);
   void enter(NodeNumber number, std::uint64_t process,
              std::function<void(node::Node&)> what) override;
   void go_on(NodeNumber number, std::uint64_t process);

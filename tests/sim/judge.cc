@@ -39,6 +39,11 @@ bool has_failed(const Machine& machine) {
   return error && *error != ENOSPC && *error != EDQUOT;
 }
 
+// It held the entry once and may have lost it by rot, so that nobody lies who still counts on it.
+bool is_in_doubt(const Machine& machine, Index index) {
+  return index <= machine.in_doubt_up_to && index > machine.durable->whole_up_to();
+}
+
 }  // namespace
 
 void Judge::on_start(std::size_t machine) {
@@ -109,6 +114,9 @@ void Judge::after_event(std::size_t machine) {
   if (has_failed(machines_[machine]) && !machines_[machine].stopped)
     fail(Invariant::silent_after_damage,
          "a call of the disk of node " + raft.self().id + " has failed, and it goes on");
+  if (Index& doubt = machines_[machine].in_doubt_up_to;
+      doubt > Index{0} && machines_[machine].durable->whole_up_to() >= doubt)
+    doubt = Index{0};
   check_term(raft, seen);
   check_log(raft, seen);
   check_leader(raft, seen);
@@ -240,7 +248,7 @@ void Judge::check_matches(const raft::Raft& raft, Watched& seen) {
     match = progress.match_index;
     if (match == Index{0}) continue;
     const Machine* machine = machine_of(server);
-    if (machine == nullptr || machine->has_rotted) continue;  // emptied since, or spoiled
+    if (machine == nullptr || is_in_doubt(*machine, match)) continue;  // emptied since, or spoiled
     if (!machine->durable->is_entry_durable(match, raft.log().term_at(match)))
       fail(Invariant::match_is_durable, "node " + name(raft.self()) + " believes that " +
                                             name(server) + " holds " +
@@ -264,7 +272,7 @@ bool Judge::is_durable_on_quorum(Index index, Term term, const raft::Configurati
     ++voters;
     const Machine* machine = machine_of(member.server);
     // A directory that was emptied or spoiled since can't be asked any more.
-    if (machine == nullptr || machine->has_rotted ||
+    if (machine == nullptr || is_in_doubt(*machine, index) ||
         machine->durable->is_entry_durable(index, term))
       ++holding;
   }

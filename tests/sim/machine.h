@@ -62,6 +62,7 @@ struct Machine {
   bool may_be_unreadable = false;  // a failed sync has left sectors that can't be read
   bool may_rot = false;            // the budget of damage is spent on these
   bool has_rotted = false;         // since its directory was made
+  Index in_doubt_up_to{};          // what it held before a bit rotted, until it holds that again
   bool is_spoiled = false;         // refuses to start: its directory is to be emptied
 
   // The process; gone with it. Declared so that the node goes first.

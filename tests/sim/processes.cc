@@ -126,7 +126,7 @@ node::Options Cluster::options_of(NodeNumber number) {
 void Cluster::start(NodeNumber number) {
   Machine& machine = machines_[number];
   if (machine.process != 0 || machine.is_spoiled) return;
-  if (machine.has_rotted) machine.durable->rescan();  // what it still knows has changed
+  if (machine.has_rotted) look_again(machine);
   const std::uint64_t env_seed = prng_.next();
   const std::uint64_t probe_seed = prng_.next();
   if (faulty_ && prng_.below(100) < settings_.crash_in_recovery_percent)
@@ -243,8 +243,15 @@ void Cluster::lose_power(NodeNumber number, test::Crash mode) {
   machine.disk->crash(prng_, mode);
   if (machine.disk->names() != names) coverage_.count(Deed::name_lost);
   machine.disk->clear_faults();
-  machine.durable->rescan();
+  look_again(machine);
   log(number, "power lost; durable up to " + std::to_string(raw(machine.durable->last_index())));
+}
+
+// What its device holds has changed. Where a bit has rotted, what is gone was promised once.
+void Cluster::look_again(Machine& machine) {
+  const Index before = machine.durable->whole_up_to();
+  machine.durable->rescan();
+  if (machine.has_rotted) machine.in_doubt_up_to = std::max(machine.in_doubt_up_to, before);
 }
 
 // By itself: its disk has failed it, or all others have.
@@ -267,6 +274,7 @@ void Cluster::empty_directory(NodeNumber number) {
   machine.disk = std::make_unique<test::SimDisk>();
   machine.durable = std::make_unique<test::DurableLog>(*machine.disk);
   machine.self = {};
+  machine.in_doubt_up_to = {};
   machine.is_spoiled = machine.has_rotted = machine.hung = machine.short_of_space = false;
 }
 

@@ -112,7 +112,7 @@ bool DurableLog::begin(const std::string& name, std::uint64_t number, bool judge
   if (checksum(std::string_view(bytes).substr(8), key) != number_at(bytes, 0, 8)) return false;
   life.first_index = number_at(bytes, 36, 8);
   life.position = page;
-  life.checksum = number_at(bytes, 52, 8);
+  life.predecessor = life.checksum = number_at(bytes, 52, 8);
   const std::uint64_t term = number_at(bytes, 44, 8);
   const std::uint64_t before = life.first_index - 1;
   if (judge && before > 0 && problem_.empty() && !holds(before, term, life.checksum))
@@ -233,6 +233,26 @@ Index DurableLog::last_index() const {
   if (lives_.empty()) return Index{0};
   const Life& newest = lives_.rbegin()->second;
   return Index{newest.first_index - 1 + newest.terms.size()};
+}
+
+Index DurableLog::whole_up_to() const {
+  std::vector<const Life*> in_force;  // the newest first
+  for (auto life = lives_.rbegin(); life != lives_.rend(); ++life)
+    if (in_force.empty() || life->second.first_index < in_force.back()->first_index)
+      in_force.push_back(&life->second);
+  std::uint64_t end = 0;
+  const Life* before = nullptr;
+  for (auto life = in_force.rbegin(); life != in_force.rend(); before = *life++) {
+    const std::uint64_t first = (*life)->first_index;
+    const bool follows =
+        before == nullptr
+            ? first == 1
+            : first <= end + 1 &&
+                  before->checksums[first - 1 - before->first_index] == (*life)->predecessor;
+    if (!follows) break;
+    end = first - 1 + (*life)->terms.size();
+  }
+  return Index{end};
 }
 
 bool DurableLog::is_term_durable(Term term) const {

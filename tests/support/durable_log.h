@@ -31,6 +31,8 @@ class DurableLog {
   // Whether the log as the device holds it has this entry, and every one before it.
   bool is_entry_durable(Index index, Term term) const;
   Index last_index() const;
+  // Up to where there is no gap.
+  Index whole_up_to() const;
 
   // As the two slots have it, each: nothing where it is bad.
   struct Vote {
@@ -71,6 +73,7 @@ class DurableLog {
     std::uint64_t first_index = 0;
     std::uint64_t incarnation = 0;
     std::uint64_t position = 0;            // in the file: where the next record is looked for
+    std::uint64_t predecessor = 0;         // the checksum of the entry before the first
     std::uint64_t checksum = 0;            // of the last entry
     std::vector<std::uint64_t> terms;      // from first_index on
     std::vector<std::uint64_t> checksums;  // beside them
