@@ -4,6 +4,23 @@
 #include <cstdio>
 
 namespace zatt::sim {
+namespace {
+
+// Between half of it and twice as much.
+std::uint64_t around(Prng& prng, std::uint64_t base) {
+  return prng.between(base - base / 2, 2 * base);
+}
+
+// What may differ from node to node and must not show in what they agree on.
+void draw_limits(const Settings& settings, Prng& prng, Machine& machine) {
+  const std::uint64_t segment_bytes = around(prng, settings.segment_bytes);
+  const std::uint64_t max_log_bytes = around(prng, settings.max_log_bytes);
+  machine.segment_bytes = settings.own_limits ? segment_bytes : settings.segment_bytes;
+  machine.max_log_bytes = settings.own_limits ? max_log_bytes : settings.max_log_bytes;
+  machine.hash_seed = prng.next();
+}
+
+}  // namespace
 
 Cluster::Cluster(const Settings& settings, bool verbose)
     : settings_(settings),
@@ -14,7 +31,9 @@ Cluster::Cluster(const Settings& settings, bool verbose)
       network_(settings_, scheduler_, *this, coverage_),
       workload_(settings_, scheduler_, *this, coverage_),
       proposers_(settings_, scheduler_, *this, coverage_) {
+  Prng limits(settings.seed ^ 0x11417);
   for (Machine& machine : machines_) {
+    draw_limits(settings, limits, machine);
     machine.disk = std::make_unique<test::SimDisk>();
     machine.durable = std::make_unique<test::DurableLog>(*machine.disk);
     const std::uint64_t range = settings.drift_ppm;

@@ -21,6 +21,8 @@ namespace zatt::sim {
 // The shipped store, with somebody looking over its shoulder.
 class WatchedStore final : public StateMachine {
  public:
+  explicit WatchedStore(std::uint64_t hash_seed) : store(hash_seed) {}
+
   std::function<void(Index, std::string_view command)> on_apply;
   kv::Store store;
 
@@ -49,7 +51,11 @@ struct Machine {
   std::unique_ptr<test::SimDisk> disk;
   std::unique_ptr<test::DurableLog> durable;  // what the disk would still hold after a power loss
   Server self;                                // of the process that ran last
+  // Its own settings.
   std::uint64_t timeout_percent = 100;
+  std::uint64_t segment_bytes = 0;
+  std::uint64_t max_log_bytes = 0;
+  std::uint64_t hash_seed = 0;
   std::uint64_t clock_rate_ppm = 1'000'000;  // how far it runs in a true second
   std::uint64_t clock_offset_us = 0;
   // What its disk is in for.

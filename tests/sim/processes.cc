@@ -114,10 +114,10 @@ node::Options Cluster::options_of(NodeNumber number) {
   for (NodeNumber n = 0; n < size(); ++n) options.cluster[std::to_string(n)] = address_of(n);
   options.storage = "zatt." + options.id + ".persist";
   options.election_timeout_ms = settings_.election_timeout_ms * machine.timeout_percent / 100;
-  options.segment_bytes = settings_.segment_bytes;
+  options.segment_bytes = machine.segment_bytes;
   options.max_append_bytes = settings_.max_append_bytes;
   options.max_in_flight_bytes = settings_.max_in_flight_bytes;
-  options.max_log_bytes = settings_.max_log_bytes;
+  options.max_log_bytes = machine.max_log_bytes;
   options.max_request_bytes = 2 << 20;
   options.probe = machine.probe.get();
   return options;
@@ -163,7 +163,7 @@ Result<std::unique_ptr<node::Node>> Cluster::open_node(NodeNumber number) {
     return node::Node::open(options_of(number), *machine.env, *machine.disk, *machine.list,
                             nullptr);
   }
-  machine.store = std::make_unique<WatchedStore>();
+  machine.store = std::make_unique<WatchedStore>(machine.hash_seed);
   machine.store->on_apply = on_apply;
   return node::Node::open(options_of(number), *machine.env, *machine.disk, *machine.store,
                           &machine.store->store);

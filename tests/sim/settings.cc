@@ -58,6 +58,7 @@ class Drawing {
     if (choice.nodes) s.nodes = *choice.nodes;
     s.faults_us = standard_ ? 120'000'000 : 12'000'000;
     s.split_core = prng_.chance(1, 2);
+    s.own_limits = true;
     s.election_timeout_ms = log_between(prng_, 100, standard_ ? 2000 : 600);
     s.quiet_us = standard_ ? 40 * 1000 * s.election_timeout_ms : 1'500'000;
     const std::uint64_t skew = log_between(prng_, 1, 300);

@@ -64,6 +64,7 @@ struct Settings {
   std::uint64_t max_append_bytes = 256 << 10;
   std::uint64_t max_in_flight_bytes = 1 << 20;
   std::uint64_t max_log_bytes = 4 << 20;
+  bool own_limits = false;  // a node's segments and log are between half as large and twice
   std::uint64_t faults_us = 12'000'000;  // how long things go wrong
   std::uint64_t quiet_us = 2'000'000;    // how long all must stay well in the end
 
