@@ -69,6 +69,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   bool rot(NodeNumber number, Rot what);
   // From now on all is as it should be, until somebody says otherwise again.
   void mend(NodeNumber number);
+  void hurry_disk(NodeNumber number);  // what it is at is done soon, unless it hangs
   void stop_random_faults() { faulty_ = false; }
 
   // Endpoints.

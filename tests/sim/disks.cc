@@ -168,7 +168,11 @@ void Cluster::mend(NodeNumber number) {
   machine.paused_until_us = std::min(machine.paused_until_us, scheduler_.now_us() + 1);
   free_space(number);
   free_disk(number);
-  // What its disk is at is done soon.
+  hurry_disk(number);
+}
+
+void Cluster::hurry_disk(NodeNumber number) {
+  const Machine& machine = machines_[number];
   scheduler_.in(1 + prng_.below(2 * settings_.disk_mean_us),
                 [this, number, process = machine.process, batch = machine.batch_number] {
                   finish_batch(number, process, batch);

@@ -108,7 +108,9 @@ void Dice::hang_someone() {
   const std::uint64_t length = around(settings_.stall_most_us);
   cluster_.hang_disk(number);
   if (!for_good) {
-    cluster_.scheduler().in(length, [this, number] { cluster_.free_disk(number); });
+    cluster_.scheduler().in(length, [this, number] {
+      if (!ended_) cluster_.free_disk(number);
+    });
     return;
   }
   cluster_.scheduler().in(around(4 * settings_.stall_most_us), [this, number] {
@@ -121,8 +123,9 @@ void Dice::hang_someone() {
 void Dice::fill_someone() {
   const NodeNumber number = any_node();
   cluster_.limit_space(number, prng_.below(4 * settings_.segment_bytes));
-  cluster_.scheduler().in(around(settings_.stall_most_us),
-                          [this, number] { cluster_.free_space(number); });
+  cluster_.scheduler().in(around(settings_.stall_most_us), [this, number] {
+    if (!ended_) cluster_.free_space(number);
+  });
 }
 
 void Dice::rot_someone() {
@@ -216,6 +219,9 @@ void Dice::break_for_good(const std::vector<NodeNumber>& nodes,
     const std::uint64_t way = prng_.below(5);
     cluster_.tell("node " + std::to_string(number) + " stays outside, way " + std::to_string(way));
     if (way == 0) cluster_.kill(number);
+    // Else it would come back in the quiet time, or speak up when a slow write of long ago is done.
+    cluster_.machine(number).is_gone = cluster_.process(number) == 0;
+    cluster_.hurry_disk(number);
     if (way == 1) cluster_.hang_disk(number);
     for (const NodeNumber other : core) {
       if (way == 2 || way == 3) cluster_.network().cut(other, number);  // it is deaf

@@ -69,6 +69,7 @@ struct Machine {
   bool may_rot = false;            // the budget of damage is spent on these
   bool has_rotted = false;         // since its directory was made
   Index in_doubt_up_to{};          // what it held before a bit rotted, until it holds that again
+  bool is_gone = false;            // is never started again
   bool is_spoiled = false;         // refuses to start: its directory is to be emptied
 
   // The process; gone with it. Declared so that the node goes first.

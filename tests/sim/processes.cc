@@ -125,7 +125,7 @@ node::Options Cluster::options_of(NodeNumber number) {
 
 void Cluster::start(NodeNumber number) {
   Machine& machine = machines_[number];
-  if (machine.process != 0 || machine.is_spoiled) return;
+  if (machine.process != 0 || machine.is_spoiled || machine.is_gone) return;
   if (machine.has_rotted) look_again(machine);
   const std::uint64_t env_seed = prng_.next();
   const std::uint64_t probe_seed = prng_.next();
