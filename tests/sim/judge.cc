@@ -72,11 +72,11 @@ void Judge::check_silence(std::size_t machine, const char* deed) {
          std::string("a node that ") + (m.stopped ? "has stopped " : "has lost its disk ") + deed);
 }
 
-// What a node may give up for: a call of its disk that failed, damage, a majority of another
-// cluster.
+// What a node may give up for: a call of its disk that failed by more than being full, damage, a
+// majority of another cluster.
 bool Judge::may_stop(std::size_t machine) const {
   const Machine& m = machines_[machine];
-  if (*m.stopped == 5) return m.disk_failure.has_value();
+  if (*m.stopped == 5) return has_failed(m);
   if (*m.stopped == 4) return m.has_rotted;
   const std::uint64_t own = clusters_[machine].last;
   const auto foreign =
