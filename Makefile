@@ -253,6 +253,7 @@ format-check: deps-check
 
 floors: deps
 	@python3 tools/check_floors.py
+	@python3 tools/mutants.py --list >/dev/null
 
 # A stamp a file, behind its object: only what changed, headers included, is looked at again.
 tidied := $(patsubst %.cc,$(B)/tidy/%.ok,$(mains) $(lib_sources))

@@ -128,6 +128,20 @@ def parse(path):
     return Mutant(path.stem, " ".join(rule), int(head.get("seeds", 0)), by, edits)
 
 
+def any_stale(mutants):
+    stale = False
+    for mutant in mutants:
+        texts = {}
+        try:
+            for edit in mutant.edits:
+                text = texts.get(edit.path) or (ROOT / edit.path).read_text(encoding="utf-8")
+                texts[edit.path] = changed(text, edit)
+        except (OSError, Problem) as problem:
+            print(f"{mutant.name}: {problem}", file=sys.stderr)
+            stale = True
+    return stale
+
+
 def changed(text, edit):
     count = text.count(edit.find)
     if count != 1:
@@ -433,7 +447,7 @@ def run_all(args, mutants, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="only these mutants")
-    parser.add_argument("--list", action="store_true", help="names them, with the rules they break")
+    parser.add_argument("--list", action="store_true", help="names them, with the rules they break; fails where one is stale")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build",
                         help="where the unmutated tree was built")
     parser.add_argument("--seeds", type=int, help="for each, instead of its own budget")
@@ -448,7 +462,7 @@ def main():
     if args.list:
         for mutant in mutants:
             print(f"{mutant.name}: {mutant.rule}")
-        return 0
+        return 1 if any_stale(mutants) else 0
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="zatt-mutants-") as folder:
 
