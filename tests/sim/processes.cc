@@ -252,6 +252,7 @@ void Cluster::look_again(Machine& machine) {
   const Index before = machine.durable->whole_up_to();
   machine.durable->rescan();
   if (machine.has_rotted) machine.in_doubt_up_to = std::max(machine.in_doubt_up_to, before);
+  machine.durable->doubt_up_to(machine.in_doubt_up_to);
 }
 
 // By itself: its disk has failed it, or all others have.

@@ -53,7 +53,7 @@ class Trial {
   void live();
   bool leads_well() const;
   static bool is_stuck_leader(const Machine& machine);
-  std::uint64_t room_us() const;
+  bool has_room() const;
   bool is_level() const;
   std::uint64_t catch_up_us() const;
   bool has_nothing_left() const;

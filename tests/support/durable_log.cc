@@ -115,7 +115,7 @@ bool DurableLog::begin(const std::string& name, std::uint64_t number, bool judge
   life.predecessor = life.checksum = number_at(bytes, 52, 8);
   const std::uint64_t term = number_at(bytes, 44, 8);
   const std::uint64_t before = life.first_index - 1;
-  if (judge && before > 0 && problem_.empty() && !holds(before, term, life.checksum))
+  if (judge && before > in_doubt_up_to_ && problem_.empty() && !holds(before, term, life.checksum))
     problem_ = name + " is durable before entry " + std::to_string(before) + ", which it follows";
   lives_.emplace(number, std::move(life));
   return true;

@@ -27,6 +27,8 @@ class DurableLog {
   ~DurableLog();
 
   void rescan();
+  // Entries up to here may have been lost since they were promised: by rot.
+  void doubt_up_to(Index index) { in_doubt_up_to_ = raw(index); }
 
   // Whether the log as the device holds it has this entry, and every one before it.
   bool is_entry_durable(Index index, Term term) const;
@@ -94,6 +96,7 @@ class DurableLog {
   std::map<std::uint64_t, Life> lives_;  // by number
   std::optional<Vote> slots_[2];
   std::string problem_;
+  std::uint64_t in_doubt_up_to_ = 0;
 };
 
 }  // namespace zatt::test
