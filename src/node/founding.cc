@@ -105,6 +105,7 @@ FoundingStep store(raft::Offer offer) {
 
 // A peer that has been in a term: its cluster lives, and decides for us.
 std::optional<FoundingStep> follow_the_living(const FoundingView& view) {
+  std::optional<FoundingStep> stuck;  // unless another one shows a way out
   for (const Met& met : view.met) {
     if (!met.standing.acted || met.standing.cluster == 0) continue;
     FoundingStep step;
@@ -128,9 +129,9 @@ std::optional<FoundingStep> follow_the_living(const FoundingView& view) {
     step.why = "node " + met.server.id +
                " belongs to a cluster that lives, and this directory was to found another: stop "
                "this node, empty its directory and start it again";
-    return step;
+    if (!stuck) stuck = std::move(step);
   }
-  return std::nullopt;
+  return stuck;
 }
 
 std::optional<FoundingStep> take_offer(const FoundingView& view, const Met& founder) {

@@ -165,6 +165,21 @@ TEST_CASE("founding: the founder wiped itself while its offer was on its way int
   CHECK(step(one, {Directory(founder).holds(later.offer), two}).offer == later.offer);
 }
 
+TEST_CASE(
+    "founding: a later offer is void, whoever of those who have acted elsewhere is met first") {
+  // Node 1 was emptied; before the founder's later offer was stored it was emptied again, and
+  // entered the cluster of the first offer, in which the others have acted.
+  const Directory founder = Directory("0").holds(first).holds(offer(2, 11, {"0", "1b", "2"}));
+  const Directory one = Directory("1c").in(10).acted();
+  const Directory two = Directory("2").holds(first).acted();
+  CHECK(says(step(founder, {one}), "node 1 belongs to a cluster that lives"));
+  for (const auto& met : {std::vector{one, two}, std::vector{two, one}}) {
+    const FoundingStep enters = step(founder, met);
+    CHECK(enters.what == What::enter);
+    CHECK(enters.cluster == 10);
+  }
+}
+
 TEST_CASE("founding: two wiped of three is stuck, and names the directories") {
   const Directory zero = Directory("0").holds(first);
   const FoundingStep founder = step(zero, {Directory("1b"), Directory("2b")});
