@@ -278,6 +278,7 @@ bool Storage::fits(std::uint64_t bytes) const {
 
 Room Storage::Impl::room() const {
   if (!spares.is_stuck()) return Room::plenty;
+  if (missing_bytes()) return Room::none;  // for an entry larger than what is ready
   if (spares.ready() == 0) return log.is_at_its_end() ? Room::none : Room::little;
   return log.is_nearly_full() ? Room::little : Room::plenty;
 }

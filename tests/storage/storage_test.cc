@@ -307,6 +307,24 @@ TEST_CASE("storage: room is kept in steps, and a disk that is full ends nothing"
   CHECK(host.found_hard_state->current_term == Term{9});
 }
 
+TEST_CASE("storage: an entry too large for the reserve waits, and there is no room meanwhile") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  REQUIRE(host.work());
+  disk.limit_space(disk.used_bytes());
+  host.append(1, 1, 100'000);
+  const auto saved = host.save(2, std::nullopt);  // behind it
+  REQUIRE(host.work());
+  CHECK(host.durable < saved);
+  CHECK(host.storage->room() == Room::none);
+  disk.limit_space(std::nullopt);
+  host.now_us = *host.storage->wake_at_us();
+  REQUIRE(host.work());
+  CHECK(host.durable >= saved);
+  CHECK(host.storage->room() == Room::plenty);
+}
+
 TEST_CASE("storage: a crash while the log waits for room loses nothing that was promised") {
   for (const Crash mode : {Crash::all_lost, Crash::all_kept}) {
     SimDisk disk;
