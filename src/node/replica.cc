@@ -147,7 +147,6 @@ void Replica::on_read_done(const storage::Storage::ReadDone& read) {
 // --- the state machine ---------------------------------------------------------------------------
 
 void Replica::apply_committed() {
-  const Index before = applied_;
   apply_at_us_ = UINT64_MAX;
   while (applied_ < raft_->commit_index()) {
     const Index next = applied_ + 1;
@@ -161,7 +160,8 @@ void Replica::apply_committed() {
     }
     apply(raft_->log().at(next).view());
   }
-  if (applied_ == before) return;
+  if (applied_ == told_applied_) return;  // what was read back may have been all of it
+  told_applied_ = applied_;
   step(raft::Applied{applied_});
   answer_reads();
 }

@@ -224,6 +224,7 @@ class Replica final : public LinksOwner {
   std::uint64_t apply_read_ = 0;                  // storage's number; 0: none under way
 
   Index applied_{};
+  Index told_applied_{};  // the core, and the reads that wait for it
   std::string apply_reply_;
   std::uint64_t apply_at_us_ = UINT64_MAX;  // what was put off
 
