@@ -176,10 +176,12 @@ void Replica::on_message(Link& link, const raft::Message& message) {
 // A disk that is full, or that hangs while more and more waits for it in memory, takes no entries:
 // its node then is a follower that has fallen behind, and goes on voting.
 bool Replica::fits(const raft::AppendEntries& append) const {
+  if (append.entries.empty()) return true;
+  if (storage_->pending_bytes() > max_unsynced_bytes) return false;
+  if (storage_->room() != Room::none) return true;
   std::uint64_t bytes = 0;
   for (const EntryView& entry : append.entries) bytes += raft::cost(entry.body.size());
-  return append.entries.empty() ||
-         (storage_->fits(bytes) && storage_->pending_bytes() <= max_unsynced_bytes);
+  return storage_->fits(bytes);
 }
 
 // What the log itself needs is small.

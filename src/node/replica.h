@@ -66,6 +66,8 @@ class Replica final : public LinksOwner {
   bool is_idle() const;
 
   // peers.cc
+  bool fits(const raft::AppendEntries& append) const;
+  raft::Message what_fits(const raft::AppendEntries& append);
   void on_link_up(LinkId link, std::optional<std::string> dialed);
   void on_dial_failed(const std::string& id, std::string_view why);
   codec::Hello own_hello() override;
@@ -148,8 +150,6 @@ class Replica final : public LinksOwner {
   std::string too_large_text() const;
   bool has_too_many_writes() const;
   bool has_no_room_for(bool growth) const;
-  bool fits(const raft::AppendEntries& append) const;
-  raft::Message what_fits(const raft::AppendEntries& append);
   void hand_on_all();
   void hand_on(Client& client);
   bool hand_on(Client& client, Pending& pending, const Target& target);

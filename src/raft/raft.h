@@ -267,6 +267,7 @@ class Raft {
   void send_heartbeats();
   void advance_commit_index();
   Index match_of(const Server& server) const;
+  Room room_of(const Server& server) const;
   bool others_have_room() const;
 
   // follower.cc: the follower's side

@@ -11,9 +11,7 @@ namespace zatt::raft {
 
 namespace {
 constexpr std::uint64_t max_resend_us = 10'000'000;
-
-constexpr Room less(Room room) { return room == Room::plenty ? Room::little : Room::none; }
-}  // namespace
+}
 
 void Raft::on(const Propose& propose) {
   if (!is_leader() || propose.proposals.empty()) return;
@@ -213,24 +211,26 @@ void Raft::advance_commit_index() {
     if (!configuration().votes(server)) send_entries(server, progress);
 }
 
-// A quorum without us, of who would know it if it were asked for more.
-bool Raft::others_have_room() const {
+// As far as this leader has heard: of who is not there, nothing.
+Room Raft::room_of(const Server& server) const {
+  if (server == options_.self) return room_;
   const auto& leader = std::get<Leader>(role_);
+  const auto it = leader.progress.find(server);
+  return it == leader.progress.end() ? Room::none : it->second.room;
+}
+
+// A quorum without us, of those who can be asked to lead.
+bool Raft::others_have_room() const {
   return is_quorum(configuration(), [&](const Server& server) {
-    const auto it = leader.progress.find(server);
-    return it != leader.progress.end() && it->second.connected && it->second.room == Room::plenty;
+    return server != options_.self && is_connected(server) && room_of(server) == Room::plenty;
   });
 }
 
 Room Raft::room() const {
-  const auto* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr) return room_;
-  for (Room room = room_; room < Room::none; room = less(room))
-    if (is_quorum(configuration(), [&](const Server& server) {
-          if (server == options_.self) return true;
-          const auto it = leader->progress.find(server);
-          return it != leader->progress.end() && it->second.room <= room;
-        }))
+  if (!is_leader()) return room_;
+  for (const Room room : {Room::plenty, Room::little})
+    if (room >= room_ &&
+        is_quorum(configuration(), [&](const Server& server) { return room_of(server) <= room; }))
       return room;
   return Room::none;
 }

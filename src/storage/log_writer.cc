@@ -10,10 +10,14 @@
 #include "storage/steps.h"
 
 namespace zatt::storage {
+namespace {
 
+// A header, the records, and a unit for the mark.
 std::uint64_t segment_bytes_for(std::uint64_t record_bytes) {
   return unit + round_up(record_bytes) + unit;
 }
+
+}  // namespace
 
 LogWriter::LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end, Probe* probe)
     : incarnation_(incarnation),
@@ -35,6 +39,7 @@ void LogWriter::cut(Index last) {
     gathered_.clear();
   }
   last_ = last;
+  waits_for_segment_.reset();  // what waited may be gone: lay_out() finds out
 }
 
 void LogWriter::append(std::span<const EntryView> entries) {
@@ -105,13 +110,17 @@ void LogWriter::put(RecordBuffer& records, std::size_t from, std::size_t to,
   steps.push_back(write_step(file, at, std::move(bytes)));
 }
 
+// Where none is, it is waited for.
+bool LogWriter::is_segment_ready(std::uint64_t record_bytes, const Spares& spares) {
+  const std::uint64_t bytes = segment_bytes_for(record_bytes);
+  if (spares.has_ready(bytes)) return true;
+  see(probe_, Sight::log_waited_for_room);
+  waits_for_segment_ = bytes;
+  return false;
+}
+
 // Rule 6. The header says where the log ended, so all of that is made durable first.
-bool LogWriter::begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps) {
-  if (!spares.has_ready(segment_bytes_for(record_bytes))) {
-    see(probe_, Sight::log_waited_for_room);
-    waits_for_bytes_ = record_bytes;
-    return false;
-  }
+void LogWriter::begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps) {
   if (is_dirty_) steps.push_back(sync_step(present().file()));
   is_dirty_ = false;
   Life life;
@@ -126,7 +135,6 @@ bool LogWriter::begin_life(std::uint64_t record_bytes, Spares& spares, std::vect
   steps.push_back(write_step(life.file(), 0, encode(header)));
   steps.push_back(sync_step(life.file()));
   lives_.push_back(std::move(life));
-  return true;
 }
 
 // The lives that the present one's header ended: those that begin at or behind its first index.
@@ -140,15 +148,14 @@ std::vector<Life> LogWriter::take_dead() {
 }
 
 void LogWriter::lay_out(Spares& spares, std::vector<Step>& steps) {
-  waits_for_bytes_.reset();
+  waits_for_segment_.reset();
   if (cut_) {
+    const std::uint64_t first_bytes = gathered_.empty() ? 0 : gathered_.size(0);
+    if (!is_segment_ready(first_bytes, spares)) return;
     const auto end = find_end(*cut_);
     ZATT_ASSERT(end.has_value());
-    const LogEnd before = std::exchange(end_, *end);
-    if (!begin_life(gathered_.empty() ? 0 : gathered_.size(0), spares, steps)) {
-      end_ = before;
-      return;
-    }
+    end_ = *end;
+    begin_life(first_bytes, spares, steps);
     cut_.reset();
     known_.reset();
     const std::vector<Life> dead = take_dead();  // rule 7: only now that the header is durable
@@ -165,15 +172,17 @@ void LogWriter::lay_out_gathered(Spares& spares, std::vector<Step>& steps) {
   const Index durable_index = end_.index;
   const std::size_t count = gathered_.count();
   std::size_t from = 0;
-  if (count > 0 && takes(probe_, Turn::roll_over) && !begin_life(gathered_.size(0), spares, steps))
-    waits_for_bytes_.reset();  // it need not be
+  if (count > 0 && takes(probe_, Turn::roll_over) &&
+      spares.has_ready(segment_bytes_for(gathered_.size(0))))
+    begin_life(gathered_.size(0), spares, steps);
   while (from < count) {
     const std::size_t most = takes(probe_, Turn::split_batch) ? from + 1 : count;
     std::size_t to = from;
     while (to < most && gathered_.bytes_between(from, to + 1) <= room()) ++to;
     if (to == from) {
-      if (!begin_life(gathered_.size(from), spares, steps)) break;
+      if (!is_segment_ready(gathered_.size(from), spares)) break;
       see(probe_, Sight::rolled_over);
+      begin_life(gathered_.size(from), spares, steps);
       continue;
     }
     put(gathered_, from, to, present().file(), durable_index, steps);

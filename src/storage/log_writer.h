@@ -18,9 +18,6 @@
 
 namespace zatt::storage {
 
-// A header, the records, and a unit for the mark.
-std::uint64_t segment_bytes_for(std::uint64_t record_bytes);
-
 class LogWriter {
  public:
   LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end, Probe* probe);
@@ -38,10 +35,10 @@ class LogWriter {
   std::optional<Index> unknown_cut_end() const;
   void tell_cut_end(const LogEnd& end) { known_ = end; }
   // Steps that make durable what gathered: all of it, or as much as there are segments ready for.
-  // The rest waits for one (waits_for_bytes); nothing here makes a file longer.
+  // The rest waits for one (waits_for_segment); nothing here makes a file longer.
   void lay_out(Spares& spares, std::vector<Step>& steps);
-  // Of records, that the next segment has to hold before more can be laid out.
-  std::optional<std::uint64_t> waits_for_bytes() const { return waits_for_bytes_; }
+  // How large a segment has to be ready before more can be laid out.
+  std::optional<std::uint64_t> waits_for_segment() const { return waits_for_segment_; }
   bool can_mark() const;
   void mark(std::vector<Step>& steps);
   // The life that a start begins with (rule 13): `tail` holds the entries behind end(), which
@@ -64,8 +61,8 @@ class LogWriter {
   void put(RecordBuffer& records, std::size_t from, std::size_t to, const std::string& file,
            Index durable_index, std::vector<Step>& steps);
   void lay_out_gathered(Spares& spares, std::vector<Step>& steps);
-  // False where no segment is ready.
-  bool begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps);
+  bool is_segment_ready(std::uint64_t record_bytes, const Spares& spares);
+  void begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps);
   std::vector<Life> take_dead();
 
   std::uint64_t incarnation_;
@@ -78,7 +75,7 @@ class LogWriter {
   std::optional<LogEnd> known_;  // what the entry there says
   RecordBuffer gathered_;        // waits, behind the cut
   Index last_{};
-  std::optional<std::uint64_t> waits_for_bytes_;
+  std::optional<std::uint64_t> waits_for_segment_;
 };
 
 }  // namespace zatt::storage

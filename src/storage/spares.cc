@@ -38,21 +38,22 @@ std::uint64_t Spares::file_bytes(std::uint64_t bytes) const {
   return std::max(segment_bytes_, round_up(bytes));
 }
 
-bool Spares::has_ready(std::uint64_t bytes) const {
-  return std::any_of(ready_.begin(), ready_.end(),
-                     [bytes](const FileSize& file) { return file.size >= bytes; });
+// The smallest that is large enough.
+std::optional<std::size_t> Spares::best_ready(std::uint64_t bytes) const {
+  const std::uint64_t size = file_bytes(bytes);
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < ready_.size(); ++i)
+    if (ready_[i].size >= size && (!best || ready_[i].size < ready_[*best].size)) best = i;
+  return best;
 }
 
 std::uint64_t Spares::provide(const std::string& name, std::uint64_t bytes,
                               std::vector<Step>& steps) {
   std::uint64_t size = file_bytes(bytes);
-  auto best = ready_.end();
-  for (auto it = ready_.begin(); it != ready_.end(); ++it)
-    if (it->size >= size && (best == ready_.end() || it->size < best->size)) best = it;
-  if (best != ready_.end()) {
-    size = best->size;
-    steps.push_back(rename_step(best->name, name));
-    ready_.erase(best);
+  if (const auto best = best_ready(bytes)) {
+    size = ready_[*best].size;
+    steps.push_back(rename_step(ready_[*best].name, name));
+    ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(*best));
   } else if (making_) {
     const std::string unfinished = file_name(FileKind::unfinished, making_->number);
     size = std::max(size, making_->size);

@@ -27,7 +27,7 @@ class Spares {
   std::uint64_t take_number() { return next_number_++; }
 
   // Whether one of at least `bytes` waits.
-  bool has_ready(std::uint64_t bytes) const;
+  bool has_ready(std::uint64_t bytes) const { return best_ready(bytes).has_value(); }
   // Steps after which the file `name` is there, of at least `bytes`, and its name is durable: a
   // spare, or else one that is filled now. Returns its size. What it holds is noise.
   std::uint64_t provide(const std::string& name, std::uint64_t bytes, std::vector<Step>& steps);
@@ -57,6 +57,7 @@ class Spares {
   };
   void make(std::uint64_t bytes, std::uint64_t slice, std::vector<Step>& steps);
   std::uint64_t file_bytes(std::uint64_t bytes) const;
+  std::optional<std::size_t> best_ready(std::uint64_t bytes) const;
 
   std::uint64_t segment_bytes_;
   std::vector<FileSize> ready_;

@@ -120,9 +120,8 @@ std::uint64_t Storage::read(Index first, std::uint64_t max_bytes) {
 
 // Of the segment that the log waits for, where there is none.
 std::optional<std::uint64_t> Storage::Impl::missing_bytes() const {
-  const auto bytes = log.waits_for_bytes();
-  if (!bytes || spares.has_ready(segment_bytes_for(*bytes))) return std::nullopt;
-  return segment_bytes_for(*bytes);
+  const auto bytes = log.waits_for_segment();
+  return bytes && !spares.has_ready(*bytes) ? bytes : std::nullopt;
 }
 
 // One is kept in reserve, for the day when the disk is full; the next roll-over has another.
@@ -271,10 +270,7 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
 
 Room Storage::room() const { return impl_->room(); }
 
-bool Storage::fits(std::uint64_t bytes) const {
-  const Impl& s = *impl_;
-  return s.room() != Room::none || s.log.keeps_half_of_its_end(bytes);
-}
+bool Storage::fits(std::uint64_t bytes) const { return impl_->log.keeps_half_of_its_end(bytes); }
 
 Room Storage::Impl::room() const {
   if (!spares.is_stuck()) return Room::plenty;

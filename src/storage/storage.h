@@ -116,8 +116,8 @@ class Storage {
   // be refused while a reserve is left, and everything once it has gone. What is handed over all
   // the same waits until there is room. Rises by itself.
   Room room() const;
-  // Whether so many bytes of entries need not wait for room, and some is left then. Where room() is
-  // none, others may not know it yet: what they hand on still fits for a while.
+  // Where room() is none, which others may not know yet: whether so many bytes of entries fit all
+  // the same, and some room is left then.
   bool fits(std::uint64_t bytes) const;
   std::uint64_t pending_bytes() const;  // handed over and not yet durable
 

@@ -254,6 +254,18 @@ TEST_CASE("storage: segments that a cut ends are used again, and at most two are
   CHECK(count(disk, ".new") == 0);
 }
 
+// From here on, but for the reserve.
+struct FullDisk {
+  SimDisk disk;
+  Host host{disk};
+
+  FullDisk() {
+    REQUIRE(host.start());
+    REQUIRE(host.work());
+    disk.limit_space(disk.used_bytes());
+  }
+};
+
 // Appends until the disk has room for no more than this. Returns how many entries that took.
 std::uint64_t fill_until(Host& host, Room room, std::size_t body_bytes) {
   const std::uint64_t before = host.last();
@@ -266,11 +278,8 @@ std::uint64_t fill_until(Host& host, Room room, std::size_t body_bytes) {
 }
 
 TEST_CASE("storage: room is kept in steps, and a disk that is full ends nothing") {
-  SimDisk disk;
-  Host host(disk);
-  REQUIRE(host.start());
-  REQUIRE(host.work());  // the reserve
-  disk.limit_space(disk.used_bytes());
+  FullDisk full;
+  auto& [disk, host] = full;
   CHECK(host.storage->room() == Room::plenty);
   CHECK(fill_until(host, Room::little, 3000) >= 4);  // three quarters of a segment
   CHECK(fill_until(host, Room::none, 100) >= 3);     // what was left of it, and the reserve
@@ -308,11 +317,8 @@ TEST_CASE("storage: room is kept in steps, and a disk that is full ends nothing"
 }
 
 TEST_CASE("storage: an entry too large for the reserve waits, and there is no room meanwhile") {
-  SimDisk disk;
-  Host host(disk);
-  REQUIRE(host.start());
-  REQUIRE(host.work());
-  disk.limit_space(disk.used_bytes());
+  FullDisk full;
+  auto& [disk, host] = full;
   host.append(1, 1, 100'000);
   const auto saved = host.save(2, std::nullopt);  // behind it
   REQUIRE(host.work());
@@ -325,13 +331,23 @@ TEST_CASE("storage: an entry too large for the reserve waits, and there is no ro
   CHECK(host.storage->room() == Room::plenty);
 }
 
+TEST_CASE("storage: what is cut off is not waited for") {
+  FullDisk full;
+  auto& [disk, host] = full;
+  host.append(1, 1, 100);
+  host.append(1, 1, 100'000);
+  REQUIRE(host.work());
+  CHECK(host.storage->room() == Room::none);
+  const auto cut = host.cut(1);
+  REQUIRE(host.work());
+  CHECK(host.durable >= cut);
+  CHECK(host.storage->room() == Room::plenty);
+}
+
 TEST_CASE("storage: a crash while the log waits for room loses nothing that was promised") {
   for (const Crash mode : {Crash::all_lost, Crash::all_kept}) {
-    SimDisk disk;
-    Host host(disk);
-    REQUIRE(host.start());
-    REQUIRE(host.work());
-    disk.limit_space(disk.used_bytes());
+    FullDisk full;
+    auto& [disk, host] = full;
     fill_until(host, Room::none, 500);
     for (int i = 0; i < 10; ++i) host.append(1, 1, 3000);
     REQUIRE(host.work());
@@ -343,23 +359,20 @@ TEST_CASE("storage: a crash while the log waits for room loses nothing that was 
 }
 
 TEST_CASE("storage: starts on a full disk leave nothing more behind each time") {
-  SimDisk disk;
-  Host host(disk);
-  REQUIRE(host.start());
-  REQUIRE(host.work());
-  disk.limit_space(disk.used_bytes());
+  FullDisk full;
+  auto& [disk, host] = full;
   fill_until(host, Room::none, 500);
-  const std::uint64_t full = disk.used_bytes();
+  const std::uint64_t used = disk.used_bytes();
   const std::uint64_t piece = test::options().segment_bytes / 4;
   for (std::uint64_t pieces = 1; pieces <= 3; ++pieces) {
-    disk.limit_space(full + pieces * piece);
+    disk.limit_space(used + pieces * piece);
     for (int i = 0; i < 3; ++i) {
       REQUIRE(!host.start());
       CHECK(host.error->sys == 28);
       CHECK(count(disk, ".new") <= 1);
     }
   }
-  disk.limit_space(full + 4 * piece);  // a segment's worth is enough
+  disk.limit_space(used + 4 * piece);  // a segment's worth is enough
   REQUIRE(host.start());
   CHECK(host.judge() == "");
 }
