@@ -451,4 +451,36 @@ TEST_CASE("reads: stale answers behind a write that waits do not gather without 
   CHECK(stage.env.clients[c].wanted);
 }
 
+TEST_CASE("reads: answered once all that was committed has been read back from the disk") {
+  Stage stage("1");
+  stage.options.max_log_bytes = 1;  // what is older than the last entry is on disk only
+  stage.follow("0");
+  const std::string big = '"' + std::string(3000, 'x') + '"';
+  stage.leader_appends({set_command("w", "1"), set_command("big", big)});
+  stage.settle();
+  REQUIRE(stage.node->last_applied() == stage.leader_last);
+  stage.close();
+  REQUIRE(stage.open());
+  for (auto& [id, other] : stage.peers) other->connect();
+
+  stage.disk_held = true;
+  const Index last = stage.node->raft().log().last_index();
+  raft::AppendEntries append{Term{1}, last, Term{1}, last, {}};
+  stage.peer("0").say(append);
+  stage.settle();
+  REQUIRE(stage.node->raft().commit_index() == last);
+  REQUIRE(stage.node->last_applied() < last);
+  const ClientId c = stage.client();
+  stage.line(c, R"({"op":"get","key":"w"})");
+  stage.settle();
+  const auto asked = stage.peer("0").take<ReadIndex>();
+  REQUIRE(asked.has_value());
+  stage.peer("0").say(ReadIndexReply{asked->number, true, Term{1}, last, last});
+  CHECK(stage.replies(c).empty());
+  stage.disk_held = false;
+  stage.settle();
+  CHECK(stage.node->last_applied() == last);
+  CHECK(stage.replies(c).size() == 1);
+}
+
 }  // namespace zatt::node
