@@ -60,6 +60,7 @@ struct zatt_client {
   capi::Socket socket;
   std::uint64_t number = 0;  // of the core's connection that the socket is for
   bool connecting = false;
+  std::array<char, read_bytes + json::slack> incoming{};  // what was read, until it is understood
   const int timeout_ms;
   std::unordered_map<client::Token, Waiter> waiters;
   std::unique_ptr<ReplyBox> last;  // what a blocking call lends
@@ -127,14 +128,13 @@ void zatt_client::lost(const Error& error) {
 }
 
 void zatt_client::read() {
-  std::array<char, read_bytes + json::slack> buffer;
   for (int i = 0; i < reads_a_turn && socket.is_open() && !connecting; ++i) {
     const auto& wanted = core.connection();
     if (!wanted || wanted->number != number) return;
-    const auto size = socket.read(buffer.data(), read_bytes);
+    const auto size = socket.read(incoming.data(), read_bytes);
     if (!size) return lost(size.error());
     if (*size == 0) return;
-    core.on_bytes(number, {buffer.data(), *size}, now_us());
+    core.on_bytes(number, {incoming.data(), *size}, now_us());
   }
 }
 
@@ -175,7 +175,7 @@ int zatt_client::ask(const zatt_request* given, const Waiter& waiter) noexcept {
     message = capi::wrong_timeout;
     return ZATT_EINVAL;
   }
-  const auto token = core.ask(std::move(wanted), 1'000 * static_cast<std::uint64_t>(ms), now_us());
+  const auto token = core.ask(wanted, 1'000 * static_cast<std::uint64_t>(ms), now_us());
   if (!token) {
     message = token.error().detail;
     return token.error().code == Code::too_big ? ZATT_EOVERLOADED : ZATT_EINVAL;
@@ -285,7 +285,7 @@ int open(const zatt_client_options& options, zatt_client** out) noexcept {
   core.connect_timeout_us = 1'000 * static_cast<std::uint64_t>(options.connect_timeout_ms);
   core.seed = random_seed();
   core.stay = options.stay != 0;
-  *out = new zatt_client(std::move(core), std::move(addresses), timeout_ms);
+  *out = std::make_unique<zatt_client>(std::move(core), std::move(addresses), timeout_ms).release();
   return ZATT_OK;
 }
 

@@ -169,7 +169,6 @@ void ReplyBox::set_result(std::string_view value, std::uint64_t rev) {
 }
 
 void ReplyBox::fill() {
-  std::memset(&c_, 0, sizeof c_);
   c_.size = sizeof c_;
   c_.message = reply_.message.c_str();
   c_.found = reply_.found ? 1 : 0;

@@ -66,7 +66,7 @@ class ReplyBox {
 
   client::Reply reply_;
   std::vector<zatt_item> items_;
-  zatt_reply c_;
+  zatt_reply c_{};
 };
 
 }  // namespace zatt::capi

@@ -54,7 +54,7 @@ Client::Client(Options options)
 
 // --- what the program wants ----------------------------------------------------------------------
 
-Result<Token> Client::ask(Request request, std::uint64_t timeout_us, std::uint64_t now_us) {
+Result<Token> Client::ask(const Request& request, std::uint64_t timeout_us, std::uint64_t now_us) {
   auto text = writer_.begin(request);
   if (!text) return text.error();
   if (waiting_bytes_ + text->size() > max_waiting_bytes)

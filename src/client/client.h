@@ -45,7 +45,7 @@ class Client {
 
   // The answer comes from next_done(), within the timeout. Code::invalid with a sentence where the
   // request breaks a rule; Code::too_big where too much waits already.
-  Result<Token> ask(Request request, std::uint64_t timeout_us, std::uint64_t now_us);
+  Result<Token> ask(const Request& request, std::uint64_t timeout_us, std::uint64_t now_us);
 
   struct Done {
     Token token = 0;

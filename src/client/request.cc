@@ -59,7 +59,7 @@ Result<std::string> RequestWriter::begin(const Request& request) {
     return request.value;
   }
   std::string line = "{\"op\":\"" + std::string(op_name(request.op)) + '"';
-  if (const Status fields = append_fields(line, request); !fields) return fields.error();
+  if (Status fields = append_fields(line, request); !fields) return fields.error();
   return line;
 }
 
@@ -75,14 +75,14 @@ void RequestWriter::end(std::string& line, Op op, std::uint32_t timeout_ms) {
 Status RequestWriter::append_fields(std::string& out, const Request& request) {
   switch (request.op) {
     case Op::get:
-      if (const Status key = append_text(out, "key", request.key); !key) return key;
+      if (Status key = append_text(out, "key", request.key); !key) return key;
       break;
     case Op::set:
     case Op::del:
     case Op::incr:
-      if (const Status key = append_text(out, "key", request.key); !key) return key;
+      if (Status key = append_text(out, "key", request.key); !key) return key;
       if (request.op == Op::set) {
-        if (const Status value = append_value(out, "value", request.value); !value) return value;
+        if (Status value = append_value(out, "value", request.value); !value) return value;
       } else if (request.op == Op::incr) {
         out += ",\"by\":";
         json::append_int(out, request.by);
@@ -91,7 +91,7 @@ Status RequestWriter::append_fields(std::string& out, const Request& request) {
     case Op::scan:
     case Op::count:
       if (request.prefix.empty()) break;
-      if (const Status prefix = append_text(out, "prefix", request.prefix); !prefix) return prefix;
+      if (Status prefix = append_text(out, "prefix", request.prefix); !prefix) return prefix;
       break;
     case Op::status:
     case Op::ping:
@@ -100,7 +100,7 @@ Status RequestWriter::append_fields(std::string& out, const Request& request) {
   }
   if (request.op == Op::scan) {
     if (request.after)
-      if (const Status after = append_text(out, "after", *request.after); !after) return after;
+      if (Status after = append_text(out, "after", *request.after); !after) return after;
     if (request.limit > 0) {
       out += ",\"limit\":";
       json::append_uint(out, request.limit);
@@ -130,7 +130,7 @@ Status RequestWriter::append_condition(std::string& out, const Condition& condit
       break;
   }
   std::string value;
-  if (const Status good = append_value(value, "value", condition.value); !good)
+  if (Status good = append_value(value, "value", condition.value); !good)
     return invalid("if: " + good.error().detail);
   out += ",\"if\":{";
   out.append(value, 1);  // without its comma

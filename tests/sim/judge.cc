@@ -88,6 +88,7 @@ bool Judge::may_stop(std::size_t machine) const {
 }
 
 void Judge::on_stop(std::size_t machine) {
+  ++stops_;
   const Machine& m = machines_[machine];
   if (!may_stop(machine))
     fail(Invariant::silent_after_damage, "node " + name(m.self) + " stops with exit code " +

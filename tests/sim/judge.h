@@ -52,6 +52,7 @@ class Judge {
   std::uint64_t terms_led() const { return leaders_.size(); }
   std::uint64_t committed() const { return committed_.size(); }
   std::uint64_t frames() const { return frames_; }
+  std::uint64_t stops() const { return stops_; }
 
  private:
   struct Watched {  // a machine, as last seen
@@ -105,6 +106,7 @@ class Judge {
   std::vector<std::uint64_t> state_hashes_;  // by applied index - 1; 0: not known
   Ledger ledger_;
   std::uint64_t frames_ = 0;
+  std::uint64_t stops_ = 0;  // of processes, by themselves
   std::optional<Violation> violation_;
 };
 

@@ -283,27 +283,43 @@ void Trial::live() {
              20 * timeout_us + 40 * delay_us + 1000 * settings_.timeout_ms,
              [this] { return is_at_rest(); }))
     return;
-  if (!await("one state on all of the core: ", write_us, [this] { return is_level(); })) return;
-  if (!await("a leader whose disk works", 10 * timeout_us + slack_us, [this] {
-        for (NodeNumber number = 0; number < cluster_.size(); ++number)
-          if (is_stuck_leader(cluster_.machine(number))) return false;
-        return leads_well();
-      }))
-    return;
-  const std::uint64_t terms = cluster_.judge().terms_led();
-  const std::uint64_t frames = cluster_.judge().frames();
-  run_until(cluster_.now_us() + settings_.quiet_us);
-  if (cluster_.judge().violation()) return;
-  if (!leads_well() || cluster_.judge().terms_led() != terms)
+  be_quiet(write_us, 10 * timeout_us + slack_us);
+}
+
+// Nobody asks anything. Who reads only now, as a new leader for another, what had rotted long
+// before, ends, is started again, and the quiet begins anew: once for each machine at most.
+void Trial::be_quiet(std::uint64_t level_us, std::uint64_t leader_us) {
+  const std::uint64_t stops_before = cluster_.judge().stops();
+  for (;;) {
+    if (!await("one state on all of the core: ", level_us, [this] { return is_level(); })) return;
+    if (!await("a leader whose disk works", leader_us, [this] {
+          for (NodeNumber number = 0; number < cluster_.size(); ++number)
+            if (is_stuck_leader(cluster_.machine(number))) return false;
+          return leads_well();
+        }))
+      return;
+    const std::uint64_t stops = cluster_.judge().stops();
+    const std::uint64_t terms = cluster_.judge().terms_led();
+    const std::uint64_t frames = cluster_.judge().frames();
+    run_until(cluster_.now_us() + settings_.quiet_us);
+    if (cluster_.judge().violation()) return;
+    const std::uint64_t stopped = cluster_.judge().stops() - stops_before;
+    if (cluster_.judge().stops() == stops || stopped > cluster_.size())
+      return judge_quiet(terms, frames);
+  }
+}
+
+void Trial::judge_quiet(std::uint64_t terms_before, std::uint64_t frames_before) {
+  if (!leads_well() || cluster_.judge().terms_led() != terms_before)
     return cluster_.judge().fail(Invariant::liveness, "the leader does not stay:" + why_not());
   // Heartbeats and their answers, five a timeout and link, and as much again for each other word.
   const std::uint64_t links = cluster_.size() * (cluster_.size() - 1);
   const std::uint64_t beats =
       links * (2 + 5 * settings_.quiet_us / (1000 * settings_.election_timeout_ms));
-  if (cluster_.judge().frames() - frames > 5 * beats)
+  if (cluster_.judge().frames() - frames_before > 5 * beats)
     return cluster_.judge().fail(
         Invariant::liveness,
-        std::to_string(cluster_.judge().frames() - frames) + " messages in a quiet time");
+        std::to_string(cluster_.judge().frames() - frames_before) + " messages in a quiet time");
   if (!has_nothing_left())
     cluster_.judge().fail(Invariant::nothing_left_behind, "requests are kept that nobody made");
 }

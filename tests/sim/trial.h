@@ -51,6 +51,8 @@ class Trial {
   void choose_core();
   void mend_core();
   void live();
+  void be_quiet(std::uint64_t level_us, std::uint64_t leader_us);
+  void judge_quiet(std::uint64_t terms_before, std::uint64_t frames_before);
   bool leads_well() const;
   static bool is_stuck_leader(const Machine& machine);
   bool has_room() const;
