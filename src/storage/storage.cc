@@ -39,6 +39,10 @@ struct Flight {
   std::optional<std::size_t> slice_step;  // where the spare's slice begins
 };
 
+// What a spare is wanted for: to be the reserve, or the next segment beside it, or because no room
+// is left but the reserve, or because the log waits for it.
+enum class Want { nothing, reserve, next_segment, room, waiting };
+
 bool is_disk_full(const Error& error) { return error.sys == ENOSPC || error.sys == EDQUOT; }
 
 }  // namespace
@@ -65,11 +69,13 @@ struct Storage::Impl {
   std::optional<Flight> flight;
   std::optional<Error> failure;
   std::optional<std::uint64_t> mark_at_us;  // nothing: the log's end has its mark
+  Want tried_for = Want::nothing;  // the last try to make a spare, where less is not wanted now
 
   bool has_writes() const { return ticket > durable; }
   std::optional<std::uint64_t> missing_bytes() const;
   Room room() const;
-  bool may_make_spare(std::uint64_t now_us, bool has_work) const;
+  Want wanted_spare() const;
+  std::optional<std::uint64_t> spare_at_us(bool has_work) const;
   void plan_spare(std::vector<Step>& steps);
   void plan_reads(Flight& going, std::vector<Step>& steps);
   void plan_writes(Flight& going, std::vector<Step>& steps);
@@ -125,15 +131,25 @@ std::optional<std::uint64_t> Storage::Impl::missing_bytes() const {
 }
 
 // One is kept in reserve, for the day when the disk is full; the next roll-over has another.
-bool Storage::Impl::may_make_spare(std::uint64_t now_us, bool has_work) const {
-  if (now_us < spares.retry_at_us()) return false;
-  if (missing_bytes()) return true;
-  const std::size_t wanted = log.is_half_full() ? 2 : 1;
-  if (spares.ready() >= wanted) return false;
-  return !spares.is_stuck() || has_work || room() != Room::plenty;
+Want Storage::Impl::wanted_spare() const {
+  if (missing_bytes()) return Want::waiting;
+  if (room() != Room::plenty) return Want::room;
+  if (spares.ready() == 0) return Want::reserve;
+  return spares.ready() == 1 && log.is_half_full() ? Want::next_segment : Want::nothing;
+}
+
+// When a spare is to be gone on with. A disk that was full is tried again at once where more hangs
+// on it than at the last try, and else after a while.
+std::optional<std::uint64_t> Storage::Impl::spare_at_us(bool has_work) const {
+  const Want wanted = wanted_spare();
+  if (wanted == Want::nothing) return std::nullopt;
+  if (!spares.is_stuck() || wanted > tried_for) return 0;
+  if (wanted < Want::room && !has_work) return std::nullopt;
+  return spares.retry_at_us();
 }
 
 void Storage::Impl::plan_spare(std::vector<Step>& steps) {
+  tried_for = wanted_spare();
   if (const auto bytes = missing_bytes())
     spares.make_whole(*bytes, steps);
   else
@@ -189,7 +205,8 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
     if (marks) s.log.mark(batch.steps);
     s.mark_at_us.reset();
   }
-  if (s.may_make_spare(now_us, has_work)) {
+  s.tried_for = std::min(s.tried_for, s.wanted_spare());
+  if (const auto at_us = s.spare_at_us(has_work); at_us && now_us >= *at_us) {
     going.slice_step = batch.steps.size();
     s.plan_spare(batch.steps);
   }
@@ -205,8 +222,8 @@ std::optional<std::uint64_t> Storage::wake_at_us() const {
   if (!s.reads.empty() || (s.has_writes() && !s.missing_bytes())) return 0;
   std::optional<std::uint64_t> at;
   if (!s.missing_bytes()) at = s.mark_at_us;
-  const std::uint64_t retry_at_us = s.spares.retry_at_us();
-  if (s.may_make_spare(retry_at_us, false)) at = std::min(at.value_or(retry_at_us), retry_at_us);
+  if (const auto spare_at_us = s.spare_at_us(false))
+    at = std::min(at.value_or(*spare_at_us), *spare_at_us);
   return at;
 }
 
@@ -276,7 +293,7 @@ Room Storage::Impl::room() const {
   if (!spares.is_stuck()) return Room::plenty;
   if (missing_bytes()) return Room::none;  // for an entry larger than what is ready
   if (spares.ready() == 0) return log.is_at_its_end() ? Room::none : Room::little;
-  return log.is_nearly_full() ? Room::little : Room::plenty;
+  return spares.ready() == 1 && log.is_nearly_full() ? Room::little : Room::plenty;
 }
 
 std::uint64_t Storage::pending_bytes() const {

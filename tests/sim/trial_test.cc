@@ -41,15 +41,6 @@ TEST_CASE("trial: hosts with a machine of their own") {
   CHECK_FALSE(draw_settings(1, choice).has_proposers());
 }
 
-// Node 2 of this day leads in the quiet time, reads for another what had rotted, and ends.
-TEST_CASE("trial: who ends because of old damage is not a leader that would not stay") {
-  Trial trial(20'024'467, Choice{}, false);
-  CHECK_FALSE(trial.run().has_value());
-  CHECK(trial.coverage().of(Sight::hung_disk_handed_over) +
-            trial.coverage().of(Sight::full_disk_handed_over) >
-        0);
-}
-
 TEST_CASE("settings: what is switched off changes nothing else") {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     Choice choice;

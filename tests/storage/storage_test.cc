@@ -331,6 +331,49 @@ TEST_CASE("storage: an entry too large for the reserve waits, and there is no ro
   CHECK(host.storage->room() == Room::plenty);
 }
 
+TEST_CASE("storage: a full disk matters little to who has a segment ready beside the reserve") {
+  FullDisk full;
+  auto& [disk, host] = full;
+  disk.limit_space(std::nullopt);
+  for (int i = 0; i < 20; ++i) {
+    host.append(1, 1, 3000);
+    REQUIRE(host.work());
+  }
+  disk.limit_space(disk.used_bytes());
+  fill_until(host, Room::little, 3000);
+  host.cut(0);
+  REQUIRE(host.work());
+  disk.limit_space(disk.used_bytes());
+  CHECK(count(disk, ".spare") == 2);
+  while (count(disk, ".seg") == 1) {
+    CHECK(host.storage->room() == Room::plenty);
+    host.append(1, 1, 500);
+    REQUIRE(host.work());
+    REQUIRE(host.last() < 100);
+  }
+  CHECK(fill_until(host, Room::little, 500) >= 5);  // three quarters of the second
+}
+
+TEST_CASE("storage: a disk that was full is tried at once when more hangs on it") {
+  FullDisk full;
+  auto& [disk, host] = full;
+  host.append(1, 1, 14'000);  // more than half of a segment
+  REQUIRE(host.work());
+  disk.limit_space(std::nullopt);
+  host.append(1, 1, 10);
+  REQUIRE(host.work());
+  CHECK(host.storage->room() == Room::plenty);
+  CHECK(count(disk, ".spare") == 1);  // it was full just now
+  while (count(disk, ".spare") == 1) {
+    host.append(1, 1, 500);
+    REQUIRE(host.work());
+    REQUIRE(host.last() < 100);
+  }
+  CHECK(count(disk, ".seg") == 1);
+  CHECK(host.storage->room() == Room::plenty);
+  CHECK(host.now_us < 5'000'000);
+}
+
 TEST_CASE("storage: what is cut off is not waited for") {
   FullDisk full;
   auto& [disk, host] = full;
