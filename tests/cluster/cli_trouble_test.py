@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from cli_test import ZATT, CliTest, own_signals
+from cli_harness import ZATT, CliTest, own_signals
 from harness import HOST, SANITIZED, SOAK, wait_for
 
 

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""zatt status: what it says of a cluster, well or not."""
+
+import json
+import re
+import shutil
+import signal
+import time
+
+from cli_harness import CliTest
+from harness import HOST
+
+
+class Status(CliTest):
+    def rows(self, text):
+        """The lines of the table, by node."""
+        return {row[1]: (row[0], row[2]) for row in re.findall(r"^([* ]) (\S+)  (.*)$", text, re.M)
+                if row[1] != "NODE"}
+
+    def test_all_is_well(self):
+        cluster = self.serve(3)
+        leader = cluster.wait_leader()
+        for servers in (self.servers, f"localhost:{cluster[0].port}", f"{HOST}:{cluster[2].port}"):
+            with self.subTest(servers):
+                done = self.assert_done(self.zatt("status", "-s", servers))
+                self.assertRegex(done.out, rf"^ok: node {leader.id} leads in term \d+; 3 of 3 voters answer\n"
+                                 r"cluster [0-9a-f]+, \d+ keys?, version [\d.]+\n\n  NODE  ADDRESS ")
+                rows = self.rows(done.out)
+                self.assertEqual(sorted(rows), ["0", "1", "2"])
+                for node in cluster:
+                    star, rest = rows[node.id]
+                    self.assertEqual(star, "*" if node is leader else " ")
+                    self.assertRegex(rest, rf"^ *{HOST}:{node.port} +{'leader' if node is leader else 'follower'}"
+                                     r" +\d+ +\d+ +\d+s")
+                self.assertEqual(len({len(line) for line in done.out.splitlines()[3:]}), 1, done.out)
+        about = json.loads(self.zatt("status", "--json").out)
+        self.assertEqual((about["ok"], about["leader"], about["reached"]), (True, leader.id, 3))
+
+    def test_a_node_is_down(self):
+        cluster = self.serve(3)
+        down = cluster.followers()[0]
+        down.kill()
+        began = time.monotonic()
+        done = self.assert_done(self.zatt("status"))
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertRegex(done.out, r"^degraded: node \d leads in term \d+; 2 of 3 voters answer\n")
+        self.assertRegex(self.rows(done.out)[down.id][1], r"no answer +- +\d+ +-  Connection refused")
+        self.assert_done(self.zatt("set", "k", "1"))
+        lag = [row for row in json.loads(self.zatt("status", "--json").out)["members"] if row["id"] == down.id]
+        self.assertGreaterEqual(lag[0]["lag"], 1)
+
+    def test_a_node_hangs(self):
+        cluster = self.serve(3)
+        hanging = cluster.followers()[0]
+        hanging.signal(signal.SIGSTOP)
+        began = time.monotonic()
+        done = self.assert_done(self.zatt("status"))
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertRegex(self.rows(done.out)[hanging.id][1], "no answer .*no answer in time")
+        hanging.signal(signal.SIGCONT)
+
+    def test_no_majority(self):
+        cluster = self.serve(3)
+        last = cluster.wait_leader()
+        for node in cluster:
+            if node is not last:
+                node.kill()
+        last.wait_status(lambda status: status["leader"] is None, "it leads no longer")
+        done = self.zatt("status")
+        self.assertEqual((done.code, done.err), (3, ""), done)
+        self.assertRegex(done.out, "^down: no leader; 1 of 3 voters answers, and it takes 2\n")
+        self.assertFalse(json.loads(self.zatt("status", "--json").out)["ok"])
+        cluster.kill()
+        done = self.zatt("status")
+        self.assertEqual((done.code, done.err), (3, ""), done)
+        self.assertRegex(done.out, "^down: no server answers\n")
+        self.assertEqual(done.out.count("Connection refused"), 3)
+
+    def test_the_leader_hangs(self):
+        cluster = self.serve(3)
+        leader = cluster.wait_leader()
+        leader.signal(signal.SIGSTOP)
+        others = [node for node in cluster if node is not leader]
+        new = cluster.wait_leader(among=others)
+        done = self.assert_done(self.zatt("status"))
+        self.assertRegex(done.out, rf"^degraded: node {new.id} leads")
+        self.assertEqual(self.rows(done.out)[new.id][0], "*")
+        leader.signal(signal.SIGCONT)
+
+    def test_an_emptied_directory(self):
+        cluster = self.serve(3)
+        wiped = cluster.followers()[0]
+        wiped.kill()
+        shutil.rmtree(wiped.storage)
+        wiped.start().wait_status(lambda status: status["role"] == "learner", "it learns")
+        done = self.assert_done(self.zatt("status"))
+        self.assertRegex(done.out, r"^degraded: node \d leads in term \d+; 2 of 3 voters answer\n")
+        self.assertRegex(done.out, rf"\nnode {wiped.id}: .*storage directory.*neither votes nor counts\n")
+
+    def test_before_the_cluster_is_created(self):
+        cluster = self.cluster()
+        cluster[0].start().wait_up()
+        self.ask(cluster)
+        done = self.zatt("status")
+        self.assertEqual(done.code, 3, done)
+        self.assertRegex(done.out, r"^down: no leader")
+        self.assertRegex(done.out, r"\nnode 0: .*the cluster is not created yet: waiting for node 1 at")
+        self.assertEqual(done.out.count("Connection refused\n"), 2, done.out)
+
+    def test_two_clusters_by_mistake(self):
+        first, second = self.serve(), self.serve()
+        self.ask([first[0], second[0]])
+        done = self.zatt("status")
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("not a member", done.out)
+        self.assertRegex(done.out, "\nnode 0: it belongs to another cluster, [0-9a-f]+\n")
+
+    def test_colours_are_for_terminals(self):
+        self.serve()
+        code, shown = self.on_terminal("status")
+        self.assertEqual(code, 0)
+        self.assertIn("\x1b[32mok\x1b[0m: ", shown)
+        for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+            code, shown = self.on_terminal("status", env=env)
+            self.assertEqual(code, 0)
+            self.assertNotIn("\x1b", shown)
+        self.assertNotIn("\x1b", self.zatt("status").out)
