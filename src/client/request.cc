@@ -59,7 +59,7 @@ Result<std::string> RequestWriter::begin(const Request& request) {
     return request.value;
   }
   std::string line = "{\"op\":\"" + std::string(op_name(request.op)) + '"';
-  if (Status fields = append_fields(line, request); !fields) return fields.error();
+  if (const Status fields = append_fields(line, request); !fields) return fields.error();
   return line;
 }
 
@@ -130,7 +130,7 @@ Status RequestWriter::append_condition(std::string& out, const Condition& condit
       break;
   }
   std::string value;
-  if (Status good = append_value(value, "value", condition.value); !good)
+  if (const Status good = append_value(value, "value", condition.value); !good)
     return invalid("if: " + good.error().detail);
   out += ",\"if\":{";
   out.append(value, 1);  // without its comma

@@ -66,8 +66,6 @@ class Replica final : public LinksOwner {
   bool is_idle() const;
 
   // peers.cc
-  bool fits(const raft::AppendEntries& append) const;
-  raft::Message what_fits(const raft::AppendEntries& append);
   void on_link_up(LinkId link, std::optional<std::string> dialed);
   void on_dial_failed(const std::string& id, std::string_view why);
   codec::Hello own_hello() override;
@@ -134,6 +132,8 @@ class Replica final : public LinksOwner {
   void show_standing();
   void on_message(Link& link, const codec::Standing& standing);
   void on_message(Link& link, const raft::Message& message);
+  bool fits(const raft::AppendEntries& append) const;
+  raft::Message what_fits(const raft::AppendEntries& append);
   void on_message(Link&, const codec::Hello&) {}  // links.cc has seen to these
   void on_message(Link&, const codec::Refused&) {}
   bool is_in_cluster() const;  // the core may be spoken to

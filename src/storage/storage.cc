@@ -75,7 +75,7 @@ struct Storage::Impl {
   std::optional<std::uint64_t> missing_bytes() const;
   Room room() const;
   Want wanted_spare() const;
-  std::optional<std::uint64_t> spare_at_us(bool has_work) const;
+  std::optional<std::uint64_t> spare_at_us(Want wanted, bool has_work) const;
   void plan_spare(std::vector<Step>& steps);
   void plan_reads(Flight& going, std::vector<Step>& steps);
   void plan_writes(Flight& going, std::vector<Step>& steps);
@@ -140,8 +140,7 @@ Want Storage::Impl::wanted_spare() const {
 
 // When a spare is to be gone on with. A disk that was full is tried again at once where more hangs
 // on it than at the last try, and else after a while.
-std::optional<std::uint64_t> Storage::Impl::spare_at_us(bool has_work) const {
-  const Want wanted = wanted_spare();
+std::optional<std::uint64_t> Storage::Impl::spare_at_us(Want wanted, bool has_work) const {
   if (wanted == Want::nothing) return std::nullopt;
   if (!spares.is_stuck() || wanted > tried_for) return 0;
   if (wanted < Want::room && !has_work) return std::nullopt;
@@ -149,7 +148,6 @@ std::optional<std::uint64_t> Storage::Impl::spare_at_us(bool has_work) const {
 }
 
 void Storage::Impl::plan_spare(std::vector<Step>& steps) {
-  tried_for = wanted_spare();
   if (const auto bytes = missing_bytes())
     spares.make_whole(*bytes, steps);
   else
@@ -205,8 +203,10 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
     if (marks) s.log.mark(batch.steps);
     s.mark_at_us.reset();
   }
-  s.tried_for = std::min(s.tried_for, s.wanted_spare());
-  if (const auto at_us = s.spare_at_us(has_work); at_us && now_us >= *at_us) {
+  const Want wanted = s.wanted_spare();
+  s.tried_for = std::min(s.tried_for, wanted);
+  if (const auto at_us = s.spare_at_us(wanted, has_work); at_us && now_us >= *at_us) {
+    s.tried_for = wanted;
     going.slice_step = batch.steps.size();
     s.plan_spare(batch.steps);
   }
@@ -222,7 +222,7 @@ std::optional<std::uint64_t> Storage::wake_at_us() const {
   if (!s.reads.empty() || (s.has_writes() && !s.missing_bytes())) return 0;
   std::optional<std::uint64_t> at;
   if (!s.missing_bytes()) at = s.mark_at_us;
-  if (const auto spare_at_us = s.spare_at_us(false))
+  if (const auto spare_at_us = s.spare_at_us(s.wanted_spare(), false))
     at = std::min(at.value_or(*spare_at_us), *spare_at_us);
   return at;
 }

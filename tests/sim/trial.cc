@@ -289,7 +289,7 @@ void Trial::live() {
 // Nobody asks anything. Who reads only now, as a new leader for another, what had rotted long
 // before, ends, is started again, and the quiet begins anew: once for each machine at most.
 void Trial::be_quiet(std::uint64_t level_us, std::uint64_t leader_us) {
-  const std::uint64_t stops_before = cluster_.judge().stops();
+  const std::uint64_t most_stops = cluster_.judge().stops() + cluster_.size();
   for (;;) {
     if (!await("one state on all of the core: ", level_us, [this] { return is_level(); })) return;
     if (!await("a leader whose disk works", leader_us, [this] {
@@ -303,8 +303,7 @@ void Trial::be_quiet(std::uint64_t level_us, std::uint64_t leader_us) {
     const std::uint64_t frames = cluster_.judge().frames();
     run_until(cluster_.now_us() + settings_.quiet_us);
     if (cluster_.judge().violation()) return;
-    const std::uint64_t stopped = cluster_.judge().stops() - stops_before;
-    if (cluster_.judge().stops() == stops || stopped > cluster_.size())
+    if (cluster_.judge().stops() == stops || cluster_.judge().stops() > most_stops)
       return judge_quiet(terms, frames);
   }
 }

@@ -332,9 +332,9 @@ TEST_CASE("storage: an entry too large for the reserve waits, and there is no ro
 }
 
 TEST_CASE("storage: a full disk matters little to who has a segment ready beside the reserve") {
-  FullDisk full;
-  auto& [disk, host] = full;
-  disk.limit_space(std::nullopt);
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
   for (int i = 0; i < 20; ++i) {
     host.append(1, 1, 3000);
     REQUIRE(host.work());
