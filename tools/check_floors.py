@@ -4,6 +4,8 @@
 
 A folder includes only floors below its own, never a neighbour; libuv only below loop/, simdjson
 only below json/; each .cc includes its own header first, so that every header compiles alone.
+What the simulator runs has no clock, thread or chance of its own, and nobody reads the wall clock
+but for the times in the log.
 And no two headers of src/ and tests/ give one namespace two types of the same name: all of them end
 in one program, where the linker would keep either.
 """
@@ -25,6 +27,13 @@ FLOOR = {folder: floor for floor, folders in enumerate(FLOORS) for folder in fol
 # A library's headers, and the one room that may know them.
 LIBRARIES = [(re.compile(r"uv(\.h|/)"), "libuv", "loop"),
              (re.compile(r"simdjson"), "simdjson", "json")]
+# What the simulator runs, and what would make two days of one seed differ.
+SIMULATED = {"base", "raft", "kv", "json", "storage", "codec", "node", "client"}
+UNFORESEEN = re.compile(r"(chrono|ctime|time\.h|sys/time\.h|random|sys/random\.h|thread|mutex|future|"
+                        r"shared_mutex|condition_variable|base/random_seed\.h)$")
+UNFORESEEN_HOME = "src/base/random_seed.cc"
+WALL_CLOCK = re.compile(r"system_clock|CLOCK_REALTIME|gettimeofday|\btime\((nullptr|NULL|0|&)")
+WALL_CLOCK_HOME = "src/zattd/log.cc"
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -60,6 +69,21 @@ def check_include(root, path, folder, quote, name):
     return None
 
 
+def check_determinism(path, where, folder, found):
+    """Lines about what a simulation could not repeat."""
+    if folder in SIMULATED and where != UNFORESEEN_HOME:
+        for number, _, name in found:
+            if UNFORESEEN.match(name):
+                yield (f"{where}:{number}: {folder}/ is simulated, and <{name}> is not the same twice; "
+                       "remedy: take time and chance from node/env.h, or as an argument")
+    if where == WALL_CLOCK_HOME:
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if WALL_CLOCK.search(line):
+            yield (f"{where}:{number}: the wall clock goes back and leaps; "
+                   "remedy: a monotonic clock, as loop/loop.h has it")
+
+
 def check_own_header(root, path, found):
     own = path.with_suffix(".h")
     if path.suffix != ".cc" or not own.exists():
@@ -86,6 +110,7 @@ def check(root):
         wrong = check_own_header(root, path, found)
         if wrong:
             errors.append(f"{where}: {wrong}")
+        errors.extend(check_determinism(path, where, folder, found))
         for number, quote, name in found:
             wrong = check_include(root, path, folder, quote, name)
             if wrong:

@@ -3,7 +3,6 @@
 #include "client/client.h"
 
 #include <poll.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/random_seed.h"
 #include "capi/convert.h"
 #include "capi/resolve.h"
 #include "capi/socket.h"
@@ -35,13 +35,6 @@ std::uint64_t now_us() {
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
          static_cast<std::uint64_t>(now.tv_nsec) / 1'000;
-}
-
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  const int rc = getentropy(&seed, sizeof seed);
-  ZATT_ASSERT(rc == 0);
-  return seed;
 }
 
 struct Waiter {

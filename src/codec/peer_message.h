@@ -71,8 +71,7 @@ struct ForwardReply {
     not_taken = 1,  // not the leader of that term: it may be sent to the one who is
     overloaded = 2,
     storage_full = 3,
-    shutting_down = 4,
-    replaced = 5,  // another entry was committed in its place: it will never be
+    replaced = 4,  // another entry was committed in its place: it will never be
   };
   std::uint64_t number = 0;
   What what = What::result;

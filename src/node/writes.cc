@@ -165,9 +165,6 @@ void Replica::on_message(Link& link, const codec::ForwardReply& reply) {
     case What::storage_full:
       finish_error(*pending, ErrorCode::storage_full, no_room_text);
       return;
-    case What::shutting_down:
-      finish_error(*pending, ErrorCode::shutting_down, "the leader is stopping");
-      return;
     case What::replaced:
       saw(Sight::forward_replaced);
       finish_error(*pending, ErrorCode::no_leader,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/server.h"
 
-#include <sys/random.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+
+#include "base/random_seed.h"
 
 namespace zatt::server {
 namespace {
@@ -20,13 +21,6 @@ std::size_t connection_limit() {
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return reserved_descriptors;
   const auto limit = std::min<std::uint64_t>(files.rlim_cur, most_connections);
   return std::max<std::size_t>(limit, 2 * reserved_descriptors) - reserved_descriptors;
-}
-
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  const int rc = getentropy(&seed, sizeof seed);
-  ZATT_ASSERT(rc == 0);
-  return seed;
 }
 
 Error cannot_listen(const Error& error, const Address& address) {

@@ -132,7 +132,7 @@ std::vector<Sample> samples() {
       {"forward", encoded(Forward{1, Term{2}, true, "cmd"}),
        "14 0100000000000000 0200000000000000 01 03000000 636d64"},
       {"forward_reply", encoded(ForwardReply{1, ForwardReply::What::replaced, "r", Index{2}}),
-       "15 0100000000000000 05 01000000 72 0200000000000000"},
+       "15 0100000000000000 04 01000000 72 0200000000000000"},
       {"read_index", encoded(ReadIndex{1, Term{2}, true}),
        "16 0100000000000000 0200000000000000 01"},
       {"read_index_reply", encoded(ReadIndexReply{1, true, Term{2}, Index{3}, Index{4}}),

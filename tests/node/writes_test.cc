@@ -175,7 +175,6 @@ TEST_CASE("schedule 4: of two in the pipe the first is refused and the second ta
   SUBCASE("what was refused is the client's answer, and is not sent again") {
     const std::pair<What, const char*> refusals[] = {{What::overloaded, "overloaded"},
                                                      {What::storage_full, "storage_full"},
-                                                     {What::shutting_down, "shutting_down"},
                                                      {What::replaced, "no_leader"}};
     for (const auto& refusal : refusals) {
       const What what = refusal.first;
