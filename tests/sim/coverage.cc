@@ -111,6 +111,7 @@ constexpr const char* deed_names[] = {
     "barrier_done",
     "proposal_unknown",
     "proposal_refused",
+    "order_found",
 };
 static_assert(std::size(deed_names) == static_cast<std::size_t>(Deed::count_));
 

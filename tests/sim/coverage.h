@@ -58,6 +58,7 @@ enum class Deed : std::uint8_t {
   barrier_done,
   proposal_unknown,
   proposal_refused,
+  order_found,  // by the search, without a look into the log
   count_
 };
 

@@ -56,16 +56,15 @@ constexpr const char* help_end =
     "The last line says how many passed and failed. Exit status: 0 all held, 1 something else,\n"
     "2 usage, 20 + n: invariant In was broken first (tests/sim/README.md lists them).\n";
 
-void print_help(std::FILE* out) {
-  std::fputs(help, out);
+void print_help() {
+  std::fputs(help, stdout);
   for (std::size_t i = 0; i < static_cast<std::size_t>(Fault::count_); ++i)
-    std::fprintf(out, " %s", zatt::sim::name_of(static_cast<Fault>(i)));
-  std::fprintf(out, "\n%s", help_end);
+    std::printf(" %s", zatt::sim::name_of(static_cast<Fault>(i)));
+  std::printf("\n%s", help_end);
 }
 
 [[noreturn]] void misused(const std::string& why) {
-  std::fprintf(stderr, "%s\n\n", why.c_str());
-  print_help(stderr);
+  std::fprintf(stderr, "zatt-sim: %s; zatt-sim --help says more\n", why.c_str());
   std::exit(2);
 }
 
@@ -160,16 +159,19 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
     if (flag == "--help" || flag == "-h") {
-      print_help(stdout);
+      print_help();
       return 0;
     }
     if (take_switch(flag, campaign)) continue;
-    if (flag == "--scenario" && i + 1 < argc)
-      scenario = argv[i + 1];
-    else if (!take_value(flag, i + 1 < argc ? argv[i + 1] : nullptr, campaign))
-      misused("unknown option " + std::string(flag));
-    ++i;
+    const char* value = ++i < argc ? argv[i] : nullptr;
+    if (flag != "--scenario") {
+      if (!take_value(flag, value, campaign)) misused("unknown option " + std::string(flag));
+    } else if ((scenario = value) == nullptr) {
+      misused("--scenario wants a file");
+    }
   }
+  if (campaign.alone && (campaign.seconds > 0 || campaign.seeds != UINT64_MAX))
+    misused("--seed is one alone; many are --seeds, --minutes or --seconds");
   if (campaign.seeds == UINT64_MAX) campaign.seeds = campaign.seconds > 0 ? 1 : 200;
   if (campaign.choice.nodes && (*campaign.choice.nodes < 1 || *campaign.choice.nodes > 7))
     misused("--nodes wants 1 to 7");

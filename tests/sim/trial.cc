@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "tests/sim/search.h"
+
 namespace zatt::sim {
 
 namespace {
 constexpr std::uint64_t most_frames_a_second = 50'000;  // the busiest seconds see 4,000
-}
+constexpr std::uint64_t most_search_steps = 100'000;    // of a key
+}  // namespace
 
 Trial::Trial(std::uint64_t seed, const Choice& choice, bool verbose)
     : settings_(draw_settings(seed, choice)),
@@ -80,8 +83,13 @@ std::optional<Violation> Trial::judge_answers() {
   for (const std::string& problem : {cluster_.workload().problem(), cluster_.proposers().problem()})
     if (!problem.empty()) return Violation{Invariant::linearizable, problem};
   const Ledger& ledger = cluster_.judge().ledger();
-  return settings_.has_proposers() ? check_proposals(cluster_.proposers().asks(), ledger)
-                                   : check_history(cluster_.workload().ops(), ledger);
+  if (settings_.has_proposers()) return check_proposals(cluster_.proposers().asks(), ledger);
+  if (auto wrong = check_history(cluster_.workload().ops(), ledger)) return wrong;
+  const Opinion second = search_order(cluster_.workload().ops(), most_search_steps);
+  if (second.verdict == Opinion::Verdict::fits_not)
+    return Violation{Invariant::linearizable, second.why};
+  if (second.verdict == Opinion::Verdict::fits) cluster_.coverage().count(Deed::order_found);
+  return std::nullopt;
 }
 
 void Trial::run_until(std::uint64_t us) {
