@@ -7,11 +7,18 @@
 
 namespace zatt::sim {
 
+namespace {
+Event from_client(node::ClientId client, std::function<void(node::Node&)> what) {
+  return {{Source::Kind::client, client}, std::move(what)};
+}
+}  // namespace
+
 bool Cluster::open(NodeNumber node, node::ClientId connection) {
   Machine& machine = machines_[node];
   if (machine.process == 0) return false;
   machine.connections[connection] = {};
-  enter(node, machine.process, [=](node::Node& n) { n.on_client_open(connection); });
+  enter(node, machine.process,
+        from_client(connection, [=](node::Node& n) { n.on_client_open(connection); }));
   return true;
 }
 
@@ -25,12 +32,12 @@ void Cluster::send(NodeNumber node, node::ClientId connection, std::string line)
   it->second.last_line_us = at;
   line.append(codec::line_slack, '\0');
   scheduler_.at(at, [this, node, connection, process = machine.process, line = std::move(line)] {
-    enter(node, process, [this, node, connection, line](node::Node&) {
-      auto found = machines_[node].connections.find(connection);
-      if (found == machines_[node].connections.end()) return;
-      found->second.held.push_back(line);
-      hand_lines(node, connection);
-    });
+    enter(node, process, from_client(connection, [this, node, connection, line](node::Node&) {
+            auto found = machines_[node].connections.find(connection);
+            if (found == machines_[node].connections.end()) return;
+            found->second.held.push_back(line);
+            hand_lines(node, connection);
+          }));
   });
 }
 
@@ -65,7 +72,8 @@ void Cluster::want_lines(NodeNumber number, node::ClientId client, bool wanted) 
   it->second.wanted = wanted;
   if (!wanted) return;
   scheduler_.in(0, [this, number, process = machines_[number].process, client] {
-    enter(number, process, [this, number, client](node::Node&) { hand_lines(number, client); });
+    enter(number, process,
+          from_client(client, [this, number, client](node::Node&) { hand_lines(number, client); }));
   });
 }
 
@@ -84,17 +92,19 @@ void Cluster::reply(NodeNumber number, node::ClientId client, std::string_view l
     delay += prng_.below(2 * settings_.read_mean_us) * lines.size() / 1024;
   connection.last_reply_us = std::max(connection.last_reply_us, scheduler_.now_us() + delay);
   connection.unread_bytes += lines.size();
-  scheduler_.at(connection.last_reply_us,
-                [this, number, process = machines_[number].process, client,
-                 text = std::string(lines)] { deliver_reply(number, process, client, text); });
+  const std::uint64_t applied = raw(machines_[number].node->last_applied());
+  scheduler_.at(connection.last_reply_us, [this, number, process = machines_[number].process,
+                                           client, text = std::string(lines), applied] {
+    deliver_reply(number, process, client, text, applied);
+  });
 }
 
 void Cluster::deliver_reply(NodeNumber number, std::uint64_t process, node::ClientId client,
-                            std::string_view lines) {
+                            std::string_view lines, std::uint64_t applied) {
   std::string_view left = lines;
   while (!left.empty()) {
     const std::size_t end = left.find('\n');
-    hear(client, left.substr(0, end));
+    hear(client, left.substr(0, end), applied);
     left.remove_prefix(end + 1);
   }
   Machine& machine = machines_[number];
@@ -106,7 +116,8 @@ void Cluster::deliver_reply(NodeNumber number, std::uint64_t process, node::Clie
   const std::uint64_t after = machine.unread_factor * it->second.unread_bytes;
   constexpr std::uint64_t half = 1 << 19;
   if (before >= half && after < half)
-    enter(number, process, [client](node::Node& n) { n.on_client_room(client); });
+    enter(number, process,
+          from_client(client, [client](node::Node& n) { n.on_client_room(client); }));
 }
 
 void Cluster::close(NodeNumber node, node::ClientId connection) {
@@ -114,7 +125,8 @@ void Cluster::close(NodeNumber node, node::ClientId connection) {
   machine.connections.erase(connection);
   if (machine.process == 0) return;
   scheduler_.in(network_.delay(), [this, node, connection, process = machine.process] {
-    enter(node, process, [=](node::Node& n) { n.on_client_closed(connection); });
+    enter(node, process,
+          from_client(connection, [=](node::Node& n) { n.on_client_closed(connection); }));
   });
 }
 
@@ -122,14 +134,15 @@ void Cluster::close_connections(NodeNumber number) {
   const auto connections = std::exchange(machines_[number].connections, {});
   for (const auto& [id, connection] : connections) {
     const std::uint64_t at = std::max(connection.last_reply_us, scheduler_.now_us()) + 1;
-    scheduler_.at(at, [this, client = id] { hear(client, std::nullopt); });
+    scheduler_.at(at, [this, client = id] { hear(client, std::nullopt, 0); });
   }
 }
 
-void Cluster::hear(node::ClientId client, std::optional<std::string_view> line) {
+void Cluster::hear(node::ClientId client, std::optional<std::string_view> line,
+                   std::uint64_t applied) {
   if (client >= first_own_connection)
     return on_own_connection ? on_own_connection(client, line) : void();
-  line ? workload_.on_reply(client, *line) : workload_.on_closed(client);
+  line ? workload_.on_reply(client, *line, applied) : workload_.on_closed(client);
 }
 
 }  // namespace zatt::sim

@@ -11,6 +11,10 @@ std::uint64_t around(Prng& prng, std::uint64_t base) {
   return prng.between(base - base / 2, 2 * base);
 }
 
+Event from_link(node::LinkId link, std::function<void(node::Node&)> what) {
+  return {{Source::Kind::link, link}, std::move(what)};
+}
+
 // What may differ from node to node and must not show in what they agree on.
 void draw_limits(const Settings& settings, Prng& prng, Machine& machine) {
   const std::uint64_t segment_bytes = around(prng, settings.segment_bytes);
@@ -61,20 +65,22 @@ void Cluster::log(NodeNumber number, std::string_view line) {
 // --- links ---------------------------------------------------------------------------------------
 
 void Cluster::deliver_link_up(NodeNumber node, node::LinkId link, bool dialed, NodeNumber peer) {
-  enter(node, machines_[node].process, [=](node::Node& n) {
-    n.on_link_up(link, dialed ? std::optional(std::to_string(peer)) : std::nullopt);
-  });
+  enter(node, machines_[node].process, from_link(link, [=](node::Node& n) {
+          n.on_link_up(link, dialed ? std::optional(std::to_string(peer)) : std::nullopt);
+        }));
 }
 
 void Cluster::deliver_frame(NodeNumber node, node::LinkId link, const Frame& frame) {
   const Machine& machine = machines_[node];
   if (frame.kind != Kind::piece && machine.node && machine.node->raft().current_term() > frame.term)
     coverage_.count_late(frame.kind);
-  enter(node, machine.process, [=](node::Node& n) { n.on_frame(link, frame.bytes); });
+  enter(node, machine.process,
+        from_link(link, [=](node::Node& n) { n.on_frame(link, frame.bytes); }));
 }
 
 void Cluster::deliver_link_down(NodeNumber node, node::LinkId link) {
-  enter(node, machines_[node].process, [=](node::Node& n) { n.on_link_down(link); });
+  enter(node, machines_[node].process,
+        from_link(link, [=](node::Node& n) { n.on_link_down(link); }));
 }
 
 }  // namespace zatt::sim

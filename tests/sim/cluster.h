@@ -99,7 +99,11 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void on_start_failed(NodeNumber number, const Error& error);
   void look_again(Machine& machine);
   void enter(NodeNumber number, std::uint64_t process,
-             std::function<void(node::Node&)> what) override;
+             std::function<void(node::Node&)> what) override {
+    enter(number, process, {{}, std::move(what)});
+  }
+  void enter(NodeNumber number, std::uint64_t process, Event event);
+  void mix(std::deque<Event>& events);
   void go_on(NodeNumber number, std::uint64_t process);
   void schedule_wake(NodeNumber number);
   std::uint64_t node_time(NodeNumber number, std::uint64_t us) const;
@@ -120,12 +124,12 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   // clients.cc
   void reply(NodeNumber number, node::ClientId client, std::string_view lines);
   void deliver_reply(NodeNumber number, std::uint64_t process, node::ClientId client,
-                     std::string_view lines);
+                     std::string_view lines, std::uint64_t applied);
   void answer(NodeNumber number, node::ClientId client, const node::Answer& answer);
   void want_lines(NodeNumber number, node::ClientId client, bool wanted);
   void hand_lines(NodeNumber number, node::ClientId connection);
   void close_connections(NodeNumber number);
-  void hear(node::ClientId client, std::optional<std::string_view> line);
+  void hear(node::ClientId client, std::optional<std::string_view> line, std::uint64_t applied);
 
   const Settings settings_;
   const bool verbose_;

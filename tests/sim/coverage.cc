@@ -77,6 +77,7 @@ constexpr const char* deed_names[] = {
     "wiped",
     "paused",
     "suspended",
+    "read_out_of_order",
     "disk_stalled",
     "disk_hung",
     "sync_failed",

@@ -24,6 +24,7 @@ enum class Deed : std::uint8_t {
   wiped,
   paused,
   suspended,
+  read_out_of_order,  // after a pause: what came first was read later
   disk_stalled,
   disk_hung,
   sync_failed,

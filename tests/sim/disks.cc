@@ -91,10 +91,11 @@ void Cluster::finish_batch(NodeNumber number, std::uint64_t process, std::uint64
   const std::optional<int> failure = machine.disk->failure();
   machine.disk->clear_faults();
   if (!result->status && result->status.error().sys == ENOSPC) coverage_.count(Deed::no_space);
-  enter(number, process, [&machine, failure, result](node::Node& node) {
+  const auto be_told = [&machine, failure, result](node::Node& node) {
     machine.disk_failure = failure;
     node.on_disk(std::move(*result));
-  });
+  };
+  enter(number, process, {{Source::Kind::disk}, be_told});
 }
 
 // The disk was at work when its process ended: it got as far as it got.

@@ -229,6 +229,11 @@ class Checker {
       }
       if (op.outcome == Outcome::failed || op.kind == Kind::stale_get || op.kind == Kind::ask)
         continue;
+      // Its key may not have changed since: then nobody could tell, but for us.
+      if (!is_write(op.kind) && op.applied != 0 && op.applied < floor_at_invocation[event.op])
+        return "answered from a state at " + std::to_string(op.applied) + ", behind " +
+               std::to_string(floor_at_invocation[event.op]) +
+               ", which somebody had been told of before: " + to_string(op);
       const auto point = place(op, least);
       if (!point)
         return "fits nowhere at or behind " + std::to_string(least) + ": " + to_string(op);

@@ -32,6 +32,9 @@ struct Op {
   std::string told;          // value in the reply
   std::uint64_t rev = 0;     // in the reply; of count and scan: `at`
   std::uint64_t number = 0;  // of count
+  // How far the node that answered had applied the log then; 0: nobody looked. Of a write it may
+  // be behind: the leader has told it the outcome.
+  std::uint64_t applied = 0;
 
   // Of a scan; its prefix is in `key`.
   struct Item {

@@ -120,6 +120,23 @@ TEST_CASE("history: a read of the past, and one of what never was") {
   CHECK(verdict({read("20", 4, 10, 20), read("", 0, 30, 40)}).starts_with("fits nowhere"));
 }
 
+TEST_CASE("history: a read from a state that was over, though its key has not changed since") {
+  Ledger ledger = two_writes();
+  ledger[5] = set_body("other", "50");
+  Op other = write("50", 5, 50, 60);
+  other.key = "other";
+  Op late = read("20", 4, 70, 80);
+  late.applied = 5;
+  CHECK(verdict({other, late}, ledger) == "");
+  late.applied = 4;
+  CHECK(verdict({other, late}, ledger).starts_with("answered from a state at 4, behind 5"));
+  late.invoked_us = 55;
+  CHECK(verdict({other, late}, ledger) == "");
+  late.invoked_us = 70;
+  late.kind = Kind::stale_get;
+  CHECK(verdict({other, late}, ledger) == "");
+}
+
 TEST_CASE("history: a stale read may be late, and does not run backwards on its connection") {
   Op new_one = read("20", 4, 30, 40);
   Op old_one = read("10", 2, 50, 60);

@@ -47,6 +47,19 @@ struct Connection {  // of a client
   std::uint64_t last_line_us = 0, last_reply_us = 0;
 };
 
+// Where a process hears something from. What comes from one of these keeps its order.
+struct Source {
+  enum class Kind : std::uint8_t { host, disk, link, client };
+  Kind kind = Kind::host;
+  std::uint64_t number = 0;  // of a link or client
+  friend auto operator<=>(const Source&, const Source&) = default;
+};
+
+struct Event {
+  Source source;
+  std::function<void(node::Node&)> what;
+};
+
 struct Machine {
   std::unique_ptr<test::SimDisk> disk;
   std::unique_ptr<test::DurableLog> durable;  // what the disk would still hold after a power loss
@@ -86,10 +99,10 @@ struct Machine {
   std::optional<int> stopped;       // by itself, with this exit code
   std::optional<int> disk_failure;  // what a call said that it is told of in this event
   std::uint64_t paused_until_us = 0;
-  bool clock_stands = false;                              // while it is paused
-  std::uint64_t unread_factor = 1;                        // how much each unread byte counts for
-  std::deque<std::function<void(node::Node&)>> deferred;  // came while the process stood still
-  std::uint64_t wake_at_us = UINT64_MAX;                  // the wake-up that is scheduled
+  bool clock_stands = false;              // while it is paused
+  std::uint64_t unread_factor = 1;        // how much each unread byte counts for
+  std::deque<Event> deferred;             // came while the process stood still
+  std::uint64_t wake_at_us = UINT64_MAX;  // the wake-up that is scheduled
 
   std::uint64_t state_hash() const { return list ? list->state_hash() : store->store.state_hash(); }
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Processes that come and go on simulated machines, and the world as node/env.h shows it to them.
+#include <algorithm>
 #include <cerrno>
+#include <map>
 #include <utility>
 
 #include "tests/sim/cluster.h"
@@ -298,16 +300,15 @@ void Cluster::pause(NodeNumber number, std::uint64_t us, bool clock_stands) {
 }
 
 // Everything that happens to a node happens here: the call, what gathered, the judge, the clock.
-void Cluster::enter(NodeNumber number, std::uint64_t process,
-                    std::function<void(node::Node&)> what) {
+void Cluster::enter(NodeNumber number, std::uint64_t process, Event event) {
   Machine& machine = machines_[number];
   if (machine.process != process || process == 0) return;
   if (machine.paused_until_us > scheduler_.now_us() || !machine.deferred.empty()) {
-    machine.deferred.push_back(std::move(what));
+    machine.deferred.push_back(std::move(event));
     return;
   }
   scheduler_.trace(number);
-  what(*machine.node);
+  event.what(*machine.node);
   machine.node->flush();
   judge_.after_event(number);
   if (machine.stopped) {
@@ -319,14 +320,30 @@ void Cluster::enter(NodeNumber number, std::uint64_t process,
   schedule_wake(number);
 }
 
-// After a pause, what came meanwhile is handled in the order it came, before any timer: as server/
-// has it.
+// After a pause, what came meanwhile is handled before any timer: as server/ has it.
 void Cluster::go_on(NodeNumber number, std::uint64_t process) {
   Machine& machine = machines_[number];
   if (machine.process != process) return;
   machine.paused_until_us = 0;
-  for (auto& what : std::exchange(machine.deferred, {})) enter(number, process, std::move(what));
+  auto waiting = std::exchange(machine.deferred, {});
+  mix(waiting);
+  for (Event& event : waiting) enter(number, process, std::move(event));
   if (machine.process == process) schedule_wake(number);
+}
+
+// The kernel says in any order which sockets are ready, and each is read to its end. Half of the
+// times clients come first: who was deposed meanwhile hears them before it hears of that.
+void Cluster::mix(std::deque<Event>& events) {
+  const bool clients_first = prng_.chance(1, 2);
+  std::map<Source, std::pair<bool, std::uint64_t>> ranks;
+  for (const Event& event : events) {
+    const bool is_late = clients_first && event.source.kind != Source::Kind::client;
+    if (!ranks.contains(event.source)) ranks[event.source] = {is_late, prng_.next()};
+  }
+  if (ranks.size() > 1) coverage_.count(Deed::read_out_of_order);
+  std::stable_sort(events.begin(), events.end(), [&](const Event& a, const Event& b) {
+    return ranks.at(a.source) < ranks.at(b.source);
+  });
 }
 
 void Cluster::schedule_wake(NodeNumber number) {

@@ -80,7 +80,7 @@ class Drawing {
     set(Fault::capacity, s.capacity, 2, 200);
     set(Fault::clog, s.clog_every_us, 100'000, 3'000'000);
     set(Fault::partition, s.partition_every_us, 200'000, standard_ ? 20'000'000 : 3'000'000);
-    s.partition_mean_us = log_between(prng_, 200'000, standard_ ? 20'000'000 : 3'000'000);
+    s.partition_mean_us = for_a_while(200'000, standard_ ? 20'000'000 : 3'000'000);
   }
 
   void draw_machines() {
@@ -91,7 +91,7 @@ class Drawing {
     set(Fault::recovery, s.crash_in_recovery_percent, 5, 40);
     s.down_mean_us = log_between(prng_, 10'000, standard_ ? 20'000'000 : 2'000'000);
     set(Fault::pause, s.pause_every_us, 300'000, 6'000'000);
-    s.pause_mean_us = log_between(prng_, 10'000, standard_ ? 30'000'000 : 3'000'000);
+    s.pause_mean_us = for_a_while(10'000, standard_ ? 30'000'000 : 3'000'000);
     set(Fault::suspend, s.suspend_every_us, 500'000, 10'000'000);
     const std::uint64_t wipes = prng_.between(1, 2);
     if (is_on(Fault::wipe) && s.nodes > 1 && (s.beyond || (s.nodes > 2 && prng_.chance(1, 4))))
@@ -153,6 +153,13 @@ class Drawing {
   }
 
  private:
+  // Half of the times just long enough for another leader.
+  std::uint64_t for_a_while(std::uint64_t low, std::uint64_t high) {
+    const std::uint64_t any = log_between(prng_, low, high);
+    const std::uint64_t timeouts = prng_.between(2, 6);
+    return prng_.chance(1, 2) ? any : timeouts * 1000 * s.election_timeout_ms;
+  }
+
   bool is_on(Fault fault) const { return s.on[static_cast<std::size_t>(fault)]; }
 
   template <class T>

@@ -347,7 +347,7 @@ void Workload::wake_later(std::size_t number) {
   });
 }
 
-void Workload::on_reply(node::ClientId connection, std::string_view line) {
+void Workload::on_reply(node::ClientId connection, std::string_view line, std::uint64_t applied) {
   const auto it = by_connection_.find(connection);
   if (it == by_connection_.end()) return;
   const std::size_t number = it->second;
@@ -358,7 +358,9 @@ void Workload::on_reply(node::ClientId connection, std::string_view line) {
   bytes.reserve(size + json::slack);
   const std::uint64_t before = customer.number;
   customer.client->on_bytes(before, {bytes.data(), size}, scheduler_.now_us());
+  applied_ = applied;
   attend(number);
+  applied_ = 0;
 }
 
 void Workload::on_closed(node::ClientId connection) {
@@ -386,6 +388,7 @@ void Workload::collect(Customer& customer) {
     customer.asked.erase(asked);
     op.completed_us = scheduler_.now_us();
     op.answer = ++last_answer_;
+    op.applied = applied_;
     op.connection = customer.client_number * connections_a_client + done->connection;
     read_reply(op, done->reply);
     if (customer.probes && op.outcome == Op::Outcome::done)

@@ -52,7 +52,8 @@ class Workload {
   // Of the questions that wait: how long the longest has waited beyond its time.
   std::uint64_t overdue_us() const;
 
-  void on_reply(node::ClientId connection, std::string_view line);
+  // From a node that has applied the log up to `applied`.
+  void on_reply(node::ClientId connection, std::string_view line, std::uint64_t applied);
   void on_closed(node::ClientId connection);
 
   const std::vector<Op>& ops() const { return ops_; }
@@ -113,6 +114,7 @@ class Workload {
   node::ClientId last_connection_ = 0;
   std::uint64_t last_client_ = 0;
   std::uint64_t last_answer_ = 0;
+  std::uint64_t applied_ = 0;  // by whom we hear now
   std::uint64_t last_value_ = 0;
   std::uint64_t acknowledged_ = 0;
   bool asking_ = true;
