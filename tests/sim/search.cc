@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -74,14 +75,12 @@ class Search {
       to_place_ += !may_be_nowhere(*op);
     }
     sort_by_rev();
-    for (const Op* op : ops_) traces_.push_back(trace_of(*op));
+    find_traces();
   }
 
   Opinion run() {
-    State now;
-    settle(now);
     std::vector<Attempt> attempts;
-    attempts.push_back({now, candidates(), 0, placed_.size()});
+    attempts.push_back(begin_at({}));
     while (to_place_ > 0) {
       if (++steps_ > most_steps_) return {Verdict::gave_up, {}, steps_};
       Attempt& attempt = attempts.back();
@@ -97,9 +96,8 @@ class Search {
       if (!then) continue;
       place(number);
       if (traces_[number] == Trace::its_own && !is_seen(*then->value)) continue;
-      settle(*then);
-      if (!is_new(*then)) continue;
-      attempts.push_back({*then, candidates(), 0, placed_.size()});
+      Attempt next = begin_at(*then);
+      if (is_new(*then)) attempts.push_back(std::move(next));
     }
     return {Verdict::fits, {}, steps_};
   }
@@ -145,15 +143,21 @@ class Search {
     return !may_be_nowhere(*ops_[number]) && ops_[number]->rev != 0;
   }
 
-  Trace trace_of(const Op& op) const {
-    if (!may_be_nowhere(op) || op.kind != Kind::set) return Trace::some;
-    bool seen = false;
-    for (const Op* other : ops_) {
-      const bool makes_it = other->kind == Kind::set && other->value == op.value;
-      if (other->kind == Kind::incr || (makes_it && other != &op)) return Trace::some;
-      seen = seen || (!may_be_nowhere(*other) && !may_change(*other) && looks_at(*other, op.value));
+  void find_traces() {
+    std::unordered_map<std::string_view, std::size_t> makers;
+    std::unordered_set<std::string_view> seen;
+    bool has_sums = false;
+    for (const Op* op : ops_) {
+      if (op->kind == Kind::set) ++makers[op->value];
+      if (!may_be_nowhere(*op) && !may_change(*op) && op->found) seen.insert(op->told);
+      has_sums = has_sums || op->kind == Kind::incr;
     }
-    return seen ? Trace::its_own : Trace::none;
+    for (const Op* op : ops_) {
+      const bool is_alone = op->kind == Kind::set && makers[op->value] == 1 && !has_sums;
+      traces_.push_back(!may_be_nowhere(*op) || !is_alone ? Trace::some
+                        : seen.contains(op->value)        ? Trace::its_own
+                                                          : Trace::none);
+    }
   }
 
   // Revisions only grow: of those who were told one, the lowest comes next.
@@ -193,18 +197,20 @@ class Search {
 
   // Who only looks, and sees just what there is, is placed without a thought of elsewhere: that
   // takes nothing from anybody.
-  void settle(const State& now) {
-    for (bool again = true; again;) {
-      again = false;
-      for (const std::size_t number : candidates()) {
+  Attempt begin_at(const State& now) {
+    while (true) {
+      std::vector<std::size_t> next = candidates();
+      const std::size_t before = placed_.size();
+      for (const std::size_t number : next) {
         const Op& op = *ops_[number];
         if (may_change(op) || !look(now, op)) continue;
         if (op.found && now.rev == 0) continue;  // it would tell the value's revision
         place(number);
-        again = true;
       }
+      if (placed_.size() > before) continue;
+      if (stuck_on_ == nullptr || before > furthest_) remember(now, next);
+      return {now, std::move(next), 0, before};
     }
-    if (stuck_on_ == nullptr || placed_.size() > furthest_) remember(now);
   }
 
   // One that may come next looks at it.
@@ -216,9 +222,8 @@ class Search {
   }
 
   // The furthest that an attempt came, for whoever is told that none came to an end.
-  void remember(const State& now) {
+  void remember(const State& now, const std::vector<std::size_t>& next) {
     if (to_place_ == 0) return;
-    const auto next = candidates();
     furthest_ = placed_.size();
     stuck_on_ = ops_[next.empty() ? by_rev_[first_by_rev_] : next.front()];
     stuck_at_ = now;

@@ -10,7 +10,7 @@ namespace zatt::sim {
 
 namespace {
 constexpr std::uint64_t most_frames_a_second = 50'000;  // the busiest seconds see 4,000
-constexpr std::uint64_t most_search_steps = 100'000;    // of a key
+constexpr std::uint64_t most_search_steps = 10'000;     // of a key
 }  // namespace
 
 Trial::Trial(std::uint64_t seed, const Choice& choice, bool verbose)
