@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kv/reply.h"
+#include "tests/node/words.h"
 #include "tests/support/fake_env.h"
 
 namespace zatt::node {
@@ -13,10 +14,11 @@ namespace {
 using codec::Forward;
 using codec::ReadIndex;
 using codec::ReadIndexReply;
+using test::is_error;
+using test::Lines;
 using test::Peer;
 using test::set_command;
 using test::Stage;
-using Lines = std::vector<std::string>;
 
 const std::string get_k = R"({"op":"get","key":"k"})";
 const std::string absent = R"({"ok":true,"found":false})";
@@ -24,11 +26,6 @@ const std::string absent = R"({"ok":true,"found":false})";
 std::string present(int value, std::uint64_t rev) {
   return R"({"ok":true,"found":true,"value":)" + std::to_string(value) + R"(,"rev":)" +
          std::to_string(rev) + "}";
-}
-
-bool is_error(const std::string& line, std::string_view code, std::string_view words = "") {
-  return line.find("\"error\":\"" + std::string(code) + "\"") != std::string::npos &&
-         line.find(words) != std::string::npos;
 }
 
 void confirm(Stage& stage, const ReadIndex& read, Index index) {

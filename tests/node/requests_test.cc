@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kv/reply.h"
+#include "tests/node/words.h"
 #include "tests/support/fake_env.h"
 
 namespace zatt::node {
@@ -14,18 +15,14 @@ using codec::Forward;
 using codec::ForwardReply;
 using codec::ReadIndex;
 using codec::ReadIndexReply;
+using test::is_error;
+using test::Lines;
 using test::set_command;
 using test::Stage;
-using Lines = std::vector<std::string>;
 
 const std::string get_k = R"({"op":"get","key":"k"})";
 const std::string set_k = R"({"op":"set","key":"k","value":1})";
 const std::string ping = R"({"op":"ping"})";
-
-bool is_error(const std::string& line, std::string_view code, std::string_view words = "") {
-  return line.find("\"error\":\"" + std::string(code) + "\"") != std::string::npos &&
-         line.find(words) != std::string::npos;
-}
 
 std::string message_of(const std::string& line) {
   const std::size_t at = line.find("\"message\":\"");
