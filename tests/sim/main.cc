@@ -164,10 +164,11 @@ int main(int argc, char** argv) {
     }
     if (take_switch(flag, campaign)) continue;
     const char* value = ++i < argc ? argv[i] : nullptr;
-    if (flag != "--scenario") {
-      if (!take_value(flag, value, campaign)) misused("unknown option " + std::string(flag));
-    } else if ((scenario = value) == nullptr) {
-      misused("--scenario wants a file");
+    if (flag == "--scenario") {
+      if (value == nullptr) misused("--scenario wants a file");
+      scenario = value;
+    } else if (!take_value(flag, value, campaign)) {
+      misused("unknown option " + std::string(flag));
     }
   }
   if (campaign.alone && (campaign.seconds > 0 || campaign.seeds != UINT64_MAX))

@@ -143,7 +143,7 @@ std::uint64_t Workload::timeout_us(const Customer& customer) const {
 void Workload::renew(Customer& customer) {
   if (customer.client) {
     customer.client->close();
-    collect(customer);
+    collect(customer, 0);
     ZATT_ASSERT(customer.asked.empty());
     leave(customer);
   }
@@ -278,11 +278,11 @@ client::Condition Workload::make_condition(const Op& op) {
 
 // --- a client's world ----------------------------------------------------------------------------
 
-void Workload::attend(std::size_t number) {
+void Workload::attend(std::size_t number, std::uint64_t applied) {
   Customer& customer = customers_[number];
   follow(number);
   send(customer);
-  collect(customer);
+  collect(customer, applied);
   wake_later(number);
 }
 
@@ -358,9 +358,7 @@ void Workload::on_reply(node::ClientId connection, std::string_view line, std::u
   bytes.reserve(size + json::slack);
   const std::uint64_t before = customer.number;
   customer.client->on_bytes(before, {bytes.data(), size}, scheduler_.now_us());
-  applied_ = applied;
-  attend(number);
-  applied_ = 0;
+  attend(number, applied);
 }
 
 void Workload::on_closed(node::ClientId connection) {
@@ -377,7 +375,7 @@ void Workload::on_closed(node::ClientId connection) {
 
 // --- answers -------------------------------------------------------------------------------------
 
-void Workload::collect(Customer& customer) {
+void Workload::collect(Customer& customer, std::uint64_t applied) {
   while (auto done = customer.client->next_done()) {
     const auto asked = customer.asked.find(done->token);
     if (asked == customer.asked.end()) {
@@ -388,7 +386,7 @@ void Workload::collect(Customer& customer) {
     customer.asked.erase(asked);
     op.completed_us = scheduler_.now_us();
     op.answer = ++last_answer_;
-    op.applied = applied_;
+    op.applied = applied;
     op.connection = customer.client_number * connections_a_client + done->connection;
     read_reply(op, done->reply);
     if (customer.probes && op.outcome == Op::Outcome::done)

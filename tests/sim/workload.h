@@ -91,13 +91,14 @@ class Workload {
   client::Condition make_condition(const Op& op);
   void renew(Customer& customer);
 
-  // What follows from anything that a client was told: its wishes, its words, its answers.
-  void attend(std::size_t number);
+  // What follows from anything that a client was told, by a node that has applied the log so far:
+  // its wishes, its words, its answers.
+  void attend(std::size_t number, std::uint64_t applied = 0);
   void follow(std::size_t number);
   void connect(std::size_t number);
   void leave(Customer& customer);
   void send(Customer& customer);
-  void collect(Customer& customer);
+  void collect(Customer& customer, std::uint64_t applied);
   void wake_later(std::size_t number);
   void read_reply(Op& op, const client::Reply& reply);
   void count(const client::Reply& reply);
@@ -114,7 +115,6 @@ class Workload {
   node::ClientId last_connection_ = 0;
   std::uint64_t last_client_ = 0;
   std::uint64_t last_answer_ = 0;
-  std::uint64_t applied_ = 0;  // by whom we hear now
   std::uint64_t last_value_ = 0;
   std::uint64_t acknowledged_ = 0;
   bool asking_ = true;
