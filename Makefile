@@ -8,7 +8,7 @@
 # make sim-bench     how fast the simulator is        make determinism   the same seeds in builds of other compilers
 #
 # Variants, each in a folder of its own below build/:
-#   make SAN=address,undefined test      CXX=clang++      V=name with any CXXFLAGS of your own
+#   make SAN=address,undefined test   V=debug (with debug information)   CXX=clang++   V=name with any CXXFLAGS of your own
 # JOBS=1 builds one file at a time; DEPS=no leaves the system's packages alone; WERROR= for packagers.
 
 SHELL := /bin/sh
@@ -46,18 +46,20 @@ CXX_WARN += $(GCC_WARN)
 # Unique symbols are ones that no library can keep to itself.
 NO_UNIQUE := -fno-gnu-unique
 endif
-OPTIMIZE := -O2 -g
+# Without debug information, which is most of what a compiler writes: V=debug has it.
+DEBUG_INFO := $(if $(filter debug,$(V)),-g)
+OPTIMIZE := -O2 $(DEBUG_INFO)
 ifneq ($(SAN),)
 # g++'s flow warnings see ghosts in instrumented code.
-OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all \
+OPTIMIZE := -O1 -g1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all \
             $(if $(findstring clang,$(CXX)),,-Wno-maybe-uninitialized)
 LINK_SAN := -fsanitize=$(SAN)
 endif
 CPP_FLAGS := $(strip -I src -I include -I . -DSIMDJSON_EXCEPTIONS=0 $(CPPFLAGS))
 # One set of objects for programs and libraries alike.
 CXX_FLAGS := -std=c++20 $(OPTIMIZE) -pthread -fPIC -fvisibility=hidden $(NO_UNIQUE) $(WARN) $(CXX_WARN) $(CXXFLAGS)
-C_FLAGS := -std=c11 -O2 -g $(WARN) $(CFLAGS)
-C_PROGRAM_FLAGS := -std=c99 -D_POSIX_C_SOURCE=200809L -O1 -g $(WARN) $(if $(SAN),-fsanitize=$(SAN)) $(CFLAGS)
+C_FLAGS := -std=c11 -O2 $(DEBUG_INFO) $(WARN) $(CFLAGS)
+C_PROGRAM_FLAGS := -std=c99 -D_POSIX_C_SOURCE=200809L -O1 $(DEBUG_INFO) $(WARN) $(if $(SAN),-fsanitize=$(SAN)) $(CFLAGS)
 
 # Asked only when a recipe needs it: `make deps` may have to install pkg-config first.
 modules := libuv simdjson libxxhash
