@@ -49,7 +49,7 @@ enum class Sight : std::uint8_t {
   disk_full,
   log_waited_for_room,
   disk_has_room,
-  mark_written,
+  log_end_noted,
   // node/
   entries_read_back,  // from disk, for a follower far behind or for applying
   old_incarnation_refused,

@@ -142,7 +142,7 @@ struct RaftEncoder {
                                  << m.rejected << m.hint_index << m.hint_term << m.room;
   }
   void operator()(const raft::Heartbeat& m) const {
-    Out(out, Kind::heartbeat) << m.term << m.leader_commit << m.round;
+    Out(out, Kind::heartbeat) << m.term << m.leader_commit << m.round << m.last_index;
   }
   void operator()(const raft::HeartbeatReply& m) const {
     Out(out, Kind::heartbeat_reply)
@@ -242,6 +242,7 @@ raft::Message decode_heartbeat(In& in) {
   m.term = in.term();
   m.leader_commit = in.index();
   m.round = in.u64();
+  m.last_index = in.index();
   return m;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "node/founding.h"
+#include "raft/quorum.h"
 
 namespace zatt::node {
 namespace {
@@ -66,6 +67,24 @@ Status judge_damage(const Options& options, const storage::Found& found,
                    "copy of the whole directory, or move it away to start empty"};
 }
 
+// With an even number of voters whoever commits and whoever elects share a voter beside this one,
+// so that what is known of the floor is enough. That takes knowing who the voters were.
+bool is_known_floor_enough(const storage::Damage& damage, const raft::Raft& raft) {
+  return raft.configuration_index() > Index{0} &&
+         raft.configuration_index() == damage.configuration &&
+         raft::has_even_halves(raft.configuration());
+}
+
+void log_damage(const Options& options, Env& env, const storage::Damage& damage,
+                const raft::Configuration& last) {
+  env.log(LogLevel::error,
+          options.storage + "/" + damage.file + ", byte " + std::to_string(damage.offset) + ": " +
+              damage.what + ". This node does not lead, and votes only for logs that " +
+              (damage.floor_is_open ? "are of a later term than its own"
+                                    : "hold what it had promised") +
+              ", until the others (" + others_of(last, options) + ") have repaired it.");
+}
+
 }  // namespace
 
 std::string cluster_name(std::uint64_t cluster) {
@@ -110,19 +129,16 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
   }
   for (const std::string& note : found->notes)
     env.log(LogLevel::warning, options.storage + ": " + note);
-  if (found->damage)
-    env.log(LogLevel::error,
-            options.storage + "/" + found->damage->file + ", byte " +
-                std::to_string(found->damage->offset) + ": " + found->damage->what +
-                ". This node does not lead, and votes only for logs that hold what it had "
-                "promised, until the others (" +
-                others_of(last_configuration(*raft, state), options) + ") have repaired it.");
+  if (found->damage) {
+    if (is_known_floor_enough(*found->damage, *raft)) found->damage->floor_is_open = false;
+    log_damage(options, env, *found->damage, last_configuration(*raft, state));
+  }
 
   auto storage = storage::Storage::start(disk, storage_options, std::move(*found), state);
   if (!storage) return storage.error();
   const storage::HardState& stored = (*storage)->hard_state();
   raft->restore(stored.self, {stored.current_term, stored.voted_for},
-                {stored.floor_term, stored.floor_index});
+                {stored.floor_term, stored.floor_index, stored.floor_open_term});
   return Opened{std::move(*storage), std::move(raft)};
 }
 

@@ -63,6 +63,7 @@ void Replica::write(const raft::Output& output) {
     hard_state_.voted_for = output.hard_state->voted_for;
     hard_state_.floor_term = raft_->floor().term;
     hard_state_.floor_index = raft_->floor().index;
+    hard_state_.floor_open_term = raft_->floor().open_term;
     ticket = storage_->save(hard_state_);
   }
   if (output.cut) ticket = storage_->cut(*output.cut);
@@ -84,7 +85,10 @@ void Replica::on_disk(storage::BatchResult result) {
     persisted = raft_writes_.front().second;
     raft_writes_.pop_front();
   }
-  if (persisted != 0) drive(raft::Persisted{persisted});
+  if (persisted != 0) persisted_ = persisted;
+  // A disk that keeps something is none that hangs, even where no write of the core is done by it.
+  if (closing_) return;
+  if (persisted != 0 || done.synced) drive(raft::Persisted{persisted_});
   for (const storage::Storage::ReadDone& read : done.reads) on_read_done(read);
   if (storage_->room() != room_) on_room_changed();
   if (founding_ticket_ != 0 && founding_ticket_ <= durable_ticket_) {
@@ -211,7 +215,7 @@ void Replica::announce_leader() {
 }
 
 void Replica::on_time() {
-  if (stopped_) return;
+  if (is_stopped()) return;
   const std::uint64_t now = env_.now_us();
   if (now >= raft_->wake_at_us()) drive(raft::Tick{});
   if (now >= apply_at_us_) apply_committed();
@@ -221,6 +225,7 @@ void Replica::on_time() {
 }
 
 std::uint64_t Replica::wake_at_us() const {
+  if (is_stopped()) return UINT64_MAX;
   std::uint64_t at = std::min({raft_->wake_at_us(), apply_at_us_, clients_.next_deadline_us(),
                                look_after_links_at_us_, say_missing_at_us_});
   if (const auto storage = storage_->wake_at_us(); storage && !disk_busy_)
@@ -242,6 +247,10 @@ void Replica::ship() {
     handed_over_ = true;
     drive(raft::HandOver{});
   }
+  if (handed_over_ && !closing_ && clients_.pending() == 0 && waiters_.empty()) {
+    closing_ = true;
+    storage_->stop();
+  }
   if (!disk_busy_) {
     if (auto batch = storage_->take_batch(env_.now_us())) {
       disk_busy_ = true;
@@ -259,10 +268,6 @@ void Replica::shut_down() {
   });
   for (const Token token : waiting)
     if (Pending* pending = clients_.find_token(token)) refuse_stopping(*pending);
-}
-
-bool Replica::is_idle() const {
-  return stopped_ || (handed_over_ && clients_.pending() == 0 && waiters_.empty());
 }
 
 }  // namespace zatt::node

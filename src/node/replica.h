@@ -63,7 +63,7 @@ class Replica final : public LinksOwner {
   std::uint64_t wake_at_us() const;
   void flush();
   void shut_down();
-  bool is_idle() const;
+  bool is_idle() const { return stopped_ || storage_->is_stopped(); }
 
   // peers.cc
   void on_link_up(LinkId link, std::optional<std::string> dialed);
@@ -90,7 +90,8 @@ class Replica final : public LinksOwner {
   Env& env() { return env_; }
   Links& links() { return links_; }
   Clients& clients() { return clients_; }
-  bool is_stopped() const { return stopped_; }
+  // Nothing that comes is heeded any more, but what the disk has done.
+  bool is_stopped() const { return stopped_ || closing_; }
   const raft::Raft& raft() const { return *raft_; }
   Index last_applied() const { return applied_; }
 
@@ -104,7 +105,7 @@ class Replica final : public LinksOwner {
   }
   template <class Event>
   void drive(Event event) {
-    carry_out(step(std::move(event)));
+    if (!closing_) carry_out(step(std::move(event)));
   }
   void carry_out(const raft::Output& output);
   void write(const raft::Output& output);
@@ -163,6 +164,7 @@ class Replica final : public LinksOwner {
   // writes.cc
   void gather_write(Pending& pending, const Target& target);
   void propose_gathered();
+  void propose(raft::Propose propose, const std::vector<Origin>& origins);
   void on_message(Link& link, const codec::Forward& forward);
   void on_message(Link& link, const codec::ForwardReply& reply);
   void answer_forward(const Origin& origin, codec::ForwardReply::What what, std::string_view result,
@@ -211,11 +213,13 @@ class Replica final : public LinksOwner {
   bool stopped_ = false;
   bool shutting_down_ = false;
   bool handed_over_ = false;
+  bool closing_ = false;  // the last batch says where the log ends
 
   // Writes under way: raft's write numbers by storage's tickets.
   std::deque<std::pair<storage::Storage::Ticket, std::uint64_t>> raft_writes_;
   storage::Storage::Ticket founding_ticket_ = 0;  // the founding state last saved
   storage::Storage::Ticket durable_ticket_ = 0;
+  std::uint64_t persisted_ = 0;  // raft's write number
   bool disk_busy_ = false;
   Room room_ = Room::plenty;
 

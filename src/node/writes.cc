@@ -15,6 +15,8 @@ using What = codec::ForwardReply::What;
 
 namespace {
 
+constexpr std::size_t propose_bytes = 1 << 20;
+
 std::string reply_line(const codec::Request& request, std::string_view result) {
   const auto reply = kv::decode_reply(result);
   std::string line;
@@ -48,16 +50,22 @@ void Replica::gather_write(Pending& pending, const Target& target) {
   links_.send(*link, Priority::bulk, forward);
 }
 
+// In pieces, each a write of its own: what the disk has kept of a backlog counts, and what a
+// follower is sent of it goes out, before the last of it is written.
 void Replica::propose_gathered() {
   if (gathered_.empty()) return;
   std::vector<Gathered> gathered = std::exchange(gathered_, {});
-  const Term term = raft_->current_term();
   raft::Propose propose;
   std::vector<Origin> origins;
+  std::size_t bytes = 0;
   for (Gathered& write : gathered) {
-    if (raft_->is_leader() && write.term == term) {
+    if (raft_->is_leader() && write.term == raft_->current_term()) {
+      bytes += write.command.size();
       propose.proposals.push_back({EntryKind::command, std::move(write.command)});
       origins.push_back(write.origin);
+      if (bytes < propose_bytes) continue;
+      this->propose(std::exchange(propose, {}), std::exchange(origins, {}));
+      bytes = 0;
     } else if (Pending* pending = clients_.find_token(write.origin.token)) {
       pending->request.command = std::move(write.command);
       back_to_waiting(write.origin.token);
@@ -65,11 +73,14 @@ void Replica::propose_gathered() {
       answer_forward(write.origin, What::not_taken, {});
     }
   }
-  if (origins.empty()) return;
+  if (!origins.empty()) this->propose(std::move(propose), origins);
+}
+
+void Replica::propose(raft::Propose propose, const std::vector<Origin>& origins) {
   const raft::Output output = step(std::move(propose));
   ZATT_ASSERT(output.proposed > Index{0});
   for (std::size_t i = 0; i < origins.size(); ++i)
-    waiters_.emplace(output.proposed + i, Waiter{term, origins[i]});
+    waiters_.emplace(output.proposed + i, Waiter{raft_->current_term(), origins[i]});
   carry_out(output);
 }
 

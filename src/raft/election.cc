@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Who leads: votes asked for, granted and counted (paper 5.2, 5.4.1; thesis 4.2.3, 6.2, 9.6).
+#include <utility>
+
 #include "base/assert.h"
 #include "raft/quorum.h"
 #include "raft/raft.h"
@@ -53,11 +55,15 @@ bool Raft::heard_from_leader() const {
 }
 
 bool Raft::is_up_to_date(Index last_log_index, Term last_log_term) const {
-  const auto at_least = [&](Term term, Index index) {  // paper 5.4.1: the term first
-    return last_log_term > term || (last_log_term == term && last_log_index >= index);
-  };
-  return at_least(log_.last_term(), log_.last_index()) &&
-         (!is_below_floor() || at_least(floor_.term, floor_.index));
+  const std::pair last(last_log_term, last_log_index);  // paper 5.4.1: the term first
+  return last >= std::pair(log_.last_term(), log_.last_index()) &&
+         is_above_floor(last_log_index, last_log_term);
+}
+
+bool Raft::is_above_floor(Index last_log_index, Term last_log_term) const {
+  if (floor_.open_term) return last_log_term > *floor_.open_term;
+  return !is_below_floor() ||
+         std::pair(last_log_term, last_log_index) >= std::pair(floor_.term, floor_.index);
 }
 
 void Raft::on_message(const Server& from, const RequestVote& request) {

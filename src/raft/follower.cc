@@ -80,12 +80,30 @@ void Raft::on_message(const Server& from, const Heartbeat& heartbeat) {
   if (heartbeat.term == current_term()) {
     accept_leader(from);
     commit_to(heartbeat.leader_commit);
+    if (!floor_end_) floor_end_ = heartbeat.last_index;
+    settle_floor();
     reply.round = heartbeat.round;
     reply.received_index = verified_index_.value_or(Index{0});
     reply.match_index = std::min(reply.received_index, durable_index_);
     reply.room = room_;
   }
   send(from, reply);  // waits for our term at most, never for entries
+}
+
+// What was promised before the damage is in the log again, durably. That this is so is kept, too:
+// else the next start would begin below the floor once more.
+void Raft::settle_floor() {
+  if (!floor_.is_set()) return;
+  if (floor_.open_term) {
+    const Index reached = std::min(verified_index_.value_or(Index{0}), durable_index_);
+    if (!std::holds_alternative<Follower>(role_) || !floor_end_ || reached < *floor_end_) return;
+  } else if (is_below_floor()) {
+    return;
+  }
+  saw(Sight::floor_reached);
+  floor_ = Floor{};
+  begin_write();
+  output_.hard_state = hard_state_;
 }
 
 void Raft::on(const CommitHint& hint) {

@@ -50,6 +50,7 @@ struct Heartbeat {
   Term term{};
   Index leader_commit{};
   std::uint64_t round = 0;  // of the reads that wait to hear that this leader still leads
+  Index last_index{};       // of the leader's log: what a voter whose floor is open must reach
 };
 
 struct HeartbeatReply {

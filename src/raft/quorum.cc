@@ -29,6 +29,15 @@ Index quorum_index(const Configuration& configuration,
   return outgoing.empty() ? stored : std::min(stored, majority_index(outgoing));
 }
 
+bool has_even_halves(const Configuration& configuration) {
+  const auto count = [&](bool Member::*half) {
+    return std::count_if(configuration.members.begin(), configuration.members.end(),
+                         [&](const Member& member) { return member.*half; });
+  };
+  return count(&Member::voter) > 0 && count(&Member::voter) % 2 == 0 &&
+         count(&Member::outgoing) % 2 == 0;
+}
+
 bool is_quorum(const Configuration& configuration,
                const std::function<bool(const Server&)>& said_yes) {
   return quorum_index(configuration, [&](const Server& server) {

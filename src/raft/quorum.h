@@ -20,6 +20,10 @@ Index majority_index(std::span<const Index> match_index);
 Index quorum_index(const Configuration& configuration,
                    const std::function<Index(const Server&)>& match_index);
 
+// Whether each half has an even number of voters: then a majority that stores an entry and one that
+// elects share two of them.
+bool has_even_halves(const Configuration& configuration);
+
 // Whether a majority of each half said yes. False where nobody votes.
 bool is_quorum(const Configuration& configuration,
                const std::function<bool(const Server&)>& said_yes);

@@ -64,6 +64,7 @@ std::optional<Server> Raft::leader() const {
 }
 
 bool Raft::is_below_floor() const {
+  if (floor_.open_term) return true;
   const Term term = log_.term_at(durable_index_);
   return term < floor_.term || (term == floor_.term && durable_index_ < floor_.index);
 }
@@ -167,10 +168,7 @@ void Raft::on(const Persisted& persisted) {
     durable_index_ = std::max(durable_index_, writes_.front().last);
     writes_.pop_front();
   }
-  if (floor_.index > Index{0} && !is_below_floor()) {
-    saw(Sight::floor_reached);
-    floor_ = Floor{};
-  }
+  settle_floor();
   release_held();
 
   if (auto* candidate = std::get_if<Candidate>(&role_)) {
@@ -276,7 +274,10 @@ void Raft::send(const Server& to, Message message, std::uint64_t after_write) {
 void Raft::save_term(Term term, std::optional<Server> voted_for) {
   ZATT_ASSERT(term >= current_term());
   begin_write();
-  if (term > current_term()) verified_index_.reset();  // it speaks of this term's leader
+  if (term > current_term()) {  // these speak of this term's leader
+    verified_index_.reset();
+    floor_end_.reset();
+  }
   hard_state_ = {term, std::move(voted_for)};
   output_.hard_state = hard_state_;
   term_write_ = output_.write;

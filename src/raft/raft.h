@@ -52,9 +52,18 @@ struct HardState {
 
 // After damage: until the log is at or past this, its server does not campaign, and votes only for
 // logs at or past it.
+//
+// The floor is open where the damage took the end of what was promised: nobody can say how far that
+// went. All of it was promised to leaders of terms up to open_term, the current_term then. A log
+// whose last entry is of a later term holds what was committed of it (paper 5.4.3, leader
+// completeness), and so does the log of a leader of that term or a later one, up to the end that it
+// names now. So the vote goes to no other log, and nobody campaigns, until that end is reached.
 struct Floor {
   Term term{};
   Index index{};
+  std::optional<Term> open_term{};
+
+  bool is_set() const { return index > Index{0} || open_term; }
 };
 
 // --- what happens -----------------------------------------------------------------------------
@@ -242,6 +251,7 @@ class Raft {
   void become_leader();
   bool heard_from_leader() const;
   bool is_up_to_date(Index last_log_index, Term last_log_term) const;
+  bool is_above_floor(Index last_log_index, Term last_log_term) const;
   void on_message(const Server& from, const RequestVote& request);
   void on_message(const Server& from, const VoteReply& reply);
   void on_message(const Server& from, const TimeoutNow& request);
@@ -279,6 +289,7 @@ class Raft {
   void send_append_reply();
   void on(const CommitHint& hint);
   void commit_to(Index leader_commit);
+  void settle_floor();
 
   // reads.cc
   void on(const ReadRequests& requests);
@@ -290,6 +301,7 @@ class Raft {
   Prng prng_;
   HardState hard_state_;
   Floor floor_;
+  std::optional<Index> floor_end_;  // of an open one: the end that this term's leader named first
   Log log_;
   std::vector<std::pair<Index, Configuration>> configurations_;  // ascending by index
   std::variant<Follower, PreCandidate, Candidate, Leader> role_ = Follower{};

@@ -186,7 +186,7 @@ void Raft::send_heartbeats() {
   leader.heartbeat_at_us = now_us_ + options_.election_timeout_us / 5;
   for (auto& [server, progress] : leader.progress) {
     if (!progress.connected) continue;
-    send(server, Heartbeat{current_term(), commit_index_, leader.round});
+    send(server, Heartbeat{current_term(), commit_index_, leader.round, log_.last_index()});
     send_entries(server, progress);
   }
 }

@@ -218,6 +218,20 @@ Status PosixDisk::sync(const std::string& name) {
   return ok;
 }
 
+Status PosixDisk::push(const std::string& name, std::uint64_t offset, std::uint64_t length) {
+  auto opened = file(name, false);
+  if (!opened) return opened.error();
+  const auto at = static_cast<off_t>(offset);
+  const auto bytes = static_cast<off_t>(length);
+  // A file system that cannot is none that fails: the sync that follows does the same, later.
+  if (again([&] {
+        return ::sync_file_range((*opened)->fd.get(), at, bytes, SYNC_FILE_RANGE_WRITE);
+      }) < 0 &&
+      errno != ENOSYS && errno != EINVAL && errno != ESPIPE)
+    return error("writing", name);
+  return ok;
+}
+
 Status PosixDisk::rename(const std::string& from, const std::string& to) {
   if (again([&] {
         return ::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str());

@@ -30,6 +30,7 @@ class PosixDisk final : public storage::Disk {
                            std::uint64_t length) override;
   Status write(const std::string& name, std::uint64_t offset, std::string_view bytes) override;
   Status sync(const std::string& name) override;
+  Status push(const std::string& name, std::uint64_t offset, std::uint64_t length) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& name) override;
   Status sync_directory() override;

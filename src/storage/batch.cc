@@ -12,6 +12,8 @@ Status carry_out(Disk& disk, const Step& step, std::vector<std::string>& reads) 
       return disk.write(step.name, step.offset, step.bytes);
     case Step::Kind::sync:
       return disk.sync(step.name);
+    case Step::Kind::push:
+      return disk.push(step.name, step.offset, step.length);
     case Step::Kind::rename:
       return disk.rename(step.name, step.to);
     case Step::Kind::remove:

@@ -14,12 +14,12 @@
 namespace zatt::storage {
 
 struct Step {
-  enum class Kind : std::uint8_t { write, sync, rename, remove, sync_directory, read };
+  enum class Kind : std::uint8_t { write, sync, push, rename, remove, sync_directory, read };
   Kind kind = Kind::write;
   std::string name;
   std::string to;            // rename
-  std::uint64_t offset = 0;  // write, read
-  std::uint64_t length = 0;  // read
+  std::uint64_t offset = 0;  // write, push, read
+  std::uint64_t length = 0;  // push, read
   std::string bytes;         // write
 };
 

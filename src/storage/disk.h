@@ -32,6 +32,9 @@ class Disk {
   virtual Status write(const std::string& name, std::uint64_t offset, std::string_view bytes) = 0;
   // fdatasync: what was written to the file before is durable, its size too.
   virtual Status sync(const std::string& name) = 0;
+  // Has what was written to this stretch on its way to the device, and waits for nothing: it is no
+  // more durable for it.
+  virtual Status push(const std::string& name, std::uint64_t offset, std::uint64_t length) = 0;
   // Replaces `to` where it exists. Durable only after sync_directory, as creation and removal are.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& name) = 0;

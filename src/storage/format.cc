@@ -63,12 +63,24 @@ std::string encode(const SegmentHeader& header) {
   out.u64(raw(header.first_index()));
   out.u64(raw(header.predecessor.term));
   out.u64(header.predecessor.checksum);
+  out.u64(header.size);
+  out.u64(raw(header.copied_index));
+  out.u64(header.copied_checksum);
   ZATT_ASSERT(bytes.size() == segment_header_size);
   store_le(bytes.data(), checksum(std::string_view(bytes).substr(8),
                                   checksum_key(header.incarnation, header.life)));
   bytes.resize(unit, '\0');
   return bytes;
 }
+
+namespace {
+
+// A header of format 1 ended with the predecessor's checksum.
+constexpr std::size_t header_size_of(std::uint32_t format) {
+  return format == 1 ? segment_header_size - 24 : segment_header_size;
+}
+
+}  // namespace
 
 HeaderRead decode_header(std::string_view bytes) {
   if (bytes.size() < segment_header_size) return {};
@@ -83,9 +95,12 @@ HeaderRead decode_header(std::string_view bytes) {
   const std::uint64_t first_index = in.u64();
   header.predecessor.term = Term{in.u64()};
   header.predecessor.checksum = in.u64();
+  header.size = in.u64();
+  header.copied_index = Index{in.u64()};
+  header.copied_checksum = in.u64();
   const std::uint64_t key = checksum_key(header.incarnation, header.life);
   if (magic != segment_magic || format == 0 ||
-      checksum(bytes.substr(8, segment_header_size - 8), key) != sum)
+      checksum(bytes.substr(8, header_size_of(format) - 8), key) != sum)
     return {};
   read.format = format;
   if (format != log_format || first_index == 0) return read;
@@ -124,13 +139,6 @@ std::optional<Record> decode_record(std::string_view bytes, std::uint64_t key) {
   record.previous = head.previous;
   record.body = bytes.substr(record_header_size, head.length);
   return record;
-}
-
-std::string encode_mark(const LogEnd& end, std::uint64_t key) {
-  std::string bytes(unit, '\0');
-  put_head(bytes.data(), 0, mark_kind, end.index, end.term);
-  seal_record(bytes.data(), record_header_size, end.index, end.checksum, key);
-  return bytes;
 }
 
 std::optional<Record> RecordWalk::next() {

@@ -6,16 +6,18 @@
 //   header  +------------+---------+-----------+--------+---------------+----------------+
 //           |checksum u64|magic u64|format  u32|life u64|incarnation u64|first_index  u64|
 //           +------------+---------+-----------+--------+---------------+----------------+
-//           |predecessor_term u64  |predecessor_checksum u64                             |
-//           +----------------------+----------------------------------------------------+
+//           |predecessor_term u64  |predecessor_checksum u64  |size u64|copied_index  u64|
+//           +----------------------+--------------------------+--------+----------------+
+//           |copied_checksum u64   |
+//           +----------------------+
 //   record  +------------+----------+-------+---------+--------+-----------------+------------+
 //           |checksum u64|length u32|kind u8|index u64|term u64|durable_index u64|previous u64|
 //           +------------+----------+-------+---------+--------+-----------------+------------+
 //           |length bytes                                                                     |
 //           +---------------------------------------------------------------------------------+
 //
-// The header, every batch and every mark begin on a unit of 4 KiB and share it with nothing else:
-// a torn page never reaches what was promised before. Within a batch records follow each other; the
+// The header and every batch begin on a unit of 4 KiB and share it with nothing else: a torn page
+// never reaches what was promised before. Within a batch records follow each other; the
 // rest of its last unit is zeros. Every checksum covers the rest of its header or record and is
 // keyed by incarnation and life, a number never used again: what a recycled file held before, or a
 // record from another place, is noise.
@@ -25,8 +27,9 @@
 // durable before this header was written: where a life begins below the end of the one before, the
 // log was cut there. durable_index is how far the log was durable when the record was written.
 //
-// A mark is a record of its own kind, without a body, outside the chain: index and term are the
-// last entry's, and durable_index is index. The next entry names the last entry as its previous.
+// size is the file's, all of which was durable before this header was written: a file that is
+// shorter has lost something. copied_index and copied_checksum name the last entry that the start
+// which began this life copied into it (0 where it copied none, and in all other lives).
 //
 // Later formats keep the header's layout and its checksum, so that this one can say what it met.
 #pragma once
@@ -43,12 +46,11 @@
 namespace zatt::storage {
 
 inline constexpr std::uint64_t unit = 4096;
-inline constexpr std::uint32_t log_format = 1;
+inline constexpr std::uint32_t log_format = 2;
 inline constexpr std::uint64_t max_body_bytes = 16
                                                 << 20;  // on every node: a constant of the format
-inline constexpr std::size_t segment_header_size = 8 + 8 + 4 + 8 + 8 + 8 + 8 + 8;
+inline constexpr std::size_t segment_header_size = 8 + 8 + 4 + 8 + 8 + 8 + 8 + 8 + 8 + 8 + 8;
 inline constexpr std::size_t record_header_size = 8 + 4 + 1 + 8 + 8 + 8 + 8;
-inline constexpr std::uint8_t mark_kind = 255;
 
 constexpr std::uint64_t round_up(std::uint64_t bytes) { return (bytes + unit - 1) / unit * unit; }
 
@@ -65,6 +67,9 @@ struct SegmentHeader {
   std::uint64_t life = 0;
   std::uint64_t incarnation = 0;
   LogEnd predecessor;  // first_index is its index + 1
+  std::uint64_t size = 0;
+  Index copied_index{};
+  std::uint64_t copied_checksum = 0;
 
   Index first_index() const { return predecessor.index + 1; }
 };
@@ -87,7 +92,6 @@ struct Record {
   std::uint64_t previous = 0;
   std::string_view body;  // borrowed from the bytes it was read from
 
-  bool is_mark() const { return kind == mark_kind; }
   std::uint64_t size() const { return record_header_size + body.size(); }
 };
 
@@ -105,9 +109,6 @@ RecordHead decode_record_head(std::string_view bytes);
 
 // The record that `bytes` begin with, if it checks.
 std::optional<Record> decode_record(std::string_view bytes, std::uint64_t key);
-
-// A whole unit.
-std::string encode_mark(const LogEnd& end, std::uint64_t key);
 
 // Visits every record of a life, good neighbours or not: one behind the other, and from the next
 // unit on where there is none.
@@ -161,6 +162,7 @@ class RecordBuffer {
 // Names: a life's segment, one being made or copied, and one waiting to be used. The numbers are
 // from one series, and none is ever used again.
 enum class FileKind : std::uint8_t { segment, unfinished, spare };
+inline constexpr std::uint64_t max_file_number = 999'999'999'999'999'999;
 std::string file_name(FileKind kind, std::uint64_t number);
 struct FileName {
   FileKind kind = FileKind::segment;

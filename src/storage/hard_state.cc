@@ -3,7 +3,7 @@
 //
 //   self: bytes id, u64 incarnation; u64 cluster; u64 current_term;
 //   u8 voted (0, 1), where 1: bytes id, u64 incarnation;
-//   u64 floor_term, u64 floor_index;
+//   u64 floor_term, u64 floor_index; u8 open (0, 1), where 1: u64 floor_open_term;
 //   u32 number of offers, each: u64 number, u64 cluster, bytes configuration
 //
 // Little-endian; bytes: u32 length, then that many bytes.
@@ -48,6 +48,8 @@ void encode(const HardState& state, std::string& out) {
   if (state.voted_for) put_server(writer, *state.voted_for);
   writer.u64(raw(state.floor_term));
   writer.u64(raw(state.floor_index));
+  writer.u8(state.floor_open_term ? 1 : 0);
+  if (state.floor_open_term) writer.u64(raw(*state.floor_open_term));
   writer.u32(static_cast<std::uint32_t>(state.offers.size()));
   for (const Offer& offer : state.offers) {
     writer.u64(offer.number);
@@ -69,6 +71,9 @@ std::optional<HardState> decode_hard_state(std::string_view bytes) {
   if (voted == 1) state.voted_for = take_server(in);
   state.floor_term = Term{in.u64()};
   state.floor_index = Index{in.u64()};
+  const std::uint8_t open = in.u8();
+  if (open > 1) return std::nullopt;
+  if (open == 1) state.floor_open_term = Term{in.u64()};
   for (std::uint32_t left = in.u32(); left > 0; --left)
     if (!take_offer(in, state.offers)) return std::nullopt;
   if (!in.done()) return std::nullopt;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What a node must never take back: who it is, its term and vote, its floor, the offers it held.
 //
-// Kept in one file, `hard_state`, in two slots. STORAGE rule 14: every save, and every start with
-// the value it read, writes both slots, each synced, before anything is acted on: a bad slot first,
-// else the one written last, since only that one can be in doubt.
+// Kept in the file `hard_state`, in two slots (slots.h).
 #pragma once
 
 #include <cstdint>
@@ -26,6 +24,10 @@ struct HardState {
   std::optional<Server> voted_for;
   Term floor_term{};    // until the log reaches (floor_term, floor_index) again, after damage,
   Index floor_index{};  // this node does not campaign and votes only for logs at or past it
+  // Where damage took what was promised behind the floor, too: the term at that time. Until the log
+  // reaches the end that a leader of that term or a later one names, this node does not campaign,
+  // and votes only for logs whose last term is above it.
+  std::optional<Term> floor_open_term;
   std::vector<Offer> offers;  // every offer ever held, oldest first
 
   friend bool operator==(const HardState&, const HardState&) = default;

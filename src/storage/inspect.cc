@@ -63,6 +63,8 @@ Result<Found> inspect(Disk& disk, const Options& options,
   }
   found.log->is_empty = false;
   found.log->turn = slots->turn;
+  found.log->older_slot = slots->older_slot;
+  found.log->log_end = slots->log_end;
   found.hard_state = std::move(slots->state);
   // The first life is durable before its node first speaks of a term.
   if (found.hard_state->current_term > Term{0} && !has_log(*names))
@@ -74,6 +76,7 @@ Result<Found> inspect(Disk& disk, const Options& options,
   question.directory = options.directory;
   question.probe = options.probe;
   question.incarnation = found.hard_state->self.incarnation;
+  question.log_end = slots->log_end;
   if (auto read = read_log(disk, question, *names, on_entry, found); !read) return read.error();
   if (found.damage) see(options.probe, Sight::damage_found);
   return found;

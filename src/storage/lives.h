@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "storage/format.h"
+#include "storage/log_end.h"
 #include "storage/slots.h"
 #include "storage/storage.h"
 
@@ -25,8 +26,9 @@ struct Position {
 struct Life {
   std::uint64_t number = 0;
   LogEnd predecessor;
-  std::uint64_t size = 0;    // of the file
-  std::uint64_t end = unit;  // behind its last record or mark, in whole units
+  std::uint64_t size = 0;       // of the file
+  std::uint64_t full_size = 0;  // as its header says
+  std::uint64_t end = unit;     // behind its last record, in whole units
   std::vector<Position> positions;
 
   Index first() const { return predecessor.index + 1; }
@@ -48,13 +50,16 @@ struct FileSize {
 struct Found::Log {
   bool is_empty = true;              // the directory: nothing was ever promised here
   SlotTurn turn;                     // of the hard state's next write
+  std::uint64_t older_slot = 0;      // the one that does not hold what was read
+  LogEndRecord log_end;              // as the hard state's file has it
   std::vector<Life> lives;           // those in force, ascending, each cut by the next
   LogEnd last;                       // of the log that is served
   LogEnd vouched;                    // up to here it was durable, whatever the page cache shows
   std::vector<std::string> retired;  // segments no longer needed once a new life is in force
   std::vector<FileSize> spares;
   std::vector<std::string> unfinished;  // what a crash left behind
-  std::uint64_t highest_number = 0;     // in any file's name
+  std::uint64_t highest_number = 0;     // in any file's name, or in the log-end record
+  std::vector<Index> configurations;    // of the log that is served
 };
 
 }  // namespace zatt::storage

@@ -47,8 +47,8 @@ Result<std::vector<ExtentEntry>> read_extent(const Extent& extent, std::string_v
   while (expected <= extent.last && (entries.empty() || body_bytes < max_bytes)) {
     const auto record = walk.next();
     // Rule 9: what is genuine and not the next is passed over, as it was when the log was found.
-    if (record && (record->is_mark() || record->index != expected ||
-                   record->previous != previous.value_or(record->previous)))
+    if (record &&
+        (record->index != expected || record->previous != previous.value_or(record->previous)))
       continue;
     if (!record && entries.empty())
       return Error{Code::corrupt, 0, "an entry of the log is damaged",

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -19,7 +20,7 @@ std::string text(Index index) { return std::to_string(raw(index)); }
 
 std::string grouped(std::uint64_t number) {
   std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
   return digits;
 }
 
@@ -32,6 +33,11 @@ class LogReader {
   Status run(const std::vector<std::string>& names);
 
  private:
+  struct Claim {  // an entry that must be there
+    std::uint64_t checksum = 0;
+    bool is_held = false;  // by the log that is served
+    bool is_seen = false;  // in some segment
+  };
   struct Segment {  // a file whose header is bad
     std::uint64_t number = 0;
     std::uint64_t size = 0;
@@ -45,12 +51,22 @@ class LogReader {
   Status walk_all();
   Status walk(Life& life, const Life* next);
   bool take(Life& life, const Life* next, const RecordWalk& walk, const Record& record);
-  Status look_only(std::uint64_t number, std::uint64_t size, bool& has_records);
+  Status look_only(Segment& segment);
   Status look_at_spoiled();
+  void judge_spoiled();
   void drop_before_snapshot();
   void begin_at(const LogEnd& end);
+  void see(const Record& record);
   void see(Term term, Index index);
   void vouch(Index durable_index);
+  void claim(Index index, std::uint64_t sum);
+  Claim* find_claim(Index index, std::uint64_t sum);
+  bool is_moot(std::uint64_t segment, Index index) const;
+  void check_copied_ends();
+  void check_log_end();
+  void check_lengths();
+  void lose(Index last, bool is_end_known, const std::string& file, std::uint64_t offset,
+            const std::string& what);
   std::uint64_t torn_record_bytes(std::string_view bytes, std::uint64_t at) const;
   void note_torn(std::uint64_t bytes);
   void damage(const std::string& file, std::uint64_t offset, std::string what);
@@ -58,8 +74,8 @@ class LogReader {
   std::uint64_t key(std::uint64_t number) const {
     return checksum_key(question_.incarnation, number);
   }
-  bool is_known_kind(const Record& record) const {
-    return record.kind <= static_cast<std::uint8_t>(EntryKind::command) || record.is_mark();
+  static bool is_known_kind(const Record& record) {
+    return record.kind <= static_cast<std::uint8_t>(EntryKind::command);
   }
 
   Disk& disk_;
@@ -68,12 +84,16 @@ class LogReader {
   Found& found_;
   Found::Log& log_;
 
+  std::vector<SegmentHeader> headers_;  // all good ones, ascending, dead lives' too
   std::vector<Segment> spoiled_;
-  std::uint64_t newest_ = 0;    // of the lives with a good header
-  std::vector<LogEnd> window_;  // the entries behind log_.vouched
-  bool holds_base_ = true;      // the log so far goes through the snapshot's end
-  bool is_dropped_ = false;     // it does not: nothing of it is served
-  Term highest_term_{};         // seen anywhere: the floor, where there is damage
+  std::multimap<Index, Claim> claims_;
+  std::uint64_t newest_ = 0;           // of the lives with a good header
+  std::map<Index, Term> newer_terms_;  // of records after all good headers
+  std::vector<LogEnd> window_;         // the entries behind log_.vouched
+  bool holds_base_ = true;             // the log so far goes through the snapshot's end
+  bool is_dropped_ = false;            // it does not: nothing of it is served
+  std::uint64_t bad_at_ = unit;        // in the life walked last: where the log can't go on
+  Term highest_term_{};                // seen anywhere: the floor, where there is damage
   Index highest_index_{};
 };
 
@@ -82,6 +102,7 @@ class LogReader {
 
 Status LogReader::sort_out(const std::vector<std::string>& names) {
   std::vector<std::uint64_t> segments;
+  log_.highest_number = question_.log_end.segment;
   for (const std::string& name : names) {
     const auto parsed = parse_file_name(name);
     if (!parsed) continue;
@@ -109,10 +130,15 @@ Status LogReader::read_header(std::uint64_t number) {
   auto bytes = disk_.read(name, 0, unit);
   if (!bytes) return bytes.error();
   const HeaderRead read = decode_header(*bytes);
-  if (read.format > log_format)
-    return error(Code::newer, "a later version of zatt wrote this directory", name,
+  if (read.format != 0 && read.format != log_format) {
+    const bool is_newer = read.format > log_format;
+    return error(is_newer ? Code::newer : Code::foreign,
+                 is_newer ? "a later version of zatt wrote this directory"
+                          : "an earlier version of zatt wrote this directory",
+                 name,
                  "format " + std::to_string(read.format) + ", this version knows " +
                      std::to_string(log_format));
+  }
   if (!read.header || read.header->life != number) {
     zatt::see(question_.probe, Sight::headless_file_found);
     spoiled_.push_back({number, *size, false});
@@ -125,7 +151,11 @@ Status LogReader::read_header(std::uint64_t number) {
   life.number = number;
   life.predecessor = read.header->predecessor;
   life.size = *size;
+  life.full_size = read.header->size;
   log_.lives.push_back(std::move(life));
+  headers_.push_back(*read.header);
+  if (read.header->copied_index > Index{0})
+    claim(read.header->copied_index, read.header->copied_checksum);
   return ok;
 }
 
@@ -147,6 +177,11 @@ void LogReader::drop_dead() {
 
 // --- walking through it
 // ---------------------------------------------------------------------------
+
+void LogReader::see(const Record& record) {
+  see(record.term, record.index);
+  if (Claim* claim = find_claim(record.index, record.checksum)) claim->is_seen = true;
+}
 
 void LogReader::see(Term term, Index index) {
   if (std::pair(term, index) <= std::pair(highest_term_, highest_index_)) return;
@@ -200,9 +235,9 @@ Status LogReader::walk_all() {
       return walked;
   }
   for (std::size_t rest = i; rest < log_.lives.size(); ++rest) {
-    bool has_records = false;
     const Life& life = log_.lives[rest];
-    if (auto looked = look_only(life.number, life.size, has_records); !looked) return looked;
+    Segment segment{life.number, life.size, false};
+    if (auto looked = look_only(segment); !looked) return looked;
     log_.retired.push_back(life.file());
   }
   log_.lives.resize(i);
@@ -214,6 +249,9 @@ bool LogReader::take(Life& life, const Life* next, const RecordWalk& walk, const
   const LogEnd end{record.index, record.term, record.checksum};
   if (next != nullptr && record.index == next->predecessor.index && end != next->predecessor)
     return false;
+  // The header that would say so is unreadable, but a later segment replaced this entry.
+  const auto newer = newer_terms_.find(record.index);
+  if (newer != newer_terms_.end() && newer->second != record.term) return false;
   if (record.index == question_.base.index) holds_base_ = record.term == question_.base.term;
   if (record.index > question_.base.index && !holds_base_) {
     is_dropped_ = true;
@@ -221,6 +259,10 @@ bool LogReader::take(Life& life, const Life* next, const RecordWalk& walk, const
   }
   log_.last = end;
   window_.push_back(end);
+  if (record.kind == static_cast<std::uint8_t>(EntryKind::configuration))
+    log_.configurations.push_back(record.index);
+  if (Claim* claim = find_claim(end.index, end.checksum)) claim->is_held = true;
+  if (end == question_.log_end.end) vouch(end.index);
   life.note(record.index, walk.offset());
   life.end = round_up(walk.position());
   if (record.index > question_.base.index)
@@ -244,14 +286,14 @@ Status LogReader::walk(Life& life, const Life* next) {
     if (!is_known_kind(*record))
       return error(Code::newer, "a later version of zatt wrote this log", life.file(),
                    "an entry of kind " + std::to_string(record->kind));
-    see(record->term, record->index);
+    see(*record);
     durable_index = std::max(durable_index, record->durable_index);
-    const bool is_next = !record->is_mark() && record->index == log_.last.index + 1 &&
-                         record->previous == log_.last.checksum;
+    const bool is_next =
+        record->index == log_.last.index + 1 && record->previous == log_.last.checksum;
     if (is_next && record->index <= limit && !is_stopped && !is_dropped_) {
       is_stopped = !take(life, next, walk, *record);
       if (!is_stopped) bad_at = walk.position();
-    } else if (!record->is_mark() && !is_next) {
+    } else if (!is_next) {
       torn_bytes += record->size();
     }
     vouch(record->durable_index);
@@ -263,9 +305,9 @@ Status LogReader::walk(Life& life, const Life* next) {
     damage(
         life.file(), bad_at,
         "entries " + text(last + 1) + " to " + text(promised) + " were durable and are unreadable");
+  bad_at_ = bad_at;
   if (next == nullptr && !found_.damage) {
-    // In the same batch, in the next, or in the one behind the mark.
-    for (const std::uint64_t at : {bad_at, round_up(bad_at), round_up(bad_at) + unit})
+    for (const std::uint64_t at : {bad_at, round_up(bad_at)})  // in the same batch, or in the next
       if (torn_bytes == 0) torn_bytes = torn_record_bytes(*bytes, at);
     note_torn(torn_bytes);
   }
@@ -273,31 +315,34 @@ Status LogReader::walk(Life& life, const Life* next) {
 }
 
 // Nothing of this segment is served: what it holds only counts for the floor.
-Status LogReader::look_only(std::uint64_t number, std::uint64_t size, bool& has_records) {
-  auto bytes = disk_.read(file_name(FileKind::segment, number), 0, size);
+Status LogReader::look_only(Segment& segment) {
+  auto bytes = disk_.read(file_name(FileKind::segment, segment.number), 0, segment.size);
   if (!bytes) return bytes.error();
   RecordWalk walk(std::string_view(*bytes).substr(std::min<std::size_t>(unit, bytes->size())), unit,
-                  key(number));
+                  key(segment.number));
   while (const auto record = walk.next()) {
-    has_records = true;
-    see(record->term, record->index);
+    segment.has_records = true;
+    if (segment.number > newest_) newer_terms_.emplace(record->index, record->term);
+    see(*record);
+  }
+  return ok;
+}
+
+Status LogReader::look_at_spoiled() {
+  for (Segment& segment : spoiled_) {
+    if (auto looked = look_only(segment); !looked) return looked;
+    log_.retired.push_back(file_name(FileKind::segment, segment.number));
   }
   return ok;
 }
 
 // Rule 10: over records keyed by the file's name, a bad header is damage; over none it was never
 // in force. Where a later life follows the one before without a gap, this one was dead.
-Status LogReader::look_at_spoiled() {
-  for (Segment& segment : spoiled_) {
-    if (auto looked = look_only(segment.number, segment.size, segment.has_records); !looked)
-      return looked;
-    const std::string name = file_name(FileKind::segment, segment.number);
-    log_.retired.push_back(name);
-    if (!segment.has_records) continue;
-    if (found_.damage || segment.number > newest_)
-      damage(name, 0, "the segment's header is unreadable over records that were written");
-  }
-  return ok;
+void LogReader::judge_spoiled() {
+  for (const Segment& segment : spoiled_)
+    if (segment.has_records && (found_.damage || segment.number > newest_))
+      damage(file_name(FileKind::segment, segment.number), 0,
+             "the segment's header is unreadable over records that were written");
 }
 
 // --- verdicts
@@ -316,7 +361,104 @@ void LogReader::note_torn(std::uint64_t bytes) {
   if (bytes == 0) return;
   zatt::see(question_.probe, Sight::torn_tail_cut);
   found_.notes.push_back("the log's last " + grouped(bytes) +
-                         " bytes were never acknowledged (a torn write) and were cut off");
+                         " bytes are a write that was under way when the node or the machine "
+                         "stopped; they were cut off");
+}
+
+// --- what the log-end record and the headers say was durable (rule 15)
+// ---------------------------------------------------------------------
+
+void LogReader::claim(Index index, std::uint64_t sum) {
+  claims_.emplace(index, Claim{sum, false, false});
+}
+
+LogReader::Claim* LogReader::find_claim(Index index, std::uint64_t sum) {
+  for (auto [at, end] = claims_.equal_range(index); at != end; ++at)
+    if (at->second.checksum == sum) return &at->second;
+  return nullptr;
+}
+
+// Of an entry that `segment` or one before it held: a later header ended the log before it, or a
+// snapshot holds it, or the log as it lies does not go through that snapshot's end.
+bool LogReader::is_moot(std::uint64_t segment, Index index) const {
+  if (index <= question_.base.index || is_dropped_ || !holds_base_) return true;
+  return std::any_of(headers_.begin(), headers_.end(), [&](const SegmentHeader& header) {
+    return header.life > segment && header.first_index() <= index;
+  });
+}
+
+// Nothing vouched for them but the start that copied them, and spoke of them from then on.
+void LogReader::check_copied_ends() {
+  if (found_.damage) return;
+  for (const SegmentHeader& header : headers_) {
+    const Index index = header.copied_index;
+    if (index == Index{0} || is_moot(header.life, index)) continue;
+    const Claim* claim = find_claim(index, header.copied_checksum);
+    if (claim->is_held) continue;
+    lose(index, question_.log_end.is_clean || claim->is_seen,
+         file_name(FileKind::segment, header.life), bad_at_, "");
+    return;
+  }
+}
+
+void LogReader::check_log_end() {
+  const LogEndRecord& record = question_.log_end;
+  if (record.segment == 0) return;
+  see(record.end.term, record.end.index);
+  const std::string file = file_name(FileKind::segment, record.segment);
+  const std::uint64_t newest = headers_.empty() ? 0 : headers_.back().life;
+  if (newest < record.segment) {
+    // Where its records are there, under a bad header, its end is there too.
+    const bool has_records =
+        std::any_of(spoiled_.begin(), spoiled_.end(), [&](const Segment& segment) {
+          return segment.number == record.segment && segment.has_records;
+        });
+    if (!has_records)
+      lose(record.end.index, record.is_clean, file, 0,
+           "the log's last segment is missing or unreadable");
+    return;
+  }
+  const Index index = record.end.index;
+  if (index == Index{0} || is_moot(record.segment, index)) return;
+  const bool is_predecessor =
+      std::any_of(headers_.begin(), headers_.end(), [&](const SegmentHeader& header) {
+        return header.predecessor.index == index &&
+               header.predecessor.checksum == record.end.checksum;
+      });
+  const Claim* claim = find_claim(index, record.end.checksum);
+  // Beyond damage in what came before it, it may be there, and then what came after it is too.
+  if (is_predecessor || claim->is_held || (found_.damage && claim->is_seen)) return;
+  const bool is_in_last = !log_.lives.empty() && log_.lives.back().number == record.segment;
+  lose(index, record.is_clean || claim->is_seen, file, is_in_last ? bad_at_ : 0, "");
+}
+
+// A file is as long as its header says, or something was cut off it. Before the log's last segment
+// all that a file held is either there or missed by now; of the last one a clean end is there.
+void LogReader::check_lengths() {
+  for (const Life& life : log_.lives) {
+    if (life.size >= life.full_size) continue;
+    const std::string lengths =
+        "the file has " + grouped(life.size) + " bytes and had " + grouped(life.full_size);
+    const bool is_last = life.number == log_.lives.back().number;
+    if (is_last && !question_.log_end.is_clean && !is_dropped_ && holds_base_)
+      lose(log_.last.index, false, life.file(), life.size, lengths);
+    else if (!found_.damage)
+      found_.notes.push_back(life.file() + ": " + lengths + "; nothing of what it held is missing");
+  }
+}
+
+// Entries up to `last` at least were durable and can't be served. Where the end of what was
+// promised is not known, neither is the floor.
+void LogReader::lose(Index last, bool is_end_known, const std::string& file, std::uint64_t offset,
+                     const std::string& what) {
+  const Index first = log_.last.index + 1;
+  std::string lost = "what came after entry " + text(log_.last.index) + " is gone";
+  if (first <= last) {
+    lost = "entries " + text(first) + " to " + text(last) + " were durable and are unreadable";
+    if (!is_end_known) lost += ", and so is what came after";
+  }
+  if (!found_.damage) damage(file, offset, what.empty() ? lost : what + ": " + lost);
+  found_.damage->floor_is_open = found_.damage->floor_is_open || !is_end_known;
 }
 
 void LogReader::damage(const std::string& file, std::uint64_t offset, std::string what) {
@@ -335,21 +477,28 @@ Error LogReader::error(Code code, const char* what, const std::string& file,
 void LogReader::drop_before_snapshot() {
   for (const Life& life : log_.lives) log_.retired.push_back(life.file());
   log_.lives.clear();
+  log_.configurations.clear();
   begin_at({question_.base.index, question_.base.term, 0});
 }
 
 Status LogReader::run(const std::vector<std::string>& names) {
   if (auto sorted = sort_out(names); !sorted) return sorted;
+  claim(question_.log_end.end.index, question_.log_end.end.checksum);
   drop_dead();
   if (!log_.lives.empty()) newest_ = log_.lives.back().number;
-  if (auto walked = walk_all(); !walked) return walked;
   if (auto looked = look_at_spoiled(); !looked) return looked;
+  if (auto walked = walk_all(); !walked) return walked;
+  judge_spoiled();
+  check_copied_ends();
+  check_log_end();
+  check_lengths();
   if (is_dropped_ || log_.last.index < question_.base.index || !holds_base_) drop_before_snapshot();
   found_.last_index = log_.last.index;
   if (found_.damage) {
     found_.damage->last_good = log_.last.index;
     found_.damage->floor_term = highest_term_;
     found_.damage->floor_index = highest_index_;
+    found_.damage->configuration = question_.log_end.configuration;
   }
   return ok;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What the segments of a directory say: which entries they hold, what is a torn tail, what damage.
 //
-// STORAGE rules 8 to 12. Only reads, a segment at a time.
+// STORAGE rules 8 to 12, and 15. Only reads, a segment at a time.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include "base/probe.h"
 #include "base/result.h"
 #include "storage/disk.h"
+#include "storage/log_end.h"
 #include "storage/storage.h"
 
 namespace zatt::storage {
@@ -26,6 +27,7 @@ struct LogQuestion {
   std::string directory;  // for messages
   std::uint64_t incarnation = 0;
   Base base;
+  LogEndRecord log_end;
   Probe* probe = nullptr;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The log's end: where entries gather, and how a batch of them is laid out on disk.
 //
-// STORAGE rules 5 to 7. Everything up to end() was durable when the present batch was taken, since
-// every batch ends with a sync and one is in flight at a time.
+// STORAGE rules 6, 7 and 15. Everything up to end() was durable when the present batch was taken,
+// since every batch ends with a sync and one is in flight at a time.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,16 @@
 #include "base/probe.h"
 #include "storage/batch.h"
 #include "storage/lives.h"
+#include "storage/slots.h"
 #include "storage/spares.h"
 
 namespace zatt::storage {
 
 class LogWriter {
  public:
-  LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end, Probe* probe);
+  // `configurations`: the indexes of the log's configuration entries, ascending.
+  LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end,
+            std::vector<Index> configurations, Probe* probe);
 
   // --- gathering ------------------------------------------------------------------------------
   void cut(Index last);
@@ -35,15 +38,17 @@ class LogWriter {
   std::optional<Index> unknown_cut_end() const;
   void tell_cut_end(const LogEnd& end) { known_ = end; }
   // Steps that make durable what gathered: all of it, or as much as there are segments ready for.
-  // The rest waits for one (waits_for_segment); nothing here makes a file longer.
-  void lay_out(Spares& spares, std::vector<Step>& steps);
+  // The rest waits for one (waits_for_segment); nothing here makes a file longer. `file` is told of
+  // every new segment, and of a configuration before that counts as durable.
+  void lay_out(Spares& spares, HardStateFile& file, std::vector<Step>& steps);
   // How large a segment has to be ready before more can be laid out.
   std::optional<std::uint64_t> waits_for_segment() const { return waits_for_segment_; }
-  bool can_mark() const;
-  void mark(std::vector<Step>& steps);
+  // Of all that is laid out, once those steps are done.
+  LogEndRecord log_end() const;
   // The life that a start begins with (rule 13): `tail` holds the entries behind end(), which
   // nothing vouches for. The lives that it ends are the caller's to retire.
-  std::vector<Life> begin_again(RecordBuffer tail, Spares& spares, std::vector<Step>& steps);
+  std::vector<Life> begin_again(RecordBuffer tail, Spares& spares, HardStateFile& file,
+                                std::vector<Step>& steps);
 
   const std::vector<Life>& lives() const { return lives_; }
   const LogEnd& end() const { return end_; }
@@ -60,9 +65,12 @@ class LogWriter {
   std::optional<LogEnd> find_end(Index index) const;
   void put(RecordBuffer& records, std::size_t from, std::size_t to, const std::string& file,
            Index durable_index, std::vector<Step>& steps);
-  void lay_out_gathered(Spares& spares, std::vector<Step>& steps);
+  void lay_out_cut(Spares& spares, HardStateFile& file, std::vector<Step>& steps);
+  void lay_out_gathered(Spares& spares, HardStateFile& file, std::vector<Step>& steps);
   bool is_segment_ready(std::uint64_t record_bytes, const Spares& spares);
-  void begin_life(std::uint64_t record_bytes, Spares& spares, std::vector<Step>& steps);
+  void begin_life(std::uint64_t record_bytes, Spares& spares, HardStateFile& file,
+                  std::vector<Step>& steps);
+  SegmentHeader header_of(const Life& life) const;
   std::vector<Life> take_dead();
 
   std::uint64_t incarnation_;
@@ -75,6 +83,7 @@ class LogWriter {
   std::optional<LogEnd> known_;  // what the entry there says
   RecordBuffer gathered_;        // waits, behind the cut
   Index last_{};
+  std::vector<Index> configurations_;  // of entries in the log or gathered, ascending
   std::optional<std::uint64_t> waits_for_segment_;
 };
 

@@ -58,10 +58,12 @@ std::uint64_t Spares::provide(const std::string& name, std::uint64_t bytes,
     const std::string unfinished = file_name(FileKind::unfinished, making_->number);
     size = std::max(size, making_->size);
     fill(unfinished, making_->filled, size, steps);
+    steps.push_back(sync_step(unfinished));
     steps.push_back(rename_step(unfinished, name));
     making_.reset();
   } else {
     fill(name, 0, size, steps);
+    steps.push_back(sync_step(name));
   }
   steps.push_back(sync_directory_step());
   return size;

@@ -28,7 +28,7 @@ class Spares {
 
   // Whether one of at least `bytes` waits.
   bool has_ready(std::uint64_t bytes) const { return best_ready(bytes).has_value(); }
-  // Steps after which the file `name` is there, of at least `bytes`, and its name is durable: a
+  // Steps after which the file `name` is there, of at least `bytes`, its name and length durable: a
   // spare, or else one that is filled now. Returns its size. What it holds is noise.
   std::uint64_t provide(const std::string& name, std::uint64_t bytes, std::vector<Step>& steps);
   // Steps that keep the segment `name` as a spare, or remove it. Followed by a sync of the

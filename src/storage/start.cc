@@ -21,24 +21,37 @@ Status run_steps(Disk& disk, std::vector<Step>& steps) {
   return run(disk, batch).status;
 }
 
-// Rule 12: stored before anything else is written.
+// Rules 12 and 16: stored before anything else is written.
 void raise_floor(const std::optional<Damage>& damage, HardState& state) {
   if (!damage) return;
+  if (damage->floor_is_open) state.floor_open_term = state.current_term;
   const std::pair seen(damage->floor_term, damage->floor_index);
   if (seen <= std::pair(state.floor_term, state.floor_index)) return;
   state.floor_term = damage->floor_term;
   state.floor_index = damage->floor_index;
 }
 
+// The record that was read stays the record until there is a log that it could speak of. After
+// damage what is written first is the slot that holds nothing: the other one still has what was
+// found, once the device has it too. Else a torn write would take the floor with it.
+Status store_hard_state(Disk& disk, const HardState& state, const Found& found, SlotTurn& turn) {
+  std::vector<Step> steps;
+  if (found.damage) {
+    steps.push_back(sync_step(hard_state_name));
+    turn.slot = found.log->older_slot;
+  }
+  write_slots(state, found.log->log_end, hard_state_name, turn, steps);
+  return run_steps(disk, steps);
+}
+
 // A new directory gets its hard state under its name only when it is whole: where the name is, a
 // node once had an identity.
-Status store_hard_state(Disk& disk, const HardState& state, bool is_new, SlotTurn& turn) {
+Status make_hard_state(Disk& disk, const HardState& state, SlotTurn& turn) {
   std::vector<Step> steps;
-  write_slots(state, is_new ? unfinished_hard_state_name : hard_state_name, turn, steps);
-  if (is_new) {
-    steps.push_back(rename_step(unfinished_hard_state_name, hard_state_name));
-    steps.push_back(sync_directory_step());
-  }
+  make_notes(unfinished_hard_state_name, steps);
+  write_slots(state, LogEndRecord{}, unfinished_hard_state_name, turn, steps);
+  steps.push_back(rename_step(unfinished_hard_state_name, hard_state_name));
+  steps.push_back(sync_directory_step());
   return run_steps(disk, steps);
 }
 
@@ -60,8 +73,7 @@ Result<RecordBuffer> read_tail(Disk& disk, const Found::Log& log, std::uint64_t 
     const auto record = walk.next();
     if (!record)
       return Error{Code::corrupt, 0, "an entry of the log can't be read again", life.file()};
-    if (record->is_mark() || record->index != end.index + 1 || record->previous != end.checksum)
-      continue;
+    if (record->index != end.index + 1 || record->previous != end.checksum) continue;
     tail.add({record->index, record->term, static_cast<EntryKind>(record->kind), record->body});
     end = {record->index, record->term, record->checksum};
   }
@@ -97,14 +109,17 @@ Result<std::optional<std::uint64_t>> newest_unfinished(Disk& disk, const Found::
 
 }  // namespace
 
-Result<Started> start_directory(Disk& disk, const Options& options, Found found, HardState& state) {
+Result<Started> start_directory(Disk& disk, const Options& options, Found found,
+                                const HardState& state) {
   Found::Log& log = *found.log;
   const std::uint64_t incarnation = state.self.incarnation;
   ZATT_ASSERT(log.is_empty || found.hard_state->self.incarnation == incarnation);
-  raise_floor(found.damage, state);
+  HardState raised = state;
+  raise_floor(found.damage, raised);
   SlotTurn turn = log.turn;
-  if (auto stored = store_hard_state(disk, state, log.is_empty, turn); !stored)
-    return stored.error();
+  auto stored = log.is_empty ? make_hard_state(disk, raised, turn)
+                             : store_hard_state(disk, raised, found, turn);
+  if (!stored) return stored.error();
   auto tail = read_tail(disk, log, incarnation);
   if (!tail) return tail.error();
   if (!tail->empty()) see(options.probe, Sight::unvouched_entries_copied);
@@ -112,12 +127,14 @@ Result<Started> start_directory(Disk& disk, const Options& options, Found found,
   if (!unfinished) return unfinished.error();
   Spares spares(std::max(round_up(options.segment_bytes), least_segment_bytes),
                 std::move(log.spares), *unfinished, log.highest_number + 1);
-  LogWriter writer(incarnation, std::move(log.lives), log.vouched, options.probe);
+  HardStateFile file(std::move(raised), log.log_end, turn);
+  LogWriter writer(incarnation, std::move(log.lives), log.vouched, std::move(log.configurations),
+                   options.probe);
   std::vector<Step> steps;
-  const std::vector<Life> dead = writer.begin_again(std::move(*tail), spares, steps);
+  const std::vector<Life> dead = writer.begin_again(std::move(*tail), spares, file, steps);
   if (auto begun = run_steps(disk, steps); !begun) return begun.error();
   if (auto tidied = tidy(disk, log, dead, spares); !tidied) return tidied.error();
-  return Started{turn, std::move(writer), std::move(spares)};
+  return Started{std::move(file), std::move(writer), std::move(spares)};
 }
 
 }  // namespace zatt::storage

@@ -3,7 +3,7 @@
 //
 // The page cache after kill -9, or after a failed sync, shows what the disk does not have. So a
 // start writes its hard state anew, and begins a new life of the log that holds a copy of every
-// entry which no mark vouches for (STORAGE rules 12 to 14).
+// entry which nothing vouches for (STORAGE rules 12 to 15).
 #pragma once
 
 #include "base/result.h"
@@ -15,12 +15,13 @@
 namespace zatt::storage {
 
 struct Started {
-  SlotTurn turn;
+  HardStateFile file;
   LogWriter log;
   Spares spares;
 };
 
-// `state` comes back with its floor raised where there was damage.
-Result<Started> start_directory(Disk& disk, const Options& options, Found found, HardState& state);
+// The hard state is `state`, with its floor raised where there was damage.
+Result<Started> start_directory(Disk& disk, const Options& options, Found found,
+                                const HardState& state);
 
 }  // namespace zatt::storage

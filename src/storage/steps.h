@@ -34,6 +34,15 @@ inline Step sync_step(std::string name) {
   return step;
 }
 
+inline Step push_step(std::string name, std::uint64_t offset, std::uint64_t length) {
+  Step step;
+  step.kind = Step::Kind::push;
+  step.name = std::move(name);
+  step.offset = offset;
+  step.length = length;
+  return step;
+}
+
 inline Step rename_step(std::string from, std::string to) {
   Step step;
   step.kind = Step::Kind::rename;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <utility>
 
 #include "base/assert.h"
@@ -32,11 +33,19 @@ struct ReadUnderWay {
 };
 
 struct Flight {
-  Storage::Ticket ticket = 0;
+  Storage::Ticket ticket = 0;  // durable, once this is
   std::uint64_t bytes = 0;
   bool writes_log = false;
+  bool is_last = false;  // of a storage that stops
   std::vector<ReadUnderWay> reads;
+  std::optional<std::size_t> note_step;   // a note of the log's end, which a full disk may refuse
   std::optional<std::size_t> slice_step;  // where the spare's slice begins
+};
+
+// What was handed over under a ticket: durable once the log is, up to `last`.
+struct Promise {
+  Storage::Ticket ticket = 0;
+  Index last{};
 };
 
 // What a spare is wanted for: to be the reserve, or the next segment beside it, or because no room
@@ -48,27 +57,32 @@ bool is_disk_full(const Error& error) { return error.sys == ENOSPC || error.sys 
 }  // namespace
 
 struct Storage::Impl {
-  Impl(const Options& given, HardState hard_state, Started started)
+  Impl(const Options& given, Started started)
       : options(given),
-        state(std::move(hard_state)),
-        turn(started.turn),
+        file(std::move(started.file)),
         log(std::move(started.log)),
         spares(std::move(started.spares)) {}
 
   Options options;
-  HardState state;
-  SlotTurn turn;
+  HardStateFile file;
   LogWriter log;
   Spares spares;
 
   bool save_waits = false;
   Ticket ticket = 0;  // the last given out
   Ticket durable = 0;
+  std::deque<Promise> promises;    // those not durable, ascending by ticket
+  std::optional<Ticket> cut_from;  // from this ticket on all waits for a cut
+  bool is_stopping = false;
+  bool is_stopped = false;
   std::uint64_t next_read = 1;
   std::vector<ReadQuestion> reads;
   std::optional<Flight> flight;
   std::optional<Error> failure;
-  std::optional<std::uint64_t> mark_at_us;  // nothing: the log's end has its mark
+  // When the log's end is noted if nothing comes, when if more comes, and when the note is synced.
+  std::optional<std::uint64_t> quiet_at_us;
+  std::optional<std::uint64_t> note_at_us;
+  std::optional<std::uint64_t> sync_at_us;
   Want tried_for = Want::nothing;  // the last try to make a spare, where less is not wanted now
 
   bool has_writes() const { return ticket > durable; }
@@ -79,42 +93,59 @@ struct Storage::Impl {
   void plan_spare(std::vector<Step>& steps);
   void plan_reads(Flight& going, std::vector<Step>& steps);
   void plan_writes(Flight& going, std::vector<Step>& steps);
+  Ticket laid_out_ticket() const;
+  void plan_note(Flight& going, bool is_quiet, std::uint64_t now_us, std::vector<Step>& steps);
+  void plan_stop(Flight& going, std::vector<Step>& steps);
+  Ticket promise(Index last);
+  bool may_fail(const Flight& done, const BatchResult& result, std::uint64_t now_us);
   Status finish_reads(Flight& done, std::vector<std::string>& bytes, std::vector<ReadDone>& out);
 };
 
 Result<std::unique_ptr<Storage>> Storage::start(Disk& disk, const Options& options, Found found,
                                                 const HardState& state) {
-  HardState raised = state;
-  auto started = start_directory(disk, options, std::move(found), raised);
+  auto started = start_directory(disk, options, std::move(found), state);
   if (!started) return started.error();
-  auto impl = std::make_unique<Impl>(options, std::move(raised), std::move(*started));
+  auto impl = std::make_unique<Impl>(options, std::move(*started));
   return std::unique_ptr<Storage>(new Storage(std::move(impl)));
 }
 
 Storage::Storage(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Storage::~Storage() = default;
 
-const HardState& Storage::hard_state() const { return impl_->state; }
+const HardState& Storage::hard_state() const { return impl_->file.state(); }
 Index Storage::last_index() const { return impl_->log.last_index(); }
 
 // --- gathering
 // ------------------------------------------------------------------------------------
 
+Storage::Ticket Storage::Impl::promise(Index last) {
+  ZATT_ASSERT(!is_stopping);
+  promises.push_back({++ticket, last});
+  return ticket;
+}
+
 Storage::Ticket Storage::save(const HardState& state) {
-  impl_->state = state;
+  impl_->file.set_state(state);
   impl_->save_waits = true;
-  return ++impl_->ticket;
+  return impl_->promise(Index{0});
 }
 
 Storage::Ticket Storage::cut(Index last) {
-  impl_->log.cut(last);
-  return ++impl_->ticket;
+  Impl& s = *impl_;
+  s.log.cut(last);
+  for (Promise& promise : s.promises) promise.last = std::min(promise.last, last);
+  const Ticket ticket = s.promise(last);
+  if (s.log.pending_cut() && !s.cut_from) s.cut_from = ticket;
+  return ticket;
 }
 
 Storage::Ticket Storage::append(std::span<const EntryView> entries) {
   impl_->log.append(entries);
-  return ++impl_->ticket;
+  return impl_->promise(impl_->log.last_index());
 }
+
+void Storage::stop() { impl_->is_stopping = true; }
+bool Storage::is_stopped() const { return impl_->is_stopped || impl_->failure; }
 
 std::uint64_t Storage::read(Index first, std::uint64_t max_bytes) {
   impl_->reads.push_back({impl_->next_read, first, max_bytes});
@@ -177,38 +208,77 @@ void Storage::Impl::plan_reads(Flight& going, std::vector<Step>& steps) {
 }
 
 void Storage::Impl::plan_writes(Flight& going, std::vector<Step>& steps) {
-  if (save_waits) write_slots(state, hard_state_name, turn, steps);
+  if (save_waits) file.save(log.log_end(), steps);
   save_waits = false;
   going.bytes = log.gathered_bytes();
   going.writes_log = log.has_work();
-  if (log.has_work()) log.lay_out(spares, steps);
+  if (log.has_work()) log.lay_out(spares, file, steps);
   going.bytes -= log.gathered_bytes();
-  if (!log.has_work()) going.ticket = ticket;  // else none of it is called durable yet
+  if (!log.pending_cut()) cut_from.reset();
+  going.ticket = laid_out_ticket();
+}
+
+// What has no segment yet waits, and all that was handed over after it; not what came before.
+Storage::Ticket Storage::Impl::laid_out_ticket() const {
+  Ticket laid_out = durable;
+  for (const Promise& promise : promises) {
+    if (promise.last > log.end().index || (cut_from && promise.ticket >= *cut_from)) break;
+    laid_out = promise.ticket;
+  }
+  return laid_out;
+}
+
+// Whoever is idle writes nothing: after the last note nothing follows but a sync of it.
+void Storage::Impl::plan_note(Flight& going, bool is_quiet, std::uint64_t now_us,
+                              std::vector<Step>& steps) {
+  const bool is_due = now_us >= (is_quiet ? quiet_at_us : note_at_us).value_or(UINT64_MAX);
+  if (is_due && log.log_end() != file.log_end()) {
+    see(options.probe, Sight::log_end_noted);
+    going.note_step = steps.size();
+    file.note(log.log_end(), steps);
+    steps.push_back(is_quiet ? push_notes() : sync_step(hard_state_name));
+    sync_at_us.reset();
+    if (is_quiet) sync_at_us = now_us + options.sync_note_after_us;
+  }
+  if (is_due) {
+    quiet_at_us.reset();
+    note_at_us.reset();
+  }
+  if (is_quiet && now_us >= sync_at_us.value_or(UINT64_MAX)) {
+    steps.push_back(sync_step(hard_state_name));
+    sync_at_us.reset();
+  }
+}
+
+// All is durable that can be: what has no room was never acknowledged.
+void Storage::Impl::plan_stop(Flight& going, std::vector<Step>& steps) {
+  if ((has_writes() && !missing_bytes()) || !reads.empty()) return;
+  LogEndRecord record = log.log_end();
+  record.is_clean = true;
+  file.save(record, steps);
+  going.is_last = true;
 }
 
 std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   Impl& s = *impl_;
-  if (s.flight || s.failure) return std::nullopt;
+  if (s.flight || s.failure || s.is_stopped) return std::nullopt;
   Flight going;
   Batch batch;
   going.ticket = s.durable;
   const bool has_work = s.has_writes() || !s.reads.empty();
-  const bool cut_waits = s.log.unknown_cut_end().has_value();
-  s.plan_reads(going, batch.steps);
-  if (s.has_writes() && !cut_waits && !s.missing_bytes()) s.plan_writes(going, batch.steps);
-  const bool is_quiet = !going.writes_log && !s.log.has_work();
-  bool marks = false;
-  if (is_quiet && s.mark_at_us && now_us >= *s.mark_at_us) {
-    marks = s.log.can_mark();
-    if (marks) s.log.mark(batch.steps);
-    s.mark_at_us.reset();
-  }
-  const Want wanted = s.wanted_spare();
-  s.tried_for = std::min(s.tried_for, wanted);
-  if (const auto at_us = s.spare_at_us(wanted, has_work); at_us && now_us >= *at_us) {
-    s.tried_for = wanted;
-    going.slice_step = batch.steps.size();
-    s.plan_spare(batch.steps);
+  if (s.is_stopping) s.plan_stop(going, batch.steps);
+  if (!going.is_last) {
+    const bool cut_waits = s.log.unknown_cut_end().has_value();
+    s.plan_reads(going, batch.steps);
+    if (s.has_writes() && !cut_waits && !s.missing_bytes()) s.plan_writes(going, batch.steps);
+    s.plan_note(going, !going.writes_log && !s.log.has_work(), now_us, batch.steps);
+    const Want wanted = s.wanted_spare();
+    s.tried_for = std::min(s.tried_for, wanted);
+    if (const auto at_us = s.spare_at_us(wanted, has_work); at_us && now_us >= *at_us) {
+      s.tried_for = wanted;
+      going.slice_step = batch.steps.size();
+      s.plan_spare(batch.steps);
+    }
   }
   // A log that waits for room may leave nothing to do now; reads of nothing are answered anyway.
   if (batch.steps.empty() && going.reads.empty() && going.ticket == s.durable) return std::nullopt;
@@ -218,12 +288,15 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
 
 std::optional<std::uint64_t> Storage::wake_at_us() const {
   const Impl& s = *impl_;
-  if (s.flight || s.failure) return std::nullopt;
-  if (!s.reads.empty() || (s.has_writes() && !s.missing_bytes())) return 0;
+  if (s.flight || s.failure || s.is_stopped) return std::nullopt;
+  if (s.is_stopping || !s.reads.empty() || (s.has_writes() && !s.missing_bytes())) return 0;
   std::optional<std::uint64_t> at;
-  if (!s.missing_bytes()) at = s.mark_at_us;
-  if (const auto spare_at_us = s.spare_at_us(s.wanted_spare(), false))
-    at = std::min(at.value_or(*spare_at_us), *spare_at_us);
+  const auto wake_at = [&at](std::optional<std::uint64_t> other) {
+    if (other) at = std::min(at.value_or(*other), *other);
+  };
+  if (!s.log.has_work()) wake_at(s.quiet_at_us);
+  if (!s.log.has_work()) wake_at(s.sync_at_us);
+  wake_at(s.spare_at_us(s.wanted_spare(), false));
   return at;
 }
 
@@ -235,8 +308,8 @@ Status Storage::Impl::finish_reads(Flight& done, std::vector<std::string>& bytes
     answer.number = read.question.number;
     if (read.extent) {
       ZATT_ASSERT(next < bytes.size());
-      auto entries =
-          read_extent(*read.extent, bytes[next++], state.self.incarnation, read.question.max_bytes);
+      auto entries = read_extent(*read.extent, bytes[next++], file.state().self.incarnation,
+                                 read.question.max_bytes);
       if (!entries) {
         Error error = entries.error();
         error.detail = options.directory + "/" + error.detail;
@@ -255,6 +328,16 @@ Status Storage::Impl::finish_reads(Flight& done, std::vector<std::string>& bytes
   return ok;
 }
 
+// A full disk may refuse a note, which then waits for the log's next end, or a spare, which is
+// tried again; all that was asked of the disk before it is done.
+bool Storage::Impl::may_fail(const Flight& done, const BatchResult& result, std::uint64_t now_us) {
+  if (!is_disk_full(result.status.error())) return false;
+  if (done.note_step && result.steps_done == *done.note_step) return true;
+  if (!done.slice_step || result.steps_done < *done.slice_step) return false;
+  spares.on_disk_full(now_us);
+  return true;
+}
+
 Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   Impl& s = *impl_;
   ZATT_ASSERT(s.flight.has_value());
@@ -262,26 +345,27 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   s.flight.reset();
   Done done;
   done.durable = s.durable;
-  if (!result.status) {
-    const bool only_the_spare = flight.slice_step && result.steps_done >= *flight.slice_step &&
-                                is_disk_full(result.status.error());
-    if (!only_the_spare) {
-      s.failure = result.status.error();
-      done.status = *s.failure;
-      return done;
-    }
-    s.spares.on_disk_full(now_us);
-  } else if (flight.slice_step) {
-    s.spares.on_made_slice();
+  if (!result.status && !s.may_fail(flight, result, now_us)) {
+    s.failure = result.status.error();
+    done.status = *s.failure;
+    return done;
   }
+  if (result.status && flight.slice_step) s.spares.on_made_slice();
   if (auto read = s.finish_reads(flight, result.reads, done.reads); !read) {
     s.failure = read.error();
     done.status = *s.failure;
     return done;
   }
   s.durable = flight.ticket;
+  while (!s.promises.empty() && s.promises.front().ticket <= s.durable) s.promises.pop_front();
   done.durable = s.durable;
-  if (flight.writes_log) s.mark_at_us = now_us + s.options.mark_after_us;
+  done.synced = flight.writes_log;
+  s.is_stopped = flight.is_last;
+  if (flight.writes_log) {
+    s.quiet_at_us = now_us + s.options.note_after_us;
+    if (!s.note_at_us) s.note_at_us = now_us + s.options.note_every_us;
+    s.sync_at_us.reset();
+  }
   return done;
 }
 

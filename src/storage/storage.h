@@ -31,8 +31,12 @@ namespace zatt::storage {
 struct Options {
   std::string directory;  // for messages only
   std::uint64_t segment_bytes = 4 << 20;
-  std::uint64_t mark_after_us = 200'000;  // quiet time before the mark behind the last batch
-  Probe* probe = nullptr;                 // borrowed
+  // The log-end record is noted once the log has been quiet for so long, and made durable when that
+  // goes on; under load it is noted, durably, this often.
+  std::uint64_t note_after_us = 200'000;
+  std::uint64_t sync_note_after_us = 5'000'000;
+  std::uint64_t note_every_us = 1'000'000;
+  Probe* probe = nullptr;  // borrowed
 };
 
 struct Damage {
@@ -42,6 +46,10 @@ struct Damage {
   Index last_good{};  // the log is whole up to here
   Term floor_term{};  // the highest (term, index) that the files show
   Index floor_index{};
+  // More may have been promised behind the floor, and is gone with the damage. What was promised
+  // counted in the configuration at this index, or in one before it.
+  bool floor_is_open = false;
+  Index configuration{};
 };
 
 // What a directory holds, read and not changed. Moved into start().
@@ -67,9 +75,10 @@ Result<Found> inspect(Disk& disk, const Options& options,
 
 class Storage {
  public:
-  // Writes, and waits for: `state` into both slots, with the floor raised where there was damage;
-  // then a new life of the log. Only when this returns may the node speak. `state` is what was
-  // found, or the identity of a new directory.
+  // Writes, and waits for: `state` into both slots, with the floor raised (and opened, as
+  // Damage::floor_is_open says by now) where there was damage; then a new life of the log. Only
+  // when this returns may the node speak. `state` is what was found, or the identity of a new
+  // directory.
   static Result<std::unique_ptr<Storage>> start(Disk& disk, const Options& options, Found found,
                                                 const HardState& state);
   ~Storage();
@@ -90,6 +99,11 @@ class Storage {
   // in the log by then: less or nothing where it was cut. Entries not yet written are not read.
   std::uint64_t read(Index first, std::uint64_t max_bytes);
 
+  // Nothing is handed over after this. When all before it is durable, or can't be for want of room,
+  // one batch more says where the log ends, for good; is_stopped() when that is durable or failed.
+  void stop();
+  bool is_stopped() const;
+
   // The next batch, when none is under way and there is something to do at `now_us`.
   std::optional<Batch> take_batch(std::uint64_t now_us);
   // When take_batch could have something to do without a new call above; nothing: never.
@@ -107,7 +121,8 @@ class Storage {
   };
   struct Done {
     Status status = ok;
-    Ticket durable = 0;  // every write up to this ticket is on stable storage
+    Ticket durable = 0;   // every write up to this ticket is on stable storage
+    bool synced = false;  // the disk has kept something, if not yet all of any ticket
     std::vector<ReadDone> reads;
   };
   Done on_done(BatchResult result, std::uint64_t now_us);

@@ -123,8 +123,8 @@ std::vector<Sample> samples() {
                                       Term{6}, Room::none}),
        "0d 0100000000000000 01 0200000000000000 0300000000000000 0400000000000000"
        "0500000000000000 0600000000000000 02"},
-      {"heartbeat", raft_encoded(raft::Heartbeat{Term{1}, Index{2}, 3}),
-       "0e 0100000000000000 0200000000000000 0300000000000000"},
+      {"heartbeat", raft_encoded(raft::Heartbeat{Term{1}, Index{2}, 3, Index{4}}),
+       "0e 0100000000000000 0200000000000000 0300000000000000 0400000000000000"},
       {"heartbeat_reply",
        raft_encoded(raft::HeartbeatReply{Term{1}, 2, Index{3}, Index{4}, Room::little}),
        "0f 0100000000000000 0200000000000000 0300000000000000 0400000000000000 01"},

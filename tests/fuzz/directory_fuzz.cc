@@ -27,7 +27,7 @@ storage::Options small_segments() {
   return given;
 }
 
-// Lives, a cut, spares, marks and a restart.
+// Lives, a cut, spares, notes and a restart.
 std::unique_ptr<SimDisk> sound() {
   auto disk = std::make_unique<SimDisk>();
   Host host(*disk, small_segments());
@@ -36,7 +36,7 @@ std::unique_ptr<SimDisk> sound() {
     if (i == 3) host.save(2, Server{"1", 5});
     if (i == 4) host.cut(host.last() - 2);
     host.append(1 + i / 3, 2, i % 3 * 900);
-    require(i == 6 ? host.start() : host.mark(), "a sound disk works");
+    require(i == 6 ? host.start() : host.note(), "a sound disk works");
   }
   host.append(4, 1, 10);
   host.work();
@@ -73,7 +73,8 @@ void mend_header(std::string& bytes) {
 }
 
 void mend_slot(std::string& bytes, std::uint64_t slot) {
-  const std::size_t at = slot * storage::slot_bytes;
+  const std::size_t at =
+      slot < 2 ? slot * storage::slot_bytes : 2 * storage::slot_bytes + (slot - 2) * storage::unit;
   if (at + storage::slot_header_size > bytes.size()) return;
   const std::size_t length =
       load_le<std::uint32_t>(bytes.data() + at + storage::slot_header_size - 4);
@@ -90,7 +91,7 @@ void edit(SimDisk& disk, Input& in) {
   const auto parsed = storage::parse_file_name(name);
   const std::uint64_t number = parsed ? parsed->number : in.u8();
   const std::size_t at = std::min<std::size_t>(in.u8() % 24 * unit + in.u8() % 64, bytes.size());
-  switch (how % 9) {
+  switch (how % 11) {
     case 6:
       static_cast<void>(disk.remove(name));
       return;
@@ -108,15 +109,17 @@ void edit(SimDisk& disk, Input& in) {
       bytes.resize(at);
       break;
     default: {
-      const std::string_view now = in.bytes(how / 9);
+      const std::string_view now = in.bytes(how / 11);
       bytes.replace(at, std::min(now.size(), bytes.size() - at), now);
       break;
     }
   }
-  if (how % 9 == 1) mend_record(bytes, at / unit * unit, number);
-  if (how % 9 == 2) mend_header(bytes);
-  if (how % 9 == 3) mend_slot(bytes, 0);
-  if (how % 9 == 4) mend_slot(bytes, 1);
+  if (how % 11 == 1) mend_record(bytes, at / unit * unit, number);
+  if (how % 11 == 2) mend_header(bytes);
+  if (how % 11 == 3) mend_slot(bytes, 0);
+  if (how % 11 == 4) mend_slot(bytes, 1);
+  if (how % 11 == 9) mend_slot(bytes, 2);
+  if (how % 11 == 10) mend_slot(bytes, 3);
   static_cast<void>(disk.remove(name));
   require(bool(disk.write(name, 0, bytes)), "a sound disk writes");
 }

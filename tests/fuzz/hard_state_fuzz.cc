@@ -44,15 +44,18 @@ void check_file(Input& in) {
             "a write");
   auto slots = storage::read_slots(disk);
   if (!slots) {
-    require(slots.error().code == Code::corrupt || slots.error().code == Code::newer,
-            "a file that is none is corrupt, or newer");
+    require(slots.error().code == Code::corrupt || slots.error().code == Code::newer ||
+                slots.error().code == Code::foreign,
+            "a file that is none is corrupt, or of another format");
     return;
   }
   storage::Batch batch;
-  storage::write_slots(slots->state, storage::hard_state_name, slots->turn, batch.steps);
+  storage::write_slots(slots->state, slots->log_end, storage::hard_state_name, slots->turn,
+                       batch.steps);
   require(bool(storage::run(disk, batch).status), "a save is carried out");
   const auto again = storage::read_slots(disk);
-  require(bool(again) && again->state == slots->state && !again->one_is_bad,
+  require(bool(again) && again->state == slots->state && !again->one_is_bad &&
+              again->log_end == slots->log_end,
           "what is written anew is the same, twice");
 }
 

@@ -43,7 +43,7 @@ constexpr const char* sight_names[] = {
     "disk_full",
     "log_waited_for_room",
     "disk_has_room",
-    "mark_written",
+    "log_end_noted",
     "entries_read_back",
     "old_incarnation_refused",
     "offer_given_up",

@@ -153,7 +153,7 @@ std::string run_generations(std::uint64_t seed, std::uint64_t generations) {
         if (what == 5)
           host.cut(host.last() - prng.below(std::min<std::uint64_t>(host.last(), 9) + 1));
         if (what == 6) host.save(term, Server{std::to_string(n), 1});
-        if (what == 7) host.mark();
+        if (what == 7) host.note();
         if (what == 8) host.begin();
         if (what >= 8) host.finish();
       }

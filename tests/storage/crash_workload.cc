@@ -41,7 +41,7 @@ void found(Script& script) {
   script.add(Kind::save, 1);
   script.add(Kind::work);
   script.write(1, 0);
-  script.add(Kind::mark);
+  script.add(Kind::note);
   script.load(9);
 }
 
@@ -54,7 +54,7 @@ void cut(Script& script) {
   script.add(Kind::cut, 12);
   script.add(Kind::save, 1);
   script.append(2, 70);
-  script.add(Kind::mark);
+  script.add(Kind::note);
   script.load(6);
   script.add(Kind::cut, 3);  // and nothing new behind it
   script.add(Kind::work);
@@ -72,7 +72,24 @@ void restart(Script& script) {
   script.add(Kind::begin);
   script.add(Kind::restart);
   script.add(Kind::restart);
-  script.add(Kind::mark);
+  script.add(Kind::note);
+}
+
+// The process dies in the middle of a save, of a note, of a batch that is not synced; it stops.
+void die(Script& script) {
+  for (std::uint64_t steps = 1; steps <= 4; ++steps) {
+    script.add(Kind::save, steps % 2);
+    script.add(Kind::die, steps);
+  }
+  script.write(1, 400);
+  script.add(Kind::rest);
+  script.append(1, 300);
+  script.add(Kind::die, 1);
+  script.load(4);
+  script.add(Kind::stop);
+  script.write(2, 50);
+  script.add(Kind::stop);
+  script.add(Kind::stop);
 }
 
 // What has no room in a segment, a batch over two roll-overs, terms that come faster than entries.
@@ -87,7 +104,7 @@ void stretch(Script& script) {
   script.add(Kind::begin);
   script.add(Kind::cut, 1);  // of what is being written
   script.append(1, 5000);
-  script.add(Kind::mark);
+  script.add(Kind::note);
 }
 
 std::vector<Operation> make_workload() {
@@ -102,8 +119,9 @@ std::vector<Operation> make_workload() {
   script.load(12);
   cut(script);
   script.add(Kind::restart);
+  die(script);
   script.load(4);
-  script.add(Kind::mark);
+  script.add(Kind::note);
   return std::move(script.operations);
 }
 
@@ -123,10 +141,19 @@ bool carry_out(SimDisk& disk, Host& host, const Operation& operation, std::uint6
       host.begin();
       return true;
     case Kind::work:
+      host.now_us += 300;
       return host.finish() && host.work();
-    case Kind::mark:
-      return host.finish() && host.mark();
+    case Kind::note:
+      return host.finish() && host.note();
+    case Kind::rest:
+      return host.finish() && host.note() && host.note();
     case Kind::restart:
+      break;
+    case Kind::die:
+      if (!host.finish_in_part(operation.count)) return false;
+      break;
+    case Kind::stop:
+      if (!host.finish() || !host.stop()) return false;
       break;
   }
   disk.kill();
@@ -143,6 +170,8 @@ const std::vector<Operation>& crash_workload() {
 storage::Options crash_options() {
   storage::Options given = options();
   given.segment_bytes = 6 * 4096;
+  given.note_every_us = 700;
+  given.sync_note_after_us = given.note_after_us;
   return given;
 }
 
@@ -153,6 +182,14 @@ void run_crash_workload(SimDisk& disk, Host& host, const std::function<void()>& 
     if (!carry_out(disk, host, operation, term)) return;
     if (seen) seen();
   }
+}
+
+bool run_crash_workload_until(SimDisk& disk, Host& host, std::size_t count) {
+  if (!host.start()) return false;
+  std::uint64_t term = 0;
+  for (std::size_t i = 0; i < count; ++i)
+    if (!carry_out(disk, host, crash_workload()[i], term)) return false;
+  return true;
 }
 
 }  // namespace zatt::test

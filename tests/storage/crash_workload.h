@@ -4,7 +4,7 @@
 //
 // Between them they meet all that storage/ has: roll-overs and recycled segments, cuts within a
 // segment and over several, batches of every size, one batch written while the next gathers, votes
-// and terms, marks, restarts. A new kind of operation is a Kind, its case in carry_out() and its
+// and terms, notes, restarts. A new kind of operation is a Kind, its case in carry_out() and its
 // place in crash_workload().
 #pragma once
 
@@ -23,8 +23,11 @@ struct Operation {
     save,     // the next term; a vote in it where `count` is 1
     begin,    // a batch goes to the disk; what follows gathers for the next
     work,     // all that is to be done, and what it leads to
-    mark,     // the same, then quiet time passes
+    note,     // the same, then quiet time passes
+    rest,     // the same, then so much that the note is synced
     restart,  // kill -9: what gathered or was under way is gone, the page cache is not
+    die,      // kill -9 in a batch, when its first `count` steps are done
+    stop,     // in good order, and a start
   };
   Kind kind = Kind::work;
   std::uint64_t count = 0;
@@ -37,5 +40,7 @@ storage::Options crash_options();  // small segments
 // All of them from a first start on; stops where the storage did. `seen` is called behind every one
 // that the disk has carried out.
 void run_crash_workload(SimDisk& disk, Host& host, const std::function<void()>& seen);
+// The first `count` of them alone.
+bool run_crash_workload_until(SimDisk& disk, Host& host, std::size_t count);
 
 }  // namespace zatt::test

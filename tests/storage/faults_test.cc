@@ -16,23 +16,24 @@ using test::is_prefix;
 using test::Lines;
 using test::SimDisk;
 
-// Two lives, a cut, several batches, saves, and a mark at the end.
-bool run_workload(Host& host) {
+// Two lives, a cut, several batches, saves, and a note at the end.
+bool run_workload(Host& host, Lines* before_the_cut = nullptr) {
   if (!host.start()) return false;
   for (int i = 0; i < 8; ++i) {
+    if (i == 5 && before_the_cut != nullptr) *before_the_cut = host.lines();
     if (i == 5) host.cut(host.last() - 2);
     if (i == 3) host.save(2, Server{"1", 2});
     host.append(i < 5 ? 1 : 2, 2, i % 3 == 0 ? 2500 : 90);
     if (!host.work()) return false;
   }
-  return host.mark();
+  return host.note();
 }
 
-// A directory whose log ends in a mark that is durable.
-std::unique_ptr<SimDisk> marked(Lines& lines) {
+// A directory whose log end is noted, durably.
+std::unique_ptr<SimDisk> noted(Lines& lines, Lines* before_the_cut = nullptr) {
   auto disk = std::make_unique<SimDisk>();
   Host host(*disk);
-  REQUIRE(run_workload(host));
+  REQUIRE(run_workload(host, before_the_cut));
   lines = host.lines();
   Prng prng(1);
   disk->crash(prng, Crash::all_kept);
@@ -58,7 +59,7 @@ std::string judge(Host& host, const Lines& lines) {
 
 TEST_CASE("faults: a sector of noise, anywhere, is never content, and is noticed") {
   Lines lines;
-  const auto disk = marked(lines);
+  const auto disk = noted(lines);
   std::uint64_t damaged = 0;
   for (const std::string& name : disk->durable_names()) {
     for (std::uint64_t at = 0; at < disk->durable_size(name); at += SimDisk::sector_size) {
@@ -94,7 +95,7 @@ TEST_CASE("faults: a sector of noise, anywhere, is never content, and is noticed
 
 TEST_CASE("faults: a segment that is gone is noticed, all but the last") {
   Lines lines;
-  const auto disk = marked(lines);
+  const auto disk = noted(lines);
   std::vector<std::string> segments;
   for (const std::string& name : disk->durable_names())
     if (name.ends_with(".seg")) segments.push_back(name);
@@ -114,10 +115,11 @@ TEST_CASE("faults: a unit that stands there twice is read once") {
   Host host(disk);
   REQUIRE(host.start());
   host.append(1, 2, 10);
-  REQUIRE(host.mark());
+  REQUIRE(host.note());
   host.append(1, 2, 10);
   REQUIRE(host.work());
   const std::string segment = file_name(FileKind::segment, 1);
+  disk.overwrite_at_rest(segment, 3 * unit, disk.durable_read(segment, 2 * unit, unit));
   disk.overwrite_at_rest(segment, 2 * unit, disk.durable_read(segment, unit, unit));
   REQUIRE(host.start());
   CHECK(!host.damage);
@@ -126,8 +128,8 @@ TEST_CASE("faults: a unit that stands there twice is read once") {
 }
 
 TEST_CASE("faults: files of anything at all") {
-  Lines lines;
-  const auto disk = marked(lines);
+  Lines lines, before_the_cut;
+  const auto disk = noted(lines, &before_the_cut);
   std::vector<std::string> names;
   for (const std::string& name : disk->durable_names())
     if (!name.ends_with(".spare")) names.push_back(name);
@@ -171,7 +173,11 @@ TEST_CASE("faults: files of anything at all") {
       CHECK(host.error->code == Code::corrupt);
       continue;
     }
-    if (host.found_hard_state && !is_prefix(host.found_lines, lines)) CHECK(round < 0);
+    // Where the header that cut the log is gone with its first records, what it cut may return, and
+    // counts for nothing below the floor.
+    const bool is_known = is_prefix(host.found_lines, lines) ||
+                          (host.damage && is_prefix(host.found_lines, before_the_cut));
+    if (host.found_hard_state && !is_known) CHECK(round < 0);
     if (!host.start()) CHECK(to_string(*host.error) == "");
   }
 }

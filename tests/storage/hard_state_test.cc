@@ -31,7 +31,9 @@ std::string encoded(const HardState& state) {
 TEST_CASE("hard state: encoded and decoded again") {
   HardState no_vote = full();
   no_vote.voted_for.reset();
-  for (const HardState& state : {HardState{}, full(), no_vote}) {
+  HardState open = full();
+  open.floor_open_term = Term{9};
+  for (const HardState& state : {HardState{}, full(), no_vote, open}) {
     const auto again = decode_hard_state(encoded(state));
     REQUIRE(again);
     CHECK(*again == state);

@@ -33,7 +33,7 @@ inline storage::Options options() {
   storage::Options given;
   given.directory = "zatt.0.persist";
   given.segment_bytes = 32 << 10;
-  given.mark_after_us = 1000;
+  given.note_after_us = 1000;
   return given;
 }
 
@@ -57,10 +57,12 @@ class Host {
   bool begin();   // takes a batch, if there is one
   bool finish();  // carries it out. False where it failed
   bool step() { return begin() && finish(); }
+  bool finish_in_part(std::uint64_t steps);  // of the next batch: the process is to die then
+  bool stop();                               // in good order
   bool work();   // all that is to be done without waiting. False where a batch failed
-  bool mark() {  // and the mark that follows
+  bool note() {  // and the note of the log's end that follows
     const bool worked = work();
-    now_us += given_.mark_after_us;
+    now_us += given_.note_after_us;
     return worked && work();
   }
   Lines read_all(std::uint64_t max_bytes);
@@ -186,6 +188,22 @@ inline bool Host::finish() {
   while (history.size() > 1 && history[1].ticket <= durable) history.erase(history.begin());
   for (auto& read : done.reads) reads.push_back(std::move(read));
   return !error;
+}
+
+inline bool Host::finish_in_part(std::uint64_t steps) {
+  begin();
+  if (!batch_) return true;
+  storage::Batch batch = std::move(*batch_);
+  batch_.reset();
+  batch.steps.resize(std::min<std::size_t>(batch.steps.size(), steps));
+  const auto result = storage::run(*disk_, batch);
+  if (!result.status) error = result.status.error();
+  return !error;
+}
+
+inline bool Host::stop() {
+  storage->stop();
+  return work() && storage->is_stopped();
 }
 
 inline bool Host::work() {

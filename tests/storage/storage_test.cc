@@ -97,7 +97,7 @@ TEST_CASE("storage: what gathered is one batch") {
   CHECK(host.last() == 20);
 }
 
-TEST_CASE("storage: one mark when the log falls quiet, and an idle storage writes nothing") {
+TEST_CASE("storage: one note when the log falls quiet, and an idle storage writes nothing") {
   SimDisk disk;
   Host host(disk);
   REQUIRE(host.start());
@@ -116,25 +116,32 @@ TEST_CASE("storage: one mark when the log falls quiet, and an idle storage write
   REQUIRE(host.work());
   CHECK(disk.bytes_written() == written + unit);
   CHECK(disk.syncs() == syncs);
+  CHECK(host.storage->wake_at_us() == host.now_us + 5'000'000);
+  host.now_us += 4'999'999;
+  CHECK(!host.begin());
+  host.now_us += 1;
+  REQUIRE(host.work());  // and one sync of it, when nothing came for so long
+  CHECK(disk.bytes_written() == written + unit);
+  CHECK(disk.syncs() == syncs + 1);
   for (int i = 0; i < 100; ++i) {
     CHECK(!host.storage->wake_at_us());
     host.now_us += 1'000'000;
     CHECK(!host.begin());
   }
   host.save(2, std::nullopt);
-  REQUIRE(host.mark());
+  REQUIRE(host.note());
   const std::uint64_t end = disk.bytes_written();
-  CHECK(end == written + 3 * unit);  // two slots; the log's end has its mark already
+  CHECK(end == written + 3 * unit);  // two slots; the log's end is noted already
 }
 
-TEST_CASE("storage: entries are read back, over lives, cuts and marks") {
+TEST_CASE("storage: entries are read back, over lives, cuts and notes") {
   for (const std::uint64_t max_bytes : {1UL, 3000UL, 1UL << 20}) {
     SimDisk disk;
     Host host(disk);
     REQUIRE(host.start());
     for (int i = 0; i < 12; ++i) {
       host.append(1, 3, i % 2 == 0 ? 20 : 3000);
-      REQUIRE((i % 3 == 0 ? host.mark() : host.work()));
+      REQUIRE((i % 3 == 0 ? host.note() : host.work()));
       if (i == 5) host.cut(host.last() - 7);
     }
     CHECK(host.read_all(max_bytes) == host.lines());
@@ -225,7 +232,8 @@ TEST_CASE("storage: a reserve and the next segment are made ahead, in slices") {
     host.append(1, 1, 8000);
     const std::uint64_t written = disk.bytes_written();
     REQUIRE(host.step());
-    CHECK(disk.bytes_written() - written <= 12288 + unit);  // never a whole segment in line
+    // A header, and two slots that tell of it: never a whole segment in line.
+    CHECK(disk.bytes_written() - written <= 12288 + 3 * unit);
   }
   CHECK(count(disk, ".spare") == 1);
   CHECK(count(disk, ".new") == 0);
@@ -436,7 +444,8 @@ TEST_CASE("storage: a torn tail is cut off, and a person is told") {
   CHECK(host.found_lines.size() == 1);
   REQUIRE(host.notes.size() == 1);
   CHECK(host.notes[0] ==
-        "the log's last 2,045 bytes were never acknowledged (a torn write) and were cut off");
+        "the log's last 2,045 bytes are a write that was under way when the node or the machine "
+        "stopped; they were cut off");
 }
 
 TEST_CASE("storage: damage is named, its floor is stored, and the log goes on where it is whole") {
@@ -446,14 +455,15 @@ TEST_CASE("storage: damage is named, its floor is stored, and the log goes on wh
   host.append(1, 2, 100);
   REQUIRE(host.work());
   host.append(2, 2, 100);
-  REQUIRE(host.mark());
+  REQUIRE(host.note());
   lose_power(disk, Crash::all_kept);
   disk.flip_bit("0000000001.seg", (2 * unit + 60) * 8);
   REQUIRE(host.start());
   REQUIRE(host.damage);
   CHECK(host.damage->file == "0000000001.seg");
   CHECK(host.damage->offset == unit + 2 * (record_header_size + 100));
-  CHECK(host.damage->what == "entries 3 to 4 were durable and are unreadable");
+  CHECK(host.damage->what ==
+        "entries 3 to 4 were durable and are unreadable, and so is what came after");
   CHECK(host.last() == 2);
   CHECK(host.storage->hard_state().floor_term == Term{2});
   CHECK(host.storage->hard_state().floor_index == Index{4});
@@ -513,7 +523,7 @@ TEST_CASE("storage: what a later version wrote is refused, not guessed at") {
   };
   const auto raise = [](std::string bytes, std::size_t format_at, std::size_t size,
                         std::uint64_t key) {
-    bytes[format_at] = 2;
+    bytes[format_at] = 3;
     store_le(bytes.data(), checksum(std::string_view(bytes).substr(8, size - 8), key));
     return bytes;
   };
@@ -521,13 +531,13 @@ TEST_CASE("storage: what a later version wrote is refused, not guessed at") {
   const Error log =
       refusal("0000000001.seg", 0, raise(header, 16, segment_header_size, checksum_key(77, 1)));
   CHECK(log.code == Code::newer);
-  CHECK(log.detail == "zatt.0.persist/0000000001.seg: format 2, this version knows 1");
+  CHECK(log.detail == "zatt.0.persist/0000000001.seg: format 3, this version knows 2");
 
   const std::string slot = disk.durable_read("hard_state", slot_bytes, unit);
   const std::size_t size = slot_header_size + load_le<std::uint32_t>(slot.data() + 28);
   const Error state = refusal("hard_state", slot_bytes, raise(slot, 16, size, 1));
   CHECK(state.code == Code::newer);
-  CHECK(state.detail == "zatt.0.persist/hard_state: format 2, this version knows 1");
+  CHECK(state.detail == "zatt.0.persist/hard_state: format 3, this version knows 2");
 
   RecordBuffer buffer;
   buffer.add({Index{1}, Term{1}, static_cast<EntryKind>(4), "?"});

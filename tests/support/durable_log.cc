@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::uint64_t page = 4096;
 constexpr std::uint64_t second_slot = 64 * 1024;
+constexpr std::uint64_t first_note = 2 * second_slot;
+constexpr std::uint64_t header_bytes = 84;
+constexpr std::uint64_t log_end_bytes = 8 + 8 + 8 + 8 + 8 + 1;
 constexpr std::uint64_t record_head = 8 + 4 + 1 + 8 + 8 + 8 + 8;
 
 std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t width) {
@@ -46,9 +49,13 @@ std::optional<DurableLog::Vote> parse_slot(std::string_view bytes, std::uint64_t
   if (length > bytes.size() - head) return std::nullopt;
   if (checksum(bytes.substr(8, head - 8 + length), slot) != number_at(bytes, 0, 8))
     return std::nullopt;
+  if (length < log_end_bytes) return std::nullopt;
   DurableLog::Vote vote;
   vote.number = number_at(bytes, 20, 8);
-  std::string_view body = bytes.substr(head, length);
+  vote.log_end = {number_at(bytes, head, 8), number_at(bytes, head + 8, 8),
+                  number_at(bytes, head + 24, 8)};
+  if (slot >= 2) return vote;  // a note
+  std::string_view body = bytes.substr(head + log_end_bytes, length - log_end_bytes);
   if (!server_at(body) || body.size() < 17) return std::nullopt;
   vote.current_term = Term{number_at(body, 8, 8)};
   const bool voted = body[16] == 1;
@@ -100,12 +107,14 @@ void DurableLog::read_slots() {
       bytes = disk_->durable_read("hard_state", i * second_slot, second_slot);
     slots_[i] = parse_slot(bytes, i);
   }
+  for (std::uint64_t i = 0; i < 2; ++i)
+    notes_[i] = parse_slot(disk_->durable_read("hard_state", first_note + i * page, page), 2 + i);
 }
 
 // Reads the header of a life not yet known. False: it has none.
 bool DurableLog::begin(const std::string& name, std::uint64_t number, bool judge) {
-  const std::string bytes = disk_->durable_read(name, 0, 60);
-  if (bytes.size() < 60 || number_at(bytes, 20, 8) != number) return false;
+  const std::string bytes = disk_->durable_read(name, 0, header_bytes);
+  if (bytes.size() < header_bytes || number_at(bytes, 20, 8) != number) return false;
   Life life;
   life.incarnation = number_at(bytes, 28, 8);
   const std::uint64_t key = checksum_key(life.incarnation, number);
@@ -160,8 +169,7 @@ void DurableLog::follow(const std::string& name, std::uint64_t number, bool look
     at += record->size;
     life.position = at;
     life.durable_index = std::max(life.durable_index, record->durable_index);
-    if (record->kind == 255 || record->index != life.first_index + life.terms.size() ||
-        record->previous != life.checksum)
+    if (record->index != life.first_index + life.terms.size() || record->previous != life.checksum)
       continue;
     life.terms.push_back(record->term);
     life.checksums.push_back(record->checksum);
@@ -196,9 +204,20 @@ bool DurableLog::is_entry_durable(Index index, Term term) const {
   return at < life->terms.size() && life->terms[at] == raw(term);
 }
 
+// The end that the newest of all good records names, where it speaks of the newest life.
+std::uint64_t DurableLog::noted_end() const {
+  const Vote* newest = nullptr;
+  for (const auto* vote : {&slots_[0], &slots_[1], &notes_[0], &notes_[1]})
+    if (*vote && (newest == nullptr || (*vote)->number > newest->number)) newest = &**vote;
+  if (newest == nullptr || lives_.empty() || newest->log_end.segment != lives_.rbegin()->first)
+    return 0;
+  return newest->log_end.index;
+}
+
 std::vector<DurableLog::Place> DurableLog::promised_entries() const {
   std::vector<Place> found;
-  std::uint64_t limit = lives_.empty() ? 0 : lives_.rbegin()->second.durable_index + 1;
+  std::uint64_t limit =
+      lives_.empty() ? 0 : std::max(lives_.rbegin()->second.durable_index, noted_end()) + 1;
   for (auto life = lives_.rbegin(); life != lives_.rend(); ++life) {
     const Life& l = life->second;
     for (std::size_t i = 0; i < l.places.size() && l.first_index + i < limit; ++i)
@@ -218,8 +237,9 @@ std::vector<DurableLog::Place> DurableLog::promised_headers() const {
     limit = l.first_index;
     // Of the newest, only when its own records say that they count.
     const bool is_newest = life == lives_.rbegin();
-    if (!l.places.empty() && (!is_newest || l.durable_index >= l.first_index))
-      found.push_back({l.places.front().name, 0, 60});
+    if (!l.places.empty() &&
+        (!is_newest || std::max(l.durable_index, noted_end()) >= l.first_index))
+      found.push_back({l.places.front().name, 0, header_bytes});
   }
   return found;
 }

@@ -36,11 +36,17 @@ class DurableLog {
   // Up to where there is no gap.
   Index whole_up_to() const;
 
+  struct LogEnd {
+    std::uint64_t segment = 0;
+    std::uint64_t index = 0;
+    std::uint64_t checksum = 0;
+  };
   // As the two slots have it, each: nothing where it is bad.
   struct Vote {
     Term current_term{};
     std::optional<Server> voted_for;
     std::uint64_t number = 0;
+    LogEnd log_end;
   };
   const std::optional<Vote>& slot(std::size_t i) const { return slots_[i]; }
   // Both slots say so: no crash and no single bad sector takes it back.
@@ -89,12 +95,14 @@ class DurableLog {
   std::optional<Parsed> record_at(const std::string& name, std::uint64_t at,
                                   std::uint64_t key) const;
   void read_slots();
+  std::uint64_t noted_end() const;
   const Life* life_of(std::uint64_t index) const;
   bool holds(std::uint64_t index, std::uint64_t term, std::uint64_t checksum) const;
 
   SimDisk* disk_;
   std::map<std::uint64_t, Life> lives_;  // by number
   std::optional<Vote> slots_[2];
+  std::optional<Vote> notes_[2];  // their log's end alone
   std::string problem_;
   std::uint64_t in_doubt_up_to_ = 0;
 };

@@ -142,6 +142,11 @@ Status SimDisk::sync(const std::string& name) {
   return ok;
 }
 
+Status SimDisk::push(const std::string& name, std::uint64_t, std::uint64_t) {
+  if (auto error = step(Call::reads, "writing", name)) return *error;
+  return ok;
+}
+
 // The kernel marks the pages clean after a failed sync: nothing will ever write them.
 void SimDisk::drop_unsynced(File& file) {
   if (failed_sync_ == FailedSync::shows_old) {
@@ -261,6 +266,17 @@ void SimDisk::overwrite_at_rest(const std::string& name, std::uint64_t offset,
   File* file = find(name);
   ZATT_ASSERT(file != nullptr && offset + bytes.size() <= file->bytes.size());
   file->bytes.replace(offset, bytes.size(), bytes);
+}
+
+void SimDisk::cut_at_rest(const std::string& name, std::uint64_t size) {
+  File* file = find(name);
+  ZATT_ASSERT(file != nullptr && size <= file->bytes.size());
+  file->bytes.resize(size);
+  file->durable_size = std::min(file->durable_size, size);
+  const std::uint64_t first_gone = (size + sector_size - 1) / sector_size;
+  file->old.erase(file->old.lower_bound(first_gone), file->old.end());
+  file->lost.erase(file->lost.lower_bound(first_gone), file->lost.end());
+  std::erase_if(file->written, [&](const Written& w) { return w.end > first_gone; });
 }
 
 // --- what the device holds

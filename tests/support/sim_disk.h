@@ -51,6 +51,7 @@ class SimDisk final : public storage::Disk {
                            std::uint64_t length) override;
   Status write(const std::string& name, std::uint64_t offset, std::string_view bytes) override;
   Status sync(const std::string& name) override;
+  Status push(const std::string& name, std::uint64_t offset, std::uint64_t length) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& name) override;
   Status sync_directory() override;
@@ -89,6 +90,7 @@ class SimDisk final : public storage::Disk {
   void flip_bit(const std::string& name, std::uint64_t bit);  // rot, at rest
   // Spoils a stretch at rest: cache and device hold `bytes` from now on.
   void overwrite_at_rest(const std::string& name, std::uint64_t offset, std::string_view bytes);
+  void cut_at_rest(const std::string& name, std::uint64_t size);
 
   // --- what the device holds ------------------------------------------------------------------
   bool is_name_durable(const std::string& name) const;  // it names the same file after a crash
