@@ -35,6 +35,7 @@ enum class Sight : std::uint8_t {
   hung_disk_did_not_campaign,
   floor_did_not_campaign,
   floor_reached,
+  open_floor_reached,
   reads_failed_at_step_down,
   read_bounded_by_noop,
   // storage/

@@ -100,7 +100,7 @@ void Raft::settle_floor() {
   } else if (is_below_floor()) {
     return;
   }
-  saw(Sight::floor_reached);
+  saw(floor_.open_term ? Sight::open_floor_reached : Sight::floor_reached);
   floor_ = Floor{};
   begin_write();
   output_.hard_state = hard_state_;

@@ -41,13 +41,13 @@ std::string the_segment(storage::Disk& disk) {
   return last;
 }
 
-// The unit of the last entries: the one before the last that is not zero, which is their mark's.
+// The unit of the last entries: the last that is not zero.
 std::uint64_t last_batch(storage::Disk& disk, const std::string& file) {
   constexpr std::uint64_t unit = 4096;
   std::uint64_t at = *disk.size(file) - unit;
   const std::string zeros(unit, '\0');
   while (*disk.read(file, at, unit) == zeros) at -= unit;
-  return at - unit;
+  return at;
 }
 
 }  // namespace
@@ -138,7 +138,7 @@ TEST_CASE("opening: damage in a lone member's log is refused, with file and offs
   before.lead_alone();
   before.ask(R"({"op":"set","key":"k","value":1})");
   before.ask(R"({"op":"set","key":"k","value":2})");
-  before.pass_ms(1000);  // the mark behind the last batch
+  before.pass_ms(1000);  // the note of the log's end
   before.close();
   const std::string file = the_segment(*before.disk);
   before.disk->flip_bit(file, 8 * 4096 + 100);
@@ -161,7 +161,7 @@ TEST_CASE("opening: with others, a damaged node starts, says so and does not lea
   stage.let_peers_follow();
   stage.close();
   const std::string file = the_segment(*stage.disk);
-  // The last batch, which the mark in the unit behind it vouches for.
+  // The last batch, which the log-end record vouches for.
   const std::uint64_t batch = last_batch(*stage.disk, file);
   stage.disk->flip_bit(file, 8 * batch + 100);
   REQUIRE(stage.open());
@@ -177,6 +177,97 @@ TEST_CASE("opening: with others, a damaged node starts, says so and does not lea
   CHECK_FALSE(stage.node->raft().is_leader());
   CHECK(stage.ask(R"({"op":"status"})").find("the log was damaged and is not repaired yet") !=
         std::string::npos);
+}
+
+namespace {
+
+// Whole files, spoiled while nobody looks.
+struct Spoil {
+  const char* name;
+  void (*segment)(test::SimDisk& disk, const std::string& file);
+};
+const Spoil spoils[] = {
+    {"emptied", [](test::SimDisk& disk, const std::string& file) { disk.cut_at_rest(file, 0); }},
+    {"cut", [](test::SimDisk& disk, const std::string& file) { disk.cut_at_rest(file, 5000); }},
+    {"zeroed",
+     [](test::SimDisk& disk, const std::string& file) {
+       disk.overwrite_at_rest(file, 0, std::string(*disk.size(file), '\0'));
+     }},
+    {"zeroed from its records on",
+     [](test::SimDisk& disk, const std::string& file) {
+       disk.overwrite_at_rest(file, 4096, std::string(*disk.size(file) - 4096, '\0'));
+     }},
+};
+
+// Node 0 as it was left, of `members`, with a value and its last segment spoiled.
+void leave_spoiled(Stage& stage, const Spoil& spoil, bool in_good_order) {
+  if (stage.options.cluster.size() == 1)
+    stage.lead_alone();
+  else
+    stage.lead();
+  const ClientId c = stage.client();
+  stage.line(c, R"({"op":"set","key":"k","value":1})");
+  stage.settle();
+  stage.let_peers_follow();
+  REQUIRE(stage.replies(c).size() == 1);
+  stage.pass_ms(300);
+  if (in_good_order) {
+    stage.node->shut_down();
+    stage.settle();
+    stage.let_peers_follow();
+    REQUIRE(stage.node->is_idle());
+  }
+  stage.close();
+  spoil.segment(*stage.disk, the_segment(*stage.disk));
+}
+
+}  // namespace
+
+TEST_CASE("opening: alone, a log whose end is gone is refused, and nothing is written") {
+  for (const Spoil& spoil : spoils) {
+    for (const bool in_good_order : {true, false}) {
+      CAPTURE(spoil.name);
+      CAPTURE(in_good_order);
+      Stage before("0", 1);
+      leave_spoiled(before, spoil, in_good_order);
+      const std::string file = the_segment(*before.disk);
+      Stage after("0", 1);
+      const std::string said = open_with(after, std::move(before.disk));
+      CHECK(said.find("zatt.0.persist/" + file + ", byte ") != std::string::npos);
+      CHECK(said.find("put back a copy of the whole directory, or move it away to start empty") !=
+            std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("opening: among others, what was promised behind a lost end keeps the floor open") {
+  struct Row {
+    const char* why;
+    std::size_t members;
+    bool in_good_order;
+    bool is_open;
+  };
+  const Row rows[] = {
+      {"three: what came last may have been promised to one who is down", 3, false, true},
+      {"three, after a stop that said where the log ends", 3, true, false},
+      {"two: the other one has all that was committed", 2, false, false},
+      {"four: whoever elects asks one more who holds it", 4, false, false},
+      {"five", 5, false, true},
+  };
+  for (const Row& row : rows) {
+    for (const Spoil& spoil : spoils) {
+      CAPTURE(row.why);
+      CAPTURE(spoil.name);
+      Stage stage("0", row.members);
+      leave_spoiled(stage, spoil, row.in_good_order);
+      REQUIRE(stage.open());
+      CHECK(stage.node->raft().is_below_floor());
+      // Where the configuration went with it, nobody can say that the voters were even.
+      const bool knows_voters = stage.node->raft().configuration_index() > Index{0};
+      CHECK(stage.node->raft().floor().open_term.has_value() ==
+            (row.is_open || (!row.in_good_order && !knows_voters)));
+    }
+  }
 }
 
 TEST_CASE("opening: damage to the first entry, which names the members, is repaired from them") {
@@ -202,7 +293,7 @@ TEST_CASE("opening: damage to the first entry, which names the members, is repai
   append.entries.push_back({Index{2}, Term{1}, EntryKind::noop, ""});
   leader.say(append);
   REQUIRE(stage.node->raft().log().last_index() == Index{2});
-  stage.pass_ms(300);  // the mark
+  stage.pass_ms(300);  // the note of the log's end
   stage.close();
   const std::string file = the_segment(*stage.disk);
   stage.disk->flip_bit(file, 8 * (4096 + 60));

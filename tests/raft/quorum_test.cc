@@ -70,6 +70,15 @@ TEST_CASE("is_quorum: all pairs of halves of five, all answers, against counting
   }
 }
 
+TEST_CASE("has_even_halves: of both halves, where there are two") {
+  for (unsigned in = 0; in < 32; ++in) {
+    for (unsigned out = 0; out < 32; ++out) {
+      const bool want = in != 0 && std::popcount(in) % 2 == 0 && std::popcount(out) % 2 == 0;
+      CHECK(has_even_halves(joint(in, out)) == want);
+    }
+  }
+}
+
 TEST_CASE("quorum_index: the highest that a quorum stores, against counting") {
   for (unsigned in = 1; in < 32; ++in) {
     for (unsigned out = 0; out < 32; ++out) {

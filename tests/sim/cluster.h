@@ -53,6 +53,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void kill(NodeNumber number);
   void lose_power(NodeNumber number, test::Crash mode);
   void empty_directory(NodeNumber number);  // of one that is not running
+  void stop(NodeNumber number);             // in good order, as SIGTERM does; then it starts again
   // It does nothing for a while; where its clock stands too, it does not even know.
   void pause(NodeNumber number, std::uint64_t us, bool clock_stands);
   // As from now: so many millionths of true time in a second.
@@ -67,6 +68,8 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   enum class Rot : std::uint8_t { entry, header, slot };
   // One bit of what was promised and is vouched for. False: there is nothing of the kind.
   bool rot(NodeNumber number, Rot what);
+  // A whole segment of one that is not running: gone, emptied, cut, or full of something else.
+  bool damage_segment(NodeNumber number);
   // From now on all is as it should be, until somebody says otherwise again.
   void mend(NodeNumber number);
   void hurry_disk(NodeNumber number);  // what it is at is done soon, unless it hangs
@@ -96,6 +99,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   Result<std::unique_ptr<node::Node>> open_node(NodeNumber number);
   void end_process(NodeNumber number);
   void stop_process(NodeNumber number);
+  void on_stopped_in_good_order(NodeNumber number);
   void on_start_failed(NodeNumber number, const Error& error);
   void look_again(Machine& machine);
   void enter(NodeNumber number, std::uint64_t process,

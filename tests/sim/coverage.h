@@ -36,6 +36,8 @@ enum class Deed : std::uint8_t {
   entry_rotted,
   header_rotted,
   slot_rotted,
+  segment_damaged,
+  stopped_in_good_order,
   start_refused,
   partitioned,
   cut_one_way,

@@ -162,6 +162,42 @@ bool Cluster::rot(NodeNumber number, Rot what) {
   return true;
 }
 
+bool Cluster::damage_segment(NodeNumber number) {
+  Machine& machine = machines_[number];
+  if (machine.process != 0 || machine.is_spoiled || machine.is_gone) return false;
+  std::vector<std::string> segments;
+  for (const std::string& name : machine.disk->names())
+    if (name.ends_with(".seg")) segments.push_back(name);
+  if (segments.empty()) return false;
+  // Mostly the newest: what no other file would miss.
+  const std::string& name =
+      prng_.chance(2, 3) ? segments.back() : segments[prng_.below(segments.size())];
+  const std::uint64_t size = *machine.disk->size(name);
+  const Index before = machine.durable->whole_up_to();
+  const std::uint64_t way = prng_.below(5);
+  if (way == 0) {
+    static_cast<void>(machine.disk->remove(name));
+    static_cast<void>(machine.disk->sync_directory());
+  } else if (way == 1) {
+    machine.disk->cut_at_rest(name, 0);
+  } else if (way == 2) {
+    machine.disk->cut_at_rest(name, prng_.below(size + 1));
+  } else {
+    std::string bytes(size, '\0');
+    if (way == 3)
+      for (char& byte : bytes) byte = static_cast<char>(prng_.next() & 0xff);
+    machine.disk->overwrite_at_rest(name, 0, bytes);
+  }
+  coverage_.count(Deed::segment_damaged);
+  machine.has_rotted = true;
+  machine.durable->rescan();
+  machine.in_doubt_up_to = std::max(machine.in_doubt_up_to, before);
+  machine.durable->doubt_up_to(machine.in_doubt_up_to);
+  log(number, name + " is damaged, way " + std::to_string(way) + "; up to entry " +
+                  std::to_string(raw(before)) + " was there");
+  return true;
+}
+
 void Cluster::mend(NodeNumber number) {
   Machine& machine = machines_[number];
   machine.next_error.reset();

@@ -62,6 +62,7 @@ void Dice::crash(NodeNumber number) {
   const bool power = prng_.below(100) < settings_.power_loss_percent;
   const auto mode = test::every_crash[prng_.below(std::size(test::every_crash))];
   if (cluster_.machine(number).process == 0) return;
+  if (prng_.chance(1, 6)) return cluster_.stop(number);
   cluster_.coverage().count(power ? Deed::power_lost : Deed::killed);
   if (power)
     cluster_.lose_power(number, mode);
@@ -134,9 +135,22 @@ void Dice::rot_someone() {
     if (cluster_.machine(number).may_rot) able.push_back(number);
   if (able.empty()) return;
   const NodeNumber number = able[prng_.below(able.size())];
-  const std::uint64_t dice = prng_.below(8);
+  const std::uint64_t dice = prng_.below(10);
+  if (dice >= 8) return damage_segment(number);
   using Rot = Cluster::Rot;
   cluster_.rot(number, dice == 0 ? Rot::slot : dice == 1 ? Rot::header : Rot::entry);
+}
+
+// While nobody looks: of one that is down, or is brought down for it.
+void Dice::damage_segment(NodeNumber number) {
+  if (cluster_.process(number) != 0) {
+    if (prng_.chance(1, 2))
+      cluster_.kill(number);
+    else
+      cluster_.lose_power(number, test::every_crash[prng_.below(std::size(test::every_crash))]);
+    cluster_.start_later(number, around(settings_.down_mean_us));
+  }
+  cluster_.damage_segment(number);
 }
 
 // --- the network ---------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ class Dice {
   void hang_someone();
   void fill_someone();
   void rot_someone();
+  void damage_segment(NodeNumber number);
 
   void cut_both(NodeNumber a, NodeNumber b);
   void cut_shape(std::uint64_t shape);

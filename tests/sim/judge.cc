@@ -58,7 +58,7 @@ void Judge::on_start(std::size_t machine) {
     fail(Invariant::terms_only_grow, "node " + name(raft.self()) + " starts in term " +
                                          number(seen.term) + " and has spoken in term " +
                                          number(said->second));
-  if (raft.floor().index > Index{0} && !machines_[machine].has_rotted)
+  if (raft.floor().is_set() && !machines_[machine].has_rotted)
     fail(Invariant::silent_after_damage,
          "node " + name(raft.self()) +
              " takes for damage what is none: it starts with a floor at " +
@@ -427,7 +427,7 @@ void Judge::check_said(std::size_t machine, const Server& to, const raft::Messag
 void Judge::check_campaign(const Machine& m, const raft::RequestVote& request) {
   if (!m.node) return;
   const raft::Floor& floor = m.node->raft().floor();
-  if (floor.index > Index{0} &&
+  if (floor.open_term ||
       std::pair(request.last_log_term, request.last_log_index) < std::pair(floor.term, floor.index))
     fail(Invariant::silent_after_damage,
          "node " + name(m.self) + " campaigns below the floor that damage has left it");

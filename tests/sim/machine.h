@@ -79,6 +79,7 @@ struct Machine {
   bool next_sync_fails = false;    // of the next batch that has one
   bool short_of_space = false;
   bool may_be_unreadable = false;  // a failed sync has left sectors that can't be read
+  bool is_stopping = false;        // in good order
   bool may_rot = false;            // the budget of damage is spent on these
   bool has_rotted = false;         // since its directory was made
   Index in_doubt_up_to{};          // what it held before a bit rotted, until it holds that again

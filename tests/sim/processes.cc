@@ -145,6 +145,7 @@ void Cluster::start(NodeNumber number) {
   machine.node = std::move(*node);
   machine.process = ++last_process_;
   machine.stopped.reset();
+  machine.is_stopping = false;
   machine.disk_failure.reset();
   machine.wake_at_us = UINT64_MAX;
   judge_.on_start(number);
@@ -234,6 +235,25 @@ void Cluster::kill(NodeNumber number) {
   log(number, "killed; durable up to " + std::to_string(raw(machine.durable->last_index())));
 }
 
+void Cluster::stop(NodeNumber number) {
+  if (machines_[number].process == 0) return;
+  log(number, "is told to stop");
+  enter(number, machines_[number].process, [this, number](node::Node& node) {
+    machines_[number].is_stopping = true;
+    node.shut_down();
+  });
+}
+
+void Cluster::on_stopped_in_good_order(NodeNumber number) {
+  Machine& machine = machines_[number];
+  coverage_.count(Deed::stopped_in_good_order);
+  log(number, "stopped; durable up to " + std::to_string(raw(machine.durable->last_index())));
+  end_process(number);
+  machine.disk->kill();
+  machine.disk->clear_faults();
+  if (settings_.restarts) start_later(number, down_us());
+}
+
 void Cluster::lose_power(NodeNumber number, test::Crash mode) {
   Machine& machine = machines_[number];
   if (machine.process != 0) {
@@ -316,6 +336,7 @@ void Cluster::enter(NodeNumber number, std::uint64_t process, Event event) {
     stop_process(number);
     return;
   }
+  if (machine.is_stopping && machine.node->is_idle()) return on_stopped_in_good_order(number);
   machine.disk_failure.reset();
   schedule_wake(number);
 }

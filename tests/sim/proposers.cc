@@ -26,6 +26,7 @@ std::optional<Outcome> outcome_of(ErrorCode refusal, Ask::Kind kind) {
       return std::nullopt;
     case ErrorCode::no_leader:
     case ErrorCode::overloaded:
+    case ErrorCode::shutting_down:
       return Outcome::refused;
     default:
       return std::nullopt;

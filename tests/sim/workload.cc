@@ -32,6 +32,7 @@ std::optional<Op::Outcome> outcome_of(client::Outcome outcome, bool write) {
     case client::Outcome::overloaded:
     case client::Outcome::storage_full:
     case client::Outcome::canceled:
+    case client::Outcome::shutting_down:
       return Op::Outcome::failed;
     default:
       return std::nullopt;

@@ -239,6 +239,54 @@ TEST_CASE("storage: a reserve and the next segment are made ahead, in slices") {
   CHECK(count(disk, ".new") == 0);
 }
 
+TEST_CASE("storage: of a backlog larger than the ready segments, what is synced is durable") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  REQUIRE(host.work());
+  std::vector<Storage::Ticket> tickets;
+  for (int i = 0; i < 12; ++i) tickets.push_back(host.append(1, 1, 20'000));  // one a segment
+  std::vector<Storage::Ticket> durable;
+  while (host.durable < tickets.back()) {
+    REQUIRE(host.step());
+    if (durable.empty() || host.durable > durable.back()) durable.push_back(host.durable);
+  }
+  CHECK(durable.size() > 6);
+  lose_power(disk);
+  REQUIRE(host.inspect());
+  CHECK(host.judge() == "");
+  CHECK(host.found_lines.size() == 12);
+}
+
+TEST_CASE("storage: behind a cut that waits for a segment nothing is durable, before it all is") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 3, 100);
+  REQUIRE(host.work());
+  disk.limit_space(disk.used_bytes());
+  // Takes what is ready, and more.
+  for (int i = 0; i < 4; ++i) host.append(1, 1, 25'000);
+  while (host.begin()) static_cast<void>(host.finish());
+  REQUIRE(!host.error);
+  const Storage::Ticket reached = host.durable;
+  const Storage::Ticket before = host.save(2, std::nullopt);
+  const Storage::Ticket cut = host.cut(1);
+  host.append(2, 1, 100);
+  for (int i = 0; i < 3 && host.begin(); ++i) REQUIRE(host.finish());
+  CHECK(host.durable >= reached);
+  CHECK(host.durable < cut);
+  CHECK(before < cut);
+  disk.limit_space(std::nullopt);
+  host.now_us += 120'000'000;
+  REQUIRE(host.work());
+  CHECK(host.durable > cut);
+  lose_power(disk);
+  REQUIRE(host.inspect());
+  CHECK(host.judge() == "");
+  CHECK(host.found_lines.size() == 2);
+}
+
 TEST_CASE("storage: segments that a cut ends are used again, and at most two are kept") {
   SimDisk disk;
   Host host(disk);

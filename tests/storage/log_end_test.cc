@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "storage/log_end.h"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+
+#include "storage/slots.h"
+#include "tests/storage/harness.h"
+
+namespace zatt::storage {
+namespace {
+
+using test::Crash;
+using test::Host;
+using test::SimDisk;
+
+void lose_power(SimDisk& disk) {
+  Prng prng(1);
+  disk.crash(prng, Crash::all_lost);
+}
+
+}  // namespace
+
+TEST_CASE("log end: a record is read as it was written") {
+  LogEndRecord record;
+  record.segment = 7;
+  record.end = {Index{9}, Term{3}, 0x1122334455667788};
+  record.configuration = Index{4};
+  for (const bool is_clean : {false, true}) {
+    record.is_clean = is_clean;
+    std::string bytes;
+    Writer out(bytes);
+    encode(record, out);
+    CHECK(bytes.size() == log_end_record_size);
+    Reader in(bytes);
+    CHECK(decode_log_end(in) == record);
+    CHECK(in.done());
+    Reader shorter(std::string_view(bytes).substr(1));
+    static_cast<void>(decode_log_end(shorter));
+    CHECK(!shorter.ok());
+  }
+}
+
+TEST_CASE("log end: the log-end record names the configuration before that is durable") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  const auto named = [&] { return read_slots(disk)->log_end.configuration; };
+  CHECK(named() == Index{0});
+  REQUIRE(host.storage->append(std::vector<EntryView>{
+              {Index{1}, Term{0}, EntryKind::configuration, "c"},
+              {Index{2}, Term{1}, EntryKind::command, "x"},
+          }) == 1);
+  REQUIRE(host.step());
+  CHECK(host.durable == 1);
+  CHECK(named() == Index{1});
+  REQUIRE(host.storage->append(std::vector<EntryView>{
+              {Index{3}, Term{1}, EntryKind::configuration, "d"},
+          }) == 2);
+  REQUIRE(host.work());
+  CHECK(named() == Index{3});
+  lose_power(disk);
+  REQUIRE(host.start());  // a start knows them from the log
+  CHECK(named() == Index{3});
+  static_cast<void>(host.storage->cut(Index{2}));
+  REQUIRE(host.work());
+  CHECK(named() == Index{1});
+}
+
+TEST_CASE("log end: under load it is noted once a second, and synced") {
+  Options given = test::options();
+  given.segment_bytes = 1 << 20;
+  SimDisk disk;
+  Host host(disk, given);
+  REQUIRE(host.start());
+  REQUIRE(host.work());
+  std::uint64_t noted = 0;
+  for (int i = 0; i < 60; ++i) {
+    host.append(1, 1, 10);
+    host.now_us += 100;  // never quiet
+    if (i % 20 == 19) host.now_us += given.note_every_us;
+    const Index before = read_slots(disk)->log_end.end.index;
+    REQUIRE(host.step());
+    const Index now = read_slots(disk)->log_end.end.index;
+    CHECK((now != before) == (i % 20 == 19));
+    if (now == before) continue;
+    ++noted;
+    CHECK(now == host.storage->last_index());
+    const auto image = disk.clone();
+    lose_power(*image);
+    CHECK(read_slots(*image)->log_end.end.index == now);
+  }
+  CHECK(noted == 3);
+}
+
+TEST_CASE("log end: a stop says where the log ends, and that it was one") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 2, 10);
+  host.begin();
+  host.append(1, 1, 10);
+  host.storage->stop();
+  CHECK(!host.storage->is_stopped());
+  REQUIRE(host.finish());
+  REQUIRE(host.work());
+  CHECK(host.storage->is_stopped());
+  CHECK(!host.storage->wake_at_us());
+  lose_power(disk);
+  const auto slots = read_slots(disk);
+  CHECK(slots->log_end.is_clean);
+  CHECK(slots->log_end.end.index == Index{3});
+  REQUIRE(host.start());
+  REQUIRE(host.work());
+  CHECK(!read_slots(disk)->log_end.is_clean);
+}
+
+TEST_CASE("log end: a note that finds no room is done without") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 1, 10);
+  REQUIRE(host.work());
+  host.now_us += 1000;
+  REQUIRE(host.begin());
+  disk.fail_call(0, ENOSPC);
+  CHECK(host.finish());
+  CHECK(!host.error);
+  host.append(1, 1, 10);
+  REQUIRE(host.work());
+  lose_power(disk);
+  host.inspect();
+  CHECK(host.judge() == "");
+}
+
+}  // namespace zatt::storage
