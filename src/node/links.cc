@@ -102,6 +102,7 @@ std::optional<codec::Refused> Links::check(const Link& link, const codec::Hello&
 
 void Links::on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_start) {
   link.start = from_start;
+  if (is_overtaken(link, hello.server, from_start)) return close(link);
   if (const auto refused = check(link, hello, from_start)) {
     refuse(link, hello.server.id, *refused);
     return;
@@ -113,8 +114,17 @@ void Links::on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_s
   link.address = hello.address;
   link.standing = hello.standing;
   by_id_[hello.server.id] = link.id;
+  newest_[hello.server.id] = {hello.server, from_start, link.id};
   logged_.erase(hello.server.id);
   owner_.on_peer_up(link);
+}
+
+// Connections are numbered as they are made. What that process sent over an earlier one it sent
+// before what came over the newer one, whose requests may be answered already.
+bool Links::is_overtaken(const Link& link, const Server& server, std::uint64_t start) const {
+  const auto newest = newest_.find(server.id);
+  return newest != newest_.end() && newest->second.server == server &&
+         newest->second.start == start && link.id < newest->second.link;
 }
 
 void Links::refuse(Link& link, const std::string& id, const codec::Refused& refused) {

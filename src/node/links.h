@@ -3,7 +3,8 @@
 //
 // A connection is of use once both hellos were found good. Then its frames are cut and put together
 // here, frames of other starts are dropped, and a new connection ends the older one to the same
-// member, unread.
+// member, unread. An earlier connection whose hello is read only then is closed unread: what it
+// carries was overtaken by what the newer one did.
 #pragma once
 
 #include <cstdint>
@@ -86,6 +87,7 @@ class Links {
   void on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_start);
   std::optional<codec::Refused> check(const Link& link, const codec::Hello& hello,
                                       std::uint64_t from_start);
+  bool is_overtaken(const Link& link, const Server& server, std::uint64_t start) const;
   void refuse(Link& link, const std::string& id, const codec::Refused& refused);
   void log_once(const std::string& about, std::string text);
 
@@ -93,7 +95,13 @@ class Links {
   LinksOwner& owner_;
   std::uint64_t start_;
   std::map<LinkId, std::unique_ptr<Link>> links_;
-  std::map<std::string, LinkId> by_id_;        // greeted links, by the peer's id
+  std::map<std::string, LinkId> by_id_;  // greeted links, by the peer's id
+  struct Newest {  // of a peer's process: the connection greeted last, ended or not
+    Server server;
+    std::uint64_t start = 0;
+    LinkId link = 0;
+  };
+  std::map<std::string, Newest> newest_;       // by the peer's id
   std::map<std::string, std::string> logged_;  // the last complaint about each peer
 };
 

@@ -68,11 +68,12 @@ Status judge_damage(const Options& options, const storage::Found& found,
 }
 
 // With an even number of voters whoever commits and whoever elects share a voter beside this one,
-// so that what is known of the floor is enough. That takes knowing who the voters were.
-bool is_known_floor_enough(const storage::Damage& damage, const raft::Raft& raft) {
-  return raft.configuration_index() > Index{0} &&
-         raft.configuration_index() == damage.configuration &&
-         raft::has_even_halves(raft.configuration());
+// so that what is known of the floor is enough. That takes knowing who the voters were: from the
+// log, or, of its first entry, from the offer that was founded.
+bool is_known_floor_enough(const storage::Damage& damage, const raft::Raft& raft,
+                           const raft::Configuration& last) {
+  const Index known = raft.configuration().empty() ? Index{1} : raft.configuration_index();
+  return known == damage.configuration && raft::has_even_halves(last);
 }
 
 void log_damage(const Options& options, Env& env, const storage::Damage& damage,
@@ -130,8 +131,9 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
   for (const std::string& note : found->notes)
     env.log(LogLevel::warning, options.storage + ": " + note);
   if (found->damage) {
-    if (is_known_floor_enough(*found->damage, *raft)) found->damage->floor_is_open = false;
-    log_damage(options, env, *found->damage, last_configuration(*raft, state));
+    const raft::Configuration last = last_configuration(*raft, state);
+    if (is_known_floor_enough(*found->damage, *raft, last)) found->damage->floor_is_open = false;
+    log_damage(options, env, *found->damage, last);
   }
 
   auto storage = storage::Storage::start(disk, storage_options, std::move(*found), state);

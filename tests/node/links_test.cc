@@ -45,6 +45,45 @@ bool is_connected(Stage& stage, const std::string& id) {
 
 }  // namespace
 
+TEST_CASE("links: a hello that is read late, of an earlier connection, replaces no newer one") {
+  for (const bool ended : {false, true}) {
+    CAPTURE(ended);
+    Stage stage("0");
+    stage.lead();
+    Peer& two = stage.peer("2");
+    two.connect(false);  // accepted, and what came over it not read yet
+    const LinkId earlier = two.link;
+    two.connect();
+    const LinkId newer = two.link;
+    REQUIRE(is_connected(stage, "2"));
+    codec::Forward forward;
+    forward.term = stage.node->raft().current_term();
+    forward.number = 1;
+    const std::string newer_command = test::set_command("k", "2");
+    forward.command = newer_command;
+    two.say(forward);
+    stage.settle();
+    const Index after_newer = stage.node->raft().log().last_index();
+    if (ended) two.disconnect();
+    // Now the first connection is read: its hello, and what was asked before the other.
+    two.link = earlier;
+    two.say(two.hello());
+    const std::string earlier_command = test::set_command("k", "1");
+    forward.command = earlier_command;
+    if (!stage.env.is_closed(earlier)) two.say(forward);
+    stage.settle();
+    CHECK(stage.env.is_closed(earlier));
+    CHECK(stage.node->raft().log().last_index() == after_newer);
+    CHECK(is_connected(stage, "2") == !ended);
+    if (!ended) CHECK(!stage.env.is_closed(newer));
+    // Another process of the same member begins anew.
+    if (!ended) continue;
+    two.start += 2;
+    two.connect();
+    CHECK(is_connected(stage, "2"));
+  }
+}
+
 TEST_CASE("links: each side says hello first, and says who it is") {
   Stage stage("1");
   REQUIRE(stage.open());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <doctest/doctest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -143,6 +144,30 @@ TEST_CASE("requests: a majority is connected and has not elected anybody") {
   Stage stage("1");
   stage.found();
   CHECK(message_of(after_its_time(stage, set_k)) == "the members are electing a leader");
+}
+
+TEST_CASE("requests: many deadlines, each kept, in whatever order they were asked for") {
+  Stage stage("0");
+  stage.lead();
+  stage.peer("1").disconnect();
+  stage.peer("2").disconnect();
+  stage.pass_ms(2000);
+  REQUIRE_FALSE(stage.node->raft().is_leader());
+  std::map<int, ClientId> by_timeout;
+  for (const int ms : {5000, 100, 2000, 300, 1500, 200})
+    stage.line(by_timeout[ms] = stage.client(), with_timeout(set_k, ms));
+  stage.settle();
+  int passed = 0;
+  for (const auto& [ms, client] : by_timeout) {
+    CAPTURE(ms);
+    stage.pass_ms(static_cast<std::uint64_t>(ms - passed - 10));
+    CHECK(stage.replies(client).empty());
+    stage.pass_ms(20);
+    const Lines said = stage.replies(client);
+    REQUIRE(said.size() == 1);
+    CHECK(is_error(said[0], "no_leader"));
+    passed = ms + 10;
+  }
 }
 
 TEST_CASE("requests: a write that was handed over and is not answered is unknown") {

@@ -399,6 +399,38 @@ TEST_CASE("hand over: rather to who has room, if it has all that is committed") 
   }
 }
 
+TEST_CASE("vote: who campaigns or leads in a term gives it to no longer log of that term") {
+  const auto refuses = [](OneServer& server) {
+    const Term term = server.raft.current_term();
+    const auto voted_for = server.raft.voted_for();
+    const auto role = server.raft.role().index();
+    const Index last = server.raft.log().last_index();
+    server.receive("2", vote(raw(term), 999, raw(term)));
+    REQUIRE(server.sent<VoteReply>().size() == 1);
+    CHECK(!server.sent<VoteReply>().at(0).granted);
+    CHECK(server.sent<VoteReply>().at(0).term == term);
+    CHECK(server.raft.current_term() == term);
+    CHECK(server.raft.voted_for() == voted_for);
+    CHECK(server.raft.role().index() == role);
+    CHECK(server.raft.log().last_index() == last);
+  };
+  SUBCASE("a leader") {
+    OneServer server;
+    server.elect();
+    REQUIRE(server.raft.is_leader());
+    server.persist();
+    refuses(server);
+  }
+  SUBCASE("a candidate") {
+    OneServer server;
+    server.fire();
+    server.receive("2", VoteReply{server.raft.current_term() + 1, true, true});
+    server.persist();
+    REQUIRE(std::holds_alternative<Candidate>(server.raft.role()));
+    refuses(server);
+  }
+}
+
 TEST_CASE("the floor: below it nobody campaigns, nor votes for a log below it") {
   // What is left after damage: entry 2 of term 1. Its files showed (3, 7).
   OneServer server({command(2, 1)}, {Term{4}, std::nullopt}, {Term{3}, Index{7}});
