@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/narrow.h"
 #include "storage/format.h"
 #include "storage/steps.h"
 
@@ -31,7 +32,7 @@ std::string encode_slot(const HardState& state, std::uint64_t slot, std::uint64_
   out.u64(number);
   out.bytes(body);
   store_le(bytes.data(), checksum(std::string_view(bytes).substr(8), slot));
-  bytes.resize(round_up(bytes.size()), '\0');
+  bytes.resize(narrow<std::size_t>(round_up(bytes.size())), '\0');
   return bytes;
 }
 
