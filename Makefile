@@ -121,7 +121,7 @@ build: $(programs) $(libraries)
 tests-built: deps-tests build $(sim) $(unit_tests) $(shims) $(c_programs) $(cpp_programs)
 
 help:
-	@sed -n '3,12s/^# \{0,1\}//p' Makefile
+	@sed -n '3,14s/^# \{0,1\}//p' Makefile
 
 deps:
 ifneq ($(DEPS),no)

@@ -297,7 +297,7 @@ TEST_CASE("request: names that nobody knows, and what was probably meant") {
   CHECK(message(R"({"op":"get","key":"a","k\u0065y":"a"})") == "field \"key\" stands there twice");
   const std::string long_name(1000000, 'x');
   CHECK(message("{\"op\":\"get\",\"" + long_name + "\":1}").size() < 120);
-  CHECK(message("{\"op\":\"" + long_name + "\"}").size() < 120);
+  CHECK(message("{\"op\":\"" + long_name + "\"}").size() < 120 + served.size());
 }
 
 TEST_CASE("request: what comes later is named") {
