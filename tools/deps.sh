@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Installs what building and testing zatt needs, where it is missing (Debian and its kin, by apt).
 #
-#   tools/deps.sh         the compiler, the libraries, and what the tests use
+#   tools/deps.sh         the compiler and the libraries
+#   tools/deps.sh run     what `make run` and its examples use besides
+#   tools/deps.sh tests   what the tests use besides
 #   tools/deps.sh check   what `make check` uses besides
-#   tools/deps.sh fuzz    the first, and what `make fuzz` links: CXX is a clang++
+#   tools/deps.sh fuzz    what `make fuzz` needs, all of it: CXX is a clang++
 #
 # When all is there this costs a few milliseconds and touches nothing.
 set -eu
@@ -26,10 +28,7 @@ fuzzer() {
 }
 tcp_nc() { nc -h 2>&1 | grep -q -- '-[A-Za-z]*N'; }
 
-if [ "${1:-}" = check ]; then
-  need clang-format has clang-format
-  need clang-tidy has clang-tidy
-else
+build() {
   case $CXX in
     *clang*) need clang has "$CXX" ;;
     *) need g++ has "$CXX" ;;
@@ -39,13 +38,33 @@ else
   need libuv1-dev pkg-config --exists libuv
   need libsimdjson-dev pkg-config --exists simdjson
   need libxxhash-dev pkg-config --exists libxxhash
-  need doctest-dev header doctest/doctest.h
+  need binutils has objcopy
+}
+run() {
   need netcat-openbsd tcp_nc
   need python3 has python3
+}
+tests() {
+  run
+  need doctest-dev header doctest/doctest.h
   need python3-venv python3 -m ensurepip --version
-  need binutils has objcopy
-  [ "${1:-}" != fuzz ] || need libclang-rt-dev fuzzer
-fi
+}
+check() {
+  need clang-format has clang-format
+  need clang-tidy has clang-tidy
+}
+fuzz() {
+  build
+  need python3 has python3
+  need libclang-rt-dev fuzzer
+}
+case ${1:-build} in
+  build | run | tests | check | fuzz) "${1:-build}" ;;
+  *)
+    echo "$0: unknown argument $1" >&2
+    exit 2
+    ;;
+esac
 [ -n "$missing" ] || exit 0
 
 give_up() {

@@ -29,14 +29,20 @@ _zatt_unquoted() {
   printf '%s' "$text"
 }
 
-# The keys that begin with what was typed, as far as a server says them at once.
+# The keys that begin with what was typed, as far as a server says them at once. Where there are more,
+# what those shown have in common is not what all have: an entry that adds nothing keeps the shell from
+# inserting it.
 _zatt_keys() {
-  local key quote=${cur:0:1}
+  local key most=200 shown=0 quote=${cur:0:1}
   while IFS= read -r key; do
+    if ((++shown > most)); then
+      [[ $quote == [\'\"] ]] && COMPREPLY+=("${cur:1}…") || COMPREPLY+=("$cur…")
+      break
+    fi
     [[ $key == \"* ]] && continue # one that is only for looking at
     [[ $quote == [\'\"] ]] || printf -v key '%q' "$key"
     COMPREPLY+=("$key")
-  done < <("${words[0]}" ls -n 200 -t 0.5 ${servers:+"--servers=$servers"} \
+  done < <("${words[0]}" ls -n $((most + 1)) -t 0.5 ${servers:+"--servers=$servers"} \
     -- "$(_zatt_unquoted "$cur")" 2>/dev/null)
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/narrow.h"
 #include "base/printable.h"
 #include "codec/request.h"
 #include "server/posix_disk.h"
@@ -67,7 +68,7 @@ Embedded::~Embedded() = default;
 int Embedded::open(const config::Settings& settings, std::string& why) {
   debug_ = settings.debug;
   server::ClientLimits limits;
-  limits.max_line_bytes = settings.node.max_request_bytes;
+  limits.max_line_bytes = narrow<std::size_t>(settings.node.max_request_bytes);
   auto created = server::Server::create(
       loop_, settings.listen, limits,
       {.log = [this](node::LogLevel level, std::string_view line) { on_log(level, line); },

@@ -89,6 +89,18 @@ std::string_view op_name(RequestOp op) {
 // `field "key"`
 std::string field_name(Name name) { return "field " + json::quoted(rule(name).name); }
 
+std::string served_list() {
+  std::string list;
+  for (const OpName& each : served_ops) list.append(list.empty() ? "" : ", ").append(each.name);
+  return "; served are " + list;
+}
+
+// Whether it may be meant for an object at all.
+bool is_like_an_object(std::string_view line) {
+  const std::size_t first = line.find_first_not_of(" \t\r\xef\xbb\xbf");
+  return first != std::string_view::npos && line[first] == '{';
+}
+
 std::string not_served(std::string_view what) {
   return std::string(what) + " is not served by this version";
 }
@@ -171,7 +183,7 @@ class Check {
   bool op_is_served() {
     const json::Value* const value = fields_.find(Name::op);
     if (value == nullptr)
-      return fields_known(nullptr) && refuse(field_name(Name::op) + " is missing");
+      return fields_known(nullptr) && refuse(field_name(Name::op) + " is missing" + served_list());
     if (value->type != json::Type::string)
       return refuse(field_name(Name::op) + " must be a string");
     const std::string name = json::unescaped(value->text);
@@ -185,7 +197,8 @@ class Check {
     std::string_view known[std::size(served_ops)];
     std::transform(std::begin(served_ops), std::end(served_ops), known,
                    [](const OpName& each) { return each.name; });
-    return refuse("unknown op " + json::quoted(name) + json::did_you_mean(name, known));
+    return refuse("unknown op " + json::quoted(name) + json::did_you_mean(name, known) +
+                  served_list());
   }
 
   // Whether the line has only fields that the protocol has. `op` narrows the guess.
@@ -397,6 +410,7 @@ std::variant<Request, Refusal> RequestParser::parse(std::string_view line) {
   if (fault) {
     refusal.code = ErrorCode::bad_request;
     refusal.message = json::at_byte(*fault);
+    if (!is_like_an_object(line)) refusal.message.append("; ").append(how_to_ask);
     return refusal;
   }
   std::string scratch;

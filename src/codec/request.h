@@ -40,6 +40,11 @@ struct Refusal {
   std::string id;
 };
 
+// What reads who speaks something else: an example, and where to read on.
+inline constexpr std::string_view how_to_ask =
+    R"(this port takes JSON objects, one a line, such as {"op":"get","key":"key1"}; see )"
+    R"(docs/PROTOCOL.md, or `zatt help` for the command that sends them)";
+
 // Bytes that must be readable behind a line handed to parse(); what they hold does not matter.
 inline constexpr std::size_t line_slack = 64;
 

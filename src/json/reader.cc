@@ -33,15 +33,13 @@ std::string_view trimmed(std::string_view token) {
   return token.substr(0, last + 1);  // npos + 1 is 0
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
 bool is_number(std::string_view token) {
   const char* at = token.data();
   const char* const end = at + token.size();
   const auto digits = [&] {
     const char* const begin = at;
-    while (at != end && is_digit(*at)) ++at;
+    while (at != end && *at >= '0' && *at <= '9') ++at;
     return at != begin;
   };
   if (at != end && *at == '-') ++at;

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/narrow.h"
 
 namespace zatt::kv {
 
@@ -76,7 +77,7 @@ struct Entries::Form {
     form.big = (length & big_flag) != 0;
     form.value_size_width = (widths >> 3) + 1;
     form.rev_width = (widths & 7) + 1;
-    form.value_size = load_wide(slot + value_size_at, form.value_size_width);
+    form.value_size = narrow<std::size_t>(load_wide(slot + value_size_at, form.value_size_width));
     form.rev = load_wide(slot + value_size_at + form.value_size_width, form.rev_width);
     return form;
   }

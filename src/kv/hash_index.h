@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/narrow.h"
 #include "kv/entries.h"
 
 namespace zatt::kv {
@@ -47,10 +48,10 @@ class HashIndex {
   using Chunk = std::array<Ref, chunk_buckets>;
 
   Ref& head(std::uint64_t bucket) {
-    return (*chunks_[bucket / chunk_buckets])[bucket % chunk_buckets];
+    return (*chunks_[narrow<std::size_t>(bucket / chunk_buckets)])[bucket % chunk_buckets];
   }
   Ref head(std::uint64_t bucket) const {
-    return (*chunks_[bucket / chunk_buckets])[bucket % chunk_buckets];
+    return (*chunks_[narrow<std::size_t>(bucket / chunk_buckets)])[bucket % chunk_buckets];
   }
   std::uint64_t bucket_of(std::string_view key) const;
   void add_bucket();

@@ -12,8 +12,11 @@ namespace {
 constexpr std::size_t max_pipelined = 1024;
 constexpr std::uint64_t max_client_bytes = 4 << 20;
 
+// The same on every machine, for it decides who has to wait.
+constexpr std::uint64_t pending_bytes = 280;
+
 std::uint64_t cost(const codec::Request& request) {
-  return sizeof(Pending) + request.id.size() + request.key.size() + request.prefix.size() +
+  return pending_bytes + request.id.size() + request.key.size() + request.prefix.size() +
          request.command.size() + (request.after ? request.after->size() : 0);
 }
 

@@ -104,7 +104,9 @@ void Replica::take_on(Client& client, Pending& pending) {
 }
 
 std::string Replica::too_large_text() const {
-  return "a request may be up to " + std::to_string(options_.max_request_bytes) + " bytes long";
+  return "a request may be up to " + std::to_string(options_.max_request_bytes) +
+         " bytes long here; max_request_bytes in this node's configuration raises that (to "
+         "16777216)";
 }
 
 std::optional<ErrorCode> Replica::load_error(const Pending& pending) const {

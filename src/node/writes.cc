@@ -11,7 +11,7 @@
 namespace zatt::node {
 
 using codec::ErrorCode;
-using What = codec::ForwardReply::What;
+using Forwarded = codec::ForwardReply::What;
 
 namespace {
 
@@ -70,7 +70,7 @@ void Replica::propose_gathered() {
       pending->request.command = std::move(write.command);
       back_to_waiting(write.origin.token);
     } else {
-      answer_forward(write.origin, What::not_taken, {});
+      answer_forward(write.origin, Forwarded::not_taken, {});
     }
   }
   if (!origins.empty()) this->propose(std::move(propose), origins);
@@ -89,16 +89,16 @@ void Replica::on_message(Link& link, const codec::Forward& forward) {
   link.last_number_seen = forward.number;
   const Origin origin{0, link.id, forward.number};
   if (!raft_->is_leader() || forward.term != raft_->current_term())
-    answer_forward(origin, What::not_taken, {});
+    answer_forward(origin, Forwarded::not_taken, {});
   else if (has_too_many_writes())
-    answer_forward(origin, What::overloaded, {});
+    answer_forward(origin, Forwarded::overloaded, {});
   else if (has_no_room_for(forward.grows))
-    answer_forward(origin, What::storage_full, {});
+    answer_forward(origin, Forwarded::storage_full, {});
   else
     gathered_.push_back({origin, forward.term, std::string(forward.command)});
 }
 
-void Replica::answer_forward(const Origin& origin, What what, std::string_view result,
+void Replica::answer_forward(const Origin& origin, Forwarded what, std::string_view result,
                              Index index) {
   Link* link = links_.find_link(origin.link);
   if (link != nullptr)
@@ -114,7 +114,7 @@ void Replica::settle(Index index, Term term, std::string_view result) {
     if (!ours)
       finish_replaced(origin);
     else if (origin.link != 0)
-      answer_forward(origin, What::result, result, index);
+      answer_forward(origin, Forwarded::result, result, index);
     else if (Pending* pending = clients_.find_token(origin.token))
       finish_write(*pending, index, result);
   }
@@ -139,7 +139,7 @@ void Replica::give_up_replaced(Term term) {
 void Replica::finish_replaced(const Origin& origin) {
   saw(Sight::proposal_replaced);
   if (origin.link != 0)
-    answer_forward(origin, What::replaced, {});
+    answer_forward(origin, Forwarded::replaced, {});
   else if (Pending* pending = clients_.find_token(origin.token))
     finish_error(*pending, ErrorCode::no_leader,
                  "the leader changed before the write was stored; nothing was written");
@@ -162,21 +162,21 @@ void Replica::on_message(Link& link, const codec::ForwardReply& reply) {
   Pending* pending = clients_.find_token(token);
   if (pending == nullptr) return;
   switch (reply.what) {
-    case What::result:
+    case Forwarded::result:
       finish_write(*pending, reply.index, reply.result);
       return;
-    case What::not_taken:
+    case Forwarded::not_taken:
       saw(Sight::forward_not_taken);
       declined_ = clients_.find(pending->client)->target;
       back_to_waiting(token);
       return;
-    case What::overloaded:
+    case Forwarded::overloaded:
       finish_error(*pending, ErrorCode::overloaded, "too many writes wait at the leader already");
       return;
-    case What::storage_full:
+    case Forwarded::storage_full:
       finish_error(*pending, ErrorCode::storage_full, no_room_text);
       return;
-    case What::replaced:
+    case Forwarded::replaced:
       saw(Sight::forward_replaced);
       finish_error(*pending, ErrorCode::no_leader,
                    "the leader changed before the write was stored; nothing was written");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/narrow.h"
 
 namespace zatt::raft {
 
@@ -36,7 +37,7 @@ Index Log::last_at_or_below(Index index, Term term) const {
 
 const Entry& Log::at(Index index) const {
   ZATT_ASSERT(in_memory(index));
-  return entries_[index - first_in_memory()];
+  return entries_[narrow<std::size_t>(index - first_in_memory())];
 }
 
 std::vector<EntryView> Log::slice(Index first, Index last, std::uint64_t max_bytes) const {

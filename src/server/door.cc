@@ -90,9 +90,11 @@ void Door::send_on(Caller caller, loop::Stream stream, std::string_view first, b
       return events_.on_peer(std::move(stream), first.substr(codec::peer_magic.size()));
     case Caller::client:
       return events_.on_client(std::move(stream), first, ended);
-    case Caller::foreign:
+    case Caller::http:
+    case Caller::redis:
+    case Caller::tls:
     case Caller::unknown:
-      farewells_.say(std::move(stream), std::string(foreign_reply));
+      farewells_.say(std::move(stream), farewell_to(caller));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace zatt::server {
@@ -12,7 +13,10 @@ enum class Caller : std::uint8_t {
   unknown,  // too little to say
   peer,     // another node
   client,   // lines
-  foreign,  // speaks HTTP or TLS: told so, and closed
+  // Speak something else: told so in their own way, where they have one that is simple, and closed.
+  http,
+  redis,
+  tls,
 };
 
 // More than this is never needed.
@@ -20,8 +24,7 @@ inline constexpr std::size_t max_greeting_bytes = 8;
 
 Caller who_calls(std::string_view first_bytes);
 
-// What a foreign caller reads.
-inline constexpr std::string_view foreign_reply =
-    "{\"ok\":false,\"error\":\"bad_request\",\"message\":\"this port speaks JSON lines\"}\n";
+// What one reads who speaks something else. Nothing of what it asks is carried out.
+std::string farewell_to(Caller caller);
 
 }  // namespace zatt::server

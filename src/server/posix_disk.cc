@@ -13,6 +13,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/narrow.h"
+
 namespace zatt::server {
 namespace {
 
@@ -176,7 +178,7 @@ Result<std::string> PosixDisk::read(const std::string& name, std::uint64_t offse
   auto total = size(name);
   if (!total) return total.error();
   if (offset >= *total) return std::string();
-  std::string bytes(std::min(length, *total - offset), '\0');
+  std::string bytes(narrow<std::size_t>(std::min(length, *total - offset)), '\0');
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = again([&] {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/narrow.h"
 #include "base/random_seed.h"
 
 namespace zatt::server {
@@ -20,7 +21,7 @@ std::size_t connection_limit() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return reserved_descriptors;
   const auto limit = std::min<std::uint64_t>(files.rlim_cur, most_connections);
-  return std::max<std::size_t>(limit, 2 * reserved_descriptors) - reserved_descriptors;
+  return std::max(narrow<std::size_t>(limit), 2 * reserved_descriptors) - reserved_descriptors;
 }
 
 Error cannot_listen(const Error& error, const Address& address) {

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/narrow.h"
 
 namespace zatt::storage {
 namespace {
@@ -34,7 +35,8 @@ std::uint64_t seal_record(char* data, std::uint64_t size, Index durable_index,
                           std::uint64_t previous, std::uint64_t key) {
   store_le(data + durable_index_at, raw(durable_index));
   store_le(data + previous_at, previous);
-  const std::uint64_t sum = checksum(std::string_view(data + 8, size - 8), key);
+  const std::uint64_t sum =
+      checksum(std::string_view(data + 8, narrow<std::size_t>(size) - 8), key);
   store_le(data, sum);
   return sum;
 }
@@ -128,7 +130,7 @@ std::optional<Record> decode_record(std::string_view bytes, std::uint64_t key) {
   const RecordHead head = decode_record_head(bytes);
   if (head.length > max_body_bytes || head.length > bytes.size() - record_header_size)
     return std::nullopt;
-  const std::uint64_t size = record_header_size + head.length;
+  const std::size_t size = record_header_size + head.length;
   if (checksum(bytes.substr(8, size - 8), key) != head.checksum) return std::nullopt;
   Record record;
   record.checksum = head.checksum;
@@ -144,7 +146,7 @@ std::optional<Record> decode_record(std::string_view bytes, std::uint64_t key) {
 std::optional<Record> RecordWalk::next() {
   const std::uint64_t end = begin_ + bytes_.size();
   while (next_ + record_header_size <= end) {
-    auto record = decode_record(bytes_.substr(next_ - begin_), key_);
+    auto record = decode_record(bytes_.substr(narrow<std::size_t>(next_ - begin_)), key_);
     if (record) {
       offset_ = next_;
       next_ += record->size();
@@ -167,12 +169,12 @@ void RecordBuffer::add(const EntryView& entry) {
 
 void RecordBuffer::keep(std::size_t count) {
   if (count >= starts_.size()) return;
-  bytes_.resize(starts_[count]);
+  bytes_.resize(narrow<std::size_t>(starts_[count]));
   starts_.resize(count);
 }
 
 void RecordBuffer::drop_front(std::size_t count) {
-  const std::size_t bytes = start(count);
+  const std::size_t bytes = narrow<std::size_t>(start(count));
   bytes_.erase(0, bytes);
   starts_.erase(starts_.begin(), starts_.begin() + static_cast<std::ptrdiff_t>(count));
   for (std::uint64_t& at : starts_) at -= bytes;
@@ -210,9 +212,10 @@ std::string RecordBuffer::take(std::size_t from, std::size_t to) {
     bytes_.clear();
     starts_.clear();
   } else {
-    out.assign(bytes_, start(from), bytes_between(from, to));
+    out.assign(bytes_, narrow<std::size_t>(start(from)),
+               narrow<std::size_t>(bytes_between(from, to)));
   }
-  out.resize(round_up(out.size()), '\0');
+  out.resize(narrow<std::size_t>(round_up(out.size())), '\0');
   return out;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/checksum.h"
+#include "base/narrow.h"
 #include "storage/lives.h"
 
 namespace zatt::storage {
@@ -352,7 +353,7 @@ void LogReader::judge_spoiled() {
 // under way.
 std::uint64_t LogReader::torn_record_bytes(std::string_view bytes, std::uint64_t at) const {
   if (at + record_header_size > bytes.size()) return 0;
-  const RecordHead head = decode_record_head(bytes.substr(at));
+  const RecordHead head = decode_record_head(bytes.substr(narrow<std::size_t>(at)));
   if (head.index != log_.last.index + 1 || head.previous != log_.last.checksum) return 0;
   return std::min<std::uint64_t>(record_header_size + head.length, bytes.size() - at);
 }

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/checksum.h"
+#include "base/narrow.h"
 #include "storage/steps.h"
 
 namespace zatt::storage {
@@ -35,7 +36,7 @@ void LogWriter::cut(Index last) {
   ZATT_ASSERT(last <= last_);
   const Index base = cut_.value_or(end_.index);
   if (last >= base) {  // only what has not been handed to the disk
-    gathered_.keep(last - base);
+    gathered_.keep(narrow<std::size_t>(last - base));
   } else {
     cut_ = last;
     gathered_.clear();

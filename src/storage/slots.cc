@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/narrow.h"
 #include "storage/format.h"
 #include "storage/steps.h"
 
@@ -44,7 +45,7 @@ std::string encode_place(const HardState* state, const LogEndRecord& log_end, st
   out.u64(number);
   out.bytes(body);
   store_le(bytes.data(), checksum(std::string_view(bytes).substr(8), place));
-  bytes.resize(round_up(bytes.size()), '\0');
+  bytes.resize(narrow<std::size_t>(round_up(bytes.size())), '\0');
   return bytes;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/narrow.h"
 #include "storage/steps.h"
 
 namespace zatt::storage {
@@ -18,7 +19,7 @@ constexpr std::uint64_t last_retry_us = 60'000'000;
 void fill(const std::string& name, std::uint64_t from, std::uint64_t to, std::vector<Step>& steps) {
   while (from < to) {
     const std::uint64_t bytes = std::min(slice_bytes, to - from);
-    steps.push_back(write_step(name, from, std::string(bytes, '\0')));
+    steps.push_back(write_step(name, from, std::string(narrow<std::size_t>(bytes), '\0')));
     from += bytes;
   }
 }

@@ -31,7 +31,7 @@ What it listens on
 
 Rarely needed
   --election-timeout-ms N    a leader not heard of for so long, up to twice, is replaced (600)
-  --max-request-bytes N      the longest request line taken (1048576; 4096 to 16777216)
+  --max-request-bytes N      the longest request line taken (1114112; 4096 to 16777216)
   --segment-bytes N          the size of the log's files (4194304)
   --create auto|never        never: refuse to start on an empty directory, as one is where a disk
                              was not mounted (auto)

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/narrow.h"
 #include "base/version.h"
 #include "config/config_file.h"
 #include "kv/store.h"
@@ -22,6 +23,7 @@
 #include "server/server.h"
 #include "zattd/help.h"
 #include "zattd/log.h"
+#include "zattd/notify.h"
 #include "zattd/options.h"
 
 namespace zatt {
@@ -55,7 +57,7 @@ int print(std::string_view text) {
 
 server::ClientLimits limits_of(const Settings& settings) {
   server::ClientLimits limits;
-  limits.max_line_bytes = settings.node.max_request_bytes;
+  limits.max_line_bytes = narrow<std::size_t>(settings.node.max_request_bytes);
   return limits;
 }
 
@@ -74,11 +76,15 @@ class Daemon {
       return fail(opened.error(), Exit::bad_storage);
     log_(node::LogLevel::info,
          "zattd " + std::string(version_text) + ": " + config::summary(settings_));
-    const auto stop = [this] { server_->stop(); };
+    const auto stop = [this] {
+      notify(notify_socket_, "STOPPING=1");
+      server_->stop();
+    };
     term_ = std::make_unique<loop::Signal>(loop_, SIGTERM, stop);
     interrupt_ = std::make_unique<loop::Signal>(loop_, SIGINT, stop);
     if (const Status started = server_->start(); !started)
       return fail(started.error(), Exit::cannot_listen);
+    notify(notify_socket_, "READY=1");
     loop_.run();
     close();
     if (exit_code_ == Exit::stopped) log_(node::LogLevel::info, "stopped");
@@ -118,6 +124,7 @@ class Daemon {
 
   const Settings& settings_;
   const Log log_;
+  const char* const notify_socket_ = std::getenv("NOTIFY_SOCKET");
   int exit_code_ = Exit::stopped;
   kv::Store store_;
   loop::Loop loop_;

@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import shlex
+import shutil
 import signal
 import time
 
@@ -63,13 +64,58 @@ class Completion(CliTest):
             own = set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.M))
             self.assertEqual(offered, own | {"--servers", "--timeout", "--json", "--help"}, verb)
 
+    def test_more_keys_than_are_shown(self):
+        """What the first 200 have in common is not what all have: it must not be inserted."""
+        self.serve()
+        lines = "".join(f'{{"op":"set","key":"user:{n:04}","value":1}}\n' for n in range(1200))
+        self.assertEqual(self.zatt("raw", stdin=lines).code, 0)
+        for typed, stays in (("zatt get user:", ""), ("zatt get us", "us"), ("zatt get 'us", "us"),
+                             ("zatt get user:0", "0")):
+            offered = self.complete(typed)
+            self.assertEqual(len(offered), 201, typed)
+            self.assertEqual(offered[-1], stays + "…")
+            self.assertEqual(os.path.commonprefix(offered), stays, typed)
+        self.assertEqual(len(self.complete("zatt get user:01")), 100)
+        self.assertEqual(os.path.commonprefix(self.complete("zatt get user:0")), "0")
+        self.presses_tab("zatt get user:\t0007 && echo do''ne\r", "1\r\ndone\r\n")
+
+    def test_what_bash_offers_for_zattd(self):
+        options = set(re.findall(r"(?<![\w.-])--[a-z-]+", re.sub(r"(?s)\n\n?Options win.*", "",
+                      self.shell("zattd --help").out)))
+        def offered(*words):
+            done = self.shell(f"""
+                source {ROOT / "conf/completion/zattd.bash"}
+                compopt() {{ :; }}
+                COMP_WORDS=(zattd {" ".join(map(shlex.quote, words))}) COMP_CWORD={len(words)}
+                _zattd
+                printf '%s\\n' "${{COMPREPLY[@]}}"
+            """)
+            self.assertEqual(done.err, "")
+            return set(done.out.split("\n")[:-1])
+        (self.folder / "zatt.conf").write_text("{}")
+        self.assertEqual(offered(""), options)
+        self.assertEqual(offered("--check"), {"--check-config"})
+        self.assertEqual(offered("-c", "zatt.c"), {"zatt.conf"})
+        self.assertEqual(offered("--create", ""), {"auto", "never"})
+        self.assertEqual(offered("-p", ""), {""})
+
+    def test_zsh_reads_our_functions(self):
+        if not shutil.which("zsh"):
+            self.skipTest("no zsh")
+        for name in ("_zatt", "_zattd"):
+            self.assert_done(self.shell(f"zsh -n {ROOT / 'conf/completion' / name}"), "")
+
     def test_a_person_presses_tab(self):
         self.serve()
         self.assert_done(self.zatt("set", "room:kitchen", "1"))
+        self.presses_tab("zatt get room:k\t", "zatt get room:kitchen ")
+
+    def presses_tab(self, typed, wanted):
+        """A shell at a terminal is typed at, until it shows what is wanted."""
         pid, terminal = pty.fork()
         if pid == 0:
             os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"],
-                       self.environment({"PS1": "> ", "TERM": "dumb", "HISTFILE": ""}))
+                       self.environment({"PS1": "> ", "TERM": "dumb", "HISTFILE": "", "LC_ALL": "C.UTF-8"}))
         shown = b""
 
         def until(text):
@@ -83,8 +129,8 @@ class Completion(CliTest):
             until(b"> ")
             os.write(terminal, f"source {self.script}; echo re''ady\n".encode())
             until(b"ready\r\n")
-            os.write(terminal, b"zatt get room:k\t")
-            until(b"zatt get room:kitchen ")
+            os.write(terminal, typed.encode())
+            until(wanted.encode())
             os.write(terminal, b"\x15exit\n")
         finally:
             os.close(terminal)

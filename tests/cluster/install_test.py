@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What `make install` puts in place, used as its users would: every example is built and run."""
 
-import doctest
 import os
 import pathlib
 import re
 import shutil
+import site
 import subprocess
 import sys
 import unittest
@@ -15,12 +15,10 @@ from harness import BUILD, HOST, ROOT, SANITIZED, ClusterTest, free_port
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 
-def fenced(text, language):
-    return re.findall(rf"^```{re.escape(language)}\n(.*?)^```", text, re.M | re.S)
-
-
 @unittest.skipIf(SANITIZED, "a program without the sanitizer cannot use a library with it")
-class Install(ClusterTest):
+class Installed(ClusterTest):
+    """zatt in a prefix of its own, and what it takes to use it from there."""
+
     def setUp(self):
         self.prefix = self.folder / "prefix"
         # -o build: what the tests run with is what is installed.
@@ -51,11 +49,15 @@ class Install(ClusterTest):
         cluster.wait_serving()
         return cluster, ",".join(f"{HOST}:{node.port}" for node in cluster)
 
+
+class Install(Installed):
     def test_what_is_installed(self):
         for name in ("bin/zattd", "bin/zatt", "lib/libzatt.a", "lib/libzatt.so", "lib/libzattclient.so.0",
                      "lib/pkgconfig/zatt.pc", "include/zatt/zatt.h", "include/zatt/zatt.hpp",
                      "share/man/man1/zatt.1", "share/man/man8/zattd.8",
                      "share/bash-completion/completions/zatt", "share/zsh/site-functions/_zatt",
+                     "share/bash-completion/completions/zattd", "share/zsh/site-functions/_zattd",
+                     "share/doc/zatt/LICENSE", "share/doc/zatt/examples/blocking.c",
                      "lib/systemd/system/zattd.service"):
             self.assertTrue((self.prefix / name).exists(), name)
         version = self.run_command(self.prefix / "bin/zattd", "--version").split()[1]
@@ -103,47 +105,46 @@ class Install(ClusterTest):
                 arguments = [self.folder / "own", free_port()] if path.name == "node.c" else [servers]
                 self.assertRegex(self.run_command(program, *arguments, env=self.environment), pattern)
 
-    def test_examples_of_the_readme(self):
-        _, servers = self.served()
-        readme = (ROOT / "README.md").read_text()
-        for language, suffix in (("c", ".c"), ("cpp", ".cpp")):
-            blocks = fenced(readme, language)
-            self.assertTrue(blocks)
-            for number, block in enumerate(blocks):
-                source = self.folder / f"readme_{language}_{number}{suffix}"
-                # The port that a reader would use is this test's.
-                source.write_text(block.replace("127.0.0.1:5254", servers))
-                packages = ["zatt"] if "zatt_node" in block else ["zatt-client"]
-                program = self.build(source, packages)
-                wanted = re.search(r"prints (.*?) *(?:\*/|\n)", block)
-                self.assertIn(wanted.group(1), self.run_command(program, env=self.environment))
+    def test_it_is_small(self):
+        files = [path for path in self.prefix.rglob("*") if path.is_file() and not path.is_symlink()]
+        size = sum(path.stat().st_size for path in files)
+        self.note(f"{len(files)} files, {size / 1e6:.2f} MB")
+        self.assertLess(size, 6_000_000)
+        for name in ("bin/zattd", "bin/zatt", "lib/libzatt.so.0", "lib/libzattclient.so.0"):
+            self.assertNotIn(".symtab", self.run_command("objdump", "-h", self.prefix / name), name)
+            self.assertNotIn(".debug_info", self.run_command("objdump", "-h", self.prefix / name), name)
 
-    def test_python_session_of_the_readme(self):
-        cluster, _ = self.served()
-        with cluster[0].client() as client:
-            client.request({"op": "delete", "key": "serving"})
-        text = "\n".join(fenced((ROOT / "README.md").read_text(), "python"))
-        self.assertIn(">>> d['key1']", text)
-        sys.path.insert(0, str(ROOT / "tools/python"))
-        self.addCleanup(sys.path.remove, str(ROOT / "tools/python"))
-        test = doctest.DocTestParser().get_doctest(text.replace("5254", str(cluster[0].port)), {},
-                                                   "README.md", "README.md", 0)
-        said = []
-        results = doctest.DocTestRunner().run(test, out=said.append)
-        self.assertEqual(results.failed, 0, "".join(said))
-        self.assertGreaterEqual(results.attempted, 5)
+    def test_python_finds_the_package(self):
+        package, = self.prefix.rglob("zatt/client/__init__.py")
+        said = self.run_command(sys.executable, "-c", "import zatt.client as c; print(c.__file__, c.DistributedDict.__name__)",
+                                env=dict(self.environment, PYTHONPATH=str(package.parent.parent.parent)))
+        self.assertEqual(said, f"{package} DistributedDict\n")
+        # Where it is looked for without being told, if such a folder lies below the prefix.
+        for folder in site.getsitepackages():
+            prefix = folder.split("/lib/")[0]
+            said = self.run_command(sys.executable, ROOT / "tools/python_dir.py", prefix).strip()
+            self.assertIn(said, site.getsitepackages())
 
-    def test_shell_session_of_the_readme(self):
-        _, servers = self.served()
-        blocks = [b for b in fenced((ROOT / "README.md").read_text(), "console") if "$ zatt " in b]
-        self.assertTrue(blocks)
-        env = dict(self.environment, ZATT_SERVERS=servers)
-        for command, wanted in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.M):
-            with self.subTest(command):
-                done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env,
-                                      timeout=30, stdin=subprocess.DEVNULL, check=False, cwd=self.folder)
-                pattern = re.escape(wanted).replace(r"\.\.\.", ".*")
-                self.assertRegex(done.stdout + done.stderr, rf"\A{pattern}\Z")
+    def test_uninstall_leaves_what_is_not_ours(self):
+        others = self.prefix / "share/man/man1/other.1"
+        others.write_text("of somebody else")
+        python_leaves = next(self.prefix.rglob("zatt/client/__init__.py")).parent / "__pycache__"
+        python_leaves.mkdir()
+        (python_leaves / "x.pyc").write_text("")
+        self.run_command("make", "-C", ROOT, "uninstall", "DEPS=no", f"PREFIX={self.prefix}", f"B={BUILD}")
+        self.assertEqual([path for path in self.prefix.rglob("*") if not path.is_dir()], [others])
+        self.assertEqual([path for path in self.prefix.rglob("zatt")], [])
+        self.run_command("make", "-C", ROOT, "uninstall", "DEPS=no", f"PREFIX={self.prefix}", f"B={BUILD}", code=2)
+
+    def test_destdir_is_part_of_no_text(self):
+        stage = self.folder / "package"
+        self.run_command("make", "-C", ROOT, "-o", "build", "install", "DEPS=no", "PREFIX=/usr",
+                         f"DESTDIR={stage}", f"B={BUILD}")
+        for path in (stage / "usr").rglob("*"):
+            if path.is_file():
+                self.assertNotIn(str(stage).encode(), path.read_bytes(), path)
+        self.assertTrue((stage / "usr/bin/zattd").exists())
+        self.assertEqual([path.name for path in stage.iterdir()], ["usr"])
 
     def test_examples_of_the_headers(self):
         cpp = (ROOT / "include/zatt/zatt.hpp").read_text()

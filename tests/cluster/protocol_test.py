@@ -3,7 +3,9 @@
 
 import json
 import random
+import shutil
 import socket
+import subprocess
 
 from harness import HOST, Client, ClusterTest
 from load import Load
@@ -181,17 +183,29 @@ class Protocol(ClusterTest):
                 self.assertFalse(client.request({"op": "get", "key": "k"})["found"])
 
     def test_a_line_over_the_limit_is_skipped(self):
-        limit = 1 << 20
+        limit = (1 << 20) + (64 << 10)
         head = '{"op":"set","key":"big","value":"'
         for size, code in ((limit, None), (limit + 1, "too_large"), (5 * limit, "too_large")):
             with self.subTest(size), self.follower.client() as client:
                 client.send(head + "x" * (size - len(head) - 2) + '"}\n' + '{"op":"ping","id":9}\n')
                 reply = client.receive()
                 if code:
-                    self.assert_error(reply, code)
+                    self.assert_error(reply, code, rf"up to {limit} bytes long here; max_request_bytes in")
                 else:
                     self.assert_ok(reply)
                 self.assertEqual(client.receive(), {"ok": True, "id": 9})
+
+    def test_a_value_of_a_mebibyte_fits_with_its_key(self):
+        value = json.dumps("x" * ((1 << 20) - 2))
+        self.assertEqual(len(value), 1 << 20)
+        key = "\\u0001" * 4096  # of the longest, written as long as can be
+        with self.follower.client() as client:
+            client.send(f'{{"op":"set","key":"{key}","value":{value},"id":"{"i" * 256}","timeout_ms":600000}}\n')
+            self.assert_ok(client.receive())
+            client.send(f'{{"op":"get","key":"{key}"}}\n')
+            self.assertEqual(len(client.receive()["value"]), (1 << 20) - 2)
+            client.send(f'{{"op":"delete","key":"{key}"}}\n')
+            self.assert_ok(client.receive())
 
     def test_pipelined_replies_in_order(self):
         for node in (self.leader, self.follower):
@@ -347,18 +361,44 @@ class Garbage(ClusterTest):
         for node in cluster:
             load.check(self, node)
 
-    def test_other_protocols_read_one_line_and_are_closed(self):
+    def test_other_protocols_read_an_example_and_are_closed(self):
         cluster = self.cluster(size=1).start()
         cluster.wait_serving()
         tls_hello = bytes.fromhex("16030100a5010000a10303") + bytes(range(150))
-        for name, junk in (("HTTP", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
-                           ("HTTP", b"POST /v1/kv HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"),
-                           ("TLS", tls_hello)):
+        sentence = rb'this port takes JSON objects, one a line, such as {"op":"get","key":"key1"}; see docs/.*'
+        http = rb"HTTP/1\.0 400 Bad Request\r\n([A-Z].*\r\n)+\r\n" + sentence + rb"\n"
+        a_write = b'{"op":"set","key":"smuggled","value":1}\n'
+        before = cluster[0].log()
+        keys = cluster[0].request({"op": "count"})["count"]
+        for name, junk, want in (
+                ("HTTP", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", http),
+                ("HTTP", b"POST /v1/kv HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n" + a_write, http),
+                ("RESP", b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\n1\r\n" + a_write, b"-ERR " + sentence + b"\r\n"),
+                ("TLS", tls_hello + a_write, rb'\{"ok":false,"error":"bad_request","message":"this port takes .*"\}\n')):
             with self.subTest(name), cluster[0].client() as client:
                 client.send(junk)
                 try:
                     answer = client.rest()
                 except ConnectionResetError:
                     answer = client.buffer
-                self.assertIn(b"this port speaks JSON lines", answer)
-                self.assertEqual(answer.count(b"\n"), 1, answer)
+                self.assertRegex(answer, rb"\A" + want + rb"\Z")
+        for word in ("hello", "help", "?", "PING", "get key1"):
+            with self.subTest(word), cluster[0].client() as client:
+                client.send(word + "\n")
+                reply = client.receive()
+                self.assert_error(reply, "bad_request", sentence.decode())
+                self.assert_ok(client.request({"op": "ping"}))
+        self.assertEqual(cluster[0].request({"op": "count"})["count"], keys)
+        self.assertEqual(cluster[0].log(), before)  # worth no line
+
+    def test_tools_of_other_servers_show_it(self):
+        cluster = self.cluster(size=1).start()
+        cluster.wait_serving()
+        for command in (["curl", "-sS", f"http://{HOST}:{cluster[0].port}/v1/keys"],
+                        ["redis-cli", "-h", HOST, "-p", str(cluster[0].port), "get", "key1"]):
+            if not shutil.which(command[0]):
+                self.note(f"no {command[0]} here")
+                continue
+            with self.subTest(command[0]):
+                done = subprocess.run(command, capture_output=True, text=True, timeout=15, check=False)
+                self.assertIn('such as {"op":"get","key":"key1"}', done.stdout + done.stderr)

@@ -13,6 +13,9 @@
 namespace zatt::codec {
 namespace {
 
+const std::string served = "; served are ping, status, get, scan, count, set, delete, incr";
+const std::string elsewhere = "; " + std::string(how_to_ask);
+
 std::variant<Request, Refusal> parse(RequestParser& parser, std::string_view line) {
   // Exactly the slack, so that a sanitizer sees a step beyond it.
   std::vector<char> buffer(line.begin(), line.end());
@@ -264,17 +267,20 @@ TEST_CASE("request: values are nested 128 deep at most, in a condition too") {
         "byte 168: nested too deep");
   CHECK(message(R"({"op":"set","key":"k","value":)" + nested(1000000) + "}") ==
         "byte 160: nested too deep");
-  CHECK(message(std::string(1000000, '[')) == "byte 1: an object expected, beginning with {");
+  CHECK(message(std::string(1000000, '[')) ==
+        "byte 1: an object expected, beginning with {" + elsewhere);
 }
 
 TEST_CASE("request: names that nobody knows, and what was probably meant") {
-  CHECK(message(R"({"op":"gte","key":"a"})") == "unknown op \"gte\"; did you mean \"get\"?");
-  CHECK(message(R"({"op":"del","key":"a"})") == "unknown op \"del\"; did you mean \"delete\"?");
-  CHECK(message(R"({"op":"frobnicate"})") == "unknown op \"frobnicate\"");
-  CHECK(message(R"({"op":""})") == "unknown op \"\"");
+  CHECK(message(R"({"op":"gte","key":"a"})") ==
+        "unknown op \"gte\"; did you mean \"get\"?" + served);
+  CHECK(message(R"({"op":"del","key":"a"})") ==
+        "unknown op \"del\"; did you mean \"delete\"?" + served);
+  CHECK(message(R"({"op":"frobnicate"})") == "unknown op \"frobnicate\"" + served);
+  CHECK(message(R"({"op":""})") == "unknown op \"\"" + served);
   CHECK(message(R"({"op":["get"]})") == "field \"op\" must be a string");
-  CHECK(message(R"({"key":"a"})") == "field \"op\" is missing");
-  CHECK(message("{}") == "field \"op\" is missing");
+  CHECK(message(R"({"key":"a"})") == "field \"op\" is missing" + served);
+  CHECK(message("{}") == "field \"op\" is missing" + served);
   CHECK(message(R"({"opp":"get"})") == "unknown field \"opp\"; did you mean \"op\"?");
   CHECK(message(R"({"op":"set","key":"a","vlaue":1})") ==
         "unknown field \"vlaue\"; did you mean \"value\"?");
@@ -291,7 +297,7 @@ TEST_CASE("request: names that nobody knows, and what was probably meant") {
   CHECK(message(R"({"op":"get","key":"a","k\u0065y":"a"})") == "field \"key\" stands there twice");
   const std::string long_name(1000000, 'x');
   CHECK(message("{\"op\":\"get\",\"" + long_name + "\":1}").size() < 120);
-  CHECK(message("{\"op\":\"" + long_name + "\"}").size() < 120);
+  CHECK(message("{\"op\":\"" + long_name + "\"}").size() < 120 + served.size());
 }
 
 TEST_CASE("request: what comes later is named") {
@@ -314,9 +320,11 @@ TEST_CASE("request: malformed JSON comes first, and says where") {
   CHECK(message(R"({"op":"ping"}{"op":"ping"})") ==
         "byte 14: nothing may stand behind the object's end");
   CHECK(message("\xef\xbb\xbf{\"op\":\"ping\"}") == "byte 1: a byte-order mark; leave it out");
-  CHECK(message("[1]") == "byte 1: an object expected, beginning with {");
-  CHECK(message(R"("op")") == "byte 1: an object expected, beginning with {");
-  CHECK(message("") == "byte 1: an object expected, beginning with {");
+  CHECK(message("[1]") == "byte 1: an object expected, beginning with {" + elsewhere);
+  CHECK(message(R"("op")") == "byte 1: an object expected, beginning with {" + elsewhere);
+  CHECK(message("") == "byte 1: an object expected, beginning with {" + elsewhere);
+  for (const char* word : {"hello", "help", "?", "PING", "get key1", "quit"})
+    CHECK(message(word) == "byte 1: an object expected, beginning with {" + elsewhere);
 }
 
 TEST_CASE("request: one parser, line after line") {

@@ -95,9 +95,10 @@ struct Model {
       const std::string old = held != nullptr ? held->value : "0";
       if (old.find_first_not_of("-0123456789") != std::string::npos)
         return refuse(Outcome::not_an_integer);
-      const __int128_t sum = static_cast<__int128_t>(std::stoll(old)) + w.by;
-      if (sum > INT64_MAX || sum < INT64_MIN) return refuse(Outcome::out_of_range);
-      value = std::to_string(static_cast<std::int64_t>(sum));
+      std::int64_t sum = 0;
+      if (__builtin_add_overflow(std::int64_t{std::stoll(old)}, w.by, &sum))
+        return refuse(Outcome::out_of_range);
+      value = std::to_string(sum);
     }
     map[w.key] = {value, index};
     rev = index;

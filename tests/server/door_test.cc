@@ -84,7 +84,7 @@ TEST_CASE("Door: callers reach their rooms, whole or byte by byte") {
     reply.attach(browser);
     say(browser, "GET / HTTP/1.1\r\n\r\n");
     REQUIRE(world.until([&] { return reply.end.has_value(); }));
-    CHECK(reply.bytes == foreign_reply);
+    CHECK(reply.bytes == farewell_to(Caller::http));
     CHECK(*reply.end == 0);
     CHECK(world.door->size() == 0);
   }
@@ -97,7 +97,7 @@ TEST_CASE("Door: a foreign caller that keeps talking still reads its answer") {
   browser.write("POST /upload HTTP/1.1\r\n" + std::string(5 << 20, 'x'));
   reply.attach(browser);
   REQUIRE(world.until([&] { return reply.end.has_value(); }));
-  CHECK(reply.bytes == foreign_reply);
+  CHECK(reply.bytes == farewell_to(Caller::http));
 }
 
 TEST_CASE("Door: those who leave before they said who they are") {

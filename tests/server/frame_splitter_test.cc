@@ -26,7 +26,8 @@ TEST_CASE("FrameSplitter: the same frames, however the bytes come") {
   const std::vector<std::string> frames = {
       "", "a", "hello", std::string(zatt::codec::max_frame_bytes, 'x'), "", "end"};
   const std::string bytes = stream_of(frames);
-  for (const std::size_t step : {1UL, 2UL, 3UL, 5UL, 7UL, 4096UL, 65536UL, bytes.size()}) {
+  for (const std::size_t step :
+       std::initializer_list<std::size_t>{1, 2, 3, 5, 7, 4096, 65536, bytes.size()}) {
     CAPTURE(step);
     FrameSplitter splitter;
     std::vector<std::string> got;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "codec/frame.h"
+#include "codec/request.h"
 
 using namespace zatt::server;
 using namespace std::string_view_literals;
@@ -31,17 +32,21 @@ TEST_CASE("who_calls: the first bytes decide, as soon as they can") {
       {"get key"sv, Caller::client},
       {"G"sv, Caller::unknown},
       {"GET"sv, Caller::unknown},
-      {"GET "sv, Caller::foreign},
+      {"GET "sv, Caller::http},
       {"GETX"sv, Caller::client},
-      {"POST / HTTP/1.1\r\n"sv, Caller::foreign},
-      {"PUT "sv, Caller::foreign},
+      {"POST / HTTP/1.1\r\n"sv, Caller::http},
+      {"PUT "sv, Caller::http},
       {"P"sv, Caller::unknown},
-      {"PRI * HTTP/2.0"sv, Caller::foreign},
+      {"PRI * HTTP/2.0"sv, Caller::http},
       {"OPTIONS"sv, Caller::unknown},
-      {"OPTIONS "sv, Caller::foreign},
+      {"OPTIONS "sv, Caller::http},
       {"\x16"sv, Caller::unknown},
-      {"\x16\x03\x01"sv, Caller::foreign},
+      {"\x16\x03\x01"sv, Caller::tls},
       {"\x16\x02"sv, Caller::client},
+      {"*"sv, Caller::unknown},
+      {"*1\r\n$4\r\nPING\r\n"sv, Caller::redis},
+      {"*a"sv, Caller::client},
+      {"PING\r\n"sv, Caller::client},
   };
   for (const Row& row : rows) {
     const std::string shown(row.first);
@@ -58,4 +63,17 @@ TEST_CASE("who_calls: the longest greeting is enough for every answer") {
       CHECK(who_calls(bytes) != Caller::unknown);
     }
   }
+}
+
+TEST_CASE("farewell_to: each reads it in its own way") {
+  const std::string sentence(zatt::codec::how_to_ask);
+  CHECK(farewell_to(Caller::http) ==
+        "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " +
+            std::to_string(sentence.size() + 1) + "\r\nConnection: close\r\n\r\n" + sentence +
+            "\n");
+  CHECK(farewell_to(Caller::redis) == "-ERR " + sentence + "\r\n");
+  CHECK(sentence.find('\n') == std::string::npos);
+  CHECK(farewell_to(Caller::tls)
+            .starts_with("{\"ok\":false,\"error\":\"bad_request\",\"message\":\"this port takes "
+                         "JSON objects"));
 }

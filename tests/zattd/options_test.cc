@@ -59,7 +59,7 @@ TEST_CASE("parse: no arguments at all are a store of one node") {
   CHECK(settings->node.storage == "zatt.0.persist");
   CHECK(settings->node.election_timeout_ms == 600);
   CHECK(settings->node.segment_bytes == 4 << 20);
-  CHECK(settings->node.max_request_bytes == 1 << 20);
+  CHECK(settings->node.max_request_bytes == (1 << 20) + (64 << 10));
   CHECK(settings->node.create);
   CHECK(!settings->debug);
 }
