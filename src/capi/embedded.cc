@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/printable.h"
 #include "codec/request.h"
+#include "server/descriptors.h"
 #include "server/posix_disk.h"
 
 namespace zatt::capi {
@@ -66,6 +67,10 @@ Embedded::~Embedded() = default;
 
 int Embedded::open(const config::Settings& settings, std::string& why) {
   debug_ = settings.debug;
+  if (const Status enough = server::enough_descriptors(settings.node.cluster.size()); !enough) {
+    why = to_string(enough.error());
+    return ZATT_EADDRESS;
+  }
   server::ClientLimits limits;
   limits.max_line_bytes = settings.node.max_request_bytes;
   auto created = server::Server::create(
