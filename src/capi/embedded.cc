@@ -9,6 +9,7 @@
 #include "base/narrow.h"
 #include "base/printable.h"
 #include "codec/request.h"
+#include "server/descriptors.h"
 #include "server/posix_disk.h"
 
 namespace zatt::capi {
@@ -67,6 +68,10 @@ Embedded::~Embedded() = default;
 
 int Embedded::open(const config::Settings& settings, std::string& why) {
   debug_ = settings.debug;
+  if (const Status enough = server::enough_descriptors(settings.node.cluster.size()); !enough) {
+    why = to_string(enough.error());
+    return ZATT_EADDRESS;
+  }
   server::ClientLimits limits;
   limits.max_line_bytes = narrow<std::size_t>(settings.node.max_request_bytes);
   auto created = server::Server::create(

@@ -25,6 +25,7 @@
 #include "loop/async.h"
 #include "loop/loop.h"
 #include "server/local_clients.h"
+#include "server/own_store.h"
 #include "server/server.h"
 #include "zatt/zatt.h"
 
@@ -90,7 +91,7 @@ class Embedded final : private server::LocalClient {
   loop::Loop& loop_;
   const Host host_;
   std::optional<HostMachine> machine_;
-  kv::Store store_;
+  kv::Store store_ = server::own_store();
   bool debug_ = false;
 
   // Under the mutex.

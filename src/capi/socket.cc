@@ -59,6 +59,10 @@ std::optional<Status> Socket::connected() {
   int sys = 0;
   socklen_t size = sizeof sys;
   if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &sys, &size) != 0) sys = errno;
+  if (sys == 0 && loop::is_connected_to_itself(fd_)) {
+    loop::reset_when_closed(fd_);
+    sys = ECONNREFUSED;
+  }
   if (sys != 0) return Status(failed(sys, "connect"));
   return Status(ok);
 }

@@ -29,6 +29,11 @@ std::string what_is_wrong_with_host(std::string_view host) {
   return good ? "" : "a host is a name or an IP address, without port or brackets";
 }
 
+bool is_wildcard(std::string_view host) {
+  // "0", "0.0.0.0", "::", "0:0:0:0:0:0:0:0", "::0.0.0.0": nothing but zeros, however written.
+  return !host.empty() && host.find_first_not_of("0.:") == std::string_view::npos;
+}
+
 std::optional<std::uint64_t> to_number(std::string_view text) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -39,6 +39,7 @@ class Judge {
   Status judge_cluster_of_flags();
   Status judge_cluster_of_file();
   Status judge_cluster_of_one();
+  Status judge_members() const;
   Status judge_address(Address& address);
   Status judge_listen();
   Status judge_storage();
@@ -89,7 +90,7 @@ Status Judge::judge_address(Address& address) {
 Status Judge::judge_cluster_of_flags() {
   Address own{std::string(default_host), default_port};
   if (Status good = judge_address(own); !good) return good;
-  if (own.host == "0.0.0.0" || own.host == "::")
+  if (is_wildcard(own.host))
     return wrong("--address " + own.host +
                  ": with --remote-address it is what the other nodes dial, and this is no address "
                  "to dial; use a configuration file to listen on another one");
@@ -111,9 +112,22 @@ Status Judge::judge_cluster_of_flags() {
   return ok;
 }
 
+// What stands there is what the other nodes dial.
+Status Judge::judge_members() const {
+  const Members& members = settings_.node.cluster;
+  for (const auto& [id, address] : members)
+    if (members.size() > 1 && is_wildcard(address.host))
+      return wrong(settings_.config + ": node " + json::quoted(id) + " is at " +
+                   to_string(address) +
+                   ", which the other nodes cannot dial; give its own address there, and -a " +
+                   address.host + " to the node, so that it listens on all it has");
+  return ok;
+}
+
 Status Judge::judge_cluster_of_file() {
   node::Options& node = settings_.node;
   node.cluster = *file_.cluster;
+  if (const Status good = judge_members(); !good) return good;
   const Given* const id = find("id");
   if (id != nullptr) {
     if (!node.cluster.contains(id->text))

@@ -5,9 +5,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 #include <string>
-
-#include "base/assert.h"
 
 #if SIMDJSON_EXCEPTIONS
 #error "build with -DSIMDJSON_EXCEPTIONS=0: an exception from here would be a remote kill"
@@ -169,7 +168,7 @@ struct Reader::Impl {
     const std::size_t wanted = std::max(size, least_capacity);
     if (wanted <= parser.capacity()) return;
     const error_code error = parser.allocate(std::bit_ceil(wanted));
-    ZATT_ASSERT(error == simdjson::SUCCESS);  // out of memory
+    if (error != simdjson::SUCCESS) throw std::bad_alloc();  // there is no other reason
   }
 };
 

@@ -95,6 +95,12 @@ void HashIndex::remove_bucket() {
   if (removed % chunk_buckets == 0) chunks_.pop_back();
 }
 
+std::uint64_t HashIndex::chain_length(std::string_view key) const {
+  std::uint64_t length = 0;
+  for (Ref ref = head(bucket_of(key)); ref != no_ref; ref = entries_.next(ref)) ++length;
+  return length;
+}
+
 std::size_t HashIndex::memory_bytes() const {
   return chunks_.size() * heap_cost(sizeof(Chunk)) +
          heap_cost(chunks_.capacity() * sizeof(chunks_[0]));

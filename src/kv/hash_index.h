@@ -40,6 +40,8 @@ class HashIndex {
   std::uint64_t buckets() const { return buckets_; }
   // Entries looked at so far for growing and shrinking: the tests hold each write to a few.
   std::uint64_t relinked() const { return relinked_; }
+  // How many entries a search for this key may look at.
+  std::uint64_t chain_length(std::string_view key) const;
   std::size_t memory_bytes() const;
 
  private:

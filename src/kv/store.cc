@@ -207,6 +207,9 @@ std::uint64_t Store::count(std::string_view prefix) const {
 std::uint64_t Store::size() const { return impl_->dictionary.size(); }
 std::uint64_t Store::rev() const { return impl_->rev; }
 std::uint64_t Store::state_hash() const { return impl_->dictionary.hash(); }
+std::uint64_t Store::search_length(std::string_view key) const {
+  return impl_->dictionary.hash_index().chain_length(key);
+}
 std::size_t Store::memory_bytes() const {
   return heap_cost(sizeof(Impl)) + impl_->dictionary.memory_bytes() +
          (impl_->writer ? impl_->writer->memory_bytes() : 0);

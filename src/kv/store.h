@@ -65,6 +65,9 @@ class Store final : public StateMachine {
   // node at the same applied index.
   std::uint64_t state_hash() const;
 
+  // How many keys a search for this one may compare, at worst.
+  std::uint64_t search_length(std::string_view key) const;
+
   // Bytes that the store holds from the heap now, the heap's own overhead included.
   std::size_t memory_bytes() const;
 

@@ -53,6 +53,21 @@ Result<std::vector<SocketAddress>> resolve_now(const Address& address) {
   return addresses;
 }
 
+bool is_connected_to_itself(int fd) {
+  sockaddr_storage own = {};
+  sockaddr_storage peer = {};
+  socklen_t own_size = sizeof own;
+  socklen_t peer_size = sizeof peer;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_size) != 0) return false;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return false;
+  return to_address(own) == to_address(peer);
+}
+
+void reset_when_closed(int fd) {
+  const linger at_once = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 Address to_address(const sockaddr_storage& storage) {
   char text[INET6_ADDRSTRLEN + 1] = "";
   Address address;

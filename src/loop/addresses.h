@@ -33,6 +33,14 @@ std::vector<SocketAddress> from_list(const addrinfo* list);
 // Asks the system's resolver and waits for it: for the start of a program only.
 Result<std::vector<SocketAddress>> resolve_now(const Address& address);
 
+// Whether its two ends are one address. The system connects a local port in the range it takes
+// outgoing ports from, and where nobody listens, to itself at times: what answers is an echo, and
+// whoever belongs there cannot start.
+bool is_connected_to_itself(int fd);
+
+// Then its end keeps the port not even for TIME_WAIT.
+void reset_when_closed(int fd);
+
 // "127.0.0.1:5254", "[::1]:5254"
 Address to_address(const sockaddr_storage& storage);
 

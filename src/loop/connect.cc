@@ -145,6 +145,10 @@ void Connect::Impl::on_timer() {
 
 void Connect::Impl::on_connected(int sys) {
   timer.stop();
+  if (sys == 0 && is_connected_to_itself(stream.box_->fd)) {
+    reset_when_closed(stream.box_->fd);
+    sys = ECONNREFUSED;
+  }
   if (sys == 0) return finish(std::move(stream), {});
   why = plain_words(sys);
   const std::string tried = to_address(addresses[next - 1].storage).host;

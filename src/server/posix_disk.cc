@@ -14,12 +14,14 @@
 #include <utility>
 
 #include "base/narrow.h"
+#include "server/storage_directory.h"
 
 namespace zatt::server {
 namespace {
 
 constexpr const char* lock_name = "lock";
 constexpr std::size_t most_open_files = 16;
+constexpr std::size_t most_kept_back = 4;
 
 // Calls again what a signal interrupted.
 template <class Call>
@@ -31,24 +33,6 @@ auto again(Call call) {
 
 Error system_error(const char* what, const std::string& detail) {
   return Error{Code::io, errno, what, detail};
-}
-
-std::string parent_of(const std::string& path) {
-  std::string trimmed = path;
-  while (trimmed.size() > 1 && trimmed.back() == '/') trimmed.pop_back();
-  const std::size_t slash = trimmed.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : trimmed.substr(0, slash);
-}
-
-Status sync_directory_at(const std::string& path) {
-  const int fd = again([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
-  if (fd < 0) return system_error("opening a directory", path);
-  const int rc = again([fd] { return ::fsync(fd); });
-  const Error failed = system_error("syncing a directory", path);
-  ::close(fd);
-  if (rc < 0) return failed;
-  return ok;
 }
 
 std::string holder_of(int lock) {
@@ -94,24 +78,57 @@ Status PosixDisk::take_lock(const std::string& path, int directory, Fd& lock) {
 }
 
 Result<std::unique_ptr<PosixDisk>> PosixDisk::open(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0) {
-    if (auto synced = sync_directory_at(parent_of(path)); !synced) return synced.error();
-  } else if (errno != EEXIST) {
-    return system_error("making the storage directory", path);
-  }
-  Fd directory(again([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
-  if (!directory.is_open()) return system_error("opening the storage directory", path);
+  auto opened = open_storage_directory(path, lock_name);
+  if (!opened) return opened.error();
+  Fd directory(*opened);
   Fd lock;
   if (auto taken = take_lock(path, directory.get(), lock); !taken) return taken.error();
-  return std::unique_ptr<PosixDisk>(new PosixDisk(path, std::move(directory), std::move(lock)));
+  std::unique_ptr<PosixDisk> disk(new PosixDisk(path, std::move(directory), std::move(lock)));
+  disk->keep_some_back();
+  return disk;
 }
 
 Error PosixDisk::error(const char* what, const std::string& name) const {
-  return system_error(what, path_ + "/" + name);
+  Error failed = system_error(what, path_ + "/" + name);
+  if (failed.sys == EFBIG)
+    failed.detail += " may not become as large as the log's files are (ulimit -f, LimitFSIZE=)";
+  if (failed.sys == EMFILE) failed.detail += " (see ulimit -n, LimitNOFILE=)";
+  return failed;
 }
 
 // --- open files
 // -----------------------------------------------------------------------------------
+
+void PosixDisk::keep_some_back() {
+  while (kept_back_.size() < most_kept_back) {
+    Fd spare(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!spare.is_open()) return;
+    kept_back_.push_back(std::move(spare));
+  }
+}
+
+// Whether there is one descriptor more than there was.
+bool PosixDisk::make_descriptor_free() {
+  if (!kept_back_.empty()) {
+    kept_back_.pop_back();
+    return true;
+  }
+  const std::size_t before = files_.size();
+  close_oldest();
+  return files_.size() < before;
+}
+
+int PosixDisk::open_file(const std::string& name, int flags) {
+  while (true) {
+    const int fd = again([&] { return ::openat(directory_.get(), name.c_str(), flags, 0600); });
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE)) return fd;
+    const int sys = errno;
+    if (!make_descriptor_free()) {
+      errno = sys;
+      return -1;
+    }
+  }
+}
 
 void PosixDisk::close_oldest() {
   auto oldest = files_.end();
@@ -128,9 +145,10 @@ Result<PosixDisk::OpenFile*> PosixDisk::file(const std::string& name, bool creat
     return &found->second;
   }
   if (files_.size() >= most_open_files) close_oldest();
+  keep_some_back();
   const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0);
   OpenFile opened;
-  opened.fd = Fd(again([&] { return ::openat(directory_.get(), name.c_str(), flags, 0600); }));
+  opened.fd = Fd(open_file(name, flags));
   if (!opened.fd.is_open()) return error(create ? "making" : "opening", name);
   opened.used = ++uses_;
   return &files_.emplace(name, std::move(opened)).first->second;

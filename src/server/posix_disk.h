@@ -19,8 +19,9 @@ namespace zatt::server {
 
 class PosixDisk final : public storage::Disk {
  public:
-  // Makes the directory where there is none, and locks it: Code::locked, naming the process, where
-  // another one holds it. The lock ends with this object, or with the process.
+  // Makes the directory where there is none, refuses one with files of others, and locks it:
+  // Code::locked, naming the process, where another one holds it. The lock ends with this object,
+  // or with the process.
   static Result<std::unique_ptr<PosixDisk>> open(const std::string& path);
   ~PosixDisk() override;
 
@@ -60,6 +61,11 @@ class PosixDisk final : public storage::Disk {
   static Status take_lock(const std::string& path, int directory, Fd& lock);
   Result<OpenFile*> file(const std::string& name, bool create);
   void close_oldest();
+  // Descriptors that nobody else of this process can take: files of the log are opened in their
+  // place where no others are left.
+  void keep_some_back();
+  bool make_descriptor_free();
+  int open_file(const std::string& name, int flags);
   Error error(const char* what, const std::string& name) const;
 
   std::string path_;
@@ -67,6 +73,7 @@ class PosixDisk final : public storage::Disk {
   Fd lock_;
   std::map<std::string, OpenFile> files_;
   std::uint64_t uses_ = 0;
+  std::vector<Fd> kept_back_;
 };
 
 }  // namespace zatt::server

@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/server.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "base/narrow.h"
 #include "base/random_seed.h"
+#include "server/descriptors.h"
 
 namespace zatt::server {
 namespace {
-
-// Descriptors that clients cannot take: the disk's files, links to peers, the loop's own.
-constexpr std::size_t reserved_descriptors = 64;
-constexpr std::size_t most_connections = 1 << 20;
-
-std::size_t connection_limit() {
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return reserved_descriptors;
-  const auto limit = std::min<std::uint64_t>(files.rlim_cur, most_connections);
-  return std::max(narrow<std::size_t>(limit), 2 * reserved_descriptors) - reserved_descriptors;
-}
 
 Error cannot_listen(const Error& error, const Address& address) {
   const std::string where = to_string(address);
@@ -54,7 +41,6 @@ Result<std::unique_ptr<Server>> Server::create(loop::Loop& loop, const Address& 
 Server::Server(loop::Loop& loop, loop::Listener listener, const ClientLimits& limits, Events events)
     : events_(std::move(events)),
       max_line_bytes_(limits.max_line_bytes),
-      max_connections_(connection_limit()),
       prng_(random_seed()),
       disk_thread_(loop),
       farewells_(loop),
@@ -128,6 +114,7 @@ PeerLinks::Events Server::link_events() {
 
 Status Server::open(const node::Options& options, std::unique_ptr<storage::Disk> disk,
                     StateMachine& machine, kv::Store* store) {
+  members_ = options.cluster.size();
   disk_ = std::move(disk);
   auto node = node::Node::open(options, *this, *disk_, machine, store);
   if (!node) return node.error();
@@ -189,7 +176,7 @@ void Server::ask_barrier(node::ClientId id, std::uint32_t timeout_ms) {
 }
 
 bool Server::has_room() const {
-  return door_.size() + clients_.size() + links_.size() + farewells_.size() < max_connections_;
+  return door_.size() + clients_.size() + farewells_.size() < descriptors_for_clients(members_);
 }
 
 void Server::after_poll() {

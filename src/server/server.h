@@ -109,7 +109,7 @@ class Server final : private node::Env {
 
   const Events events_;
   const std::size_t max_line_bytes_;
-  const std::size_t max_connections_;
+  std::size_t members_ = 1;
   Prng prng_;
   std::unique_ptr<storage::Disk> disk_;
   storage::BatchResult disk_result_;  // written by the disk's thread, then read here

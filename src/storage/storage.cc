@@ -52,7 +52,11 @@ struct Promise {
 // is left but the reserve, or because the log waits for it.
 enum class Want { nothing, reserve, next_segment, room, waiting };
 
-bool is_disk_full(const Error& error) { return error.sys == ENOSPC || error.sys == EDQUOT; }
+// Or a file may not be as large, or no more may be open: all of them can pass.
+bool is_disk_full(const Error& error) {
+  return error.sys == ENOSPC || error.sys == EDQUOT || error.sys == EFBIG || error.sys == EMFILE ||
+         error.sys == ENFILE;
+}
 
 }  // namespace
 

@@ -161,20 +161,76 @@ Result<Arguments> parse_arguments(std::span<const std::string> arguments) {
   return parser.finish();
 }
 
+namespace {
+
+constexpr std::string_view prefix = "ZATT_";
+
+std::string variable_of(std::string_view name) {
+  std::string variable(prefix);
+  for (const char c : name) variable += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return variable;
+}
+
+std::vector<std::string> own_variables() {
+  std::vector<std::string> variables = {variable_of("config")};
+  for (const std::string_view name : config::setting_names) variables.push_back(variable_of(name));
+  return variables;
+}
+
+bool is_link(std::string_view value) {
+  return value.starts_with("tcp://") || value.starts_with("udp://") || value.starts_with("sctp://");
+}
+
+// ZATT_SERVICE_HOST, ZATT_SERVICE_PORT_NAME, ZATT_PORT_5254_TCP_ADDR: of a service named zatt, in
+// Kubernetes and in Docker's links.
+bool is_of_a_service(std::string_view name) {
+  return name.starts_with("ZATT_SERVICE_") || name.starts_with("ZATT_PORT_");
+}
+
+// Others read these: the command line client, and what tests zatt.
+bool is_for_others(std::string_view name) {
+  return name == "ZATT_SERVERS" || name.starts_with("ZATT_SHIM_") || name.starts_with("ZATT_TEST_");
+}
+
+}  // namespace
+
 config::GivenSettings from_environment(const Environment& environment) {
   std::vector<std::string_view> names(std::begin(config::setting_names),
                                       std::end(config::setting_names));
   names.push_back("config");
   config::GivenSettings settings;
   for (const std::string_view name : names) {
-    std::string variable = "ZATT_";
-    for (const char c : name)
-      variable += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    const std::string variable = variable_of(name);
     auto value = environment(variable);
-    if (value && !value->empty())
+    if (value && !value->empty() && !(name == "port" && is_link(*value)))
       settings.emplace(name, config::Given{std::move(*value), variable});
   }
   return settings;
+}
+
+std::vector<std::string> odd_environment(std::span<const std::string> lines) {
+  const std::vector<std::string> own = own_variables();
+  std::vector<std::string_view> known(std::begin(config::setting_names),
+                                      std::end(config::setting_names));
+  known.push_back("config");
+  std::vector<std::string> odd;
+  for (const std::string& line : lines) {
+    const std::size_t equals = line.find('=');
+    if (!line.starts_with(prefix) || equals == std::string::npos) continue;
+    const std::string_view name = std::string_view(line).substr(0, equals);
+    const std::string_view value = std::string_view(line).substr(equals + 1);
+    if (name == "ZATT_PORT" && is_link(value)) {
+      odd.push_back("ZATT_PORT=" + std::string(value) +
+                    " is ignored: it is no port, but what Kubernetes sets for a service named "
+                    "zatt; -p sets this node's port");
+    } else if (!is_of_a_service(name) && !is_for_others(name) &&
+               std::find(own.begin(), own.end(), name) == own.end()) {
+      const std::string_view nearest = json::nearest(name.substr(prefix.size()), known);
+      odd.push_back(std::string(name) + " in the environment is ignored: there is no such setting" +
+                    (nearest.empty() ? "" : "; did you mean " + variable_of(nearest) + "?"));
+    }
+  }
+  return odd;
 }
 
 }  // namespace zatt

@@ -28,7 +28,12 @@ Result<Arguments> parse_arguments(std::span<const std::string> arguments);
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-// ZATT_CONFIG, ZATT_ID, ... Empty ones count as not set.
+// ZATT_CONFIG, ZATT_ID, ... Empty ones count as not set, and so do those that Kubernetes sets for a
+// service named zatt: ZATT_PORT=tcp://10.0.0.11:5254.
 config::GivenSettings from_environment(const Environment& environment);
+
+// What a person should know of "NAME=VALUE" lines: names that nobody asks for, and values that were
+// not meant for us. A sentence each.
+std::vector<std::string> odd_environment(std::span<const std::string> lines);
 
 }  // namespace zatt

@@ -20,7 +20,8 @@ zatt.conf is the same file on every node:
 Which node, of which cluster
   -c, --config FILE          the file; without it this node is a cluster of its own
   -i, --id ID                which of its nodes this is
-  -s, --storage DIR          where its data is (zatt.ID.persist); removing it erases the node
+  -s, --storage DIR          where its data is (zatt.ID.persist); removing it erases the node.
+                             Made where it is not there, but not what it is in
   --remote-address HOST --remote-port PORT
                              instead of a file: once for each of the other nodes. With -a and -p
                              of this node they are the cluster; ids are 0, 1, 2, ... by address
@@ -47,8 +48,9 @@ ZATT_ELECTION_TIMEOUT_MS, ZATT_DEBUG, ...), the environment over the file ("id",
 "address", "port", "election_timeout_ms", "max_request_bytes", "segment_bytes", "create", "debug").
 
 A cluster starts once all its nodes have met; from then on more than half of them are enough.
-SIGTERM or ^C finishes what is in flight. Exit codes: 0 stopped, 2 options or configuration,
-3 cannot listen, 4 storage unusable, 5 the disk failed, 6 refused by the cluster.
+SIGTERM or ^C finishes what is in flight. Exit codes: 0 stopped, 1 nobody took the output, 2 options
+or configuration, 3 cannot listen, or too few files may be open, 4 storage unusable, 5 the disk
+failed, 6 refused by the cluster, 7 out of memory.
 )";
 
 std::string printed_config(const Settings& settings) {

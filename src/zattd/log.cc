@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "zattd/log.h"
 
-#include <unistd.h>
-
 #include "base/printable.h"
 
 namespace zatt {
@@ -25,9 +23,7 @@ void Log::operator()(node::LogLevel level, std::string_view text) const {
   const std::time_t now = std::time(nullptr);
   std::tm local{};
   localtime_r(&now, &local);
-  const std::string line = log_line(local, id_, level, text);
-  // One write, so that lines of several processes do not mix. Where stderr is gone, so be it.
-  if (write(STDERR_FILENO, line.data(), line.size()) < 0) return;
+  sink_->write_line(log_line(local, id_, level, text));
 }
 
 }  // namespace zatt

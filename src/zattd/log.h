@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "node/env.h"
+#include "zattd/log_sink.h"
 
 namespace zatt {
 
@@ -18,10 +19,12 @@ std::string log_line(const std::tm& time, std::string_view id, node::LogLevel le
 
 class Log {
  public:
-  Log(std::string id, bool debug) : id_(std::move(id)), debug_(debug) {}
+  Log(LogSink& sink, std::string id, bool debug)
+      : sink_(&sink), id_(std::move(id)), debug_(debug) {}
   void operator()(node::LogLevel level, std::string_view text) const;
 
  private:
+  LogSink* sink_;
   std::string id_;
   bool debug_;
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // zattd: one node as a process.
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -13,23 +13,26 @@
 #include <utility>
 #include <vector>
 
+#include "base/last_words.h"
 #include "base/narrow.h"
 #include "base/version.h"
 #include "config/config_file.h"
 #include "kv/store.h"
 #include "loop/loop.h"
 #include "loop/signal.h"
+#include "server/descriptors.h"
+#include "server/own_store.h"
 #include "server/posix_disk.h"
 #include "server/server.h"
 #include "zattd/help.h"
 #include "zattd/log.h"
+#include "zattd/log_sink.h"
 #include "zattd/notify.h"
 #include "zattd/options.h"
+#include "zattd/process.h"
 
 namespace zatt {
 namespace {
-
-enum Exit : int { stopped = 0, bad_options = 2, cannot_listen = 3, bad_storage = 4 };
 
 std::optional<std::string> environment(const std::string& name) {
   const char* const value = std::getenv(name.c_str());
@@ -37,22 +40,18 @@ std::optional<std::string> environment(const std::string& name) {
   return value;
 }
 
-// Each connection is a descriptor; the usual soft limit of 1024 is for programs that use select().
-void raise_file_limit() {
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-}
+LogSink* own_sink = nullptr;
 
-int complain(const Error& error) {
-  std::fprintf(stderr, "zattd: %s\n", to_string(error).c_str());
+int complain(LogSink& sink, const Error& error) {
+  sink.write_line("zattd: " + to_string(error) + "\n");
   return Exit::bad_options;
 }
 
-int print(std::string_view text) {
+int print(LogSink& sink, std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
-  return Exit::stopped;
+  if (std::fflush(stdout) == 0) return Exit::stopped;
+  sink.write_line("zattd: cannot write to standard output: " + loop::error_text(errno) + "\n");
+  return Exit::output_failed;
 }
 
 server::ClientLimits limits_of(const Settings& settings) {
@@ -63,8 +62,8 @@ server::ClientLimits limits_of(const Settings& settings) {
 
 class Daemon {
  public:
-  explicit Daemon(const Settings& settings)
-      : settings_(settings), log_(settings.node.id, settings.debug) {}
+  Daemon(const Settings& settings, LogSink& sink)
+      : settings_(settings), log_(sink, settings.node.id, settings.debug) {}
 
   int run() {
     auto created =
@@ -76,12 +75,14 @@ class Daemon {
       return fail(opened.error(), Exit::bad_storage);
     log_(node::LogLevel::info,
          "zattd " + std::string(version_text) + ": " + config::summary(settings_));
+    for (const std::string& odd : odd_environment(environment_lines()))
+      log_(node::LogLevel::warning, odd);
     const auto stop = [this] {
       notify(notify_socket_, "STOPPING=1");
       server_->stop();
     };
-    term_ = std::make_unique<loop::Signal>(loop_, SIGTERM, stop);
-    interrupt_ = std::make_unique<loop::Signal>(loop_, SIGINT, stop);
+    for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGXCPU})
+      signals_.push_back(std::make_unique<loop::Signal>(loop_, number, stop));
     if (const Status started = server_->start(); !started)
       return fail(started.error(), Exit::cannot_listen);
     notify(notify_socket_, "READY=1");
@@ -115,43 +116,60 @@ class Daemon {
   // What may remain is a disk that hangs, or a name look-up that no one answers: there is no
   // waiting for either.
   void close() {
-    term_.reset();
-    interrupt_.reset();
-    if (server_ && !server_->wait_for_disk(patience_ms)) _exit(exit_code_);
+    signals_.clear();
+    if (server_ && !server_->wait_for_disk(patience_ms)) leave();
     server_.reset();
-    if (!loop_.drain(patience_ms)) _exit(exit_code_);
+    if (!loop_.drain(patience_ms)) leave();
+  }
+
+  [[noreturn]] void leave() {
+    own_sink->flush();
+    _exit(exit_code_);
   }
 
   const Settings& settings_;
   const Log log_;
   const char* const notify_socket_ = std::getenv("NOTIFY_SOCKET");
   int exit_code_ = Exit::stopped;
-  kv::Store store_;
+  kv::Store store_ = server::own_store();
   loop::Loop loop_;
-  std::unique_ptr<loop::Signal> term_;
-  std::unique_ptr<loop::Signal> interrupt_;
+  std::vector<std::unique_ptr<loop::Signal>> signals_;
   std::unique_ptr<server::Server> server_;
 };
 
-int run(const std::vector<std::string>& arguments) {
+int run(const std::vector<std::string>& arguments, LogSink& sink) {
   const auto settings = parse(arguments, environment, config::read_file);
-  if (!settings) return complain(settings.error());
+  if (!settings) return complain(sink, settings.error());
   switch (settings->action) {
     case Action::help:
-      return print(help_text);
+      return print(sink, help_text);
     case Action::version:
-      return print("zattd " + std::string(version_text) + "\n");
+      return print(sink, "zattd " + std::string(version_text) + "\n");
     case Action::print_config:
-      return print(printed_config(*settings));
+      return print(sink, printed_config(*settings));
     case Action::check_config:
-      return print((settings->config.empty() ? "" : settings->config + ": ") +
-                   "good: " + config::summary(*settings) + "\n");
+      for (const std::string& odd : odd_environment(environment_lines()))
+        sink.write_line("zattd: " + odd + "\n");
+      return print(sink, (settings->config.empty() ? "" : settings->config + ": ") +
+                             "good: " + config::summary(*settings) + "\n");
     case Action::run:
       break;
   }
-  signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more is no reason to end
-  raise_file_limit();
-  return Daemon(*settings).run();
+  if (const Status enough = server::enough_descriptors(settings->node.cluster.size()); !enough) {
+    complain(sink, enough.error());
+    return Exit::cannot_listen;
+  }
+  return Daemon(*settings, sink).run();
+}
+
+int run(const std::vector<std::string>& arguments) {
+  prepare_process();
+  LogSink sink(STDERR_FILENO);
+  own_sink = &sink;
+  before_last_words([]() noexcept { own_sink->flush(); });
+  const int code = run(arguments, sink);
+  before_last_words(nullptr);
+  return code;
 }
 
 }  // namespace

@@ -37,3 +37,27 @@ TEST_CASE("from_environment: what is set and not empty") {
   CHECK(given.at("election_timeout_ms").from == "ZATT_ELECTION_TIMEOUT_MS");
   CHECK(given.at("config").text == "f");
 }
+
+TEST_CASE("from_environment: what Kubernetes sets for a service named zatt is no setting") {
+  const auto given = from_environment([](const std::string& name) -> std::optional<std::string> {
+    if (name == "ZATT_PORT") return "tcp://10.0.0.11:5254";
+    return std::nullopt;
+  });
+  CHECK(given.empty());
+}
+
+TEST_CASE("odd_environment: names that nobody asks for, and values not meant for us") {
+  const std::vector<std::string> lines = {"HOME=/root",
+                                          "ZATT_PORT=tcp://10.0.0.11:5254",
+                                          "ZATT_PORT_5254_TCP_ADDR=10.0.0.11",
+                                          "ZATT_SERVICE_HOST=10.0.0.11",
+                                          "ZATT_SERVERS=a:1",
+                                          "ZATT_ID=0",
+                                          "ZATT_CONFIG=x",
+                                          "ZATT_ELECTION_TIMEOUT=900"};
+  const auto odd = odd_environment(lines);
+  REQUIRE(odd.size() == 2);
+  CHECK(odd[0].find("Kubernetes") != std::string::npos);
+  CHECK(odd[1].find("did you mean ZATT_ELECTION_TIMEOUT_MS?") != std::string::npos);
+  CHECK(odd_environment(std::vector<std::string>{"ZATT_PORT=5254"}).empty());
+}

@@ -9,6 +9,7 @@ MAX_REPLY_BYTES of memory.
 
 import errno
 import socket
+import struct
 import time
 
 from . import values
@@ -107,6 +108,8 @@ def _connect(server, deadline):
             # The system can connect a free local port to itself, which then echoes.
             if peer.getsockname() != peer.getpeername():
                 return peer
+            # Closed at once, it does not keep the port from whoever belongs there.
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             problem = "nobody listens there"
         except socket.error as e:
             problem = _why(e)

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "base/last_words.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <atomic>
+
+namespace zatt {
+namespace {
+
+constexpr int patience_ms = 500;
+
+std::atomic<void (*)() noexcept> flush_first = nullptr;
+
+}  // namespace
+
+void before_last_words(void (*flush)() noexcept) noexcept { flush_first = flush; }
+
+void last_words(std::string_view text) noexcept {
+  if (const auto flush = flush_first.exchange(nullptr); flush != nullptr) flush();
+  // A pipe that poll() calls writable takes a line of this size whole.
+  pollfd out = {STDERR_FILENO, POLLOUT, 0};
+  if (poll(&out, 1, patience_ms) != 1) return;
+  if (write(STDERR_FILENO, text.data(), text.size()) < 0) return;
+}
+
+}  // namespace zatt

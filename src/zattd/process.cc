@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "zattd/process.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <new>
+
+#include "base/last_words.h"
+
+namespace zatt {
+namespace {
+
+// Whatever is opened first would take their numbers, and be written to as if it were stderr.
+void fill_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    if (open("/dev/null", O_RDWR) < 0 && open("/", O_RDONLY) < 0) return;
+  }
+}
+
+// None of them says anything to a node, and most would end it. A pipe that nobody reads and a file
+// that may not grow are errors of the call; a terminal that hangs up takes only the log with it.
+void ignore_harmless_signals() {
+  for (const int number : {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ, SIGALRM, SIGVTALRM, SIGPROF,
+                           SIGIO, SIGPWR, SIGSTKFLT, SIGTTIN, SIGTTOU})
+    signal(number, SIG_IGN);
+  for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) signal(number, SIG_IGN);
+}
+
+// A parent's mask is inherited: a node that never hears SIGTERM could only be killed.
+void unblock_signals() {
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
+// Each connection is a descriptor; the usual soft limit of 1024 is for programs that use select().
+void raise_file_limit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+// From whoever asked for it, and deep inside of anything: there is no going on from here.
+[[noreturn]] void end_for_want_of_memory() {
+  last_words(
+      "zattd: out of memory. All keys and values are held in memory: give this node more of it "
+      "(ulimit -v, MemoryMax=), or keep less. What was acknowledged is on disk.\n");
+  _exit(Exit::out_of_memory);
+}
+
+}  // namespace
+
+void prepare_process() {
+  fill_standard_descriptors();
+  ignore_harmless_signals();
+  unblock_signals();
+  raise_file_limit();
+  std::set_new_handler(end_for_want_of_memory);
+}
+
+std::vector<std::string> environment_lines() {
+  std::vector<std::string> lines;
+  for (char** at = environ; at != nullptr && *at != nullptr; ++at) lines.emplace_back(*at);
+  return lines;
+}
+
+}  // namespace zatt

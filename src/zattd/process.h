@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What a process of ours is before anything else happens in it, however it was started: with
+// descriptors missing, with signals ignored or blocked, with little memory.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace zatt {
+
+enum Exit : int {
+  stopped = 0,
+  output_failed = 1,
+  bad_options = 2,
+  cannot_listen = 3,
+  bad_storage = 4,
+  out_of_memory = 7,  // 5 and 6 are the node's own: node/env.h
+};
+
+void prepare_process();
+
+// "NAME=VALUE", each.
+std::vector<std::string> environment_lines();
+
+}  // namespace zatt
