@@ -197,15 +197,19 @@ class Parser {
     const std::string name(verb_->name);
     if (count < verb_->least)
       return wrong(name + " needs " + std::string(verb_->operands) + "; see zatt help" + of_verb());
+    if (verb_->verb == Verb::set && count % 2 != 0)
+      return wrong("set takes pairs of KEY VALUE: " + for_a_person(arguments.operands[count - 1]) +
+                   " has no value; a value with spaces wants quotes");
+    if (verb_->verb == Verb::set && values_from_stdin(arguments.operands) > 1)
+      return wrong("standard input can be the value of one key only: - stands for two here");
     if (count > verb_->most)
       return wrong(name + " takes " +
                    (verb_->most == 0 ? "no operands" : std::string(verb_->operands)) + ": " +
-                   for_a_person(arguments.operands[verb_->most]) + " is one too many" +
-                   (verb_->verb == Verb::set ? "; a value with spaces wants quotes" : ""));
+                   for_a_person(arguments.operands[verb_->most]) + " is one too many");
     for (std::size_t i = 0; i < count; ++i) {
       const std::string& operand = arguments.operands[i];
       const bool file = verb_->verb == Verb::import ||
-                        (verb_->verb == Verb::set && i == 1 && operand.substr(0, 1) == "@");
+                        (verb_->verb == Verb::set && i % 2 == 1 && operand.substr(0, 1) == "@");
       if (!file && !is_utf8(operand))
         return wrong("keys and values are UTF-8 text, and operand " + std::to_string(i + 1) +
                      " of " + name + " is none");
@@ -214,6 +218,12 @@ class Parser {
     if (verb_->verb == Verb::incr && count == 2 && !to_integer(arguments.operands[1]))
       return wrong("BY is an integer of 64 bits, and " + for_a_person(arguments.operands[1]) +
                    " is none");
+  }
+
+  static std::size_t values_from_stdin(const std::vector<std::string>& operands) {
+    std::size_t found = 0;
+    for (std::size_t i = 1; i < operands.size(); i += 2) found += operands[i] == "-" ? 1U : 0U;
+    return found;
   }
 
   std::string of_verb() const {

@@ -2,7 +2,9 @@
 #include "cli/commands.h"
 
 #include <utility>
+#include <vector>
 
+#include "cli/batch.h"
 #include "cli/complaints.h"
 #include "cli/judge.h"
 #include "cli/text.h"
@@ -40,9 +42,8 @@ std::string add_condition(const Condition& condition, zatt_request& request, std
   return "";
 }
 
-// A write, asked, with its condition.
-Reply write(Work& work, zatt_request request, const std::string& key) {
-  request.key = bytes_of(key);
+// A write with its condition, asked. The key is the request's.
+Reply write(Work& work, zatt_request request) {
   std::string if_value;
   Reply reply;
   const std::string wrong = add_condition(work.arguments.condition, request, if_value);
@@ -62,12 +63,15 @@ void add_line(Work& work, const std::string& line) {
 Exit Work::fail(const Reply& reply, const std::string& what) {
   if (session.was_interrupted() && reply.error != ZATT_EUNKNOWN) return Exit::interrupted;
   if (reply.error == ZATT_EINVAL) return complain_usage(reply.message);
-  if (arguments.json)
-    add_line(*this, !reply.line.empty()
-                        ? reply.line
-                        : std::string("{\"ok\":false,\"error\":\"") + zatt_error_name(reply.error) +
-                              "\",\"message\":" + quoted(reply.message) + "}");
+  if (arguments.json) add_json(reply);
   return complain_of(reply, what);
+}
+
+void Work::add_json(const Reply& reply) {
+  add_line(*this, !reply.line.empty()
+                      ? reply.line
+                      : std::string("{\"ok\":false,\"error\":\"") + zatt_error_name(reply.error) +
+                            "\",\"message\":" + quoted(reply.message) + "}");
 }
 
 Exit Work::finish(Exit code) {
@@ -76,54 +80,82 @@ Exit Work::finish(Exit code) {
   return code == Exit::unknown ? code : out.exit_code();
 }
 
+// One key: its value. Several: as scan shows them, those that are there.
 Exit run_get(Work& work) {
+  const Arguments& arguments = work.arguments;
+  const bool several = arguments.operands.size() > 1;
+  Batch batch(work, arguments.operands.size(), [&](const std::string& key, const Reply& reply) {
+    if (arguments.json) {
+      add_line(work, reply.line);
+    } else if (reply.found && reply.value) {
+      if (several) work.out.add(shown_key(key) + "\t");
+      add_line(work, arguments.raw ? bare(*reply.value) : *reply.value);
+    }
+    return reply.found ? Exit::done : Exit::no;
+  });
   zatt_request request = zatt_request_of(ZATT_OP_GET);
-  request.key = bytes_of(work.arguments.operands[0]);
-  request.stale = work.arguments.stale ? 1 : 0;
-  const Reply reply = work.session.ask(request);
-  if (reply.error != ZATT_OK) return work.fail(reply);
-  if (work.arguments.json)
-    add_line(work, reply.line);
-  else if (reply.found && reply.value)
-    add_line(work, work.arguments.raw ? bare(*reply.value) : *reply.value);
-  return reply.found ? Exit::done : Exit::no;
-}
-
-Exit run_set(Work& work) {
-  const Source source = read_operand(work.arguments.operands[1]);
-  if (!source.wrong.empty()) return complain_usage(source.wrong);
-  Judge judge;
-  const Value value =
-      to_value(source.text, work.arguments.value_is, source.typed,
-               [&judge](const std::string& text) { return judge.what_is_wrong_with(text); });
-  if (!value.wrong.empty()) return complain_usage(value.wrong);
-  zatt_request request = zatt_request_of(ZATT_OP_SET);
-  request.value = bytes_of(value.json);
-  const Reply reply = write(work, request, work.arguments.operands[0]);
-  if (reply.error != ZATT_OK) return work.fail(reply);
-  if (work.arguments.json) add_line(work, reply.line);
-  return Exit::done;
-}
-
-// One after the other, and none after one whose outcome is not certain.
-Exit run_del(Work& work) {
-  Exit code = Exit::done;
-  for (const std::string& key : work.arguments.operands) {
-    const Reply reply = write(work, zatt_request_of(ZATT_OP_DELETE), key);
-    const bool several = work.arguments.operands.size() > 1;
-    if (reply.error != ZATT_OK) code = work.fail(reply, several ? shown_key(key) : std::string());
-    if (reply.error == ZATT_OK && work.arguments.json) add_line(work, reply.line);
-    if (reply.error == ZATT_OK && !reply.found) code = Exit::no;
-    if (code > Exit::no) break;
+  request.stale = arguments.stale ? 1 : 0;
+  for (const std::string& key : arguments.operands) {
+    request.key = bytes_of(key);
+    if (!batch.send(request)) break;
   }
-  return code;
+  return batch.end();
+}
+
+// Nothing is sent before every value has been found good.
+Exit run_set(Work& work) {
+  const auto& operands = work.arguments.operands;
+  Judge judge;
+  std::vector<std::string> values;
+  for (std::size_t i = 1; i < operands.size(); i += 2) {
+    const Source source = read_operand(operands[i]);
+    if (!source.wrong.empty()) return complain_usage(source.wrong);
+    Value value =
+        to_value(source.text, work.arguments.value_is, source.typed,
+                 [&judge](const std::string& text) { return judge.what_is_wrong_with(text); });
+    const std::string of = operands.size() > 2 ? shown_key(operands[i - 1]) + ": " : std::string();
+    if (!value.wrong.empty()) return complain_usage(of + value.wrong);
+    values.push_back(std::move(value.json));
+  }
+  zatt_request request = zatt_request_of(ZATT_OP_SET);
+  std::string if_value;
+  const std::string wrong = add_condition(work.arguments.condition, request, if_value);
+  if (!wrong.empty()) return complain_usage(wrong);
+  Batch batch(work, values.size(), [&work](const std::string&, const Reply& reply) {
+    if (work.arguments.json) add_line(work, reply.line);
+    return Exit::done;
+  });
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    request.key = bytes_of(operands[2 * i]);
+    request.value = bytes_of(values[i]);
+    if (!batch.send(request)) break;
+  }
+  return batch.end();
+}
+
+Exit run_del(Work& work) {
+  zatt_request request = zatt_request_of(ZATT_OP_DELETE);
+  std::string if_value;
+  const std::string wrong = add_condition(work.arguments.condition, request, if_value);
+  if (!wrong.empty()) return complain_usage(wrong);
+  const auto& keys = work.arguments.operands;
+  Batch batch(work, keys.size(), [&work](const std::string&, const Reply& reply) {
+    if (work.arguments.json) add_line(work, reply.line);
+    return reply.found ? Exit::done : Exit::no;
+  });
+  for (const std::string& key : keys) {
+    request.key = bytes_of(key);
+    if (!batch.send(request)) break;
+  }
+  return batch.end();
 }
 
 Exit run_incr(Work& work) {
   zatt_request request = zatt_request_of(ZATT_OP_INCR);
   if (work.arguments.operands.size() > 1)
     request.by = to_integer(work.arguments.operands[1]).value_or(1);
-  const Reply reply = write(work, request, work.arguments.operands[0]);
+  request.key = bytes_of(work.arguments.operands[0]);
+  const Reply reply = write(work, request);
   if (reply.error != ZATT_OK) return work.fail(reply);
   add_line(work, work.arguments.json ? reply.line : std::to_string(reply.number));
   return Exit::done;

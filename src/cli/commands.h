@@ -20,6 +20,8 @@ struct Work {
   // What a failed request ends with; says why, but for a plain no and after ^C where nothing was
   // written. With --json also as an object.
   Exit fail(const Reply& reply, const std::string& what = {});
+  // The server's line, or one of our own where none came.
+  void add_json(const Reply& reply);
   // The end, with all that was added to `out` written.
   Exit finish(Exit code);
 };

@@ -56,6 +56,8 @@ struct VerbText {
 constexpr VerbText texts[] = {
     {Verb::get,
      R"(Prints the JSON text of the key's value. Where there is no such key: nothing, and exit code 1.
+Of several keys each that is there has a line, in the order asked: key, tab, value. Each is a read
+of its own. Exit code 1 where one of them was not there.
 
   -r, --raw                    a string without quotes and escapes; other values as they are
   --stale                      at once, from the server that is asked, perhaps from the past; also
@@ -66,6 +68,7 @@ constexpr VerbText texts[] = {
     zatt get motd                              # "Hello, world"
     zatt get -r motd                           # Hello, world
     zatt get motd --json                       # with its revision
+    zatt set a 1 b 2; zatt get a b             # two lines: key, tab, value
     zatt get nobody || echo "there is none"    # exit code 1
     name=$(zatt get -r motd)                   # into a variable
 )",
@@ -75,6 +78,8 @@ constexpr VerbText texts[] = {
 no JSON is an error: more often than not the shell has taken the quotes. So put JSON into '...'.
 A VALUE of - is read from standard input, @FILE from a file; one newline at its end is not part
 of a string. (A string that begins with @ or is - is typed as JSON: '"@home"'.)
+Several pairs are several writes, in order, many under way at once; all values are looked at before
+the first is sent. After one that fails no more are sent. A condition goes for each of them.
 
   --as-json                    it is JSON, or an error
   --string                     it is a string, whatever it looks like
@@ -83,6 +88,7 @@ of a string. (A string that begins with @ or is - is typed as JSON: '"@home"'.)
     zatt set lamp '{"on": true}'               # an object
     zatt set motd 'Hello, world'               # a string: it is no JSON
     zatt set count 0                           # a number
+    zatt set a 1 b '"two"' c three             # three keys
     zatt set zip --string 01234                # a string of digits
     date | zatt set now -                      # from a pipe
     zatt set conf @conf.json                   # from a file
@@ -91,7 +97,7 @@ of a string. (A string that begins with @ or is - is typed as JSON: '"@home"'.)
 )"},
     {Verb::del,
      R"(Deletes each KEY. Exit code 1 where one of them was not there. Several keys are several writes,
-one after the other; the first that fails is the last that is tried.
+in order, many under way at once; after one that fails no more are sent.
 
   --if-rev N                   only where its revision is N, as get --json says
   --if-value JSON              only where its value is this: the same text, spaces aside

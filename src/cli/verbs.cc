@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
+#include <string>
 #include <vector>
 
 #include "cli/text.h"
@@ -44,8 +45,8 @@ constexpr Option of_read[] = {Option::stale};
 constexpr Option of_import[] = {Option::if_absent};
 
 constexpr VerbRow verbs[] = {
-    {Verb::get, "get", "KEY", 1, 1, of_get, "print the value of a key"},
-    {Verb::set, "set", "KEY VALUE", 2, 2, of_set, "set a key to a value"},
+    {Verb::get, "get", "KEY...", 1, any, of_get, "print the value of a key, or of several"},
+    {Verb::set, "set", "KEY VALUE...", 2, any, of_set, "set a key to a value, or several"},
     {Verb::del, "del", "KEY...", 1, any, of_del, "delete keys"},
     {Verb::incr, "incr", "KEY [BY]", 1, 2, of_write, "add to a number, and print the sum"},
     {Verb::ls, "ls", "[PREFIX]", 0, 1, of_list, "list keys"},
@@ -71,7 +72,9 @@ constexpr OtherWord other_words[] = {
     {"dump", "export"},   {"backup", "export"},  {"load", "import"},     {"restore", "import"},
     {"inc", "incr"},      {"increment", "incr"}, {"add", "incr"},        {"info", "status"},
     {"health", "status"}, {"nodes", "members"},  {"cluster", "members"}, {"size", "count"},
-    {"len", "count"},     {"nc", "raw"},         {"man", "help"},
+    {"len", "count"},     {"nc", "raw"},         {"man", "help"},        {"drop", "del"},
+    {"store", "set"},     {"mget", "get"},       {"mset", "set"},        {"fetch", "get"},
+    {"ping", "wait"},
 };
 
 }  // namespace
@@ -107,7 +110,11 @@ bool takes(const VerbRow& verb, Option option) {
   return in(common) || in(verb.options);
 }
 
-std::string_view nearest_verb(std::string_view name) {
+std::string_view nearest_verb(std::string_view typed) {
+  std::string name(typed);  // GET, as in other stores' shells
+  for (char& each : name)
+    if (each >= 'A' && each <= 'Z') each = static_cast<char>(each - 'A' + 'a');
+  if (const VerbRow* row = find_verb(name)) return row->name;
   for (const OtherWord& other : other_words)
     if (other.word == name) return other.verb;
   std::vector<std::string_view> names;

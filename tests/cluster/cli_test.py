@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import subprocess
+import time
 
 from cli_harness import VERBS, ZATT, CliTest, bytes_in, own_signals
 from harness import HOST, ROOT, wait_for
@@ -77,6 +78,40 @@ class Verbs(CliTest):
         self.assert_done(self.zatt("count", "none"), "0\n")
         self.assert_fails(self.zatt("del", "s", "none", "n"), 1)
         self.assert_done(self.zatt("count"), "0\n")
+
+    def test_several_keys(self):
+        self.serve()
+        self.assert_done(self.zatt("set", "a", "1", "b", "two", "c", '{"x": [1]}'), "")
+        self.assert_done(self.zatt("get", "c", "a", "b"), 'c\t{"x":[1]}\na\t1\nb\t"two"\n')
+        self.assert_done(self.zatt("get", "-r", "b", "a"), "b\ttwo\na\t1\n")
+        some = self.zatt("get", "a", "none", "b")
+        self.assertEqual((some.code, some.out, some.err), (1, 'a\t1\nb\t"two"\n', ""))
+        some = self.zatt("get", "none", "a", "--json")
+        self.assertEqual([json.loads(line)["found"] for line in some.out.splitlines()], [False, True])
+        # a condition goes for each, and one that does not hold ends nothing
+        some = self.zatt("set", "n", "1", "a", "2", "m", "3", "--if-absent")
+        self.assertEqual(some.code, 1)
+        self.assertRegex(some.err, "^zatt: a: condition_failed: [^\n]*\n$")
+        self.assert_done(self.zatt("get", "n", "a", "m"), "n\t1\na\t1\nm\t3\n")
+        # all values are looked at first
+        self.assert_fails(self.zatt("set", "n", "9", "m", "{bad"), 2, "m: not JSON")
+        self.assert_done(self.zatt("get", "n"), "1\n")
+        # nothing behind one that is refused is left in doubt
+        some = self.zatt("get", "a", "b", "--servers", f"{HOST}:1")
+        self.assertEqual(some.code, 3)
+        self.assertIn("zatt: 0 of 2 keys answered", some.err)
+        self.assertEqual(some.err.count("no_server"), 1)
+
+    def test_many_deletes_are_under_way_at_once(self):
+        self.serve()
+        keys = [f"{n:05}" for n in range(10000)]
+        self.assert_done(self.zatt("import", stdin="".join(
+            f'{{"key":"{key}","value":1}}\n' for key in keys)), "10000 keys set\n")
+        started = time.monotonic()
+        self.assert_done(self.zatt("del", *keys), "")
+        self.assertLess(time.monotonic() - started, 5)  # one after the other: 14 s
+        self.assert_done(self.zatt("count"), "0\n")
+        self.assert_fails(self.zatt("del", *keys), 1)
 
     def test_conditions(self):
         self.serve()
@@ -349,7 +384,8 @@ class Text(CliTest):
 
     def test_usage(self):
         table = [((), "which verb"), (("gett", "k"), 'no verb "gett"; did you mean get'),
-                 (("get",), "get needs KEY"), (("get", "a", "b"), 'get takes KEY: "b" is one too many'),
+                 (("get",), "get needs KEY"),
+                 (("count", "a", "b"), 'count takes \\[PREFIX\\]: "b" is one too many'),
                  (("get", "-x"), 'no option "-x"'), (("get", "k", "--jsn"), "no option.*did you mean --json"),
                  (("get", "k", "--if-absent"), "get takes no --if-absent"),
                  (("get", "k", "-t", "0"), "-t is a number of seconds"),

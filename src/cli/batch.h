@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// One request for each of several keys, many under way at once, answered in the order asked.
+//
+// After the first that fails no more are sent. A plain no (absent, a condition) is no failure.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "cli/commands.h"
+
+namespace zatt::cli {
+
+class Batch {
+ public:
+  // What to do with an answer that is no error; it says what that is worth.
+  using OnAnswer = std::function<Exit(const std::string& key, const Reply& reply)>;
+  Batch(Work& work, std::size_t total, OnAnswer on_answer)
+      : work_(work), total_(total), on_answer_(std::move(on_answer)) {}
+
+  // False: it was not sent, and no more are.
+  bool send(const zatt_request& request);
+  // Waits for all that was sent. The worst of what happened.
+  Exit end();
+
+ private:
+  struct Slot {
+    std::string key;
+    std::size_t bytes;
+    std::optional<Reply> reply;
+  };
+  bool has_room() const;
+  void take_answers();
+  void take(const std::string& key, const Reply& reply);
+  void count(Exit code);
+  std::string how_far() const;
+
+  Work& work_;
+  const std::size_t total_;
+  const OnAnswer on_answer_;
+  std::deque<Slot> under_way_;  // a deque: a slot stays where it is while others come and go
+  std::size_t bytes_ = 0;
+  std::size_t answered_ = 0;
+  std::size_t unknown_ = 0;
+  bool stopped_ = false;
+  bool output_failed_ = false;
+  Exit worst_ = Exit::done;
+};
+
+}  // namespace zatt::cli
