@@ -23,6 +23,8 @@ Error system_error(const char* what, const std::string& detail) {
 
 Error refused(const std::string& why) { return Error{Code::foreign, 0, "", why}; }
 
+Error missing(const std::string& why) { return Error{Code::io, ENOENT, "", why}; }
+
 std::string parent_of(const std::string& path) {
   std::string trimmed = path;
   while (trimmed.size() > 1 && trimmed.back() == '/') trimmed.pop_back();
@@ -55,10 +57,10 @@ Status sync_directory_at(const std::string& path) {
 Error cannot_make(const std::string& path) {
   const int sys = errno;
   if (sys == ENOENT && !path.starts_with('/') && working_directory().empty())
-    return refused("the directory that this node was started in is gone, and " + path +
+    return missing("the directory that this node was started in is gone, and " + path +
                    " would be in it; give -s with a whole path");
   if (sys == ENOENT)
-    return refused("there is no directory " + absolute(parent_of(path)) +
+    return missing("there is no directory " + absolute(parent_of(path)) +
                    " to make the storage directory " + path +
                    " in; is the disk mounted that should be there? else make it first (mkdir -p)");
   errno = sys;
