@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t look_every_us = 1'000'000;
 constexpr std::uint64_t say_every_us = 30'000'000;
+constexpr std::uint64_t say_again_us = Health::repeat_us;
 constexpr std::size_t max_offers = 64;  // what a slot of the hard state has room for
 constexpr std::uint64_t max_term_jump = 1ULL << 32;
 
@@ -58,6 +59,13 @@ bool Replica::is_known_id(const std::string& id) {
 }
 
 std::optional<codec::Refused> Replica::judge(const codec::Hello& hello) {
+  auto refused = why_refused(hello);
+  if (refused && is_known_id(hello.server.id))
+    acquaintances_[hello.server.id].refusal = "it is refused: " + refused->text;
+  return refused;
+}
+
+std::optional<codec::Refused> Replica::why_refused(const codec::Hello& hello) {
   using Why = codec::Refused::Why;
   const std::string who = "node " + hello.server.id;
   const std::uint64_t theirs = hello.standing.cluster;
@@ -96,6 +104,8 @@ void Replica::on_peer_up(Link& link) {
   known.seen_us = env_.now_us();
   known.dial_error.clear();
   known.refuses_us = false;
+  known.refusal.clear();
+  health_.stir(env_.now_us());
   env_.log(LogLevel::debug, "node " + link.server.id + " is connected");
   meet(link);
   pursue_founding();
@@ -104,6 +114,7 @@ void Replica::on_peer_up(Link& link) {
 
 void Replica::on_peer_down(Link& link) {
   acquaintances_[link.server.id].seen_us = env_.now_us();
+  health_.stir(env_.now_us());
   env_.log(LogLevel::debug, "node " + link.server.id + " is disconnected");
   lose_forwards(link.id);
   lose_reads(link.id);
@@ -130,7 +141,9 @@ void Replica::leave(Link& link) {
 }
 
 void Replica::on_refused(const std::string& id, const codec::Refused& refused) {
-  if (refused.why != codec::Refused::Why::cluster || !is_known_id(id)) return;
+  if (!is_known_id(id)) return;
+  acquaintances_[id].refusal = "it refuses this node: " + refused.text;
+  if (refused.why != codec::Refused::Why::cluster) return;
   acquaintances_[id].refuses_us = true;
   const auto refusing = std::count_if(acquaintances_.begin(), acquaintances_.end(),
                                       [](const auto& known) { return known.second.refuses_us; });
@@ -320,7 +333,7 @@ void Replica::say_who_is_missing() {
   say_missing_at_us_ = UINT64_MAX;
   const bool observer = is_in_cluster() && !raft_->configuration().votes(hard_state_.self);
   if (is_in_cluster() && !observer) return;
-  say_missing_at_us_ = env_.now_us() + say_every_us;
+  say_missing_at_us_ = env_.now_us() + say_again_us;
   if (!observer)
     env_.log(LogLevel::warning, why_no_leader());
   else if (const std::string text = notice(); !text.empty() && !founding_said_)

@@ -74,6 +74,8 @@ void Replica::write(const raft::Output& output) {
 void Replica::on_disk(storage::BatchResult result) {
   disk_busy_ = false;
   if (stopped_) return;
+  disk_was_slow_ = env_.now_us() - disk_busy_since_us_ >= Health::slow_disk_us;
+  if (disk_was_slow_ != health_.says_slow()) health_.stir(env_.now_us());
   storage::Storage::Done done = storage_->on_done(std::move(result), env_.now_us());
   if (!done.status) {
     fail_disk(done.status.error());
@@ -190,6 +192,7 @@ void Replica::send(const std::vector<raft::Envelope>& envelopes) {
 }
 
 void Replica::note_changes() {
+  if (is_anyone_behind()) health_.stir(env_.now_us());
   if (raft_->leader() != known_leader_ || raft_->current_term() != known_term_) {
     announce_leader();
     give_up_unreachable_reads();
@@ -210,6 +213,7 @@ void Replica::announce_leader() {
   else if (!leader && known_leader_)
     env_.log(LogLevel::debug,
              "no leader is known, term " + std::to_string(raw(raft_->current_term())));
+  health_.stir(env_.now_us());
   known_leader_ = leader;
   known_term_ = raft_->current_term();
 }
@@ -222,12 +226,14 @@ void Replica::on_time() {
   expire();
   if (now >= look_after_links_at_us_) look_after_links();
   if (now >= say_missing_at_us_) say_who_is_missing();
+  if (now >= std::min(health_.wake_at_us(), disk_slow_at_us())) say_changes();
 }
 
 std::uint64_t Replica::wake_at_us() const {
   if (is_stopped()) return UINT64_MAX;
   std::uint64_t at = std::min({raft_->wake_at_us(), apply_at_us_, clients_.next_deadline_us(),
-                               look_after_links_at_us_, say_missing_at_us_});
+                               look_after_links_at_us_, say_missing_at_us_, health_.wake_at_us(),
+                               disk_slow_at_us()});
   if (const auto storage = storage_->wake_at_us(); storage && !disk_busy_)
     at = std::min(at, *storage);
   return at;
@@ -254,6 +260,7 @@ void Replica::ship() {
   if (!disk_busy_) {
     if (auto batch = storage_->take_batch(env_.now_us())) {
       disk_busy_ = true;
+      disk_busy_since_us_ = env_.now_us();
       env_.submit(std::move(*batch));
     }
   }

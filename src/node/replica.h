@@ -19,6 +19,7 @@
 
 #include "node/clients.h"
 #include "node/founding.h"
+#include "node/health.h"
 #include "node/links.h"
 #include "node/node.h"
 #include "storage/storage.h"
@@ -142,6 +143,7 @@ class Replica final : public LinksOwner {
   std::vector<Met> met() const;
   void look_after_links();
   void say_who_is_missing();
+  std::optional<codec::Refused> why_refused(const codec::Hello& hello);
 
   // requests.cc
   void refuse(Client& client, const codec::Refusal& refusal);
@@ -195,6 +197,10 @@ class Replica final : public LinksOwner {
   void finish_status(Pending& pending);
   Role role() const;
   std::string notice() const;
+  Picture picture() const;
+  bool is_anyone_behind() const;
+  void say_changes();
+  std::uint64_t disk_slow_at_us() const;
   std::string member_notice(const Server& member) const;
   std::string where(const std::string& id) const;
 
@@ -221,6 +227,8 @@ class Replica final : public LinksOwner {
   storage::Storage::Ticket durable_ticket_ = 0;
   std::uint64_t persisted_ = 0;  // raft's write number
   bool disk_busy_ = false;
+  std::uint64_t disk_busy_since_us_ = 0;
+  bool disk_was_slow_ = false;  // for its last batch
   Room room_ = Room::plenty;
 
   // Reads from the log on disk: for followers far behind, and for applying after a start.
@@ -239,12 +247,14 @@ class Replica final : public LinksOwner {
   struct Acquaintance {
     std::uint64_t seen_us = 0;  // 0: never
     std::string dial_error;
+    std::string refusal;      // the last one, by either side
     bool refuses_us = false;  // as belonging to another cluster
   };
   std::map<std::string, Acquaintance> acquaintances_;
   std::set<Server> in_raft_;  // peers whose PeerUp the core has had
   bool acted_shown_ = false;
   std::uint64_t look_after_links_at_us_ = 0;
+  Health health_;
 
   // Writes.
   struct Gathered {

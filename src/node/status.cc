@@ -47,6 +47,8 @@ std::string Replica::where(const std::string& id) const {
   if (const auto it = options_.cluster.find(id); it != options_.cluster.end())
     text = " at " + to_string(it->second);
   const auto known = acquaintances_.find(id);
+  if (known != acquaintances_.end() && !known->second.refusal.empty())
+    return text + " (" + known->second.refusal + ")";
   if (known == acquaintances_.end() || known->second.seen_us == 0)
     text += " (never seen";
   else
@@ -80,7 +82,64 @@ std::string Replica::notice() const {
   if (raft_->is_below_floor())
     return "the log was damaged and is not repaired yet: this node does not lead, and votes only "
            "for logs that hold what it had promised";
+  if (room_ != Room::plenty)
+    return "the disk of " + options_.storage +
+           " is full: make room there; until then writes that need more room are refused";
+  if (!raft_->leader()) return why_no_leader();
   return {};
+}
+
+Picture Replica::picture() const {
+  Picture now;
+  std::size_t voters = 0, present = 0;
+  const auto* leading = std::get_if<raft::Leader>(&raft_->role());
+  for (const raft::Member& member : raft_->configuration().members) {
+    const std::string& id = member.server.id;
+    const bool here = member.server == hard_state_.self || links_.find(member.server) != nullptr;
+    if (member.voter) ++voters;
+    if (member.voter && here) ++present;
+    if (member.voter && !here) add(now.missing, "node " + id + where(id));
+    if (id == options_.id) continue;
+    PeerHealth& peer = now.peers[id];
+    peer.connected = links_.find_id(id) != nullptr;
+    if (const auto it = acquaintances_.find(id); it != acquaintances_.end() && !peer.connected)
+      peer.why = it->second.refusal.empty() ? it->second.dial_error : it->second.refusal;
+    if (leading == nullptr) continue;
+    if (const auto it = leading->progress.find(member.server); it != leading->progress.end())
+      peer.behind = raw(raft_->log().last_index()) - raw(it->second.match_index);
+  }
+  now.majority = 2 * present > voters;
+  now.led = raft_->leader().has_value();
+  now.term = raw(raft_->current_term());
+  now.disk_slow =
+      disk_was_slow_ || (disk_busy_ && env_.now_us() - disk_busy_since_us_ >= Health::slow_disk_us);
+  return now;
+}
+
+bool Replica::is_anyone_behind() const {
+  const auto* leading = std::get_if<raft::Leader>(&raft_->role());
+  if (leading == nullptr) return false;
+  const std::uint64_t last = raw(raft_->log().last_index());
+  for (const auto& [server, progress] : leading->progress)
+    if (last - raw(progress.match_index) > Health::far_behind && progress.connected) return true;
+  return false;
+}
+
+// Before there is a cluster, who is missing is said by founding.
+void Replica::say_changes() {
+  Picture now = picture();
+  if (!is_in_cluster() || raft_->configuration().empty()) {
+    now.peers.clear();
+    now.majority = now.led = true;
+  }
+  for (const HealthEvent& event : health_.look(now, env_.now_us()))
+    env_.log(event.level, event.text);
+}
+
+// When the batch that is with the disk will have taken too long.
+std::uint64_t Replica::disk_slow_at_us() const {
+  return disk_busy_ && !health_.says_slow() ? disk_busy_since_us_ + Health::slow_disk_us
+                                            : UINT64_MAX;
 }
 
 std::size_t Replica::backlog() const {

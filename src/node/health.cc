@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/health.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace zatt::node {
+namespace {
+
+std::string lasting(std::uint64_t from_us, std::uint64_t to_us) {
+  return std::to_string((to_us - from_us) / 1'000'000) + " s";
+}
+
+}  // namespace
+
+Health::Change Health::judge(State& state, bool bad, std::uint64_t now_us) {
+  const bool was = std::exchange(state.bad, bad);
+  Change change = Change::none;
+  if (bad && !was) {
+    state.since_us = now_us;
+    change = Change::worse;
+  } else if (bad && now_us - state.said_us >= repeat_us) {
+    change = Change::still;
+  } else if (!bad && was) {
+    change = Change::better;
+  }
+  if (change != Change::none) state.said_us = now_us;
+  if (bad) wake_at_us_ = std::min(wake_at_us_, state.said_us + repeat_us);
+  return change;
+}
+
+std::vector<HealthEvent> Health::look(const Picture& now, std::uint64_t now_us) {
+  wake_at_us_ = UINT64_MAX;
+  events_.clear();
+  for (const auto& [id, peer] : now.peers) look_at_peer(id, peer, now_us);
+  look_at_cluster(now, now_us);
+  look_at_disk(now, now_us);
+  return std::exchange(events_, {});
+}
+
+void Health::look_at_peer(const std::string& id, const PeerHealth& peer, std::uint64_t now_us) {
+  State& gone = gone_[id];
+  const std::string why = peer.why.empty() ? "" : ": " + peer.why;
+  switch (judge(gone, !peer.connected, now_us)) {
+    case Change::worse:
+      say(LogLevel::warning, "node " + id + " is gone" + why);
+      break;
+    case Change::still:
+      say(LogLevel::warning,
+          "node " + id + " is gone since " + lasting(gone.since_us, now_us) + why);
+      break;
+    case Change::better:
+      say(LogLevel::info, "node " + id + " is back after " + lasting(gone.since_us, now_us));
+      break;
+    case Change::none:
+      break;
+  }
+  // One that is gone is not said to be behind as well, nor to have caught up.
+  if (!peer.connected) {
+    behind_.erase(id);
+    return;
+  }
+  State& behind = behind_[id];
+  const bool is_behind = peer.behind > (behind.bad ? caught_up : far_behind);
+  switch (judge(behind, is_behind, now_us)) {
+    case Change::worse:
+    case Change::still:
+      say(LogLevel::warning,
+          "node " + id + " is far behind, by " + std::to_string(peer.behind) + " entries");
+      break;
+    case Change::better:
+      say(LogLevel::info,
+          "node " + id + " has caught up after " + lasting(behind.since_us, now_us));
+      break;
+    case Change::none:
+      break;
+  }
+  if (is_behind) wake_at_us_ = std::min(wake_at_us_, now_us + settle_us);
+}
+
+void Health::look_at_cluster(const Picture& now, std::uint64_t now_us) {
+  switch (judge(no_majority_, !now.majority, now_us)) {
+    case Change::worse:
+    case Change::still:
+      say(LogLevel::warning, "no majority is connected: " + now.missing);
+      break;
+    case Change::better:
+      say(LogLevel::info,
+          "a majority is connected again, after " + lasting(no_majority_.since_us, now_us));
+      break;
+    case Change::none:
+      break;
+  }
+  // Who leads is said at once, by whoever learns it.
+  const Change led = judge(no_leader_, !now.led, now_us);
+  if (led == Change::worse || led == Change::still)
+    say(LogLevel::warning, "no leader is known, term " + std::to_string(now.term));
+}
+
+void Health::look_at_disk(const Picture& now, std::uint64_t now_us) {
+  switch (judge(disk_, now.disk_slow, now_us)) {
+    case Change::worse:
+    case Change::still:
+      say(LogLevel::warning, "the disk is slow: a write takes longer than a second");
+      break;
+    case Change::better:
+      say(LogLevel::info, "the disk keeps up again, after " + lasting(disk_.since_us, now_us));
+      break;
+    case Change::none:
+      break;
+  }
+}
+
+void Health::stir(std::uint64_t now_us) { wake_at_us_ = std::min(wake_at_us_, now_us + settle_us); }
+
+bool Health::says_behind(const std::string& id) const {
+  const auto it = behind_.find(id);
+  return it != behind_.end() && it->second.bad;
+}
+
+}  // namespace zatt::node
