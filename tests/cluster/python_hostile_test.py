@@ -285,6 +285,18 @@ class Hostile(ClusterTest):
                     self.assertEqual(client.set("k", 2), 1)
                 self.assertEqual((len(bad.requests), len(good.requests)), (1, 1))
 
+    def test_no_unanswered_write_is_sent_twice(self):
+        """Whatever may write is sent once; also an op that this client does not know."""
+        requests = {"set": {"key": "k", "value": 1}, "delete": {"key": "k"}, "incr": {"key": "k", "by": 1},
+                    "an_op_of_tomorrow": {}}
+        for op, fields in requests.items():
+            with self.subTest(op):
+                bad, good = self.server(lambda request: CLOSE), self.server()
+                client = self.client(bad, good, timeout=10)
+                error = self.raised(lambda c=client, r={"op": op, **fields}: c.request(r))
+                self.assertIs(type(error), OutcomeUnknown, error)
+                self.assertEqual(([r["op"] for r in bad.requests], good.requests), ([op], []))
+
     def test_a_server_that_does_not_greet_leaves_time_for_the_others(self):
         mute, good = self.server(greet=lambda: SILENCE), self.server()
         client = self.client(mute, good, timeout=2.0)
