@@ -19,7 +19,6 @@
 namespace zatt::server {
 namespace {
 
-constexpr const char* lock_name = "lock";
 constexpr std::size_t most_open_files = 16;
 constexpr std::size_t most_kept_back = 4;
 
@@ -29,10 +28,6 @@ auto again(Call call) {
   auto result = call();
   while (result < 0 && errno == EINTR) result = call();
   return result;
-}
-
-Error system_error(const char* what, const std::string& detail) {
-  return Error{Code::io, errno, what, detail};
 }
 
 std::string holder_of(int lock) {
@@ -62,7 +57,7 @@ PosixDisk::~PosixDisk() = default;
 
 Status PosixDisk::take_lock(const std::string& path, int directory, Fd& lock) {
   lock = Fd(again([&] {
-    return ::openat(directory, lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return ::openat(directory, lock_name.data(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   }));
   if (!lock.is_open()) return system_error("can't write in the storage directory", path);
   if (again([&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB); }) < 0) {
@@ -78,7 +73,7 @@ Status PosixDisk::take_lock(const std::string& path, int directory, Fd& lock) {
 }
 
 Result<std::unique_ptr<PosixDisk>> PosixDisk::open(const std::string& path) {
-  auto opened = open_storage_directory(path, lock_name);
+  auto opened = open_storage_directory(path);
   if (!opened) return opened.error();
   Fd directory(*opened);
   Fd lock;

@@ -15,11 +15,12 @@
 #include "storage/slots.h"
 
 namespace zatt::server {
-namespace {
 
 Error system_error(const char* what, const std::string& detail) {
   return Error{Code::io, errno, what, detail};
 }
+
+namespace {
 
 Error refused(const std::string& why) { return Error{Code::foreign, 0, "", why}; }
 
@@ -67,14 +68,14 @@ Error cannot_make(const std::string& path) {
   return system_error("making the storage directory", absolute(path));
 }
 
-bool is_ours(std::string_view name, std::string_view lock_name) {
+bool is_ours(std::string_view name) {
   return name == lock_name || name == storage::hard_state_name ||
          name == storage::unfinished_hard_state_name || storage::parse_file_name(name);
 }
 
 // A node's directory, also one that lost some of its files, has at least one; a new one has none
 // but what a file system's root has.
-Status judge_contents(int directory, const std::string& path, std::string_view lock_name) {
+Status judge_contents(int directory, const std::string& path) {
   const int fd = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return system_error("opening the storage directory", path);
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd), ::closedir);
@@ -86,7 +87,7 @@ Status judge_contents(int directory, const std::string& path, std::string_view l
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == ".." || name == "lost+found") continue;
-    if (is_ours(name, lock_name)) return ok;
+    if (is_ours(name)) return ok;
     stranger = name;
   }
   if (stranger.empty()) return ok;
@@ -96,7 +97,7 @@ Status judge_contents(int directory, const std::string& path, std::string_view l
 
 }  // namespace
 
-Result<int> open_storage_directory(const std::string& path, std::string_view lock_name) {
+Result<int> open_storage_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) {
     if (auto synced = sync_directory_at(parent_of(path)); !synced) return synced.error();
   } else if (errno != EEXIST) {
@@ -104,7 +105,7 @@ Result<int> open_storage_directory(const std::string& path, std::string_view loc
   }
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return system_error("opening the storage directory", absolute(path));
-  if (auto good = judge_contents(fd, path, lock_name); !good) {
+  if (auto good = judge_contents(fd, path); !good) {
     ::close(fd);
     return good.error();
   }

@@ -9,8 +9,12 @@
 
 namespace zatt::server {
 
-// Its descriptor. `lock_name` is a file of ours that says nothing of what else is there. A missing
-// parent is not made: where a disk is not mounted it is missing too.
-Result<int> open_storage_directory(const std::string& path, std::string_view lock_name);
+inline constexpr std::string_view lock_name = "lock";  // a file of ours, whose content says nothing
+
+// What the system said just now (errno), while doing `what`.
+Error system_error(const char* what, const std::string& detail);
+
+// Its descriptor. A missing parent is not made: where a disk is not mounted it is missing too.
+Result<int> open_storage_directory(const std::string& path);
 
 }  // namespace zatt::server

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Durable before said, and no more disk than that: zattd watched from below (tests/support/shim.c)."""
 
+import contextlib
 import pathlib
 import time
 
-from harness import SOAK, ClusterTest, wait_for
+from harness import SOAK, Client, ClusterTest, wait_for
 from load import Load, closed_loop
 
 IDLE_S = 60 if SOAK else 8
@@ -120,6 +121,51 @@ class Durability(ClusterTest):
         return sum(int(line.split()[1]) for task in tasks
                    for line in (task / "status").read_text().splitlines()
                    if line.startswith("voluntary_ctxt_switches"))
+
+    def test_names_are_synced_before_anything_rests_on_them(self):
+        """Between a rename and the first answer after it lies a sync of the directory: at a first start, at
+        roll-overs, at a start."""
+        node = self.node(flags=["--segment-bytes", "65536"])
+        node.flags += ["-p", str(node.port)]
+        for _ in range(2):
+            node.start(shim=True).wait_up()
+            with node.client() as client:
+                for n in range(60):
+                    self.assert_ok(client.request({"op": "set", "key": f"k{n}", "value": "x" * 8000}))
+            self.assertEqual(node.terminate(), 0)
+        calls = [call for call in node.shim_calls() if call.result >= 0]
+        renames = [call for call in calls if call.call == "renameat"]
+        named = [call.data for call in renames]
+        self.assertIn("hard_state", named)
+        self.assertGreater(sum(name.endswith(".seg") for name in named), 6, named)
+        for rename in renames:
+            answered = [call.begin_ns for call in calls if call.kind == "socket" and call.begin_ns > rename.end_ns]
+            if answered:
+                self.assertTrue(any(rename.end_ns <= call.begin_ns and call.end_ns <= answered[0] for call in calls
+                                    if call.is_sync and call.kind == "directory"), f"{rename} and no sync")
+        # The folder's own name, too, before there is anything in it.
+        first_write = min(call.begin_ns for call in calls if call.is_file_write and call.kind == "file")
+        self.assertTrue(any(call.is_sync and call.kind == "directory" and call.end_ns <= first_write
+                            for call in calls), "the parent of a new folder is not synced")
+
+    def test_a_disk_as_slow_as_an_sd_card_is_not_one_that_hangs(self):
+        """15 MB/s and 10 ms a sync, and many large values at once: no leader goes, and writes go on."""
+        for size in (1, 3):
+            with self.subTest(size=size):
+                cluster = self.cluster(size).start(shim=True)
+                leader = cluster.wait_leader()
+                cluster.wait_serving()
+                for node in cluster:
+                    node.delay_syncs("10 15000")
+                term = leader.status()["term"]
+                with contextlib.ExitStack() as stack:
+                    clients = [stack.enter_context(Client(leader.port, 60)) for _ in range(40)]
+                    value = "x" * 1_000_000
+                    for n, client in enumerate(clients):
+                        client.send({"op": "set", "key": f"k{n}", "value": value, "timeout_ms": 60000})
+                    for client in clients:
+                        self.assert_ok(client.receive())
+                self.assertEqual(leader.status()["term"], term, "a busy disk deposes nobody")
 
     def test_a_failed_sync_ends_the_node(self):
         for role in ("leader", "follower"):

@@ -25,7 +25,7 @@ struct Folder {
 
 // Empty where it was taken.
 std::string refusal(const std::string& path) {
-  const auto opened = server::open_storage_directory(path, "lock");
+  const auto opened = server::open_storage_directory(path);
   if (!opened) return to_string(opened.error());
   close(*opened);
   return "";

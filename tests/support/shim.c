@@ -5,9 +5,11 @@
  * on CLOCK_MONOTONIC, which all processes of a machine share, and can make a disk slow or broken:
  *
  *   ZATT_SHIM_LOG=FILE        a line a call: BEGIN_NS END_NS CALL KIND FD RESULT FIRST_BYTES
- *                             KIND is file, socket, standard (0 to 2) or other
+ *                             KIND is file, directory, socket, standard (0 to 2) or other; of a
+ *                             rename FD is the directory and FIRST_BYTES the new name
  *   ZATT_SHIM_DELAY=FILE      each fdatasync and fsync takes as many ms longer as FILE says just
- * now ZATT_SHIM_FAIL_IF=FILE    as long as FILE exists they fail with EIO
+ *                             now; a second number: and one more for each so many bytes written
+ *   ZATT_SHIM_FAIL_IF=FILE    as long as FILE exists they fail with EIO
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -45,13 +47,19 @@ static int64_t now_ns(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static atomic_long unsynced_bytes;
+
 static long delay_ms(void) {
-  char text[16] = {0};
+  char text[48] = {0};
   const int fd = delay_file ? open(delay_file, O_RDONLY | O_CLOEXEC) : -1;
   if (fd < 0) return 0;
   if (read(fd, text, sizeof text - 1) < 0) text[0] = 0;
   close(fd);
-  return strtol(text, NULL, 10);
+  char *rest = text;
+  const long ms = strtol(text, &rest, 10);
+  const long bytes_a_ms = strtol(rest, NULL, 10);
+  const long bytes = atomic_exchange(&unsynced_bytes, 0);
+  return bytes_a_ms > 0 ? ms + bytes / bytes_a_ms : ms;
 }
 
 __attribute__((constructor)) static void begin(void) {
@@ -66,7 +74,8 @@ static const char *kind(int fd) {
   if (fd <= 2) return "standard";
   if (fstat(fd, &status) != 0) return "other";
   if (S_ISSOCK(status.st_mode)) return "socket";
-  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ? "file" : "other";
+  if (S_ISDIR(status.st_mode)) return "directory";
+  return S_ISREG(status.st_mode) ? "file" : "other";
 }
 
 /* One line, by one write, so that threads do not mix theirs. Leaves errno as it was. */
@@ -114,6 +123,15 @@ int fsync(int fd) {
   return sync_call("fsync", real, fd);
 }
 
+int renameat(int from_fd, const char *from, int to_fd, const char *to) {
+  const int64_t begin_ns = now_ns();
+  int result;
+  REAL(renameat)
+  result = real(from_fd, from, to_fd, to);
+  note(begin_ns, "renameat", to_fd, result, to, strlen(to));
+  return result;
+}
+
 ssize_t write(int fd, const void *data, size_t size) {
   const int64_t begin_ns = now_ns();
   ssize_t result;
@@ -157,6 +175,7 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
   ssize_t result;
   REAL(pwrite)
   result = real(fd, data, size, offset);
+  if (result > 0) atomic_fetch_add(&unsynced_bytes, result);
   note(begin_ns, "pwrite", fd, result, NULL, 0);
   return result;
 }
@@ -166,6 +185,7 @@ ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset) {
   ssize_t result;
   REAL(pwrite64)
   result = real(fd, data, size, offset);
+  if (result > 0) atomic_fetch_add(&unsynced_bytes, result);
   note(begin_ns, "pwrite64", fd, result, NULL, 0);
   return result;
 }
