@@ -331,7 +331,8 @@ $(tidied): $(B)/tidy/%.ok: %.cc .clang-tidy | deps-check
 .PHONY: install uninstall clean
 version := $(shell sed -n 's/.*version_text = "\(.*\)";/\1/p' src/base/version.h)
 # All of it is put together here, stripped, then copied, and listed for `make uninstall`.
-stage := $(B)/stage
+# Of each place its own: two installations may be under way.
+stage = $(B)/stage-$(shell printf %s '$(DESTDIR)$(PREFIX)' | cksum | cut -d' ' -f1)
 root := $(stage)$(PREFIX)
 lib_dir := $(root)/lib
 doc_dir := $(root)/share/doc/zatt

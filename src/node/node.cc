@@ -43,16 +43,16 @@ void Node::on_dial_failed(const std::string& id, std::string_view why) {
 void Node::on_client_open(ClientId client) { impl_->replica.clients().open(client); }
 
 void Node::on_line(ClientId client, std::string_view line, bool too_long) {
-  if (!impl_->replica.is_stopped()) impl_->replica.on_line(client, line, too_long);
+  if (impl_->replica.takes_requests()) impl_->replica.on_line(client, line, too_long);
 }
 
 void Node::on_propose(ClientId client, std::string command, std::uint32_t timeout_ms) {
-  if (!impl_->replica.is_stopped())
+  if (impl_->replica.takes_requests())
     impl_->replica.on_propose(client, std::move(command), timeout_ms);
 }
 
 void Node::on_barrier(ClientId client, std::uint32_t timeout_ms) {
-  if (!impl_->replica.is_stopped()) impl_->replica.on_barrier(client, timeout_ms);
+  if (impl_->replica.takes_requests()) impl_->replica.on_barrier(client, timeout_ms);
 }
 
 void Node::on_client_room(ClientId client) { impl_->replica.on_client_room(client); }

@@ -93,6 +93,7 @@ class Replica final : public LinksOwner {
   Clients& clients() { return clients_; }
   // Nothing that comes is heeded any more, but what the disk has done.
   bool is_stopped() const { return stopped_ || closing_; }
+  bool takes_requests() const { return !stopped_; }  // if only to refuse them
   const raft::Raft& raft() const { return *raft_; }
   Index last_applied() const { return applied_; }
 

@@ -54,7 +54,7 @@ class Plain(PythonTest):
     def test_refusals_have_names(self):
         client = self.client(self.alone())
         with self.assertRaises(TooLarge) as caught:
-            client.set("k", "x" * 2**20)
+            client.set("k", "x" * (2**20 + 2**17))
         self.assertEqual(caught.exception.code, "too_large")
         self.assertTrue(caught.exception.message)
         self.assertRaises(TooLarge, client.get, "k" * 4097)

@@ -99,7 +99,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   Result<std::unique_ptr<node::Node>> open_node(NodeNumber number);
   void end_process(NodeNumber number);
   void stop_process(NodeNumber number);
-  void on_stopped_in_good_order(NodeNumber number);
+  void on_stopped(NodeNumber number);
   void on_start_failed(NodeNumber number, const Error& error);
   void look_again(Machine& machine);
   void enter(NodeNumber number, std::uint64_t process,
