@@ -42,7 +42,8 @@ struct Pending {
   ClientId client = 0;
   Kind kind = Kind::line;
   State state = State::waiting;
-  bool readable = false;  // reading: our own store holds what it has to see
+  bool confirmed = false;  // reading: the leader has named the index that it has to see
+  bool readable = false;   // reading: our own store holds what it has to see
   codec::Request request;
   std::uint64_t deadline_us = 0;
   std::uint64_t bytes = 0;  // what it counts for in the bounds

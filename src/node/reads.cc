@@ -87,6 +87,9 @@ void Replica::on_read_states(const std::vector<raft::ReadState>& reads) {
 
 void Replica::wait_for_apply(ReadGroup group) {
   const Index index = group.index;
+  if (index > applied_)
+    for (const Token token : group.tokens)
+      if (Pending* pending = clients_.find_token(token)) pending->confirmed = true;
   confirmed_.emplace(index, std::move(group));
   answer_reads();
 }

@@ -160,6 +160,7 @@ class Replica final : public LinksOwner {
   std::optional<Target> target() const;
   void expire();
   void expire(Pending& pending);
+  std::string why_not_caught_up() const;
   void finish_error(Pending& pending, codec::ErrorCode code, std::string_view message);
   void back_to_waiting(Token token);
   void refuse_stopping(Pending& pending);
@@ -201,6 +202,7 @@ class Replica final : public LinksOwner {
   Picture picture() const;
   bool is_anyone_behind() const;
   void say_changes();
+  bool is_disk_slow() const;
   std::uint64_t disk_slow_at_us() const;
   std::string member_notice(const Server& member) const;
   std::string where(const std::string& id) const;

@@ -187,7 +187,7 @@ void Replica::back_to_waiting(Token token) {
   Pending* pending = clients_.find_token(token);
   if (pending == nullptr) return;
   if (shutting_down_) return refuse_stopping(*pending);
-  pending->readable = false;
+  pending->readable = pending->confirmed = false;
   clients_.set_state(*pending, State::waiting);
   retry_waiting_ = true;
 }
@@ -241,11 +241,21 @@ void Replica::expire(Pending& pending) {
                      "the leader could not be reached in time; nothing was written");
       else
         finish_error(pending, ErrorCode::unavailable,
-                     "the leader could not confirm in time that it still leads");
+                     pending.confirmed
+                         ? why_not_caught_up()
+                         : "the leader could not confirm in time that it still leads");
       return;
     case State::done:
       return;
   }
+}
+
+// The leader has done its part: it is this node that is behind.
+std::string Replica::why_not_caught_up() const {
+  return std::string("the leader has confirmed the read, and this node has not caught up in time") +
+         (is_disk_slow()
+              ? ": its own disk does not answer, or takes over a second; ask another node"
+              : "");
 }
 
 }  // namespace zatt::node

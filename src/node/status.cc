@@ -111,8 +111,7 @@ Picture Replica::picture() const {
   now.majority = 2 * present > voters;
   now.led = raft_->leader().has_value();
   now.term = raw(raft_->current_term());
-  now.disk_slow =
-      disk_was_slow_ || (disk_busy_ && env_.now_us() - disk_busy_since_us_ >= Health::slow_disk_us);
+  now.disk_slow = is_disk_slow();
   return now;
 }
 
@@ -134,6 +133,11 @@ void Replica::say_changes() {
   }
   for (const HealthEvent& event : health_.look(now, env_.now_us()))
     env_.log(event.level, event.text);
+}
+
+bool Replica::is_disk_slow() const {
+  return disk_was_slow_ ||
+         (disk_busy_ && env_.now_us() - disk_busy_since_us_ >= Health::slow_disk_us);
 }
 
 // When the batch that is with the disk will have taken too long.

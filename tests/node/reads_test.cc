@@ -94,6 +94,25 @@ TEST_CASE("reads: a follower answers itself, once it has applied what the leader
   CHECK(stage.replies(c) == Lines{present(7, raw(stage.leader_last))});
 }
 
+TEST_CASE("reads: confirmed, and not caught up with in time: that is not the leader's doing") {
+  for (const bool hangs : {false, true}) {
+    CAPTURE(hangs);
+    Stage stage("1");
+    stage.follow("0");
+    stage.disk_held = hangs;
+    if (hangs) stage.leader_appends({set_command("k", "7")});
+    const ClientId c = stage.client();
+    stage.line(c, get_k);
+    stage.settle();
+    confirm(stage, *stage.peer("0").take<ReadIndex>(), stage.leader_last + 1);
+    stage.pass_ms(5100);
+    const Lines said = stage.replies(c);
+    REQUIRE(said.size() == 1);
+    CHECK(is_error(said[0], "unavailable", "the leader has confirmed the read, and this node"));
+    CHECK((said[0].find("its own disk does not answer") != std::string::npos) == hangs);
+  }
+}
+
 TEST_CASE("reads: the answer tells a follower how far it may apply") {
   Stage stage("1");
   stage.follow("0");
