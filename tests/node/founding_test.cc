@@ -217,6 +217,17 @@ TEST_CASE("founding: of five, a majority of three may be kept") {
              "nodes 2, 3, 4"));
 }
 
+TEST_CASE("founding: of four, half is no majority, and three are") {
+  std::map<std::string, Address> four;
+  for (const char* id : {"0", "1", "2", "3"}) four[id] = {"h", 1};
+  raft::Offer held = offer(1, 10, {"0", "1", "2", "3"});
+  for (raft::Member& member : held.configuration.members) member.address = {"h", 1};
+  const Directory zero = Directory("0").holds(held);
+  const Directory one = Directory("1");
+  CHECK(step(zero, {one, Directory("2"), Directory("3b")}, four).what == What::store);
+  CHECK(says(step(zero, {one, Directory("2b"), Directory("3b")}, four), "nodes 2, 3"));
+}
+
 TEST_CASE("founding: who has acted takes no offer and makes none") {
   const Directory acted = Directory("0").holds(first).acted();
   const FoundingStep founder = step(acted, {Directory("1"), Directory("2b")});
