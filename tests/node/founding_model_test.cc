@@ -336,8 +336,9 @@ TEST_CASE("founding: no order of events makes two clusters, and each ends founde
   play(3, 10'000, 300);
 }
 
-TEST_CASE("founding: likewise of two, and of five") {
+TEST_CASE("founding: likewise of two, four and five") {
   play(2, 2'000, 120);
+  play(4, 2'000, 400);
   play(5, 2'000, 500);
 }
 

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/fake_env.h"
+
 namespace zatt::node {
 namespace {
 
@@ -217,6 +219,17 @@ TEST_CASE("founding: of five, a majority of three may be kept") {
              "nodes 2, 3, 4"));
 }
 
+TEST_CASE("founding: of four, half is no majority, and three are") {
+  std::map<std::string, Address> four;
+  for (const char* id : {"0", "1", "2", "3"}) four[id] = {"h", 1};
+  raft::Offer held = offer(1, 10, {"0", "1", "2", "3"});
+  for (raft::Member& member : held.configuration.members) member.address = {"h", 1};
+  const Directory zero = Directory("0").holds(held);
+  const Directory one = Directory("1");
+  CHECK(step(zero, {one, Directory("2"), Directory("3b")}, four).what == What::store);
+  CHECK(says(step(zero, {one, Directory("2b"), Directory("3b")}, four), "nodes 2, 3"));
+}
+
 TEST_CASE("founding: who has acted takes no offer and makes none") {
   const Directory acted = Directory("0").holds(first).acted();
   const FoundingStep founder = step(acted, {Directory("1"), Directory("2b")});
@@ -280,6 +293,69 @@ TEST_CASE("founding: a cluster that lives without us, while we were to found ano
   const Directory stranger = Directory("1b").in(99).acted();
   const FoundingStep said = step(Directory("0").holds(first), {stranger});
   CHECK(says(said, "node 1 belongs to a cluster that lives"));
+}
+
+namespace {
+
+// What the node shows of itself: to who connects anew, and to who asks.
+std::vector<codec::Standing> shown_to(test::Peer& peer) {
+  peer.disconnect();
+  peer.connect(false);
+  peer.say(peer.hello());
+  codec::Standing asking = peer.standing;
+  asking.asks = true;
+  peer.say(asking);
+  std::vector<codec::Standing> shown;
+  for (const codec::Hello& hello : peer.take_all<codec::Hello>()) shown.push_back(hello.standing);
+  REQUIRE(shown.size() == 1);
+  for (codec::Standing& standing : peer.take_all<codec::Standing>())
+    shown.push_back(std::move(standing));
+  REQUIRE(shown.size() > 1);
+  return shown;
+}
+
+}  // namespace
+
+TEST_CASE("founding: an offer is shown once it is durable, and not before") {
+  for (const std::string id : {"0", "1"}) {  // who makes the offer, and who takes it
+    CAPTURE(id);
+    test::Stage stage(id);
+    REQUIRE(stage.open());
+    stage.disk_held = true;
+    for (auto& [other_id, other] : stage.peers) other->connect();
+    if (id == "1") {
+      raft::Offer made{1, 0xab12, {}};
+      for (const auto& [member, address] : stage.options.cluster) {
+        const Server who = member == "1" ? stage.node->raft().self() : stage.peer(member).server;
+        made.configuration.members.push_back({who, address, true, false, false});
+      }
+      stage.peer("0").standing.cluster = made.cluster;
+      stage.peer("0").standing.offers.push_back(made);
+      stage.peer("0").say(stage.peer("0").standing);
+    }
+    REQUIRE(stage.env.batch.has_value());  // the offer is on its way
+    for (const codec::Standing& shown : shown_to(stage.peer("2"))) {
+      CHECK(shown.cluster == 0);
+      CHECK(shown.offers.empty());
+    }
+    stage.disk_held = false;
+    stage.run_batch();
+    stage.settle();
+    std::uint64_t cluster = 0;
+    for (const codec::Standing& shown : shown_to(stage.peer("2"))) {
+      REQUIRE(shown.offers.size() == 1);
+      CHECK(shown.cluster == shown.offers[0].cluster);
+      cluster = shown.cluster;
+    }
+    stage.close();
+    Prng prng(1);
+    stage.disk->crash(prng, test::Crash::all_lost);
+    REQUIRE(stage.open());
+    stage.peer("2").connect(false);
+    const auto hello = stage.peer("2").take<codec::Hello>();
+    REQUIRE(hello.has_value());
+    CHECK(hello->standing.cluster == cluster);
+  }
 }
 
 }  // namespace zatt::node
