@@ -152,6 +152,13 @@ class Drawing {
     if (choice.own_machine.value_or(drawn)) s.proposers = std::exchange(s.clients, 0);
   }
 
+  // Behind all others: whoever draws small ones has the same day as before. A spare of a large one
+  // is made in several slices.
+  void draw_large_segments() {
+    const std::uint64_t large = prng_.between(65, 160) * 4096;
+    if (prng_.chance(1, 24)) s.segment_bytes = large;
+  }
+
  private:
   // Half of the times just long enough for another leader.
   std::uint64_t for_a_while(std::uint64_t low, std::uint64_t high) {
@@ -217,6 +224,7 @@ Settings draw_settings(std::uint64_t seed, const Choice& choice) {
   drawing.draw_turns();
   drawing.draw_clients(choice);
   drawing.draw_machine(choice);
+  drawing.draw_large_segments();
   return drawing.s;
 }
 
