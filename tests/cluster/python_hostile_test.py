@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -148,7 +149,7 @@ NO_ANSWERS = {
 }
 
 
-class Hostile(ClusterTest):
+class HostileTest(ClusterTest):
     def server(self, answer=ok, greet=status):
         server = FakeServer(answer, greet)
         self.addCleanup(server.close)
@@ -169,6 +170,14 @@ class Hostile(ClusterTest):
             return e
         self.fail(f"no error, but {result!r}")
 
+    def wait_for_the_end(self, client):
+        """Until the client's idle connections have seen that the server closed them."""
+        for idle in client._servers._idle:  # pylint: disable=protected-access
+            readable, _, _ = select.select([idle._socket], [], [], SLACK_S)  # pylint: disable=protected-access
+            self.assertTrue(readable, "the connection is still open")
+
+
+class Hostile(HostileTest):
     def test_no_answer_is_an_error_in_time(self):
         def attempt(what, answer):
             make = answer if callable(answer) else lambda: answer
@@ -186,7 +195,7 @@ class Hostile(ClusterTest):
             if "id" not in what and "rev" not in what and "condition" not in what:
                 stranger = self.server(ok, greet=make)
                 for call in (lambda: self.client(stranger).set("k", 1),
-                             lambda: DistributedDict(HOST, stranger.port, timeout=TIMEOUT_S)):
+                             lambda: len(DistributedDict(HOST, stranger.port, timeout=TIMEOUT_S))):
                     error = self.raised(call)
                     self.assertIs(type(error), Unreachable, error)
                 self.assertEqual(stranger.requests, [])
@@ -312,6 +321,7 @@ class Hostile(ClusterTest):
         client = self.client(first)
         self.assertEqual(client.set("k", 1), 1)
         first.close()
+        self.wait_for_the_end(client)
         self.assertEqual(client.set("k", 2), 1)
         self.assertEqual((len(first.requests), len(stranger.requests), len(other.requests)), (1, 0, 1))
         for members in (None, [], 7, {"a": None}):
@@ -329,6 +339,7 @@ class Hostile(ClusterTest):
             server.drop()
             for peer in server.peers:
                 peer.close()
+            self.wait_for_the_end(client)
         self.assertEqual([r["value"] for r in server.requests], list(range(5)))
         self.assertEqual(server.greetings, 5)
 

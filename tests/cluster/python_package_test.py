@@ -14,6 +14,7 @@ import sys
 import tarfile
 import tokenize
 import warnings
+import zipfile
 
 from harness import HOST, ROOT, SOAK, ClusterTest, free_port
 
@@ -170,6 +171,17 @@ class Package(ClusterTest):
         unpacked = self.folder / sdist[:-len(".tar.gz")]
         self.run_ok(pip, "install", "--force-reinstall", "-e", unpacked)
         use(unpacked)
+
+    def test_a_vendored_copy_builds(self):
+        source = self.folder / "vendored"
+        shutil.copytree(PYTHON, source, ignore=shutil.ignore_patterns("__pycache__"))
+        make = ("import sys; sys.path.insert(0, sys.argv[1]); import zatt_build as b\n"
+                "print(b.build_wheel('.'), b.build_sdist('.'), b.build_editable('.'))")
+        wheel, sdist, _ = self.run_ok(sys.executable, "-c", make, source / "build_backend").split()
+        with tarfile.open(self.folder / sdist) as tar:
+            self.assertTrue(any(name.endswith("zatt/client/plain.py") for name in tar.getnames()))
+        with zipfile.ZipFile(self.folder / wheel) as made:
+            self.assertTrue(any(name.endswith("RECORD") for name in made.namelist()))
 
     def test_it_is_in_the_grammar_of_python_2_7(self):
         for wrong in NOT_PYTHON_2:

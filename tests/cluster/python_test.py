@@ -320,6 +320,8 @@ class Dict(PythonTest):
         locked = self.dict(self.node0, refresh_policy=RefreshPolicyLock(False))
         counting = self.dict(self.node0, refresh_policy=RefreshPolicyCount(3))
         timed = self.dict(self.node0, refresh_policy=RefreshPolicyTime())
+        for copied in (locked, counting, timed):
+            copied.refresh(force=True)
         fresh["k"] = 1
         fresh["new"] = [1]
         self.assertEqual([locked["k"] for _ in range(5)], [0] * 5)
@@ -375,6 +377,7 @@ class Dict(PythonTest):
             def can_update(self):
                 return self.answers.pop(0)
         mine = self.dict(self.node0, refresh_policy=Mine())
+        mine.refresh(force=True)
         fresh["k"] = 6
         self.assertEqual([mine["k"] for _ in range(3)], [5, 6, 6])
 

@@ -17,7 +17,7 @@ WRITERS = 4  # threads, over one DistributedDict
 class Trouble(PythonTest):
     def test_a_server_that_is_down(self):
         port = free_port()
-        for call in (lambda: DistributedDict(HOST, port, timeout=0.3), Client((HOST, port), timeout=0.3).ping,
+        for call in (lambda: len(DistributedDict(HOST, port, timeout=0.3)), Client((HOST, port), timeout=0.3).ping,
                      lambda: Client((HOST, port), timeout=0.3).set("k", 1)):
             with self.assertRaisesRegex(ConnectionError, f"127.0.0.1:{port}: Connection refused") as caught:
                 call()

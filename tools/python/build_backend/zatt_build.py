@@ -31,7 +31,7 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
 def build_sdist(sdist_directory, config_settings=None):
     base = "zatt-" + _version()
     files = [(name, _read(name)) for name in list(SOURCES) + _modules()]
-    files += [("PKG-INFO", _metadata()), ("LICENSE", _license())]
+    files += [("PKG-INFO", _metadata())] + _license("LICENSE")
     name = base + ".tar.gz"
     where = os.path.join(sdist_directory, name)
     with tarfile.open(where, "w:gz", format=tarfile.PAX_FORMAT) as tar:
@@ -48,8 +48,7 @@ def _write_wheel(directory, files):
         (info + "/METADATA", _metadata()),
         (info + "/WHEEL", b"Wheel-Version: 1.0\nGenerator: zatt_build\n"
                           b"Root-Is-Purelib: true\nTag: py3-none-any\n"),
-        (info + "/LICENSE", _license()),
-    ]
+    ] + _license(info + "/LICENSE")
     record = ["%s,sha256=%s,%d" % (path, _digest(data), len(data)) for path, data in files]
     record.append(info + "/RECORD,,")
     files.append((info + "/RECORD", ("\n".join(record) + "\n").encode("utf-8")))
@@ -97,8 +96,10 @@ def _quoted(pattern, text):
     return re.search(pattern, text, re.M).group(1)
 
 
-def _license():
-    return next(_read(name) for name in LICENSES if os.path.exists(os.path.join(HERE, name)))
+def _license(path):
+    """As a list of one file; of none where this folder was taken along without it."""
+    found = [name for name in LICENSES if os.path.exists(os.path.join(HERE, name))]
+    return [(path, _read(name)) for name in found[:1]]
 
 
 def _read(name):

@@ -16,8 +16,19 @@ from . import values
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+LONGEST_TIMEOUT_S = 1000000  # poll() counts milliseconds in 31 bits
 
 now = getattr(time, "monotonic", time.time)
+
+
+def checked_timeout(seconds):
+    """The seconds, where they can be waited for."""
+    if type(seconds) not in (int, float):
+        raise TypeError("timeout is a number of seconds, not %r" % (seconds,))
+    if not 0 < seconds <= LONGEST_TIMEOUT_S:
+        raise ValueError("timeout is more than 0 and at most %d seconds, not %r"
+                         % (LONGEST_TIMEOUT_S, seconds))
+    return seconds
 
 
 class Broken(Exception):

@@ -2,11 +2,7 @@
 """DistributedDict: the dictionary that all who hold one share."""
 
 import copy
-
-try:
-    from collections.abc import ItemsView, MutableMapping, ValuesView
-except ImportError:  # Python 2.7
-    from collections import ItemsView, MutableMapping, ValuesView
+from collections.abc import ItemsView, KeysView, Mapping, MutableMapping, ValuesView
 
 from . import values
 from .codecs import codec_named
@@ -28,7 +24,8 @@ class DistributedDict(MutableMapping):
         >>> d
         {'key1': 0}
 
-    addr, port             any member of the cluster; the others are learned from it
+    addr, port             members of the cluster, one or more: 'a', 5254, or 'a:5254,b:5254', or a list
+                           of such; the others are learned from them
     append_retry_attempts  how often at most a write is sent that the servers refuse with nothing
                            done; never again one that may have been done
     refresh_policy         when reads ask the store; see zatt.client.refresh_policies
@@ -61,15 +58,34 @@ class DistributedDict(MutableMapping):
     can then run code in every client that has this codec. Use it only where all of them may.
     """
 
-    def __init__(self, addr="127.0.0.1", port=5254, append_retry_attempts=3, refresh_policy=None,
+    def __init__(self, addr="127.0.0.1:5254", port=None, append_retry_attempts=3, refresh_policy=None,
                  timeout=5.0, codec="json"):
         self.refresh_policy = RefreshPolicyAlways() if refresh_policy is None else refresh_policy
-        self.client = Client((addr, int(port)), timeout, append_retry_attempts)
+        self.client = Client(addr, port, timeout, append_retry_attempts)
         self._codec = codec_named(codec)
         self._copy = None
-        self.client.ping()  # what is wrong with the address is wrong here
-        if not self._asks_always():
-            self.refresh(force=True)
+
+    def __getstate__(self):
+        state = dict(self.__dict__)
+        state["_copy"] = None  # as another process has none: fetched anew
+        return state
+
+    @classmethod
+    def fromkeys(cls, keys, value, addr, port=None, **options):
+        """Sets each of the keys to the value, in the store at this address: its DistributedDict."""
+        made = cls(addr, port, **options)
+        made.update(dict.fromkeys(keys, value))
+        return made
+
+    @property
+    def refresh_policy(self):
+        return self._refresh_policy
+
+    @refresh_policy.setter
+    def refresh_policy(self, policy):
+        if isinstance(policy, type) or not callable(getattr(policy, "can_update", None)):
+            raise TypeError("refresh_policy has a method can_update(), which %r has not" % (policy,))
+        self._refresh_policy = policy
 
     @property
     def append_retry_attempts(self):
@@ -120,7 +136,8 @@ class DistributedDict(MutableMapping):
         """Fetches a new copy where the policy says so; needs to be called by nobody."""
         if self._asks_always():
             return
-        if force or self._copy is None or self.refresh_policy.can_update():
+        due = force or self.refresh_policy.can_update()
+        if due or self._copy is None:
             self._copy = dict((item.key, item.value) for item in self.client.scan())
 
     def __getitem__(self, key):
@@ -144,6 +161,31 @@ class DistributedDict(MutableMapping):
             return (item.key for item in self.client.scan(keys_only=True))
         self.refresh()
         return iter(sorted(self._copy, key=_bytes_of))
+
+    def __reversed__(self):
+        return iter(list(self)[::-1])
+
+    def __or__(self, other):
+        """All of both, as a plain dict; where both have a key, as the other has it."""
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        both = self.copy()
+        both.update(other.copy() if isinstance(other, DistributedDict) else other)
+        return both
+
+    def __ror__(self, other):
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        both = dict(other)
+        both.update(self.copy())
+        return both
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
+
+    def keys(self):
+        return _Keys(self)
 
     def items(self):
         return _Items(self)
@@ -265,14 +307,25 @@ class DistributedDict(MutableMapping):
             self._copy.pop(key, None)
 
 
+class _Keys(KeysView):
+    def __reversed__(self):
+        return reversed(self._mapping)
+
+
 class _Items(ItemsView):
     def __iter__(self):
         return self._mapping._pairs()
+
+    def __reversed__(self):
+        return iter(list(self)[::-1])
 
 
 class _Values(ValuesView):
     def __iter__(self):
         return (value for _, value in self._mapping._pairs())
+
+    def __reversed__(self):
+        return iter(list(self)[::-1])
 
     def __contains__(self, wanted):
         return any(value == wanted for value in self)

@@ -9,9 +9,9 @@ import collections
 import itertools
 
 from . import values
-from .connection import Broken, NotSent, now
+from .connection import Broken, NotSent, checked_timeout, now
 from .errors import OutcomeUnknown, TryAgain, refusal
-from .servers import Pauses, Servers, parse, unreachable
+from .servers import Pauses, Servers, named, unreachable
 
 READS = ("get", "scan", "count", "status", "ping")
 LONGEST_TIMEOUT_MS = 600000
@@ -34,6 +34,7 @@ class Client(object):
 
     servers   one or more of the cluster's members: 'host:port', 'host:port,host:port',
               ('host', port), or a list of these. The other members are learned from them.
+    port      of the one host that `servers` is the name of
     timeout   seconds that a call may take in all. (The look-up of a name cannot be bounded.)
     attempts  how often at most a write that was refused with nothing done is sent within that
               time; None: as often as fits.
@@ -43,17 +44,48 @@ class Client(object):
     texts: 1 and 1.0 differ. stale=True on a read answers at once from what the asked server has,
     also without a leader; it may miss even the writes before it.
 
-    Threads may share a Client; each call in progress has a connection of its own. A forked child
-    may go on with it. Errors are those of zatt.client.errors.
+    retry_unknown=True on a set or delete sends it again, within the timeout, where no answer came. It
+    takes no condition: the second could meet what the first one did. What others write meanwhile may
+    be written over, and a delete returns None where the first had been carried out.
+
+    Nothing is dialled before the first call. Threads may share a Client; each call in progress has a
+    connection of its own. A forked child may go on with it, and a pickle of it opens connections of
+    its own. Errors are those of zatt.client.errors.
     """
 
-    def __init__(self, servers="127.0.0.1:5254", timeout=5.0, attempts=None):
-        if attempts is not None and attempts < 1:
-            raise ValueError("attempts is at least 1, or None")
+    def __init__(self, servers="127.0.0.1:5254", port=None, timeout=5.0, attempts=None):
         self.timeout = timeout
         self.attempts = attempts
-        self._servers = Servers(parse(servers))
+        self._servers = Servers(named(servers, port))
         self._ids = itertools.count(1)
+
+    def __getstate__(self):
+        return {"servers": self._servers.given(), "timeout": self.timeout, "attempts": self.attempts}
+
+    def __setstate__(self, state):
+        Client.__init__(self, **state)
+
+    @property
+    def timeout(self):
+        """Seconds that a call may take in all."""
+        return self._timeout
+
+    @timeout.setter
+    def timeout(self, seconds):
+        self._timeout = checked_timeout(seconds)
+
+    @property
+    def attempts(self):
+        """How often at most a write that was refused with nothing done is sent; None: as fits."""
+        return self._attempts
+
+    @attempts.setter
+    def attempts(self, attempts):
+        if attempts is not None and type(attempts) is not int:
+            raise TypeError("attempts is an int or None, not %r" % (attempts,))
+        if attempts is not None and attempts < 1:
+            raise ValueError("attempts is at least 1, or None, not %r" % (attempts,))
+        self._attempts = attempts
 
     def __enter__(self):
         return self
@@ -74,17 +106,21 @@ class Client(object):
         reply = self._call(_read({"op": "get", "key": key}, stale), _check_get)
         return Item(key, reply["value"], reply["rev"]) if reply["found"] else None
 
-    def set(self, key, value, **condition):
+    def set(self, key, value, retry_unknown=False, **condition):
         """The revision of the write."""
         values.check_key(key)
         values.check_value(value)
         fields = {"op": "set", "key": key, "value": value}
-        return self._call(_under(fields, condition), _check_rev)["rev"]
+        _check_retry(retry_unknown, condition)
+        fields = _under(fields, condition)
+        return self._call(fields, _check_rev, retry_unknown=retry_unknown)["rev"]
 
-    def delete(self, key, **condition):
+    def delete(self, key, retry_unknown=False, **condition):
         """The revision of the write, or None where there is no such key."""
         values.check_key(key)
-        reply = self._call(_under({"op": "delete", "key": key}, condition), _check_delete)
+        _check_retry(retry_unknown, condition)
+        fields = _under({"op": "delete", "key": key}, condition)
+        reply = self._call(fields, _check_delete, retry_unknown=retry_unknown)
         return reply["rev"] if reply["found"] else None
 
     def incr(self, key, by=1, **condition):
@@ -161,39 +197,50 @@ class Client(object):
         for name, value in fields.items():
             values.check_key(name)
             values.check_value(value)
-        deadline = now() + (self.timeout if timeout is None else timeout)
-        return self._exchange(fields, values.encode(fields), _check_nothing, deadline, {})
+        return self._exchange(fields, values.encode(fields), _check_nothing, self._until(timeout), {})
 
-    def _call(self, fields, check, timeout=None):
-        """The reply where it is ok, sent again where nothing happened; else the exception."""
-        deadline = now() + (self.timeout if timeout is None else timeout)
+    def _until(self, timeout):
+        return now() + (self.timeout if timeout is None else checked_timeout(timeout))
+
+    def _call(self, fields, check, timeout=None, retry_unknown=False):
+        """The reply where it is ok, sent again where that is safe or asked for; else the exception."""
+        deadline = self._until(timeout)
         text = values.encode(fields)
         problems = {}
         pauses = Pauses(deadline)
-        is_read = fields["op"] in READS
+        unbounded = retry_unknown or fields["op"] in READS
         attempts = itertools.count(1)
+        unknown = None
         while True:
-            reply = self._exchange(fields, text, check, deadline, problems)
-            if reply["ok"]:
-                return reply
-            error = refusal(reply)
-            if not isinstance(error, TryAgain) or not (is_read or self._may_send(next(attempts))):
-                raise error
+            try:
+                reply = self._exchange(fields, text, check, deadline, problems, retry_unknown)
+                if reply["ok"]:
+                    return reply
+                error = refusal(reply)
+            except (OutcomeUnknown, TryAgain) as e:
+                error = e
+                if not (retry_unknown and isinstance(error, OutcomeUnknown)):
+                    raise unknown or error
+            if retry_unknown and isinstance(error, OutcomeUnknown):
+                unknown = error
+            elif not isinstance(error, TryAgain) or not (unbounded or self._may_send(next(attempts))):
+                raise unknown or error
             if not pauses.wait():
-                raise error
+                raise unknown or error  # that one was refused says nothing of the one before
 
     def _may_send(self, sent):
         return self.attempts is None or sent < self.attempts
 
-    def _exchange(self, fields, text, check, deadline, problems):
+    def _exchange(self, fields, text, check, deadline, problems, retry_unknown=False):
         """One reply, from whichever server gives one; it is checked, ok or not."""
         is_read = fields.get("op") in READS
+        may_repeat = is_read or retry_unknown
         pauses = Pauses(deadline)
         while True:
             connection = self._servers.take(deadline, problems)
-            # A read can go elsewhere later; a write that was sent is waited for to the end.
+            # What may be repeated can go elsewhere later; a write that was sent is waited for to the end.
             until = deadline
-            if is_read and len(self._servers.known()) > 1:
+            if may_repeat and len(self._servers.known()) > 1:
                 until = now() + min((deadline - now()) / 2, LONGEST_READ_S)
             try:
                 reply = self._ask(connection, fields, text, check, until)
@@ -240,6 +287,13 @@ class Client(object):
         except BaseException:  # also ^C: the rest of a reply must not answer the next request
             connection.close()
             raise
+
+
+def _check_retry(retry_unknown, condition):
+    if type(retry_unknown) is not bool:
+        raise TypeError("retry_unknown is True or False, not %r" % (retry_unknown,))
+    if retry_unknown and _under({}, condition):
+        raise TypeError("retry_unknown goes with no condition: a second write could meet the first one")
 
 
 def _line(text, fields, number, deadline):

@@ -2,8 +2,8 @@
 """When a DistributedDict looks at the store, and when at the copy it has.
 
 RefreshPolicyAlways, the default, asks the store at every read: no copy, nothing is ever old. Under
-any other policy reads are answered from a copy of the whole dictionary, which is fetched when the
-DistributedDict is made, and again at each read for which can_update() is true. A policy of your own
+any other policy reads are answered from a copy of the whole dictionary, which is fetched at
+the first read, and again at each read for which can_update() is true. A policy of your own
 is any object with that method. Give each DistributedDict its own policy object: they count.
 """
 

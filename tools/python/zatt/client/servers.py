@@ -22,12 +22,27 @@ LONGEST_PAUSE_S = 0.5
 LONGEST_OPEN_S = 3.0  # of one server, where there are others
 
 
+def named(servers, port=None):
+    """A list of (host, port): of `servers` and, where they are the name of one host, of its port."""
+    if port is None:
+        return parse(servers)
+    if isinstance(port, str) and port.isdigit():
+        port = int(port)
+    if not isinstance(servers, str):
+        raise TypeError("a port goes with the name of one host, not with %r" % (servers,))
+    if "," in servers or servers.count(":") == 1:
+        raise ValueError("%r has its ports already, so %r is one too many" % (servers, port))
+    return [_checked(servers.strip("[]"), port)]
+
+
 def parse(servers):
     """A list of (host, port), of "host:port", "host:port,host:port", a pair, or a list of these."""
     if isinstance(servers, values.TEXTS):
         found = [_parse_one(text.strip()) for text in servers.split(",") if text.strip()]
     elif isinstance(servers, tuple) and len(servers) == 2 and isinstance(servers[1], int):
         found = [_checked(servers[0], servers[1])]
+    elif not isinstance(servers, (list, tuple, set, frozenset)):
+        raise TypeError("servers are 'host:port', ('host', port) or a list of these, not %r" % (servers,))
     else:
         found = [server for item in servers for server in parse(item)]
     if not found:
@@ -51,7 +66,7 @@ def _parse_one(text):
 def _checked(host, port):
     if not isinstance(host, values.TEXTS) or not host:
         raise ValueError("%r is not the name or address of a host" % (host,))
-    if not 0 < port < 65536:
+    if type(port) is not int or not 0 < port < 65536:
         raise ValueError("%r is not a port" % (port,))
     return host, port
 
@@ -84,6 +99,10 @@ class Servers(object):
         self._idle = []
         self._pid = os.getpid()
         self._lock = threading.Lock()
+
+    def given(self):
+        """Those that the caller named."""
+        return list(self._given)
 
     def known(self):
         """All (host, port), the next to ask first."""
