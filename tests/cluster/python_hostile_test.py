@@ -172,7 +172,7 @@ class HostileTest(ClusterTest):
 
     def wait_for_the_end(self, client):
         """Until the client's idle connections have seen that the server closed them."""
-        for idle in client._servers._idle:  # pylint: disable=protected-access
+        for idle in client.servers._idle:  # pylint: disable=protected-access
             readable, _, _ = select.select([idle._socket], [], [], SLACK_S)  # pylint: disable=protected-access
             self.assertTrue(readable, "the connection is still open")
 

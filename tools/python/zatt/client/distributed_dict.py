@@ -8,8 +8,11 @@ from . import values
 from .codecs import codec_named
 from .connection import now
 from .errors import ConditionFailed
+from .pipeline import raise_worst
 from .plain import Client
 from .refresh_policies import RefreshPolicyAlways
+
+DELETED_AT_ONCE = 1000
 
 _no_default = object()
 
@@ -269,18 +272,41 @@ class DistributedDict(MutableMapping):
 
     def clear(self):
         """Deletes key by key, what is there when it comes by; others may write meanwhile."""
+        keys = []
         for item in self.client.scan(keys_only=True):
-            self.client.delete(item.key)
-            self._forget(item.key)
+            keys.append(item.key)
+            if len(keys) == DELETED_AT_ONCE:
+                self.delete_many(keys)
+                keys = []
+        self.delete_many(keys)
+
+    def delete_many(self, keys):
+        """Deletes these keys, those that there are, without waiting for each: how many there were."""
+        keys = list(keys)
+        pipeline = self.client.pipeline()
+        for key in keys:
+            pipeline.delete(key)
+        results = pipeline.execute(raise_first=False)
+        for key, result in zip(keys, results):
+            if not isinstance(result, Exception):
+                self._forget(key)
+        raise_worst(results)
+        return sum(result is not None for result in results)
 
     def update(self, *others, **more):
-        """As of a dict: a write for each key, in turn, once all of them are known to be possible."""
+        """As of a dict: a write for each key, in turn, once all of them are known to be possible.
+
+        They are sent without waiting for each answer; what fails is raised once those sent have one.
+        """
         new = dict(*others, **more)
+        pipeline = self.client.pipeline()
         for key, value in new.items():
-            values.check_key(key)
-            self._codec.dump(value)
-        for key, value in new.items():
-            self[key] = value
+            pipeline.set(key, self._codec.dump(value))
+        results = pipeline.execute(raise_first=False)
+        for (key, value), result in zip(new.items(), results):
+            if not isinstance(result, Exception):
+                self._note(key, value)
+        raise_worst(results)
 
     # --- the copy ---
 

@@ -11,6 +11,7 @@ import itertools
 from . import values
 from .connection import Broken, NotSent, checked_timeout, now
 from .errors import OutcomeUnknown, TryAgain, refusal
+from .pipeline import Pipeline
 from .servers import Pauses, Servers, named, unreachable
 
 READS = ("get", "scan", "count", "status", "ping")
@@ -56,11 +57,11 @@ class Client(object):
     def __init__(self, servers="127.0.0.1:5254", port=None, timeout=5.0, attempts=None):
         self.timeout = timeout
         self.attempts = attempts
-        self._servers = Servers(named(servers, port))
+        self.servers = Servers(named(servers, port))
         self._ids = itertools.count(1)
 
     def __getstate__(self):
-        return {"servers": self._servers.given(), "timeout": self.timeout, "attempts": self.attempts}
+        return {"servers": self.servers.given(), "timeout": self.timeout, "attempts": self.attempts}
 
     def __setstate__(self, state):
         Client.__init__(self, **state)
@@ -94,45 +95,40 @@ class Client(object):
         self.close()
 
     def __repr__(self):
-        return "Client(%r)" % ",".join("%s:%s" % server for server in self._servers.known())
+        return "Client(%r)" % ",".join("%s:%s" % server for server in self.servers.known())
 
     def close(self):
         """Closes the connections; a later call opens new ones."""
-        self._servers.close()
+        self.servers.close()
 
     def get(self, key, stale=False):
         """Item(key, value, rev), or None where there is no such key."""
-        values.check_key(key)
-        reply = self._call(_read({"op": "get", "key": key}, stale), _check_get)
-        return Item(key, reply["value"], reply["rev"]) if reply["found"] else None
+        fields, check, result = self.request_get(key, stale)
+        return result(self._call(fields, check))
 
     def set(self, key, value, retry_unknown=False, **condition):
         """The revision of the write."""
-        values.check_key(key)
-        values.check_value(value)
-        fields = {"op": "set", "key": key, "value": value}
         _check_retry(retry_unknown, condition)
-        fields = _under(fields, condition)
-        return self._call(fields, _check_rev, retry_unknown=retry_unknown)["rev"]
+        fields, check, result = self.request_set(key, value, condition)
+        return result(self._call(fields, check, retry_unknown=retry_unknown))
 
     def delete(self, key, retry_unknown=False, **condition):
         """The revision of the write, or None where there is no such key."""
-        values.check_key(key)
         _check_retry(retry_unknown, condition)
-        fields = _under({"op": "delete", "key": key}, condition)
-        reply = self._call(fields, _check_delete, retry_unknown=retry_unknown)
-        return reply["rev"] if reply["found"] else None
+        fields, check, result = self.request_delete(key, condition)
+        return result(self._call(fields, check, retry_unknown=retry_unknown))
 
     def incr(self, key, by=1, **condition):
         """Adds to an integer of 64 bits (an absent key is 0), atomically: what it is then.
 
         ConditionFailed where the value is something else, or would leave its 64 bits.
         """
-        values.check_key(key)
-        if type(by) not in values.INTEGERS:
-            raise TypeError("by is an int")
-        fields = _under({"op": "incr", "key": key, "by": by}, condition)
-        return self._call(fields, _check_incr)["value"]
+        fields, check, result = self.request_incr(key, by, condition)
+        return result(self._call(fields, check))
+
+    def pipeline(self):
+        """Collects operations, and sends them without waiting for each answer; see Pipeline."""
+        return Pipeline(self)
 
     def scan(self, prefix="", after=None, limit=None, keys_only=False, stale=False):
         """Yields an Item for each key that begins with `prefix`, in the order of their bytes.
@@ -165,7 +161,7 @@ class Client(object):
     def status(self):
         """What the asked server knows of the cluster, a dict; also while there is no leader."""
         reply = self._call({"op": "status"}, _check_nothing)
-        self._servers.learn(reply)
+        self.servers.learn(reply)
         return _without_frame(reply)
 
     def ping(self):
@@ -199,6 +195,41 @@ class Client(object):
             values.check_value(value)
         return self._exchange(fields, values.encode(fields), _check_nothing, self._until(timeout), {})
 
+    # --- for Pipeline: what a request is, how its reply is checked, and what of it is the result ---
+
+    def request_get(self, key, stale=False):
+        values.check_key(key)
+        fields = _read({"op": "get", "key": key}, stale)
+        return fields, _check_get, \
+            lambda reply: Item(key, reply["value"], reply["rev"]) if reply["found"] else None
+
+    def request_set(self, key, value, condition):
+        values.check_key(key)
+        values.check_value(value)
+        fields = _under({"op": "set", "key": key, "value": value}, condition)
+        return fields, _check_rev, lambda reply: reply["rev"]
+
+    def request_delete(self, key, condition):
+        values.check_key(key)
+        fields = _under({"op": "delete", "key": key}, condition)
+        return fields, _check_delete, lambda reply: reply["rev"] if reply["found"] else None
+
+    def request_incr(self, key, by, condition):
+        values.check_key(key)
+        if type(by) not in values.INTEGERS:
+            raise TypeError("by is an int")
+        fields = _under({"op": "incr", "key": key, "by": by}, condition)
+        return fields, _check_incr, lambda reply: reply["value"]
+
+    def line(self, text, fields, number, deadline):
+        return request_line(text, fields, number, deadline)
+
+    def reply(self, connection, number, fields, check, deadline):
+        return receive_reply(connection, fields, number, check, deadline)
+
+    def next_id(self):
+        return next(self._ids)
+
     def _until(self, timeout):
         return now() + (self.timeout if timeout is None else checked_timeout(timeout))
 
@@ -223,12 +254,12 @@ class Client(object):
                     raise unknown or error
             if retry_unknown and isinstance(error, OutcomeUnknown):
                 unknown = error
-            elif not isinstance(error, TryAgain) or not (unbounded or self._may_send(next(attempts))):
+            elif not isinstance(error, TryAgain) or not (unbounded or self.may_send(next(attempts))):
                 raise unknown or error
             if not pauses.wait():
                 raise unknown or error  # that one was refused says nothing of the one before
 
-    def _may_send(self, sent):
+    def may_send(self, sent):
         return self.attempts is None or sent < self.attempts
 
     def _exchange(self, fields, text, check, deadline, problems, retry_unknown=False):
@@ -237,10 +268,10 @@ class Client(object):
         may_repeat = is_read or retry_unknown
         pauses = Pauses(deadline)
         while True:
-            connection = self._servers.take(deadline, problems)
+            connection = self.servers.take(deadline, problems)
             # What may be repeated can go elsewhere later; a write that was sent is waited for to the end.
             until = deadline
-            if may_repeat and len(self._servers.known()) > 1:
+            if may_repeat and len(self.servers.known()) > 1:
                 until = now() + min((deadline - now()) / 2, LONGEST_READ_S)
             try:
                 reply = self._ask(connection, fields, text, check, until)
@@ -249,41 +280,34 @@ class Client(object):
             except Broken as e:
                 why = str(e)
                 if not is_read:
-                    self._servers.failed(connection.server)
+                    self.servers.failed(connection.server)
                     raise OutcomeUnknown("%s of %s:%s may happen or not: %s" % (
                         (fields.get("op", "a request"),) + connection.server + (why,)))
             else:
                 if reply["ok"] or not isinstance(refusal(reply), TryAgain):
-                    self._servers.give(connection)
+                    self.servers.give(connection)
                 else:
                     self._leave(connection)
                 return reply
-            self._servers.failed(connection.server)
+            self.servers.failed(connection.server)
             problems[connection.server] = why
             if not pauses.wait():
                 raise unreachable(problems)
 
     def _leave(self, connection):
         """It answers, but another server may do better; where there is none it is kept."""
-        if len(self._servers.known()) > 1:
+        if len(self.servers.known()) > 1:
             connection.close()
-            self._servers.failed(connection.server)
+            self.servers.failed(connection.server)
         else:
-            self._servers.give(connection)
+            self.servers.give(connection)
 
     def _ask(self, connection, fields, text, check, deadline):
         """The reply that belongs to this request, or Broken (and the connection closed)."""
         number = fields.get("id", next(self._ids))
         try:
-            connection.send(_line(text, fields, number, deadline), deadline)
-            while True:
-                reply = connection.receive_reply(deadline)
-                if "ok" in reply or "event" not in reply:  # else pushed, and nobody here's
-                    break
-            _check_frame(reply, number)
-            if reply["ok"]:
-                check(reply, fields)
-            return reply
+            connection.send(request_line(text, fields, number, deadline), deadline)
+            return receive_reply(connection, fields, number, check, deadline)
         except BaseException:  # also ^C: the rest of a reply must not answer the next request
             connection.close()
             raise
@@ -296,7 +320,19 @@ def _check_retry(retry_unknown, condition):
         raise TypeError("retry_unknown goes with no condition: a second write could meet the first one")
 
 
-def _line(text, fields, number, deadline):
+def receive_reply(connection, fields, number, check, deadline):
+    """The next reply, which must belong to this request, or Broken."""
+    while True:
+        reply = connection.receive_reply(deadline)
+        if "ok" in reply or "event" not in reply:  # else pushed, and nobody here's
+            break
+    _check_frame(reply, number)
+    if reply["ok"]:
+        check(reply, fields)
+    return reply
+
+
+def request_line(text, fields, number, deadline):
     """The request's line. Its server gives up a little before we do, so that it can say so."""
     more = ""
     if "id" not in fields:
