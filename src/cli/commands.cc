@@ -77,7 +77,10 @@ void Work::add_json(const Reply& reply) {
 Exit Work::finish(Exit code) {
   if (out.flush()) return code;
   if (!out.why().empty()) complain(out.why());
-  return code == Exit::unknown ? code : out.exit_code();
+  // What was not done is the graver news.
+  const bool was_done = code <= Exit::no;
+  if (code == Exit::unknown || (!was_done && out.exit_code() == Exit::output_lost)) return code;
+  return out.exit_code();
 }
 
 // One key: its value. Several: as scan shows them, those that are there.

@@ -32,9 +32,10 @@ Options, anywhere behind zatt
 
 Exit codes
   0  done                      3  nothing happened: try again (no server, no leader, ...)
-  1  no: absent, or a          4  nobody knows: a write was sent and not answered. It may take
-     condition did not hold       effect now, later or never
-  2  the command is wrong      5  refused: it would be again. Or the output cannot be written
+  1  no: absent, a condition   4  nobody knows: a write was sent and not answered. It may take
+     did not hold, degraded       effect now, later or never
+  2  the command is wrong      5  refused: it would be again
+                               6  done, but the output could not be written
   130  ^C, and nothing was sent that may change anything       141  nobody reads the output
 )";
 
@@ -197,22 +198,24 @@ a second more is waited for the answer, or --timeout.
      R"(Asks every member itself, all at the same time, and shows each on a line: its role, its term,
 how many entries it lacks of the leader's log (LAG), how long it is up, and what is wrong where it
 does not answer. The leader has a star. --timeout is for one member, default 1 here.
-Exit code 0: there is a leader, and a majority of the voters is there. Else 3.
+Exit code 0: ok, all is well with everyone. 1: degraded, the cluster serves and something is wrong,
+as is said. 3: down, there is no leader or no majority of the voters.
 
-  --json                       all of it as one object; its "ok" is what the exit code says
+  --json                       all of it as one object: "state", and "ok" where the exit code is 0
 
     zatt status
     zatt status --json
+    zatt status > report || cat report
 )",
      ""},
     {Verb::members,
-     R"(Lists the members: id, address, and whether it leads, votes, or only learns. As one server
-says; zatt status asks each.
+     R"(Lists the members: id, address, whether it leads, votes, or only learns, and what is wrong with
+it. As one server says; zatt status asks each.
 
   --json                       an object a line
 
     zatt members
-    zatt members | while read -r id address role; do echo "$address"; done
+    zatt members | while read -r id address role wrong; do echo "$address"; done
 )",
      ""},
     {Verb::wait,

@@ -52,7 +52,7 @@ void Output::write_piece() {
   const ssize_t written = write(fd_, text_.data() + begin_, size);
   if (written < 0) {
     if (errno == EINTR || errno == EAGAIN) return;
-    code_ = errno == EPIPE ? Exit::closed_pipe : Exit::refused;
+    code_ = errno == EPIPE ? Exit::closed_pipe : Exit::output_lost;
     if (errno != EPIPE) why_ = "the output could not be written: " + std::string(strerror(errno));
     return;
   }

@@ -34,6 +34,8 @@ class Raw {
     if (!pump.why().empty()) complain(pump.why());
     say_what_failed();
     if (code == Exit::interrupted) return unknown_.count > 0 ? Exit::unknown : code;
+    // What was not done is the graver news.
+    if (code == Exit::output_lost && worst_ > Exit::no) return worst_;
     return std::max(code, worst_);
   }
 

@@ -176,6 +176,16 @@ void ask_once_more(Probes& probes, int timeout_ms) {
     if (probe->asked.answer) probe = std::make_unique<Probe>(probe->asked.address, timeout_ms);
 }
 
+// A voter of whom something is to be said has lost its directory: it learns, and does not count.
+std::string role_of(const MemberView& member, bool leads) {
+  return leads ? "leader" : member.voter && member.notice.empty() ? "voter" : "learner";
+}
+
+std::vector<std::string> notices_of(const MemberView& member) {
+  if (member.notice.empty()) return {};
+  return {member.notice};
+}
+
 bool wants_colour(const Output& out) {
   const char* const no_colour = std::getenv("NO_COLOR");
   const char* const terminal = std::getenv("TERM");
@@ -203,7 +213,8 @@ Exit run_status(Work& work) {
   const std::vector<Asked> asked = asked_by(probes);
   const Survey survey = survey_of(asked);
   work.out.add(arguments.json ? json_of(survey) : table_of(survey, wants_colour(work.out)));
-  return survey.quorum ? Exit::done : Exit::try_again;
+  if (!survey.quorum) return Exit::try_again;
+  return survey.whole ? Exit::done : Exit::no;
 }
 
 Exit run_members(Work& work) {
@@ -224,16 +235,13 @@ Exit run_members(Work& work) {
     const bool leads = member.id == answer->leader;
     if (work.arguments.json) {
       work.out.add("{\"id\":" + quoted(member.id) + ",\"address\":" + quoted(member.address) +
-                   ",\"voter\":" + (member.voter ? "true" : "false") +
-                   ",\"leader\":" + (leads ? "true" : "false") + "}\n");
+                   ",\"voter\":" + (member.voter ? "true" : "false") + ",\"leader\":" +
+                   (leads ? "true" : "false") + "," + json_of_notices(notices_of(member)) + "}\n");
       continue;
     }
     work.out.add(padded(one_line(member.id), id_width) + "  " +
-                 padded(one_line(member.address), address_width) + "  " +
-                 (leads          ? "leader"
-                  : member.voter ? "voter"
-                                 : "learner") +
-                 "\n");
+                 padded(one_line(member.address), address_width) + "  " + role_of(member, leads) +
+                 (member.notice.empty() ? "" : "  " + one_line(member.notice)) + "\n");
   }
   return Exit::done;
 }

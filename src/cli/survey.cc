@@ -181,6 +181,12 @@ std::optional<Answer> to_answer(std::string_view line) {
   return answer;
 }
 
+bool is_troubled(const Row& row) { return row.answer == nullptr || !row.notices.empty(); }
+
+std::string_view state_of(const Survey& survey) {
+  return !survey.quorum ? "down" : survey.whole ? "ok" : "degraded";
+}
+
 Survey survey_of(const std::vector<Asked>& asked) {
   Survey survey;
   const Answer* const best = best_of(asked);
@@ -210,6 +216,7 @@ Survey survey_of(const std::vector<Asked>& asked) {
     if (votes_here(row)) ++survey.reached;
   }
   if (best != nullptr) survey.quorum = has_quorum(survey, *best);
+  survey.whole = survey.quorum && std::none_of(survey.rows.begin(), survey.rows.end(), is_troubled);
   return survey;
 }
 

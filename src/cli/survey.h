@@ -64,8 +64,12 @@ struct Survey {
   std::size_t voters = 0;
   std::size_t reached = 0;  // of the voters, by us
   bool quorum = false;      // there is a leader, and a majority is there, for us or for it
+  bool whole = false;       // and nothing is wrong with anyone
   std::vector<Row> rows;
 };
+
+bool is_troubled(const Row& row);
+std::string_view state_of(const Survey& survey);  // "ok", "degraded", "down"
 
 // Rows borrow from `asked`.
 Survey survey_of(const std::vector<Asked>& asked);

@@ -22,14 +22,10 @@ std::string coloured(std::string_view text, std::string_view escape, bool colour
   return std::string(escape) + std::string(text) + std::string(plain);
 }
 
-bool is_troubled(const Row& row) { return row.answer == nullptr || !row.notices.empty(); }
-
 // "ok: node 1 leads in term 4; 3 of 3 voters answer".
 std::string headline(const Survey& survey, bool colour) {
-  const bool whole = std::none_of(survey.rows.begin(), survey.rows.end(), is_troubled);
-  const std::string_view word = !survey.quorum ? "down" : whole ? "ok" : "degraded";
-  const std::string_view escape = !survey.quorum ? red : whole ? green : yellow;
-  std::string text = coloured(word, escape, colour) + ": ";
+  const std::string_view escape = !survey.quorum ? red : survey.whole ? green : yellow;
+  std::string text = coloured(state_of(survey), escape, colour) + ": ";
   if (!survey.leader.empty())
     text += "node " + one_line(survey.leader) +
             (survey.quorum ? " leads in term " : " led last, in term ") +
@@ -115,13 +111,16 @@ void add_json_row(std::string& out, const Row& row) {
     out += ",\"uptime_s\":" + std::to_string(row.answer->uptime_s);
   }
   out += ",\"lag\":" + (row.lag ? std::to_string(*row.lag) : std::string("null"));
-  out += ",\"notices\":[";
-  for (std::size_t i = 0; i < row.notices.size(); ++i)
-    out += (i == 0 ? "" : ",") + quoted(row.notices[i]);
-  out += "]}";
+  out += "," + json_of_notices(row.notices) + "}";
 }
 
 }  // namespace
+
+std::string json_of_notices(const std::vector<std::string>& notices) {
+  std::string text = "\"notices\":[";
+  for (std::size_t i = 0; i < notices.size(); ++i) text += (i == 0 ? "" : ",") + quoted(notices[i]);
+  return text + "]";
+}
 
 std::string duration_of(std::uint64_t seconds) {
   if (seconds < 120) return std::to_string(seconds) + "s";
@@ -155,7 +154,8 @@ std::string table_of(const Survey& survey, bool colour) {
 
 std::string json_of(const Survey& survey) {
   const bool leader = !survey.leader.empty();
-  std::string out = std::string("{\"ok\":") + (survey.quorum ? "true" : "false");
+  std::string out = std::string("{\"ok\":") + (survey.whole ? "true" : "false");
+  out += ",\"state\":" + quoted(state_of(survey));
   out += ",\"cluster\":" + quoted(survey.cluster);
   out += ",\"leader\":" + (leader ? quoted(survey.leader) : std::string("null"));
   out += ",\"term\":" + std::to_string(survey.term);

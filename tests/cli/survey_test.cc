@@ -69,6 +69,8 @@ TEST_CASE("a cluster that is well") {
         "  b     127.0.0.1:2  follower     4    3    3m\n"
         "  c     127.0.0.1:3  follower     4   60    3m\n");
   CHECK(table_of(survey, true).find("\x1b[32mok\x1b[0m") == 0);
+  CHECK(survey.whole);
+  CHECK(json_of(survey).starts_with(R"({"ok":true,"state":"ok",)"));
 }
 
 TEST_CASE("a member does not answer: the others say how far it was") {
@@ -80,6 +82,8 @@ TEST_CASE("a member does not answer: the others say how far it was") {
   CHECK(survey.reached == 2);
   CHECK(survey.rows[2].lag == 60);
   CHECK(table_of(survey, false).find("degraded: node a leads") == 0);
+  CHECK_FALSE(survey.whole);
+  CHECK(json_of(survey).starts_with(R"({"ok":false,"state":"degraded",)"));
   CHECK(table_of(survey, false)
             .find("\n  c     127.0.0.1:3  no answer     -   60     -  Connection refused\n") !=
         std::string::npos);
@@ -93,6 +97,7 @@ TEST_CASE("no leader, no majority") {
   CHECK(!survey.quorum);
   CHECK(table_of(survey, false).find("down: no leader; 1 of 3 voters answers, and it takes 2\n") ==
         0);
+  CHECK(json_of(survey).starts_with(R"({"ok":false,"state":"down",)"));
 }
 
 TEST_CASE("what we cannot reach counts where the leader reaches it") {

@@ -12,6 +12,12 @@ from harness import HOST
 
 
 class Status(CliTest):
+    def assert_degraded(self, *arguments):
+        """It serves, something is wrong, and a script can tell by the exit code."""
+        done = self.zatt("status", *arguments)
+        self.assertEqual((done.code, done.err), (1, ""), done)
+        return done
+
     def rows(self, text):
         """The lines of the table, by node."""
         return {row[1]: (row[0], row[2]) for row in re.findall(r"^([* ]) (\S+)  (.*)$", text, re.M)
@@ -41,12 +47,14 @@ class Status(CliTest):
         down = cluster.followers()[0]
         down.kill()
         began = time.monotonic()
-        done = self.assert_done(self.zatt("status"))
+        done = self.assert_degraded()
         self.assertLess(time.monotonic() - began, 5)
         self.assertRegex(done.out, r"^degraded: node \d leads in term \d+; 2 of 3 voters answer\n")
         self.assertRegex(self.rows(done.out)[down.id][1], r"no answer +- +\d+ +-  Connection refused")
         self.assert_done(self.zatt("set", "k", "1"))
-        lag = [row for row in json.loads(self.zatt("status", "--json").out)["members"] if row["id"] == down.id]
+        about = json.loads(self.assert_degraded("--json").out)
+        self.assertEqual((about["ok"], about["state"]), (False, "degraded"))
+        lag = [row for row in about["members"] if row["id"] == down.id]
         self.assertGreaterEqual(lag[0]["lag"], 1)
 
     def test_a_node_hangs(self):
@@ -54,7 +62,7 @@ class Status(CliTest):
         hanging = cluster.followers()[0]
         hanging.signal(signal.SIGSTOP)
         began = time.monotonic()
-        done = self.assert_done(self.zatt("status"))
+        done = self.assert_degraded()
         self.assertLess(time.monotonic() - began, 5)
         self.assertRegex(self.rows(done.out)[hanging.id][1], "no answer .*no answer in time")
         hanging.signal(signal.SIGCONT)
@@ -82,7 +90,7 @@ class Status(CliTest):
         leader.signal(signal.SIGSTOP)
         others = [node for node in cluster if node is not leader]
         new = cluster.wait_leader(among=others)
-        done = self.assert_done(self.zatt("status"))
+        done = self.assert_degraded()
         self.assertRegex(done.out, rf"^degraded: node {new.id} leads")
         self.assertEqual(self.rows(done.out)[new.id][0], "*")
         leader.signal(signal.SIGCONT)
@@ -93,9 +101,19 @@ class Status(CliTest):
         wiped.kill()
         shutil.rmtree(wiped.storage)
         wiped.start().wait_status(lambda status: status["role"] == "learner", "it learns")
-        done = self.assert_done(self.zatt("status"))
+        done = self.assert_degraded()
         self.assertRegex(done.out, r"^degraded: node \d leads in term \d+; 2 of 3 voters answer\n")
         self.assertRegex(done.out, rf"\nnode {wiped.id}: .*storage directory.*neither votes nor counts\n")
+        # The members say the same of it, whoever is asked.
+        notice = r"storage directory .*neither votes nor counts"
+        for node in cluster:
+            with self.subTest(asked=node.id):
+                self.ask([node])
+                members = self.assert_done(self.zatt("members")).out
+                self.assertRegex(members, rf"(?m)^{wiped.id} +\S+ +learner  .*{notice}$")
+                self.assertEqual(len(re.findall(notice, members)), 1, members)
+                rows = [json.loads(line) for line in self.zatt("members", "--json").out.splitlines()]
+                self.assertEqual([row["id"] for row in rows if row["notices"]], [wiped.id])
 
     def test_before_the_cluster_is_created(self):
         cluster = self.cluster()
@@ -110,8 +128,7 @@ class Status(CliTest):
     def test_two_clusters_by_mistake(self):
         first, second = self.serve(), self.serve()
         self.ask([first[0], second[0]])
-        done = self.zatt("status")
-        self.assertEqual(done.code, 0, done)
+        done = self.assert_degraded()
         self.assertIn("not a member", done.out)
         self.assertRegex(done.out, "\nnode 0: it belongs to another cluster, [0-9a-f]+\n")
 

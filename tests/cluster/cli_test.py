@@ -444,5 +444,5 @@ class Text(CliTest):
         self.serve()
         self.assertEqual(self.shell("zatt set k 1 <&- >&- 2>&-").code, 0)
         done = self.shell("zatt get k >&-")
-        self.assertEqual((done.code, done.err), (5, "zatt: the output could not be written: Bad file descriptor\n"))
+        self.assertEqual((done.code, done.err), (6, "zatt: the output could not be written: Bad file descriptor\n"))
         self.assert_done(self.shell("zatt get k 2>&- <&-"), "1\n")

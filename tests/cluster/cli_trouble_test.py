@@ -204,12 +204,22 @@ class ExitCodes(CliTest):
         self.assert_fails(self.zatt("set", "k", "-", stdin="x" * (2 << 20)), 5, "too_large: ")
         self.assert_fails(self.zatt("set", "k", "-", stdin="x" * (40 << 20)), 2, ".*larger than any value")
         self.assert_done(self.zatt("set", "k", "-", stdin="x" * 1000000))
-        for command in ("get k", "scan", "export", "incr n", "status", "help", "count --json"):
+
+    def test_output_that_is_lost_is_6(self):
+        self.serve()
+        self.assert_done(self.zatt("set", "k", "1"))
+        for command in ("get k", "get k absent", "scan", "export", "incr n", "status", "help", "count --json"):
             with self.subTest(command):
                 done = self.shell(f"zatt {command} > /dev/full")
-                self.assertEqual((done.code, done.err), (5, "zatt: the output could not be written: No space left "
+                self.assertEqual((done.code, done.err), (6, "zatt: the output could not be written: No space left "
                                                             "on device\n"))
         self.assert_done(self.zatt("get", "n"), "1\n")
+        # What was not done is the graver news.
+        done = self.shell(f"zatt set --json {'k' * 4097} 1 > /dev/full")
+        self.assertEqual(done.code, 5, done)
+        self.assertRegex(done.err, "(?s)^zatt: too_large: .*\nzatt: the output could not be written: ")
+        done = self.shell(f"zatt status -s {HOST}:1 > /dev/full")
+        self.assertEqual(done.code, 3, done)
 
     def test_a_closed_pipe_is_silent(self):
         self.serve()
