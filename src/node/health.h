@@ -51,6 +51,7 @@ class Health {
   std::uint64_t wake_at_us() const { return wake_at_us_; }
   bool says_behind(const std::string& id) const;
   bool says_slow() const { return disk_.bad; }
+  bool says_no_leader() const { return no_leader_.bad; }
 
  private:
   // One thing that is well or is not.

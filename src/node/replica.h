@@ -49,7 +49,7 @@ struct ReadGroup {
 
 inline constexpr std::uint64_t max_unsynced_bytes = 64 << 20;  // that wait for the disk in memory
 inline constexpr const char* no_room_text =
-    "the disk has no room for this; reads go on, and deletes while its reserve lasts";
+    "the disk has no room for this; reads go on. Make room on the disk: deleting keys makes none";
 
 class Replica final : public LinksOwner {
  public:

@@ -85,7 +85,8 @@ std::string Replica::notice() const {
   if (room_ != Room::plenty)
     return "the disk of " + options_.storage +
            " is full: make room there; until then writes that need more room are refused";
-  if (!raft_->leader()) return why_no_leader();
+  // An election that passes before health has looked is worth no word.
+  if (!raft_->leader() && (health_.says_no_leader() || !picture().majority)) return why_no_leader();
   return {};
 }
 

@@ -90,6 +90,25 @@ TEST_CASE("status: a leader knows how far the others are, and a follower who lea
   CHECK(has(status_of(follower), R"("voter":true,"connected":false})"));
 }
 
+TEST_CASE("status: an election that passes within a second is worth no notice, a longer one is") {
+  Stage stage("1");
+  stage.follow("0");
+  stage.pass_ms(1500);
+  REQUIRE(has(status_of(stage), R"("leader":"0")"));
+  stage.peer("0").disconnect();
+  int waited_ms = 0;
+  for (; has(status_of(stage), R"("leader":"0")"); waited_ms += 50) {
+    REQUIRE(waited_ms < 10'000);
+    stage.pass_ms(50);
+  }
+  CHECK_FALSE(has(status_of(stage), "notice"));
+  stage.pass_ms(1200);
+  CHECK(has(status_of(stage), R"("notice":"the members are electing a leader")"));
+  // Who sees no majority need not wait to say so.
+  stage.peer("2").disconnect();
+  CHECK(has(status_of(stage), R"("notice":"no majority is connected: node 0)"));
+}
+
 TEST_CASE("status: a new directory under a known id says that it neither votes nor counts") {
   Stage stage("1");
   enter(stage);

@@ -328,9 +328,9 @@ TEST_CASE("forwards: a full disk refuses growth and lets deletes pass") {
   stage.settle();
   const Lines said = stage.replies(c);
   REQUIRE(said.size() == 2);
-  CHECK(
-      is_error(said[0], "storage_full",
-               "the disk has no room for this; reads go on, and deletes while its reserve lasts"));
+  CHECK(is_error(said[0], "storage_full",
+                 "the disk has no room for this; reads go on. Make room on the disk: deleting keys "
+                 "makes none"));
   CHECK(is_error(said[1], "storage_full"));
 }
 
