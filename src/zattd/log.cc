@@ -1,16 +1,37 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "zattd/log.h"
 
+#include <sys/stat.h>
+
+#include <array>
+#include <chrono>
+
 #include "base/printable.h"
 
 namespace zatt {
 
-std::string log_line(const std::tm& time, std::string_view id, node::LogLevel level,
+std::string time_text(const std::tm& local, int ms) {
+  std::array<char, 32> clock{};
+  std::string text(clock.data(),
+                   std::strftime(clock.data(), clock.size(), "%Y-%m-%dT%H:%M:%S", &local));
+  const std::string digits = std::to_string(1000 + ms);
+  text.append(".").append(digits, 1, 3);
+  std::string offset(clock.data(), std::strftime(clock.data(), clock.size(), "%z", &local));
+  if (offset.size() == 5) offset.insert(3, ":");
+  return text + offset;
+}
+
+bool goes_to_journal(int fd, const char* journal_stream) {
+  struct stat about {};
+  if (journal_stream == nullptr || fstat(fd, &about) != 0) return false;
+  return std::to_string(about.st_dev) + ":" + std::to_string(about.st_ino) == journal_stream;
+}
+
+std::string log_line(std::string_view time, std::string_view id, node::LogLevel level,
                      std::string_view text) {
-  char clock[32];
-  const std::size_t size = std::strftime(clock, sizeof clock, "%Y-%m-%d %H:%M:%S", &time);
-  std::string line(clock, size);
-  line.append(" [").append(id).append("] ");
+  std::string line(time);
+  if (!line.empty()) line += ' ';
+  line.append("[").append(id).append("] ");
   if (level == node::LogLevel::error) line += "error: ";
   if (level == node::LogLevel::debug) line += "debug: ";
   line += printable(text);
@@ -20,10 +41,17 @@ std::string log_line(const std::tm& time, std::string_view id, node::LogLevel le
 
 void Log::operator()(node::LogLevel level, std::string_view text) const {
   if (level == node::LogLevel::debug && !debug_) return;
-  const std::time_t now = std::time(nullptr);
-  std::tm local{};
-  localtime_r(&now, &local);
-  sink_->write_line(log_line(local, id_, level, text));
+  std::string time;
+  if (with_time_) {
+    const auto now = std::chrono::system_clock::now();
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+    std::tm local{};
+    localtime_r(&seconds, &local);
+    const auto rest = now - std::chrono::system_clock::from_time_t(seconds);
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(rest).count();
+    time = time_text(local, static_cast<int>(ms));
+  }
+  sink_->write_line(log_line(time, id_, level, text));
 }
 
 }  // namespace zatt

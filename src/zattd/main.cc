@@ -63,7 +63,9 @@ server::ClientLimits limits_of(const Settings& settings) {
 class Daemon {
  public:
   Daemon(const Settings& settings, LogSink& sink)
-      : settings_(settings), log_(sink, settings.node.id, settings.debug) {}
+      : settings_(settings),
+        log_(sink, settings.node.id, settings.debug,
+             !goes_to_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM"))) {}
 
   int run() {
     auto created =
