@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint64_t live_us = 500'000;        // whoever spoke this lately is running
 constexpr std::uint32_t max_greeting_pieces = 8;  // of a message, before there was a greeting
+constexpr std::size_t max_strangers = 16;         // that are worth a line
 
 }  // namespace
 
@@ -30,8 +31,7 @@ void Links::on_frame(LinkId id, std::string_view bytes) {
   Link& link = *it->second;
   const auto frame = codec::decode_frame(bytes);
   if (!frame) {
-    log_once(link.greeted ? link.server.id : "somebody",
-             "a spoiled frame came in; the connection is closed");
+    complain(link, "a spoiled frame came in; the connection is closed");
     close(link);
     return;
   }
@@ -44,19 +44,20 @@ void Links::on_frame(LinkId id, std::string_view bytes) {
   if (!whole) return;
   const auto message = codec::decode_peer_message(*whole);
   if (!message) {
-    log_once(link.greeted ? link.server.id : "somebody",
-             "a message came in that this version does not know; the connection is closed");
+    complain(link, "a message came in that this version does not know; the connection is closed");
     close(link);
     return;
   }
   if (const auto* refused = std::get_if<codec::Refused>(&*message)) {
     const std::string about = link.greeted ? link.server.id : link.dialed.value_or("?");
-    log_once(about, "node " + about + " refuses this node: " + refused->text);
+    if (std::exchange(refused_us_[about], refused->text) != refused->text)
+      env_.log(LogLevel::warning, "node " + about + " refuses this node: " + refused->text);
     owner_.on_refused(about, *refused);
     close(link);
   } else if (const auto* hello = std::get_if<codec::Hello>(&*message)) {
     if (!link.greeted) on_hello(link, *hello, frame->from_start);
   } else if (link.greeted) {
+    refused_us_.erase(link.server.id);  // it says more than hello
     if (std::holds_alternative<codec::Standing>(*message)) {
       if (frame->message <= link.last_standing) return;  // overtaken: it speaks of the past
       link.last_standing = frame->message;
@@ -128,7 +129,11 @@ bool Links::is_overtaken(const Link& link, const Server& server, std::uint64_t s
 }
 
 void Links::refuse(Link& link, const std::string& id, const codec::Refused& refused) {
-  log_once(owner_.is_known_id(id) ? id : "somebody", "node " + id + " is refused: " + refused.text);
+  std::string text = "node " + id + " is refused: " + refused.text;
+  if (owner_.is_known_id(id))
+    log_once(id, std::move(text));
+  else if (strangers_.size() < max_strangers && strangers_.insert(text).second)
+    env_.log(LogLevel::warning, text);
   send(link, Priority::control, refused);
   close(link);
 }
@@ -188,6 +193,14 @@ void Links::send_bytes(Link& link, Priority priority, std::string_view message) 
   codec::cut_into_frames(start_, link.start, ++link.messages_sent, message, [&](std::string frame) {
     env_.send(link.id, priority, std::move(frame));
   });
+}
+
+// Whoever never said who it is may be a probe or a scanner.
+void Links::complain(const Link& link, std::string text) {
+  if (link.greeted)
+    log_once(link.server.id, std::move(text));
+  else
+    env_.log(LogLevel::debug, text);
 }
 
 void Links::log_once(const std::string& about, std::string text) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,6 +90,7 @@ class Links {
                                       std::uint64_t from_start);
   bool is_overtaken(const Link& link, const Server& server, std::uint64_t start) const;
   void refuse(Link& link, const std::string& id, const codec::Refused& refused);
+  void complain(const Link& link, std::string text);
   void log_once(const std::string& about, std::string text);
 
   Env& env_;
@@ -101,8 +103,10 @@ class Links {
     std::uint64_t start = 0;
     LinkId link = 0;
   };
-  std::map<std::string, Newest> newest_;       // by the peer's id
-  std::map<std::string, std::string> logged_;  // the last complaint about each peer
+  std::map<std::string, Newest> newest_;           // by the peer's id
+  std::map<std::string, std::string> logged_;      // the last complaint about each peer
+  std::map<std::string, std::string> refused_us_;  // what each said last when it refused this node
+  std::set<std::string> strangers_;                // what was said of nodes that are no members
 };
 
 }  // namespace zatt::node

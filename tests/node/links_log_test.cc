@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What the links write into the log, and how often.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "node/links.h"
+#include "tests/support/fake_env.h"
+
+namespace zatt::node {
+namespace {
+
+using codec::Refused;
+using test::Peer;
+using test::Stage;
+using Why = Refused::Why;
+
+}  // namespace
+
+TEST_CASE("links: a refusal that follows each greeting is logged once, until the peer takes us") {
+  Stage stage("0");
+  REQUIRE(stage.open());
+  Peer& one = stage.peer("1");
+  const auto refused_again = [&] {
+    one.connect();
+    one.say(Refused{Why::identity, "node 0 is connected already, from another directory"});
+    CHECK(stage.env.is_closed(one.link));
+    one.disconnect();
+  };
+  for (int i = 0; i < 5; ++i) refused_again();
+  CHECK(stage.env.count_logged("node 1 refuses this node") == 1);
+  one.connect();
+  one.say(one.standing);
+  one.disconnect();
+  refused_again();
+  CHECK(stage.env.count_logged("node 1 refuses this node") == 2);
+}
+
+TEST_CASE("links: probes are worth no line above debug, and strangers one each, and not many") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  Peer& zero = stage.peer("0");
+  for (const char* bytes : {"GET / HTTP/1.0", "no frame at all, but long enough to be one"}) {
+    zero.connect(false);
+    stage.node->on_frame(zero.link, bytes);
+    CHECK(stage.env.is_closed(zero.link));
+    stage.node->on_link_down(zero.link);
+  }
+  zero.connect(false);
+  zero.say_bytes("\x63no such kind");
+  stage.node->on_link_down(zero.link);
+  CHECK(stage.env.count_logged("a spoiled frame") == 0);
+  CHECK(stage.env.count_logged("a message came in") == 0);
+}
+
+TEST_CASE("links: each node that is no member is worth a line, and not many are") {
+  Stage stage("1");
+  REQUIRE(stage.open());
+  const auto greet_as = [&](const std::string& id) {
+    Peer& peer = stage.peer("0");
+    peer.connect(false);
+    codec::Hello hello = peer.hello();
+    hello.server.id = id;
+    peer.say(hello);
+    CHECK(stage.env.is_closed(peer.link));
+    stage.node->on_link_down(peer.link);
+  };
+  for (int i = 0; i < 6; ++i) greet_as(i % 2 == 0 ? "x" : "y");  // they take turns
+  CHECK(stage.env.count_logged("is refused") == 2);
+  for (int i = 0; i < 100; ++i) greet_as("z" + std::to_string(i));
+  CHECK(stage.env.count_logged("is refused") == 16);
+}
+
+}  // namespace zatt::node
