@@ -163,7 +163,8 @@ TEST_CASE("nobody answers") {
         "  NODE  ADDRESS         ROLE       TERM  LAG  UP\n"
         "  ?     127.0.0.1:5254  no answer     -    -   -  Connection refused\n");
   CHECK(json_of(survey) ==
-        "{\"ok\":false,\"cluster\":\"\",\"leader\":null,\"term\":0,\"voters\":0,\"reached\":0,"
+        "{\"ok\":false,\"state\":\"down\",\"cluster\":\"\",\"leader\":null,\"term\":0,\"voters\":0,"
+        "\"reached\":0,"
         "\"keys\":0,\"members\":[{\"id\":null,\"address\":\"127.0.0.1:5254\",\"member\":false,"
         "\"voter\":false,\"reached\":false,\"why\":\"Connection refused\",\"lag\":null,"
         "\"notices\":[]}]}\n");
