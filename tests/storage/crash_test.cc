@@ -13,6 +13,7 @@
 #include "tests/storage/crash_run.h"
 #include "tests/storage/crash_workload.h"
 #include "tests/storage/harness.h"
+#include "tests/storage/part.h"
 #include "tests/support/durable_log.h"
 
 namespace zatt::storage {
@@ -21,6 +22,7 @@ namespace {
 using test::Crash;
 using test::DurableLog;
 using test::Host;
+using test::part;
 using test::SimDisk;
 
 // Everything that was promised is on the device, as a reader of its own understands it.
@@ -38,19 +40,6 @@ void check_promises(const Host& host, const DurableLog& log) {
     if (state.voted_for) CHECK(log.is_vote_durable(state.current_term, *state.voted_for));
   }
 }
-
-// Sanitized code is slow: it takes a part of the steps.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t part = 16;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr std::uint64_t part = 16;
-#else
-constexpr std::uint64_t part = 1;
-#endif
-#else
-constexpr std::uint64_t part = 1;
-#endif
 
 test::CrashRunResult run_steps(test::CrashRunOptions options) {
   options.say = [](const std::string& line) {

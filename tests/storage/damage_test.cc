@@ -5,21 +5,12 @@
 #include <cstdlib>
 
 #include "tests/storage/damage_run.h"
+#include "tests/storage/part.h"
 
 namespace zatt::storage {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t part = 16;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr std::uint64_t part = 16;
-#else
-constexpr std::uint64_t part = 1;
-#endif
-#else
-constexpr std::uint64_t part = 1;
-#endif
+using test::part;
 
 }  // namespace
 
