@@ -111,6 +111,15 @@ HeaderRead decode_header(std::string_view bytes) {
   return read;
 }
 
+Error other_format(std::string_view file, std::uint32_t format, std::uint32_t known) {
+  const bool is_newer = format > known;
+  return Error{is_newer ? Code::newer : Code::foreign, 0,
+               is_newer ? "a later version of zatt wrote this directory"
+                        : "an earlier version of zatt wrote this directory",
+               std::string(file) + ": format " + std::to_string(format) + ", this version knows " +
+                   std::to_string(known)};
+}
+
 RecordHead decode_record_head(std::string_view bytes) {
   ZATT_ASSERT(bytes.size() >= record_header_size);
   const char* data = bytes.data();

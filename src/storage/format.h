@@ -41,6 +41,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "base/types.h"
 
 namespace zatt::storage {
@@ -82,6 +83,9 @@ struct HeaderRead {
   std::uint32_t format = 0;             // 0: bad
 };
 HeaderRead decode_header(std::string_view bytes);
+
+// Another version of zatt wrote `file`: which kind of version, and both formats.
+Error other_format(std::string_view file, std::uint32_t format, std::uint32_t known);
 
 struct Record {
   std::uint64_t checksum = 0;

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "base/narrow.h"
+#include "storage/durable_ends.h"
 #include "storage/lives.h"
 
 namespace zatt::storage {
@@ -34,11 +35,6 @@ class LogReader {
   Status run(const std::vector<std::string>& names);
 
  private:
-  struct Claim {  // an entry that must be there
-    std::uint64_t checksum = 0;
-    bool is_held = false;  // by the log that is served
-    bool is_seen = false;  // in some segment
-  };
   struct Segment {  // a file whose header is bad
     std::uint64_t number = 0;
     std::uint64_t size = 0;
@@ -60,11 +56,8 @@ class LogReader {
   void see(const Record& record);
   void see(Term term, Index index);
   void vouch(Index durable_index);
-  void claim(Index index, std::uint64_t sum);
-  Claim* find_claim(Index index, std::uint64_t sum);
-  bool is_moot(std::uint64_t segment, Index index) const;
-  void check_copied_ends();
-  void check_log_end();
+  DurableEnds::Served served() const;
+  void check_ends();
   void check_lengths();
   void lose(Index last, bool is_end_known, const std::string& file, std::uint64_t offset,
             const std::string& what);
@@ -85,9 +78,8 @@ class LogReader {
   Found& found_;
   Found::Log& log_;
 
-  std::vector<SegmentHeader> headers_;  // all good ones, ascending, dead lives' too
+  DurableEnds ends_;
   std::vector<Segment> spoiled_;
-  std::multimap<Index, Claim> claims_;
   std::uint64_t newest_ = 0;           // of the lives with a good header
   std::map<Index, Term> newer_terms_;  // of records after all good headers
   std::vector<LogEnd> window_;         // the entries behind log_.vouched
@@ -99,7 +91,6 @@ class LogReader {
 };
 
 // --- what is there
-// --------------------------------------------------------------------------------
 
 Status LogReader::sort_out(const std::vector<std::string>& names) {
   std::vector<std::uint64_t> segments;
@@ -131,15 +122,8 @@ Status LogReader::read_header(std::uint64_t number) {
   auto bytes = disk_.read(name, 0, unit);
   if (!bytes) return bytes.error();
   const HeaderRead read = decode_header(*bytes);
-  if (read.format != 0 && read.format != log_format) {
-    const bool is_newer = read.format > log_format;
-    return error(is_newer ? Code::newer : Code::foreign,
-                 is_newer ? "a later version of zatt wrote this directory"
-                          : "an earlier version of zatt wrote this directory",
-                 name,
-                 "format " + std::to_string(read.format) + ", this version knows " +
-                     std::to_string(log_format));
-  }
+  if (read.format != 0 && read.format != log_format)
+    return other_format(question_.directory + "/" + name, read.format, log_format);
   if (!read.header || read.header->life != number) {
     zatt::see(question_.probe, Sight::headless_file_found);
     spoiled_.push_back({number, *size, false});
@@ -154,9 +138,7 @@ Status LogReader::read_header(std::uint64_t number) {
   life.size = *size;
   life.full_size = read.header->size;
   log_.lives.push_back(std::move(life));
-  headers_.push_back(*read.header);
-  if (read.header->copied_index > Index{0})
-    claim(read.header->copied_index, read.header->copied_checksum);
+  ends_.expect(*read.header);
   return ok;
 }
 
@@ -177,11 +159,10 @@ void LogReader::drop_dead() {
 }
 
 // --- walking through it
-// ---------------------------------------------------------------------------
 
 void LogReader::see(const Record& record) {
   see(record.term, record.index);
-  if (Claim* claim = find_claim(record.index, record.checksum)) claim->is_seen = true;
+  ends_.saw(record.index, record.checksum);
 }
 
 void LogReader::see(Term term, Index index) {
@@ -262,7 +243,7 @@ bool LogReader::take(Life& life, const Life* next, const RecordWalk& walk, const
   window_.push_back(end);
   if (record.kind == static_cast<std::uint8_t>(EntryKind::configuration))
     log_.configurations.push_back(record.index);
-  if (Claim* claim = find_claim(end.index, end.checksum)) claim->is_held = true;
+  ends_.served(end);
   if (end == question_.log_end.end) vouch(end.index);
   life.note(record.index, walk.offset());
   life.end = round_up(walk.position());
@@ -332,6 +313,7 @@ Status LogReader::look_only(Segment& segment) {
 Status LogReader::look_at_spoiled() {
   for (Segment& segment : spoiled_) {
     if (auto looked = look_only(segment); !looked) return looked;
+    if (segment.has_records) ends_.saw_records_of(segment.number);
     log_.retired.push_back(file_name(FileKind::segment, segment.number));
   }
   return ok;
@@ -347,7 +329,6 @@ void LogReader::judge_spoiled() {
 }
 
 // --- verdicts
-// -------------------------------------------------------------------------------------
 
 // At `at`, the head of what would be the next record, though it does not check: a write that was
 // under way.
@@ -366,71 +347,21 @@ void LogReader::note_torn(std::uint64_t bytes) {
                          "stopped; they were cut off");
 }
 
-// --- what the log-end record and the headers say was durable (rule 15)
-// ---------------------------------------------------------------------
-
-void LogReader::claim(Index index, std::uint64_t sum) {
-  claims_.emplace(index, Claim{sum, false, false});
+DurableEnds::Served LogReader::served() const {
+  return {question_.base.index, holds_base_ && !is_dropped_, found_.damage.has_value()};
 }
 
-LogReader::Claim* LogReader::find_claim(Index index, std::uint64_t sum) {
-  for (auto [at, end] = claims_.equal_range(index); at != end; ++at)
-    if (at->second.checksum == sum) return &at->second;
-  return nullptr;
-}
-
-// Of an entry that `segment` or one before it held: a later header ended the log before it, or a
-// snapshot holds it, or the log as it lies does not go through that snapshot's end.
-bool LogReader::is_moot(std::uint64_t segment, Index index) const {
-  if (index <= question_.base.index || is_dropped_ || !holds_base_) return true;
-  return std::any_of(headers_.begin(), headers_.end(), [&](const SegmentHeader& header) {
-    return header.life > segment && header.first_index() <= index;
-  });
-}
-
-// Nothing vouched for them but the start that copied them, and spoke of them from then on.
-void LogReader::check_copied_ends() {
-  if (found_.damage) return;
-  for (const SegmentHeader& header : headers_) {
-    const Index index = header.copied_index;
-    if (index == Index{0} || is_moot(header.life, index)) continue;
-    const Claim* claim = find_claim(index, header.copied_checksum);
-    if (claim->is_held) continue;
-    lose(index, question_.log_end.is_clean || claim->is_seen,
-         file_name(FileKind::segment, header.life), bad_at_, "");
-    return;
-  }
-}
-
-void LogReader::check_log_end() {
+void LogReader::check_ends() {
+  const auto check = [&](const std::optional<DurableEnds::Missing>& missing) {
+    if (!missing) return;
+    const bool is_in_last = !log_.lives.empty() && log_.lives.back().number == missing->segment;
+    lose(missing->last, missing->is_end_known, file_name(FileKind::segment, missing->segment),
+         is_in_last ? bad_at_ : 0, missing->what);
+  };
+  if (!found_.damage) check(ends_.missing_copied_end(served()));
   const LogEndRecord& record = question_.log_end;
-  if (record.segment == 0) return;
-  see(record.end.term, record.end.index);
-  const std::string file = file_name(FileKind::segment, record.segment);
-  const std::uint64_t newest = headers_.empty() ? 0 : headers_.back().life;
-  if (newest < record.segment) {
-    // Where its records are there, under a bad header, its end is there too.
-    const bool has_records =
-        std::any_of(spoiled_.begin(), spoiled_.end(), [&](const Segment& segment) {
-          return segment.number == record.segment && segment.has_records;
-        });
-    if (!has_records)
-      lose(record.end.index, record.is_clean, file, 0,
-           "the log's last segment is missing or unreadable");
-    return;
-  }
-  const Index index = record.end.index;
-  if (index == Index{0} || is_moot(record.segment, index)) return;
-  const bool is_predecessor =
-      std::any_of(headers_.begin(), headers_.end(), [&](const SegmentHeader& header) {
-        return header.predecessor.index == index &&
-               header.predecessor.checksum == record.end.checksum;
-      });
-  const Claim* claim = find_claim(index, record.end.checksum);
-  // Beyond damage in what came before it, it may be there, and then what came after it is too.
-  if (is_predecessor || claim->is_held || (found_.damage && claim->is_seen)) return;
-  const bool is_in_last = !log_.lives.empty() && log_.lives.back().number == record.segment;
-  lose(index, record.is_clean || claim->is_seen, file, is_in_last ? bad_at_ : 0, "");
+  if (record.segment != 0) see(record.end.term, record.end.index);
+  check(ends_.missing_log_end(served()));
 }
 
 // A file is as long as its header says, or something was cut off it. Before the log's last segment
@@ -484,14 +415,13 @@ void LogReader::drop_before_snapshot() {
 
 Status LogReader::run(const std::vector<std::string>& names) {
   if (auto sorted = sort_out(names); !sorted) return sorted;
-  claim(question_.log_end.end.index, question_.log_end.end.checksum);
+  ends_.expect(question_.log_end);
   drop_dead();
   if (!log_.lives.empty()) newest_ = log_.lives.back().number;
   if (auto looked = look_at_spoiled(); !looked) return looked;
   if (auto walked = walk_all(); !walked) return walked;
   judge_spoiled();
-  check_copied_ends();
-  check_log_end();
+  check_ends();
   check_lengths();
   if (is_dropped_ || log_.last.index < question_.base.index || !holds_base_) drop_before_snapshot();
   found_.last_index = log_.last.index;

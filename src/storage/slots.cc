@@ -49,15 +49,6 @@ std::string encode_place(const HardState* state, const LogEndRecord& log_end, st
   return bytes;
 }
 
-Error other_format(std::uint32_t format) {
-  const bool is_newer = format > hard_state_format;
-  return Error{is_newer ? Code::newer : Code::foreign, 0,
-               is_newer ? "a later version of zatt wrote this directory"
-                        : "an earlier version of zatt wrote this directory",
-               std::string(hard_state_name) + ": format " + std::to_string(format) +
-                   ", this version knows " + std::to_string(hard_state_format)};
-}
-
 Result<Place> read_place(Disk& disk, std::uint64_t place) {
   const std::uint64_t offset = offset_of(place);
   auto bytes = disk.read(hard_state_name, offset, unit);
@@ -77,7 +68,7 @@ Result<Place> read_place(Disk& disk, std::uint64_t place) {
   const std::string_view covered =
       std::string_view(*bytes).substr(8, slot_header_size - 8 + body.size());
   if (checksum(covered, place) != sum) return Place{};
-  if (format != hard_state_format) return other_format(format);
+  if (format != hard_state_format) return other_format(hard_state_name, format, hard_state_format);
   Reader content(body);
   read.log_end = decode_log_end(content);
   read.good = content.ok() && read.log_end.segment <= max_file_number;
