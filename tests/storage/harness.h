@@ -241,4 +241,16 @@ inline std::string Host::judge(const std::vector<State>& told) const {
   return "";
 }
 
+inline void lose_power(SimDisk& disk, Crash mode = Crash::all_lost, std::uint64_t seed = 1) {
+  Prng prng(seed);
+  disk.crash(prng, mode);
+}
+
+// Files of one kind, of those that a power loss would leave.
+inline std::uint64_t count(const SimDisk& disk, const char* suffix) {
+  std::uint64_t n = 0;
+  for (const std::string& name : disk.durable_names()) n += name.ends_with(suffix);
+  return n;
+}
+
 }  // namespace zatt::test

@@ -13,12 +13,8 @@ namespace {
 
 using test::Crash;
 using test::Host;
+using test::lose_power;
 using test::SimDisk;
-
-void lose_power(SimDisk& disk) {
-  Prng prng(1);
-  disk.crash(prng, Crash::all_lost);
-}
 
 }  // namespace
 

@@ -15,14 +15,10 @@ namespace {
 
 using test::Crash;
 using test::Host;
+using test::lose_power;
 using test::SimDisk;
 
 std::string segment(std::uint64_t life) { return file_name(FileKind::segment, life); }
-
-void lose_power(SimDisk& disk, Crash mode = Crash::all_lost, std::uint64_t seed = 1) {
-  Prng prng(seed);
-  disk.crash(prng, mode);
-}
 
 // Carries out the next batch up to its call `n`; the power is then off.
 void work_until_call(SimDisk& disk, Host& host, std::uint64_t n) {

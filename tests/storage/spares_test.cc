@@ -13,8 +13,10 @@
 namespace zatt::storage {
 namespace {
 
+using test::count;
 using test::Crash;
 using test::Host;
+using test::lose_power;
 using test::SimDisk;
 
 constexpr std::uint64_t slice_bytes = 256 << 10;
@@ -44,12 +46,6 @@ std::uint64_t make_slice(SimDisk& disk, Spares& spares) {
   return bytes;
 }
 
-std::size_t count(const SimDisk& disk, const char* suffix) {
-  const std::vector<std::string> names = disk.durable_names();
-  return static_cast<std::size_t>(std::count_if(
-      names.begin(), names.end(), [&](const std::string& name) { return name.ends_with(suffix); }));
-}
-
 // As the process sees it: the name of an unfinished file is synced only when it gets another.
 std::uint64_t size(SimDisk& disk, const std::string& name) {
   const auto bytes = disk.size(name);
@@ -58,11 +54,6 @@ std::uint64_t size(SimDisk& disk, const std::string& name) {
 
 const std::string unfinished = file_name(FileKind::unfinished, 7);
 const std::string spare = file_name(FileKind::spare, 7);
-
-void lose_power(SimDisk& disk, Crash mode) {
-  Prng prng(1);
-  disk.crash(prng, mode);
-}
 
 }  // namespace
 

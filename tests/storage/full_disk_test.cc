@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// src/storage: what a full disk does to the log, and what it must not.
+#include <doctest/doctest.h>
+
+#include "storage/storage.h"
+#include "tests/storage/harness.h"
+
+namespace zatt::storage {
+namespace {
+
+using test::count;
+using test::Crash;
+using test::Host;
+using test::lose_power;
+using test::SimDisk;
+
+// From here on, but for the reserve.
+struct FullDisk {
+  SimDisk disk;
+  Host host{disk};
+
+  FullDisk() {
+    REQUIRE(host.start());
+    REQUIRE(host.work());
+    disk.limit_space(disk.used_bytes());
+  }
+};
+
+// Appends until the disk has room for no more than this. Returns how many entries that took.
+std::uint64_t fill_until(Host& host, Room room, std::size_t body_bytes) {
+  const std::uint64_t before = host.last();
+  while (host.storage->room() != room) {
+    host.append(1, 1, body_bytes);
+    REQUIRE(host.work());
+    REQUIRE(host.last() < before + 100);
+  }
+  return host.last() - before;
+}
+
+}  // namespace
+
+TEST_CASE("storage: room is kept in steps, and a disk that is full ends nothing") {
+  FullDisk full;
+  auto& [disk, host] = full;
+  CHECK(host.storage->room() == Room::plenty);
+  CHECK(fill_until(host, Room::little, 3000) >= 4);  // three quarters of a segment
+  CHECK(fill_until(host, Room::none, 100) >= 3);     // what was left of it, and the reserve
+  CHECK(count(disk, ".seg") == 2);
+
+  // Handed over all the same: it waits, and is not called durable; nor is what comes behind it.
+  for (int i = 0; i < 10; ++i) host.append(1, 1, 3000);
+  REQUIRE(host.work());
+  const auto saved = host.save(9, std::nullopt);
+  host.cut(host.last() - 1);
+  REQUIRE(host.work());
+  CHECK(host.durable < saved);
+  CHECK(host.storage->pending_bytes() > 10'000);
+  for (int i = 0; i < 3; ++i) {  // tried again, less and less often
+    REQUIRE(host.storage->wake_at_us());
+    const std::uint64_t wait_us = *host.storage->wake_at_us() - host.now_us;
+    CHECK(wait_us >= 5'000'000);
+    CHECK(wait_us <= 60'000'000);
+    host.now_us = *host.storage->wake_at_us();
+    REQUIRE(host.work());
+    CHECK(host.storage->room() == Room::none);
+  }
+  CHECK(host.durable < saved);
+
+  disk.limit_space(std::nullopt);
+  host.now_us = *host.storage->wake_at_us();
+  REQUIRE(host.work());
+  CHECK(host.durable >= saved);
+  CHECK(host.storage->room() == Room::plenty);
+  CHECK(host.read_all(1 << 20) == host.lines());
+  lose_power(disk);
+  REQUIRE(host.start());
+  CHECK(host.found_lines == host.lines());
+  CHECK(host.found_hard_state->current_term == Term{9});
+}
+
+TEST_CASE("storage: an entry too large for the reserve waits, and there is no room meanwhile") {
+  FullDisk full;
+  auto& [disk, host] = full;
+  host.append(1, 1, 100'000);
+  const auto saved = host.save(2, std::nullopt);  // behind it
+  REQUIRE(host.work());
+  CHECK(host.durable < saved);
+  CHECK(host.storage->room() == Room::none);
+  disk.limit_space(std::nullopt);
+  host.now_us = *host.storage->wake_at_us();
+  REQUIRE(host.work());
+  CHECK(host.durable >= saved);
+  CHECK(host.storage->room() == Room::plenty);
+}
+
+TEST_CASE("storage: a full disk matters little to who has a segment ready beside the reserve") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  for (int i = 0; i < 20; ++i) {
+    host.append(1, 1, 3000);
+    REQUIRE(host.work());
+  }
+  disk.limit_space(disk.used_bytes());
+  fill_until(host, Room::little, 3000);
+  host.cut(0);
+  REQUIRE(host.work());
+  disk.limit_space(disk.used_bytes());
+  CHECK(count(disk, ".spare") == 2);
+  while (count(disk, ".seg") == 1) {
+    CHECK(host.storage->room() == Room::plenty);
+    host.append(1, 1, 500);
+    REQUIRE(host.work());
+    REQUIRE(host.last() < 100);
+  }
+  CHECK(fill_until(host, Room::little, 500) >= 5);  // three quarters of the second
+}
+
+TEST_CASE("storage: a disk that was full is tried at once when more hangs on it") {
+  FullDisk full;
+  auto& [disk, host] = full;
+  host.append(1, 1, 14'000);  // more than half of a segment
+  REQUIRE(host.work());
+  disk.limit_space(std::nullopt);
+  host.append(1, 1, 10);
+  REQUIRE(host.work());
+  CHECK(host.storage->room() == Room::plenty);
+  CHECK(count(disk, ".spare") == 1);  // it was full just now
+  while (count(disk, ".spare") == 1) {
+    host.append(1, 1, 500);
+    REQUIRE(host.work());
+    REQUIRE(host.last() < 100);
+  }
+  CHECK(count(disk, ".seg") == 1);
+  CHECK(host.storage->room() == Room::plenty);
+  CHECK(host.now_us < 5'000'000);
+}
+
+TEST_CASE("storage: what is cut off is not waited for") {
+  FullDisk full;
+  auto& [disk, host] = full;
+  host.append(1, 1, 100);
+  host.append(1, 1, 100'000);
+  REQUIRE(host.work());
+  CHECK(host.storage->room() == Room::none);
+  const auto cut = host.cut(1);
+  REQUIRE(host.work());
+  CHECK(host.durable >= cut);
+  CHECK(host.storage->room() == Room::plenty);
+}
+
+TEST_CASE("storage: a crash while the log waits for room loses nothing that was promised") {
+  for (const Crash mode : {Crash::all_lost, Crash::all_kept}) {
+    FullDisk full;
+    auto& [disk, host] = full;
+    fill_until(host, Room::none, 500);
+    for (int i = 0; i < 10; ++i) host.append(1, 1, 3000);
+    REQUIRE(host.work());
+    lose_power(disk, mode);
+    disk.limit_space(std::nullopt);
+    REQUIRE(host.start());
+    CHECK(host.judge() == "");
+  }
+}
+
+TEST_CASE("storage: starts on a full disk leave nothing more behind each time") {
+  FullDisk full;
+  auto& [disk, host] = full;
+  fill_until(host, Room::none, 500);
+  const std::uint64_t used = disk.used_bytes();
+  const std::uint64_t piece = test::options().segment_bytes / 4;
+  for (std::uint64_t pieces = 1; pieces <= 3; ++pieces) {
+    disk.limit_space(used + pieces * piece);
+    for (int i = 0; i < 3; ++i) {
+      REQUIRE(!host.start());
+      CHECK(host.error->sys == 28);
+      CHECK(count(disk, ".new") <= 1);
+    }
+  }
+  disk.limit_space(used + 4 * piece);  // a segment's worth is enough
+  REQUIRE(host.start());
+  CHECK(host.judge() == "");
+}
+
+}  // namespace zatt::storage
