@@ -36,12 +36,18 @@ std::string read_all(int fd, std::string& text) {
   }
 }
 
-// "value is not JSON: byte 2: ...; the shell may have taken them": what is new in it.
+// "value is not JSON: byte 2: ...": what is new in it.
 std::string news_in(std::string why) {
   constexpr std::string_view known = "is not JSON: ";
   if (const std::size_t at = why.find(known); at != std::string::npos)
     why.erase(0, at + known.size());
-  return why.substr(0, why.find("; the shell"));
+  return why;
+}
+
+// Whoever typed it may have typed the quotes, too.
+std::string with_hint(std::string why) {
+  if (why.find("quotes") != std::string::npos) why += "; the shell may have taken them: use '…'";
+  return why;
 }
 
 }  // namespace
@@ -51,7 +57,7 @@ Value to_value(std::string text, ValueIs is, bool typed, const IsJson& judge) {
   if (is == ValueIs::string) return {quoted(text), ""};
   const auto why = judge(text);
   if (!why) return {std::move(text), ""};
-  if (is == ValueIs::json) return {"", *why};
+  if (is == ValueIs::json) return {"", typed ? with_hint(*why) : *why};
   if (!looks_meant_as_json(text)) return {quoted(text), ""};
   const std::string place = " (" + news_in(*why) + ")";
   return {"", typed ? "not JSON; did the shell take the quotes? use '…', or --string" + place

@@ -42,6 +42,29 @@ bool is_read(std::string_view op) {
 
 Error invalid(std::string sentence) { return {Code::invalid, 0, "", std::move(sentence)}; }
 
+// A value without quotes that was meant as a string, as hello, and neither broken JSON nor a
+// number.
+bool is_bare_text(std::string_view value, const json::Fault& fault) {
+  const std::size_t first = value.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return false;
+  if (std::string_view("{[\"',:}]+.").find(value[first]) != std::string_view::npos) return false;
+  return fault.what.starts_with("a value expected") || fault.what == ", or } expected";
+}
+
+// The text as a JSON string, cut to what a line of a message has room for.
+std::string quoted_in_brief(std::string_view text) {
+  constexpr std::size_t most = 40;
+  std::string quoted;
+  if (text.size() <= most) {
+    json::append_string(quoted, text);
+    return quoted;
+  }
+  std::size_t end = most;
+  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
+  json::append_string(quoted, std::string(text.substr(0, end)) + "…");
+  return quoted;
+}
+
 // A text for a Reader, with the slack it wants.
 std::string_view with_slack(std::string& text) {
   const std::size_t size = text.size();
@@ -169,7 +192,7 @@ Status RequestWriter::append_value(std::string& out, std::string_view field,
   if (!fault && fields != 1) fault = json::Fault{open.size(), "more than one value"};
   if (fault) {
     fault->offset -= std::min(fault->offset, open.size());
-    return invalid(std::string(field) + " is not JSON: " + json::at_byte(*fault));
+    return not_json(field, text, *fault);
   }
   out += ",\"";
   out += field;
@@ -177,6 +200,17 @@ Status RequestWriter::append_value(std::string& out, std::string_view field,
   std::string compacted;
   out += json::compact(value, compacted);
   return ok;
+}
+
+Error RequestWriter::not_json(std::string_view field, std::string_view text,
+                              const json::Fault& fault) {
+  if (is_bare_text(text, fault)) {
+    const std::string quoted = quoted_in_brief(text);
+    scratch_ = "{\"v\":" + quoted + '}';
+    const bool is_text = !reader_.read(with_slack(scratch_), 1, [](const json::Field&) {});
+    if (is_text) return invalid("JSON text expected: " + quoted + " with its quotes");
+  }
+  return invalid(std::string(field) + " is not JSON: " + json::at_byte(fault));
 }
 
 bool RequestWriter::only_reads(const Request& request) {

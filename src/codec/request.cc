@@ -16,6 +16,8 @@ static_assert(line_slack >= json::slack);
 
 constexpr std::size_t max_value_depth = 128;
 constexpr std::size_t max_id_bytes = 256;
+// Whoever types a line has a shell around it, and its quotes are what shells take.
+constexpr std::string_view taken_by_a_shell = "; the shell may have taken them: use '…'";
 
 // --- the words of the protocol ---
 
@@ -410,6 +412,7 @@ std::variant<Request, Refusal> RequestParser::parse(std::string_view line) {
   if (fault) {
     refusal.code = ErrorCode::bad_request;
     refusal.message = json::at_byte(*fault);
+    if (fault->unquoted) refusal.message += taken_by_a_shell;
     if (!is_like_an_object(line)) refusal.message.append("; ").append(how_to_ask);
     return refusal;
   }

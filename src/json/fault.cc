@@ -8,8 +8,6 @@
 namespace zatt::json {
 namespace {
 
-constexpr const char* shell_hint = "; the shell may have taken them: use '…'";
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -64,6 +62,10 @@ class Pass {
     fault_ = {offset, std::move(what)};
     return false;
   }
+  bool fail_unquoted(const char* what) {
+    fault_ = {at_, what, true};
+    return false;
+  }
   char peek(std::size_t ahead = 0) const {
     return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
   }
@@ -83,9 +85,8 @@ class Pass {
     if (peek() == '{') return open(Next::name_or_end);
     const std::string_view letters = word();
     const bool taken = peek() == '\'' || (!letters.empty() && peek(letters.size()) == ':');
-    return fail(at_,
-                taken ? "an object expected: { and names in double quotes" + std::string(shell_hint)
-                      : "an object expected, beginning with {");
+    if (taken) return fail_unquoted("an object expected: { and names in double quotes");
+    return fail(at_, "an object expected, beginning with {");
   }
 
   bool middle() {
@@ -152,7 +153,8 @@ class Pass {
   bool name() {
     if (peek() != '"') {
       const bool taken = peek() == '\'' || is_letter(peek());
-      return fail(at_, std::string("a name in double quotes expected") + (taken ? shell_hint : ""));
+      constexpr const char* what = "a name in double quotes expected";
+      return taken ? fail_unquoted(what) : fail(at_, what);
     }
     const std::size_t begin = at_;
     if (!string()) return false;
@@ -187,8 +189,8 @@ class Pass {
       if (letters.size() >= 2 && letters.substr(0, 2) == known.substr(0, 2))
         return fail(at_, std::string(known) + " expected");
     const bool taken = peek() == '\'' || (peek() >= 'a' && peek() <= 'z');
-    return fail(at_, taken ? std::string("a value expected, strings in double quotes") + shell_hint
-                           : "a value expected");
+    if (taken) return fail_unquoted("a value expected, strings in double quotes");
+    return fail(at_, "a value expected");
   }
 
   bool digits() {

@@ -18,6 +18,7 @@ namespace zatt::json {
 struct Fault {
   std::size_t offset = 0;  // from 0
   std::string what;        // "a name in double quotes expected"
+  bool unquoted = false;   // a text without its double quotes: a shell may have taken them
 };
 
 // "byte 2: a name in double quotes expected": for lines. Bytes count from 1.

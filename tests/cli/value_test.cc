@@ -79,7 +79,13 @@ TEST_CASE("to_value: forced") {
   CHECK(read("5", ValueIs::string).json == "\"5\"");
   CHECK(read("\"5\"", ValueIs::string).json == R"("\"5\"")");
   CHECK(read("null", ValueIs::string).json == "\"null\"");
-  CHECK(read("hello", ValueIs::json).wrong != "");
+  CHECK(read("hello", ValueIs::json).wrong ==
+        "JSON text expected: \"hello\" with its quotes; the shell may have taken them: use '…'");
+  CHECK(read("{a:1}", ValueIs::json).wrong.find("; the shell may have taken them") !=
+        std::string::npos);
+  CHECK(read("[1,]", ValueIs::json).wrong.find("shell") == std::string::npos);
+  CHECK(read("hello", ValueIs::json, false).wrong ==
+        "JSON text expected: \"hello\" with its quotes");
   CHECK(read("", ValueIs::json).wrong != "");
   CHECK(read("5", ValueIs::json).json == "5");
 }

@@ -82,21 +82,44 @@ TEST_CASE("conditions") {
   }
   Request bad = request_of(Op::del, "k");
   bad.condition = {Kind::value, 0, "nope"};
-  CHECK(line_of(bad).starts_with("!if: value is not JSON: byte 1"));
+  CHECK(line_of(bad) == "!if: JSON text expected: \"nope\" with its quotes");
+  bad.condition = {Kind::value, 0, ""};
+  CHECK(line_of(bad) == "!if: value is not JSON: byte 1: a value expected");
 }
 
 TEST_CASE("a value must be one JSON value and nothing besides") {
   CHECK(line_of(request_of(Op::set, "k", " {\n \"a\" : 1 }\t")) ==
         "{\"op\":\"set\",\"key\":\"k\",\"value\":{\"a\":1},\"timeout_ms\":700}\n");
   for (const char* value :
-       {"", " ", "x", "1 2", "1}", "1},{\"op\":\"delete\"", R"(1,"if":{"rev":0})", "\"a", "01",
-        "nul", "\"\xff\"", "\"\\ud800\"", "1,\"v\":2"}) {
+       {"", " ", "1}", "1},{\"op\":\"delete\"", R"(1,"if":{"rev":0})", "\"a", "01", "nul", "'x'",
+        "{a:1}", "[x", "+5", ".5", "-", "\"\xff\"", "\xff", "\"\\ud800\"", "1,\"v\":2"}) {
     CAPTURE(value);
     CHECK(line_of(request_of(Op::set, "k", value)).starts_with("!value is not JSON: byte "));
   }
   const std::string deep(128, '[');
   CHECK(line_of(request_of(Op::set, "k", deep + std::string(128, ']')))[0] == '{');
   CHECK(line_of(request_of(Op::set, "k", '[' + deep + std::string(129, ']')))[0] == '!');
+}
+
+TEST_CASE("a value that is text without its quotes: JSON is named, and how it would look") {
+  struct {
+    std::string value;
+    const char* want;
+  } rows[] = {
+      {"hello", R"("hello")"},
+      {"Zo\xc3\xab said \"hi\"", R"("Zoë said \"hi\"")"},
+      {" two words", R"(" two words")"},
+      {"10.0.0.1", R"("10.0.0.1")"},
+      {"NaN", R"("NaN")"},
+      {std::string(40, 'x'), R"("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")"},
+      {std::string(39, 'x') + "\xc3\xab", R"("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…")"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.value);
+    CHECK(line_of(request_of(Op::set, "k", row.value)) ==
+          "!JSON text expected: " + std::string(row.want) + " with its quotes");
+  }
+  CHECK(line_of(request_of(Op::set, "k", "{a:'b'}")).find("shell") == std::string::npos);
 }
 
 TEST_CASE("a key must be UTF-8") {

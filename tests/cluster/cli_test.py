@@ -38,7 +38,8 @@ class Verbs(CliTest):
                 self.assert_done(self.zatt("get", "k"), json.dumps(typed) + "\n")
         self.assert_done(self.zatt("set", "k", "5", "--string"))
         self.assert_done(self.zatt("get", "k"), '"5"\n')
-        self.assert_fails(self.zatt("set", "k", "five", "--as-json"), 2, "value is not JSON")
+        self.assert_fails(self.zatt("set", "k", "five", "--as-json"), 2,
+                          "JSON text expected: \"five\" with its quotes; the shell may have taken them")
 
     def test_values_from_files_and_pipes(self):
         self.serve()
