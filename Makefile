@@ -201,7 +201,7 @@ $(shims): $(B)/%.so: tests/support/%.c Makefile | deps
 libraries: $(libraries)
 
 # What a client calls; the linker finds what that needs.
-client_roots := $(call objects,src/capi/client.cc src/capi/errors.cc)
+client_roots := $(call objects,$(wildcard src/capi/client*.cc) src/capi/errors.cc)
 node_roots := $(call objects,$(wildcard src/capi/*.cc))
 $(B)/obj/zattclient.o: $(client_roots) $(lib)
 $(B)/obj/zatt.o: $(node_roots) $(lib)

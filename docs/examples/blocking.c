@@ -31,18 +31,19 @@ int main(int argc, char **argv) {
     return zatt_error_kind(error);
   }
 
-  /* Anything else is a request with its fields set: here, only if nobody has written since. */
-  zatt_request request = zatt_request_of(ZATT_OP_SET);
+  /* Only if nobody has written since. */
   const zatt_reply *reply;
-  request.key = zatt_str("key1");
-  request.value = zatt_str("\"mine\"");
-  request.condition = ZATT_IF_REV;
-  request.if_rev = rev;
-  error = zatt_client_call(client, &request, &reply);
+  error = zatt_client_set_if(client, "key1", "\"mine\"", zatt_if_rev(rev), &reply);
   if (error == ZATT_ECONDITION)
     printf("somebody was faster: %s\n", reply->value.data);
   else if (error == ZATT_OK)
     printf("written, rev %" PRIu64 "\n", reply->rev);
+
+  /* Anything else is a request with its fields set: here, the first ten keys, without values. */
+  zatt_request request = zatt_request_of(ZATT_OP_SCAN);
+  request.keys_only = 1;
+  request.limit = 10;
+  if (zatt_client_call(client, &request, &reply) == ZATT_OK) printf("%zu keys\n", reply->item_count);
 
   int items = 0;
   error = zatt_client_scan(client, "key", print, &items);

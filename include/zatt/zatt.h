@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * zatt in C: a client of a cluster, and a whole node inside your program.
+ * zatt in C: a client of a cluster, and a whole node inside your program. This header is C99, any
+ * later C, and C++11 or later; in C++17 zatt.hpp is nicer.
  *
  *   libzattclient   zatt_client_* and what is common    cc app.c $(pkg-config --cflags --libs zatt-client)
  *   libzatt         all of it, with zatt_node_*         cc app.c $(pkg-config --cflags --libs zatt)
@@ -9,7 +10,8 @@
  *           be called from any; one on your loop only from that loop's thread. Different handles
  *           have nothing to do with each other. Handles do not survive fork().
  * Memory    "Borrowed": valid as long as it says. "Given": yours, freed by the function named
- *           beside it. What you pass is copied before a call returns.
+ *           beside it. What you pass is copied before a call returns, and may lie in what the last
+ *           one lent: zatt_client_set(c, "k2", reply->value.data, NULL).
  * Errors    An int: ZATT_OK is 0, failures are negative, numbers are never reused. What a failure
  *           means for a write is its kind: see zatt_error_kind(). Out of memory aborts.
  * Text      UTF-8. Keys are plain text, values are JSON text ("\"a\"", "1", "{\"b\":[]}").
@@ -49,7 +51,10 @@ enum {
 
   /* The answer is no. */
   ZATT_ECONDITION = -1, /* a condition did not hold, or incr met no integer: nothing was changed */
-  ZATT_ENOTFOUND = -2,  /* a member or a watch that does not exist */
+  ZATT_ENOTFOUND = -2,  /* a server has said not_found, which none of this version does: it is kept for
+                           members and watches. Never for a key: to get or delete one that is not
+                           there is ZATT_OK with `found` 0, to incr it counts from 0, and a
+                           condition on it is ZATT_ECONDITION */
 
   /* Nothing happened and nothing will: it may be asked again. */
   ZATT_ENOSERVER = -10,     /* no server could be reached */
@@ -165,6 +170,35 @@ static inline zatt_request zatt_request_of(int op) {
   return request;
 }
 
+/* A condition by itself, as zatt_client_set_if and its like take it: made by the functions below,
+ * passed by value. It has these fields for good. */
+typedef struct zatt_condition {
+  int kind; /* ZATT_IF_ */
+  uint64_t rev;
+  zatt_bytes value;
+} zatt_condition;
+
+static inline zatt_condition zatt_condition_of(int kind) {
+  zatt_condition condition;
+  memset(&condition, 0, sizeof condition);
+  condition.kind = kind;
+  return condition;
+}
+static inline zatt_condition zatt_if_absent(void) { return zatt_condition_of(ZATT_IF_ABSENT); }
+static inline zatt_condition zatt_if_exists(void) { return zatt_condition_of(ZATT_IF_EXISTS); }
+/* 0: absent. */
+static inline zatt_condition zatt_if_rev(uint64_t rev) {
+  zatt_condition condition = zatt_condition_of(ZATT_IF_REV);
+  condition.rev = rev;
+  return condition;
+}
+/* JSON text that ends at its NUL, borrowed until the call that takes the condition returns. */
+static inline zatt_condition zatt_if_value(const char *value) {
+  zatt_condition condition = zatt_condition_of(ZATT_IF_VALUE);
+  condition.value = zatt_str(value);
+  return condition;
+}
+
 typedef struct zatt_item {
   zatt_bytes key;   /* plain text, which may hold NULs; a NUL behind it */
   zatt_bytes value; /* JSON text, a NUL behind it; data NULL with keys_only */
@@ -235,13 +269,23 @@ ZATT_API void zatt_client_close(zatt_client *client);
 ZATT_API int zatt_client_call(zatt_client *client, const zatt_request *request,
                               const zatt_reply **reply);
 
-/* The same, short: keys and texts end at their NUL; the pointers behind them may be NULL. */
+/* The same, short: keys and texts end at their NUL; the pointers behind them may be NULL. A value is
+ * JSON text, of a string with its quotes: "\"hello\"". */
 ZATT_API int zatt_client_get(zatt_client *client, const char *key, const zatt_reply **reply);
 ZATT_API int zatt_client_set(zatt_client *client, const char *key, const char *value,
                              uint64_t *rev);
 ZATT_API int zatt_client_delete(zatt_client *client, const char *key, int *found);
 ZATT_API int zatt_client_incr(zatt_client *client, const char *key, int64_t by, int64_t *number);
 ZATT_API int zatt_client_count(zatt_client *client, const char *prefix, uint64_t *count);
+/* Only if nobody was faster: zatt_client_set_if(c, "k", "2", zatt_if_rev(7), &reply). ZATT_ECONDITION:
+ * nothing was changed, and the reply has what is there instead (found, value, rev). ZATT_OK: it has
+ * the write's rev, delete's `found`, incr's `number`. */
+ZATT_API int zatt_client_set_if(zatt_client *client, const char *key, const char *value,
+                                zatt_condition condition, const zatt_reply **reply);
+ZATT_API int zatt_client_delete_if(zatt_client *client, const char *key, zatt_condition condition,
+                                   const zatt_reply **reply);
+ZATT_API int zatt_client_incr_if(zatt_client *client, const char *key, int64_t by,
+                                 zatt_condition condition, const zatt_reply **reply);
 /* Every item whose key begins with `prefix`, in byte order, page by page; each page is linearizable
  * by itself. `each` gets items borrowed for the call and ends the scan by returning nonzero, which
  * is then returned if positive. It must not call the client. */

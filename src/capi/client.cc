@@ -196,7 +196,7 @@ void zatt_client::deliver() {
 
 // The reply is in `last`.
 int zatt_client::call(const zatt_request& request) {
-  last.reset();
+  const auto lent = std::move(last);  // the request may point into it: to set what was read
   if (const int error = ask(&request, {}); error != ZATT_OK) {
     last = std::make_unique<ReplyBox>(error, message);
     return error;
@@ -342,51 +342,6 @@ int zatt_client_call(zatt_client* client, const zatt_request* request, const zat
   return short_call(client, known, reply);
 }
 
-int zatt_client_get(zatt_client* client, const char* key, const zatt_reply** reply) {
-  zatt_request request = zatt_request_of(ZATT_OP_GET);
-  request.key = zatt_str(key);
-  return short_call(client, request, reply);
-}
-
-int zatt_client_set(zatt_client* client, const char* key, const char* value, uint64_t* rev) {
-  zatt_request request = zatt_request_of(ZATT_OP_SET);
-  request.key = zatt_str(key);
-  request.value = zatt_str(value);
-  const zatt_reply* reply = nullptr;
-  const int error = short_call(client, request, &reply);
-  if (error == ZATT_OK && reply != nullptr && rev != nullptr) *rev = reply->rev;
-  return error;
-}
-
-int zatt_client_delete(zatt_client* client, const char* key, int* found) {
-  zatt_request request = zatt_request_of(ZATT_OP_DELETE);
-  request.key = zatt_str(key);
-  const zatt_reply* reply = nullptr;
-  const int error = short_call(client, request, &reply);
-  if (error == ZATT_OK && reply != nullptr && found != nullptr) *found = reply->found;
-  return error;
-}
-
-int zatt_client_incr(zatt_client* client, const char* key, int64_t by, int64_t* number) {
-  zatt_request request = zatt_request_of(ZATT_OP_INCR);
-  request.key = zatt_str(key);
-  request.by = by;
-  const zatt_reply* reply = nullptr;
-  const int error = short_call(client, request, &reply);
-  if (error == ZATT_OK && reply != nullptr && number != nullptr) *number = reply->number;
-  return error;
-}
-
-int zatt_client_count(zatt_client* client, const char* prefix, uint64_t* count) {
-  zatt_request request = zatt_request_of(ZATT_OP_COUNT);
-  request.prefix = zatt_str(prefix);
-  const zatt_reply* reply = nullptr;
-  const int error = short_call(client, request, &reply);
-  if (error == ZATT_OK && reply != nullptr && count != nullptr)
-    *count = static_cast<uint64_t>(reply->number);
-  return error;
-}
-
 int zatt_client_scan(zatt_client* client, const char* prefix,
                      int (*each)(void* user, const zatt_item* item), void* user) {
   if (each == nullptr) return ZATT_EINVAL;
@@ -401,12 +356,6 @@ int zatt_client_scan(zatt_client* client, const char* prefix,
     request.after = {after.data(), after.size()};
   }
   return error;
-}
-
-int zatt_client_line(zatt_client* client, const char* line, const zatt_reply** reply) {
-  zatt_request request = zatt_request_of(ZATT_OP_LINE);
-  request.value = zatt_str(line);
-  return short_call(client, request, reply);
 }
 
 const char* zatt_client_message(const zatt_client* client) { return client->message.c_str(); }

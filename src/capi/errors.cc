@@ -17,7 +17,7 @@ constexpr Row rows[] = {
     {ZATT_OK, ZATT_KIND_OK, "ok", "done"},
     {ZATT_ECONDITION, ZATT_KIND_NO, "condition_failed",
      "the condition does not hold; nothing was changed"},
-    {ZATT_ENOTFOUND, ZATT_KIND_NO, "not_found", "there is no such thing"},
+    {ZATT_ENOTFOUND, ZATT_KIND_NO, "not_found", "the server knows no such member or watch"},
     {ZATT_ENOSERVER, ZATT_KIND_RETRY, "no_server", "no server could be reached"},
     {ZATT_ENOLEADER, ZATT_KIND_RETRY, "no_leader", "no leader was found in time"},
     {ZATT_EUNAVAILABLE, ZATT_KIND_RETRY, "unavailable", "the answer was not confirmed in time"},

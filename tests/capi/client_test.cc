@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/capi/clients.h"
 #include "tests/capi/fake_server.h"
 #include "tests/capi/footprint.h"
 #include "zatt/zatt.h"
@@ -17,19 +18,6 @@
 using namespace zatt::capi::test;
 
 namespace {
-
-struct Close {
-  void operator()(zatt_client* client) const { zatt_client_close(client); }
-};
-using Client = std::unique_ptr<zatt_client, Close>;
-
-Client client_of(const std::string& servers, int timeout_ms = 300) {
-  zatt_client_options options = zatt_client_options_of(servers.c_str());
-  options.timeout_ms = timeout_ms;
-  zatt_client* client = nullptr;
-  REQUIRE(zatt_client_open(&options, &client) == ZATT_OK);
-  return Client(client);
-}
 
 // A dictionary of one key, enough to talk to.
 void serve(Peer& peer, int /*number*/) {

@@ -90,6 +90,13 @@ class Clients(ClusterTest):
     def test_cpp_kill_the_leader_in_ten_thousand_writes(self):
         self.kill_the_leader_under([BUILD / "dict_writer"], 0)
 
+    def test_c_conditions_and_absent_keys(self):
+        cluster = self.cluster().start()
+        cluster.wait_serving()
+        done = subprocess.run([BUILD / "conditions", servers(cluster)], text=True,
+                              capture_output=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_cpp_dictionary(self):
         cluster = self.cluster().start()
         cluster.wait_serving()
