@@ -9,11 +9,15 @@
 //
 // Values are JSON: bool, integers, floating point, strings, nullptr and zatt::Json (any JSON, as
 // text) can be set and read; for a type of your own specialize zatt::Convert. Each access asks the
-// cluster: d["n"] += 1 is not there on purpose, use d.incr("n").
+// cluster: d["n"] += 1, which is two requests, does not compile, d.incr("n") is one.
 //
 // Objects belong to one thread at a time. Whatever goes wrong is thrown: Error and what derives
 // from it. Link with libzattclient: c++ app.cpp $(pkg-config --cflags --libs zatt-client)
 #pragma once
+
+#if __cplusplus < 201703L
+#error "zatt.hpp needs C++17 or later: compile with -std=c++17. (zatt.h does with less.)"
+#else
 
 #include <charconv>
 #include <chrono>
@@ -247,9 +251,45 @@ struct Convert<const char*> {
 template <>
 struct Convert<char*> : Convert<const char*> {};
 
+namespace detail {
+
+template <class T, class = void>
+inline constexpr bool has_to_json = false;
+template <class T>
+inline constexpr bool has_to_json<T, std::void_t<decltype(Convert<T>::to_json(std::declval<const T&>()))>> = true;
+
+template <class T, class = void>
+inline constexpr bool has_from_json = false;
+template <class T>
+inline constexpr bool has_from_json<T, std::void_t<decltype(Convert<T>::from_json(std::string_view()))>> = true;
+
+// A struct of a program's, as far as can be told: other classes may have a constructor that takes
+// what can be read, and must be left to it.
+template <class T, class = void>
+inline constexpr bool is_plain_struct = false;
+template <class T>
+inline constexpr bool is_plain_struct<T, std::enable_if_t<(sizeof(T) > 0) && std::is_class_v<T>>> =
+    std::is_aggregate_v<T> && !std::is_empty_v<T>;
+
+template <class T>
+T from_json(std::string_view text) {
+  static_assert(has_from_json<T>, "no JSON can become this type: specialize zatt::Convert for it, with from_json");
+  if constexpr (has_from_json<T>)
+    return Convert<T>::from_json(text);
+  else
+    wrong_type("of a type that zatt::Convert knows", text);
+}
+
+}  // namespace detail
+
 template <class T>
 std::string to_json(const T& value) {
-  return Convert<std::decay_t<const T>>::to_json(value);
+  using Value = std::decay_t<const T>;
+  static_assert(detail::has_to_json<Value>, "this type cannot become JSON: specialize zatt::Convert for it, with to_json");
+  if constexpr (detail::has_to_json<Value>)
+    return Convert<Value>::to_json(value);
+  else
+    return {};
 }
 
 // --- a client ---
@@ -285,7 +325,7 @@ struct Entry {
   std::uint64_t rev = 0;
   template <class T>
   T as() const {
-    return Convert<T>::from_json(text);
+    return detail::from_json<T>(text);
   }
 };
 
@@ -450,13 +490,45 @@ class DistributedDict {
       if (!entry) throw KeyError("no such key: " + key_);
       return entry->template as<T>();
     }
-    template <class T, class = decltype(Convert<T>::from_json(std::string_view()))>
+    template <class T, class = std::enable_if_t<detail::has_from_json<T> || detail::is_plain_struct<T>>>
     operator T() const {  // NOLINT(google-explicit-constructor): int v = d["key1"];
       return as<T>();
     }
 
+    // Not there on purpose: others could write between its read and its write.
+    template <class T>
+    void operator+=(const T&) {
+      refuse<T>();
+    }
+    template <class T>
+    void operator-=(const T&) {
+      refuse<T>();
+    }
+    template <class T = int>
+    void operator++() {
+      refuse<T>();
+    }
+    template <class T = int>
+    void operator++(int) {
+      refuse<T>();
+    }
+    template <class T = int>
+    void operator--() {
+      refuse<T>();
+    }
+    template <class T = int>
+    void operator--(int) {
+      refuse<T>();
+    }
+
    private:
     friend class DistributedDict;
+    template <class T>
+    static void refuse() {
+      static_assert(!std::is_same_v<T, T>,
+                    "this would be a read and a write, and others could write in between: "
+                    "use d.incr(key, by), or client().set under zatt::Condition::rev");
+    }
     Reference(Client& client, std::string key) : client_(client), key_(std::move(key)) {}
     Client& client_;
     std::string key_;
@@ -529,3 +601,5 @@ class DistributedDict {
 
 }  // namespace api
 }  // namespace zatt
+
+#endif
