@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "tests/loop/harness.h"
+#include "tests/support/own_port.h"
 
 using namespace zatt::loop;
 
@@ -45,6 +46,23 @@ TEST_CASE("Connect: failures in plain words") {
   const std::string named = attempt({"localhost", 1});
   CHECK(named.find("nothing listens there (") == 0);  // with the address that the name had
   CHECK(attempt({"no such host", 1}).find("cannot look up \"no such host\": ") == 0);
+}
+
+TEST_CASE("Connect: a connection to itself is a refused one, and keeps no port") {
+  Loop loop;
+  const std::uint16_t port = zatt::test::free_port();
+  zatt::test::met_themselves = 0;
+  zatt::test::own_port = port;
+  std::optional<std::string> why;
+  Connect connect(loop, {"127.0.0.1", port}, 10'000, [&](Stream stream, std::string reason) {
+    CHECK_FALSE(static_cast<bool>(stream));
+    why = std::move(reason);
+  });
+  REQUIRE(run_until(loop, [&] { return why.has_value(); }));
+  zatt::test::own_port = 0;
+  CHECK(zatt::test::met_themselves == 1);
+  CHECK(*why == "nothing listens there");
+  CHECK(run_until(loop, [&] { return zatt::test::is_free(port); }));
 }
 
 TEST_CASE("Connect: destroyed before, and from, its answer") {
