@@ -2,9 +2,7 @@
 """What `make install` puts in place, used as its users would: every example is built and run."""
 
 import os
-import pathlib
 import re
-import shutil
 import site
 import subprocess
 import sys
