@@ -4,8 +4,8 @@
 import math
 import pickle
 
+from fake_server import CLOSE, TIMEOUT_S, HostileTest, refused, status
 from harness import HOST, free_port
-from python_hostile_test import CLOSE, HostileTest, TIMEOUT_S, refused, status
 from python_test import PythonTest
 from zatt.client import Client, DistributedDict, OutcomeUnknown, Unreachable
 
@@ -108,13 +108,14 @@ class Unanswered(HostileTest):
         for later in ("no_leader", "storage_full", "bad_request"):
             answers = [CLOSE]
             server = self.server(lambda request, a=answers, c=later: a.pop(0) if a else refused(c))
-            client = self.client(server)
+            client = self.client(server, timeout=TIMEOUT_S)
             e = self.raised(lambda c=client: c.set("k", 1, retry_unknown=True))
             self.assertIsInstance(e, OutcomeUnknown, later)
             self.assertGreater(len(server.requests), 1)
         one = self.server(lambda request: CLOSE)
         one.answer = lambda request: (one.listener.close(), CLOSE)[1]
-        self.assertIsInstance(self.raised(lambda: self.client(one).set("k", 1, retry_unknown=True)), OutcomeUnknown)
+        client = self.client(one, timeout=TIMEOUT_S)
+        self.assertIsInstance(self.raised(lambda: client.set("k", 1, retry_unknown=True)), OutcomeUnknown)
 
     def test_only_what_may_be_repeated_is(self):
         for call in (lambda c: c.set("k", 1), lambda c: c.delete("k"), lambda c: c.incr("k"),
