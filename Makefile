@@ -300,8 +300,8 @@ $(FUZZ_B)/zatt-fuzz: $(call objects,$(fuzz_sources)) $(lib)
 	@$(link) -fsanitize=fuzzer
 
 # --- what a change must pass ---
-.PHONY: check check-built format format-check floors tidy
-check: format-check floors tidy tests-built
+.PHONY: check check-built format format-check floors tidy python-types
+check: format-check floors tidy python-types tests-built
 	@exec python3 tools/run_tests.py --build $(B)
 
 format: deps-check
@@ -313,6 +313,13 @@ format-check: deps-check
 floors: deps
 	@python3 tools/check_floors.py
 	@python3 tools/mutants.py --list >/dev/null
+
+# mypy is worth having, and nothing to stop for.
+python-types:
+ifneq ($(DEPS),no)
+	@sh tools/deps.sh types || true
+endif
+	@python3 tools/python_types.py
 
 # A stamp a file: only what changed, headers included, is looked at again.
 tidied := $(patsubst %.cc,$(B)/tidy/%.ok,$(mains) $(lib_sources))

@@ -6,6 +6,7 @@
 #   tools/deps.sh run     what `make run` and its examples use besides
 #   tools/deps.sh tests   what the tests use besides
 #   tools/deps.sh check   what `make check` uses besides
+#   tools/deps.sh types   what `make python-types` uses
 #   tools/deps.sh fuzz    what `make fuzz` needs, all of it: CXX is a clang++
 #
 # When all is there this costs a few milliseconds and touches nothing.
@@ -53,13 +54,16 @@ check() {
   need clang-format has clang-format
   need clang-tidy has clang-tidy
 }
+types() {
+  need mypy has mypy
+}
 fuzz() {
   build
   need python3 has python3
   need libclang-rt-dev fuzzer
 }
 case ${1:-build} in
-  build | run | tests | check | fuzz) "${1:-build}" ;;
+  build | run | tests | check | types | fuzz) "${1:-build}" ;;
   *)
     echo "$0: unknown argument $1" >&2
     exit 2

@@ -24,6 +24,7 @@ class Installed(ClusterTest):
                          f"PREFIX={self.prefix}", f"B={BUILD}")
         self.environment = dict(os.environ, PKG_CONFIG_PATH=str(self.prefix / "lib/pkgconfig"),
                                 LD_LIBRARY_PATH=str(self.prefix / "lib"),
+                                PYTHONPATH=str(next(self.prefix.rglob("zatt/client")).parent.parent),
                                 PATH=f"{self.prefix / 'bin'}:{os.environ['PATH']}")
 
     def run_command(self, *command, env=None, timeout_s=60, code=0):
@@ -93,15 +94,19 @@ class Install(Installed):
             "uv.c": (["zatt-client", "libuv"], r"visits: \d+\nvisits: \d+\nvisits: \d+"),
             "dict.cpp": (["zatt-client"], r"key1 = 0, \d+ keys\n(.*\n)+visits: \d+\nkey1 is there already: 1"),
             "node.c": (["zatt"], r"replied: 2 lines\n1: hello\n2: world\n"),
+            "dict.py": (None, r"\{'a': \[1, 2\]\} False\nvisits: \d+\nlog: \['was here'\]\n1000 done\n1000 deleted\n"),
         }
         examples = sorted((ROOT / "docs/examples").iterdir())
         self.assertEqual([path.name for path in examples], sorted(expected))
         for path in examples:
             packages, pattern = expected[path.name]
             with self.subTest(path.name):
-                program = self.build(path, packages, "-std=gnu99" if path.name == "uv.c" else None)
+                if packages is None:
+                    command = [sys.executable, path]
+                else:
+                    command = [self.build(path, packages, "-std=gnu99" if path.name == "uv.c" else None)]
                 arguments = [self.folder / "own", free_port()] if path.name == "node.c" else [servers]
-                self.assertRegex(self.run_command(program, *arguments, env=self.environment), pattern)
+                self.assertRegex(self.run_command(*command, *arguments, env=self.environment), pattern)
 
     def test_it_is_small(self):
         files = [path for path in self.prefix.rglob("*") if path.is_file() and not path.is_symlink()]
@@ -115,8 +120,9 @@ class Install(Installed):
     def test_python_finds_the_package(self):
         package, = self.prefix.rglob("zatt/client/__init__.py")
         said = self.run_command(sys.executable, "-c", "import zatt.client as c; print(c.__file__, c.DistributedDict.__name__)",
-                                env=dict(self.environment, PYTHONPATH=str(package.parent.parent.parent)))
+                                env=self.environment)
         self.assertEqual(said, f"{package} DistributedDict\n")
+        self.assertTrue((package.parent.parent / "py.typed").exists(), "its types are for others, too")
         # Where it is looked for without being told, if such a folder lies below the prefix.
         for folder in site.getsitepackages():
             prefix = folder.split("/lib/")[0]

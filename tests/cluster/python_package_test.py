@@ -4,47 +4,47 @@
 import ast
 import doctest
 import importlib.util
-import io
+import inspect
 import os
 import pathlib
+import pydoc
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
-import tokenize
-import warnings
 import zipfile
 
 from harness import HOST, ROOT, SOAK, ClusterTest, free_port
+from python_test import PYTHON
+import zatt.client
 
-PYTHON = ROOT / "tools" / "python"
-OLDEST = (3, 7)
+TYPED = "zatt/py.typed"
 
-NODES_OF_PYTHON_2 = set("""
-    Module FunctionDef ClassDef Return Delete Assign AugAssign For While If With Raise Try Assert Import
-    ImportFrom Global Expr Pass Break Continue BoolOp BinOp UnaryOp Lambda IfExp Dict Set ListComp SetComp
-    DictComp GeneratorExp Yield Compare Call Constant Attribute Subscript Starred Name List Tuple Slice
-    Index ExtSlice Load Store Del And Or Add Sub Mult Div Mod Pow LShift RShift BitOr BitXor BitAnd FloorDiv
-    Invert Not UAdd USub Eq NotEq Lt LtE Gt GtE Is IsNot In NotIn comprehension ExceptHandler arguments arg
-    keyword alias withitem Num Str Bytes NameConstant""".split())
+# What pyproject.toml names, and what came later.
+OLDEST = (3, 8)
+TOO_NEW = ["with (open(a) as b, open(c) as d):\n    pass", "match a:\n    case 1: pass",
+           "try: pass\nexcept* A: pass"]
 
-NOT_PYTHON_2 = [
-    "f'x'", "def f():\n    nonlocal x", "def f(*, a): pass", "def f(a: int): pass", "def f() -> int: pass",
-    "def f(a, /): pass", "lambda *, a: 1", "x: int = 1", "raise A from B", "class A(metaclass=B): pass",
-    "class A(*b): pass", "async def f(): pass", "def f():\n    yield from g()", "a, *b = c", "(x := 1)",
-    "f(*a, *b)", "f(*a, b)", "f(**a, **b)", "[*a]", "{**a}", "a @ b", "1_000", "rb'x'", "x = ...",
-    "def f():\n    yield 1\n    return 2", "'\u00e9'",
-]
-PYTHON_2 = """
-class A(B):
-    def f(self, a, b=1, *c, **d):
-        with a as x, b as y:
-            raise A(u'x' + br'y' % (0o17, 1e5))
-        try:
-            yield {1: 2}, {3}, [a for a in b if a], (lambda x: x)(*c, **d), f(a, *c, b=1)
-        except (A, B) as e:
-            del a[1:2], b
+# Said of every module by itself: what its annotations mean, for whoever asks while it runs.
+ASK_ALL_HINTS = """
+import importlib, inspect, pkgutil, typing, zatt
+modules = [zatt] + [importlib.import_module(m.name) for m in pkgutil.walk_packages(zatt.__path__, "zatt.")]
+asked = 0
+for module in modules:
+    own = [x for x in vars(module).values() if getattr(x, "__module__", "") == module.__name__]
+    for kind in filter(inspect.isclass, list(own)):
+        typing.get_type_hints(kind)
+        for x in vars(kind).values():
+            own += filter(inspect.isfunction, [x, getattr(x, "__func__", None), getattr(x, "fget", None),
+                                               getattr(x, "fset", None)])
+    for function in filter(inspect.isfunction, own):
+        missing = set(inspect.signature(function).parameters) - {"self", "cls"} | {"return"}
+        missing -= set(typing.get_type_hints(function))
+        if missing and function.__module__ == module.__name__ and function.__name__ != "<lambda>":
+            raise SystemExit("%s: %s has no type for %s" % (module.__name__, function.__qualname__, sorted(missing)))
+        asked += 1
+print(asked)
 """
 
 
@@ -52,59 +52,22 @@ def sources():
     return sorted(path for path in PYTHON.rglob("*.py") if "build" not in path.parts[len(PYTHON.parts):])
 
 
-def check_python_2(text):
-    """A SyntaxError for what the grammar of Python 3 has, and that of 2.7 has not."""
-    text.encode("ascii")  # 2.7 takes nothing else without being told
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.NUMBER and "_" in token.string or \
-                token.type == tokenize.STRING and re.match("rb", token.string, re.I):
-            raise SyntaxError(f"line {token.start[0]}: {token.string}")
-    for node in ast.walk(ast.parse(text, feature_version=OLDEST)):
-        if type(node).__name__ not in NODES_OF_PYTHON_2 or is_of_python_3(node):
-            raise SyntaxError(f"line {getattr(node, 'lineno', '?')}: {ast.dump(node)[:200]}")
-
-
-def is_of_python_3(node):
-    """Whether a node that both have has a part that 2.7 has not."""
-    if isinstance(node, ast.arguments):
-        return bool(node.kwonlyargs or getattr(node, "posonlyargs", []))
-    if isinstance(node, ast.arg):
-        return node.annotation is not None
-    if isinstance(node, ast.FunctionDef):
-        parts = list(ast.walk(node))
-        gives = any(isinstance(part, ast.Return) and part.value for part in parts)
-        return node.returns is not None or gives and any(isinstance(part, ast.Yield) for part in parts)
-    if isinstance(node, ast.ClassDef):
-        return bool(node.keywords) or any(isinstance(base, ast.Starred) for base in node.bases)
-    if isinstance(node, ast.Raise):
-        return node.cause is not None
-    if isinstance(node, ast.Constant):
-        return node.value is Ellipsis
-    if isinstance(node, ast.Dict):
-        return None in node.keys
-    if isinstance(node, ast.Call):
-        spread = [isinstance(argument, ast.Starred) for argument in node.args]
-        return any(spread[:-1]) or sum(keyword.arg is None for keyword in node.keywords) > 1
-    return isinstance(node, (ast.List, ast.Tuple, ast.Set)) and \
-        any(isinstance(item, ast.Starred) for item in node.elts)
-
-
-def parser_with_print_statement():
-    """A function that raises where `print` is not used as a statement; None where Python has none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            from lib2to3 import pygram, pytree
-            from lib2to3.pgen2 import driver
-        except ImportError:
-            return None
-    return driver.Driver(pygram.python_grammar, convert=pytree.convert).parse_string
+def unannotated(text):
+    """The functions of a module, at any depth, that do not say all of their types."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            named = node.args
+            arguments = [*getattr(named, "posonlyargs", []), *named.args, *named.kwonlyargs]
+            arguments += [argument for argument in (named.vararg, named.kwarg) if argument]
+            if node.returns is None or any(a.annotation is None and a.arg not in ("self", "cls") for a in arguments):
+                yield node.name
 
 
 class Package(ClusterTest):
-    def run_ok(self, *command, **options):
+    def run_ok(self, *command, python_path=None):
+        more = {"PYTHONPATH": str(python_path)} if python_path else {}
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120,
-                              check=False, env=self.environment(), cwd=self.folder, **options)
+                              check=False, env={**self.environment(), **more}, cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 
@@ -151,7 +114,7 @@ class Package(ClusterTest):
         listed = self.run_ok(pip, "show", "-f", "zatt")
         modules = [p.relative_to(PYTHON).as_posix() for p in sources() if p.is_relative_to(PYTHON / "zatt")]
         self.assertGreater(len(modules), 5)
-        for name in modules + [f"zatt-{version}.dist-info/LICENSE"]:
+        for name in modules + [TYPED, f"zatt-{version}.dist-info/LICENSE"]:
             self.assertIn(f"  {name}\n", listed)
 
         if SOAK:
@@ -176,42 +139,62 @@ class Package(ClusterTest):
         source = self.folder / "vendored"
         shutil.copytree(PYTHON, source, ignore=shutil.ignore_patterns("__pycache__"))
         make = ("import sys; sys.path.insert(0, sys.argv[1]); import zatt_build as b\n"
-                "print(b.build_wheel('.'), b.build_sdist('.'), b.build_editable('.'))")
+                "print(b.build_wheel('.'), b.build_sdist('.'), b.build_editable('editable'))")
+        (self.folder / "editable").mkdir()
         wheel, sdist, _ = self.run_ok(sys.executable, "-c", make, source / "build_backend").split()
         with tarfile.open(self.folder / sdist) as tar:
-            self.assertTrue(any(name.endswith("zatt/client/plain.py") for name in tar.getnames()))
+            for wanted in ("zatt/client/plain.py", TYPED):
+                self.assertTrue(any(name.endswith("/" + wanted) for name in tar.getnames()), wanted)
         with zipfile.ZipFile(self.folder / wheel) as made:
             self.assertTrue(any(name.endswith("RECORD") for name in made.namelist()))
+            self.assertIn(TYPED, made.namelist())
 
-    def test_it_is_in_the_grammar_of_python_2_7(self):
-        for wrong in NOT_PYTHON_2:
-            with self.subTest(f"the check refuses {wrong}"):
-                self.assertRaises((SyntaxError, UnicodeError), check_python_2, wrong + "\n")
-        check_python_2(PYTHON_2)
-        parse = parser_with_print_statement()
-        if parse:
-            self.assertRaises(Exception, parse, "print('x', file=f)\n")
-            parse(PYTHON_2 + "print 'x'\nexec 'y' in {}\ntry: pass\nexcept A, e: raise B, c\n")
-        else:
-            self.note("no lib2to3 here: nothing holds that print is no function")
-        found = sources()
-        self.assertGreater(len(found), 5)
-        for path in found:
+    def test_the_oldest_python_that_it_names_can_read_it(self):
+        oldest = ".".join(map(str, OLDEST))
+        self.assertIn(f'requires-python = ">={oldest}"', (PYTHON / "pyproject.toml").read_text())
+        for readme in (ROOT / "README.md", PYTHON / "README.md"):
+            self.assertIn(f"Python {oldest} or later", readme.read_text(), readme)
+        for newer in TOO_NEW:
+            self.assertRaises(SyntaxError, ast.parse, newer, feature_version=OLDEST)
+        self.assertGreater(len(sources()), 5)
+        for path in sources():
             with self.subTest(path.name):
                 text = path.read_text(encoding="utf-8")
                 self.assertTrue(text.startswith("# SPDX-License-Identifier: AGPL-3.0-or-later\n"))
-                check_python_2(text)
-                if parse:
-                    parse(text)
-        self.compile_with_python_2(found)
+                ast.parse(text, feature_version=OLDEST)
+        self.run_with_the_oldest(f"python{oldest}")
 
-    def compile_with_python_2(self, found):
-        python = shutil.which("python2.7")
-        if not python or subprocess.run([python, "-V"], capture_output=True, check=False).returncode != 0:
-            return
-        script = "import sys\nfor p in sys.argv[1:]: compile(open(p).read(), p, 'exec')"
-        self.run_ok(python, "-c", script, *found)
-        self.note("compiled by a Python 2.7 as well")
+    def run_with_the_oldest(self, name):
+        python = shutil.which(name)
+        if python and subprocess.run([python, "-V"], capture_output=True, check=False).returncode == 0:
+            self.assertGreater(int(self.run_ok(python, "-B", "-c", ASK_ALL_HINTS, python_path=PYTHON)), 100)
+            self.note(f"run by {name} as well")
+
+    def test_everything_has_a_type(self):
+        self.assertEqual(list(unannotated("def f(self, a: int, *, b: str = '') -> None: pass")), [])
+        for wrong in ("def f(a) -> int: pass", "def f(): pass", "def f(*a) -> int: pass", "def f(*, a) -> int: pass",
+                      "class A:\n  def f(self, a: int):\n    def g() -> None: pass"):
+            self.assertEqual(list(unannotated(wrong)), ["f"])
+        for path in sources():
+            self.assertEqual(list(unannotated(path.read_text(encoding="utf-8"))), [], path.name)
+        self.assertGreater(int(self.run_ok(sys.executable, "-B", "-c", ASK_ALL_HINTS, python_path=PYTHON)), 100)
+
+    def test_help_says_what_everything_is(self):
+        for name in zatt.client.__all__:
+            named = getattr(zatt.client, name)
+            for member in [named] + [x for n, x in vars(named).items() if n[0] != "_"]:
+                if inspect.isclass(member) or inspect.isfunction(member) or isinstance(member, property):
+                    self.assertTrue(inspect.getdoc(member), f"{name}: {member}")
+        shown = pydoc.render_doc(zatt.client.Pipeline, renderer=pydoc.plaintext)
+        for wanted in ("client.pipeline()", "execute(self, raise_first: bool = True)", "if_rev: "):
+            self.assertIn(wanted, shown)
+
+    def test_mypy_finds_nothing(self):
+        done = subprocess.run([sys.executable, ROOT / "tools/python_types.py"], capture_output=True, text=True,
+                              timeout=300, check=False)
+        if done.stdout.startswith("Python types: skipped"):
+            self.skipTest("there is no mypy")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_only_the_standard_library(self):
         if not hasattr(sys, "stdlib_module_names"):
@@ -224,17 +207,17 @@ class Package(ClusterTest):
                     self.assertIn(name.split(".")[0], sys.stdlib_module_names, path.name)
 
     def test_the_examples_are_true(self):
-        sys.path.insert(0, str(PYTHON))
-        self.addCleanup(sys.path.remove, str(PYTHON))
-        import zatt.client
         for name, text in (("README", (PYTHON / "README.md").read_text()),
                            ("DistributedDict", zatt.client.DistributedDict.__doc__),
-                           ("Client", zatt.client.Client.__doc__)):
+                           ("Client", zatt.client.Client.__doc__),
+                           ("Pipeline", zatt.client.Pipeline.__doc__)):
             with self.subTest(name):
-                text = text.replace("5254", str(self.alone(name).port))
-                names = {} if name == "README" else {name: getattr(zatt.client, name)}
+                port = self.alone(name).port
+                text = text.replace("5254", str(port))
+                names = {} if name == "README" else vars(zatt.client)
+                names = {"client": zatt.client.Client(f"{HOST}:{port}"), **names} if name == "Pipeline" else names
                 test = doctest.DocTestParser().get_doctest(text, names, name, name, 0)
-                self.assertGreater(len(test.examples), 2)
+                self.assertGreater(len(test.examples), 1)
                 said = []
                 failed, _ = doctest.DocTestRunner(verbose=False).run(test, out=said.append)
                 self.assertEqual(failed, 0, "".join(said))

@@ -4,13 +4,14 @@
 from fake_server import CLOSE, SILENCE, HostileTest, ok, refused
 from harness import HOST
 from python_test import PythonTest
-from zatt.client import ConditionFailed, DistributedDict, NoLeader, OutcomeUnknown, TryAgain
+from zatt.client import ConditionFailed, DistributedDict, NoLeader, OutcomeUnknown, Pipeline, TryAgain
 
 
 class Pipelined(PythonTest):
     def test_results_are_in_order(self):
         d = self.store()
         p = d.client.pipeline()
+        self.assertIs(type(p), Pipeline)
         for n in range(1000):
             p.set("k", n).incr("k").get("k").delete("k").get("k")
         self.assertEqual(len(p), 5000)

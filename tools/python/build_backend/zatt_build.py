@@ -13,22 +13,26 @@ import os
 import re
 import tarfile
 import zipfile
+from typing import Any, List, Optional, Tuple
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LICENSES = ("LICENSE", os.path.join("..", "..", "LICENSE"))  # in an sdist, in the source tree
 SOURCES = ("README.md", "pyproject.toml", os.path.join("build_backend", "zatt_build.py"))
+File = Tuple[str, bytes]  # path, with / between its parts, and what is in it
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same sources make the same bytes
 
 
-def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+def build_wheel(wheel_directory: str, config_settings: Any = None,
+                metadata_directory: Optional[str] = None) -> str:
     return _write_wheel(wheel_directory, [(name, _read(name)) for name in _modules()])
 
 
-def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+def build_editable(wheel_directory: str, config_settings: Any = None,
+                   metadata_directory: Optional[str] = None) -> str:
     return _write_wheel(wheel_directory, [("zatt.pth", (HERE + "\n").encode("utf-8"))])
 
 
-def build_sdist(sdist_directory, config_settings=None):
+def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
     base = "zatt-" + _version()
     files = [(name, _read(name)) for name in list(SOURCES) + _modules()]
     files += [("PKG-INFO", _metadata())] + _license("LICENSE")
@@ -36,23 +40,23 @@ def build_sdist(sdist_directory, config_settings=None):
     where = os.path.join(sdist_directory, name)
     with tarfile.open(where, "w:gz", format=tarfile.PAX_FORMAT) as tar:
         for path, data in files:
-            entry = tarfile.TarInfo("%s/%s" % (base, path.replace(os.sep, "/")))
+            entry = tarfile.TarInfo(f"{base}/{path.replace(os.sep, '/')}")
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
     return name
 
 
-def _write_wheel(directory, files):
-    info = "zatt-%s.dist-info" % _version()
+def _write_wheel(directory: str, files: List[File]) -> str:
+    info = f"zatt-{_version()}.dist-info"
     files = files + [
         (info + "/METADATA", _metadata()),
         (info + "/WHEEL", b"Wheel-Version: 1.0\nGenerator: zatt_build\n"
                           b"Root-Is-Purelib: true\nTag: py3-none-any\n"),
     ] + _license(info + "/LICENSE")
-    record = ["%s,sha256=%s,%d" % (path, _digest(data), len(data)) for path, data in files]
+    record = [f"{path},sha256={_digest(data)},{len(data)}" for path, data in files]
     record.append(info + "/RECORD,,")
     files.append((info + "/RECORD", ("\n".join(record) + "\n").encode("utf-8")))
-    name = "zatt-%s-py3-none-any.whl" % _version()
+    name = f"zatt-{_version()}-py3-none-any.whl"
     with zipfile.ZipFile(os.path.join(directory, name), "w", zipfile.ZIP_DEFLATED) as wheel:
         for path, data in files:
             entry = zipfile.ZipInfo(path, EPOCH)
@@ -62,19 +66,19 @@ def _write_wheel(directory, files):
     return name
 
 
-def _digest(data):
+def _digest(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode("ascii")
 
 
-def _modules():
+def _modules() -> List[str]:
     """All of the package, with / between the parts of a name."""
     found = []
     for folder, _, names in os.walk(os.path.join(HERE, "zatt")):
-        found += [os.path.join(folder, name) for name in names if name.endswith(".py")]
+        found += [os.path.join(folder, name) for name in names if name.endswith((".py", ".typed"))]
     return sorted(os.path.relpath(path, HERE).replace(os.sep, "/") for path in found)
 
 
-def _metadata():
+def _metadata() -> bytes:
     project = _read("pyproject.toml").decode("utf-8")
     head = [
         "Metadata-Version: 2.1",
@@ -88,20 +92,23 @@ def _metadata():
     return ("\n".join(head) + "\n\n").encode("utf-8") + _read("README.md")
 
 
-def _version():
+def _version() -> str:
     return _quoted(r'^__version__ = "(.*)"$', _read("zatt/__init__.py").decode("utf-8"))
 
 
-def _quoted(pattern, text):
-    return re.search(pattern, text, re.M).group(1)
+def _quoted(pattern: str, text: str) -> str:
+    found = re.search(pattern, text, re.M)
+    if not found:
+        raise ValueError(f"nothing looks like {pattern}")
+    return found.group(1)
 
 
-def _license(path):
+def _license(path: str) -> List[File]:
     """As a list of one file; of none where this folder was taken along without it."""
     found = [name for name in LICENSES if os.path.exists(os.path.join(HERE, name))]
     return [(path, _read(name)) for name in found[:1]]
 
 
-def _read(name):
+def _read(name: str) -> bytes:
     with open(os.path.join(HERE, name), "rb") as source:
         return source.read()

@@ -5,8 +5,10 @@ from .distributed_dict import DistributedDict
 from .errors import (BadRequest, ConditionFailed, NoLeader, OutcomeUnknown, Overloaded, Refused,
                      ShuttingDown, StorageFull, TooLarge, TryAgain, Unavailable, Unreachable,
                      ZattError)
-from .plain import Client, Item
+from .operations import Item
+from .pipeline import Pipeline
+from .plain import Client
 
-__all__ = ["DistributedDict", "Client", "Item", "ZattError", "TryAgain", "Unreachable",
+__all__ = ["DistributedDict", "Client", "Pipeline", "Item", "ZattError", "TryAgain", "Unreachable",
            "OutcomeUnknown", "Refused", "ConditionFailed", "BadRequest", "TooLarge", "StorageFull",
            "NoLeader", "Unavailable", "Overloaded", "ShuttingDown"]

@@ -6,31 +6,32 @@ WARNING: loading a pickle runs what its author put into it. Only who asked for i
 
 import base64
 import pickle
+from typing import Any, Type, Union
 
 from . import values
 
 TAG = "pickle"
-PICKLE_PROTOCOL = min(4, pickle.HIGHEST_PROTOCOL)
+PICKLE_PROTOCOL = 4
 
 
-class Json(object):
+class Json:
     """As it is, or a TypeError."""
 
     @staticmethod
-    def dump(value):
+    def dump(value: Any) -> Any:
         values.check_value(value)
         return value
 
     @staticmethod
-    def load(stored):
+    def load(stored: Any) -> Any:
         return stored
 
 
-class Pickle(object):
+class Pickle:
     """What JSON keeps is stored as JSON, for everybody; the rest as {"pickle": BASE64}."""
 
     @staticmethod
-    def dump(value):
+    def dump(value: Any) -> Any:
         if not _is_pickle(value):
             try:
                 values.check_value(value)
@@ -41,16 +42,20 @@ class Pickle(object):
         return {TAG: base64.b64encode(pickled).decode("ascii")}
 
     @staticmethod
-    def load(stored):
+    def load(stored: Any) -> Any:
         return pickle.loads(base64.b64decode(stored[TAG])) if _is_pickle(stored) else stored
 
 
-def _is_pickle(stored):
-    return type(stored) is dict and list(stored) == [TAG] and type(stored[TAG]) in values.TEXTS
+Codec = Union[Type[Json], Type[Pickle]]
 
 
-def codec_named(name):
-    try:
-        return {"json": Json, "pickle": Pickle}[name]
-    except (KeyError, TypeError):
-        raise ValueError("codec is 'json' or 'pickle', not %r" % (name,))
+def _is_pickle(stored: Any) -> bool:
+    return type(stored) is dict and list(stored) == [TAG] and type(stored[TAG]) is str
+
+
+def codec_named(name: str) -> Codec:
+    if name == "json":
+        return Json
+    if name == "pickle":
+        return Pickle
+    raise ValueError(f"codec is 'json' or 'pickle', not {name!r}")

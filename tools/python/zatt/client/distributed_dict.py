@@ -2,7 +2,9 @@
 """DistributedDict: the dictionary that all who hold one share."""
 
 import copy
-from collections.abc import ItemsView, KeysView, Mapping, MutableMapping, ValuesView
+from types import TracebackType
+from typing import (Any, Dict, ItemsView, Iterable, Iterator, KeysView, List, Mapping, MutableMapping, Optional,
+                    Tuple, Type, TypeVar, Union, ValuesView)
 
 from . import values
 from .codecs import codec_named
@@ -10,14 +12,17 @@ from .connection import now
 from .errors import ConditionFailed
 from .pipeline import raise_worst
 from .plain import Client
-from .refresh_policies import RefreshPolicyAlways
+from .refresh_policies import RefreshPolicy, RefreshPolicyAlways
+from .servers import Named
 
 DELETED_AT_ONCE = 1000
 
 _no_default = object()
 
+Self = TypeVar("Self", bound="DistributedDict")
 
-class DistributedDict(MutableMapping):
+
+class DistributedDict(MutableMapping[str, Any]):
     """A dict in a zatt cluster; what one writes here, everybody reads.
 
         >>> d = DistributedDict('127.0.0.1', 5254)
@@ -61,49 +66,54 @@ class DistributedDict(MutableMapping):
     can then run code in every client that has this codec. Use it only where all of them may.
     """
 
-    def __init__(self, addr="127.0.0.1:5254", port=None, append_retry_attempts=3, refresh_policy=None,
-                 timeout=5.0, codec="json"):
+    def __init__(self, addr: Named = "127.0.0.1:5254", port: Union[int, str, None] = None,
+                 append_retry_attempts: Optional[int] = 3, refresh_policy: Optional[RefreshPolicy] = None,
+                 timeout: float = 5.0, codec: str = "json") -> None:
         self.refresh_policy = RefreshPolicyAlways() if refresh_policy is None else refresh_policy
         self.client = Client(addr, port, timeout, append_retry_attempts)
         self._codec = codec_named(codec)
-        self._copy = None
+        self._copy: Optional[Dict[str, Any]] = None
 
-    def __getstate__(self):
+    def __getstate__(self) -> Dict[str, Any]:
         state = dict(self.__dict__)
         state["_copy"] = None  # as another process has none: fetched anew
         return state
 
     @classmethod
-    def fromkeys(cls, keys, value, addr, port=None, **options):
+    def fromkeys(cls: Type[Self], keys: Iterable[str], value: Any, addr: Named,
+                 port: Union[int, str, None] = None, **options: Any) -> Self:
         """Sets each of the keys to the value, in the store at this address: its DistributedDict."""
         made = cls(addr, port, **options)
         made.update(dict.fromkeys(keys, value))
         return made
 
     @property
-    def refresh_policy(self):
+    def refresh_policy(self) -> RefreshPolicy:
+        """When reads ask the store; may be set."""
         return self._refresh_policy
 
     @refresh_policy.setter
-    def refresh_policy(self, policy):
+    def refresh_policy(self, policy: RefreshPolicy) -> None:
         if isinstance(policy, type) or not callable(getattr(policy, "can_update", None)):
-            raise TypeError("refresh_policy has a method can_update(), which %r has not" % (policy,))
+            raise TypeError(f"refresh_policy has a method can_update(), which {policy!r} has not")
         self._refresh_policy = policy
 
     @property
-    def append_retry_attempts(self):
+    def append_retry_attempts(self) -> Optional[int]:
+        """How often at most a write is sent that the servers refuse with nothing done; may be set."""
         return self.client.attempts
 
     @append_retry_attempts.setter
-    def append_retry_attempts(self, attempts):
+    def append_retry_attempts(self, attempts: Optional[int]) -> None:
         self.client.attempts = attempts
 
     @property
-    def diagnostic(self):
+    def diagnostic(self) -> Dict[str, Any]:
         """What the asked server knows of the cluster: its `status`, a dict."""
         return self.client.status()
 
-    def config_cluster(self, action, address, port, member=None, timeout=60.0):
+    def config_cluster(self, action: str, address: str, port: int, member: Optional[str] = None,
+                       timeout: float = 60.0) -> Dict[str, Any]:
         """Makes a server a member of the cluster ('add'), or no longer one ('delete').
 
         A member to add has an id, which it is started with (zattd --id); without `member` it is
@@ -115,60 +125,53 @@ class DistributedDict(MutableMapping):
                 member = next(str(n) for n in range(len(members) + 1) if str(n) not in members)
             return self.client.add_member(member, address, port, timeout)
         if action != "delete":
-            raise ValueError("action is 'add' or 'delete', not %r" % (action,))
+            raise ValueError(f"action is 'add' or 'delete', not {action!r}")
         if member is None:
             named = [i for i, one in sorted(members.items()) if one["address"] == [address, port]]
             if not named:
-                raise ValueError("no member has the address %s:%s" % (address, port))
+                raise ValueError(f"no member has the address {address}:{port}")
             member = named[0]
         return self.client.remove_member(member, timeout)
 
-    def close(self):
+    def close(self) -> None:
         """Closes the connections; a later operation opens new ones."""
         self.client.close()
 
-    def __enter__(self):
+    def __enter__(self: Self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+                 traceback: Optional[TracebackType]) -> None:
         self.close()
 
     # --- reads ---
 
-    def refresh(self, force=False):
+    def refresh(self, force: bool = False) -> None:
         """Fetches a new copy where the policy says so; needs to be called by nobody."""
-        if self._asks_always():
-            return
-        due = force or self.refresh_policy.can_update()
-        if due or self._copy is None:
-            self._copy = dict((item.key, item.value) for item in self.client.scan())
+        if not self._asks_always():
+            self._copied(force)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: str) -> Any:
         values.check_key(key)
         if self._asks_always():
             item = self.client.get(key)
             if item is None:
                 raise KeyError(key)
             return self._codec.load(item.value)
-        self.refresh()
-        return self._codec.load(copy.deepcopy(self._copy[key]))
+        return self._codec.load(copy.deepcopy(self._copied()[key]))
 
-    def __len__(self):
-        if self._asks_always():
-            return self.client.count()
-        self.refresh()
-        return len(self._copy)
+    def __len__(self) -> int:
+        return self.client.count() if self._asks_always() else len(self._copied())
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         if self._asks_always():
             return (item.key for item in self.client.scan(keys_only=True))
-        self.refresh()
-        return iter(sorted(self._copy, key=_bytes_of))
+        return iter(sorted(self._copied(), key=_bytes_of))
 
-    def __reversed__(self):
+    def __reversed__(self) -> Iterator[str]:
         return iter(list(self)[::-1])
 
-    def __or__(self, other):
+    def __or__(self, other: Mapping[str, Any]) -> Dict[str, Any]:
         """All of both, as a plain dict; where both have a key, as the other has it."""
         if not isinstance(other, Mapping):
             return NotImplemented
@@ -176,52 +179,52 @@ class DistributedDict(MutableMapping):
         both.update(other.copy() if isinstance(other, DistributedDict) else other)
         return both
 
-    def __ror__(self, other):
+    def __ror__(self, other: Mapping[str, Any]) -> Dict[str, Any]:
         if not isinstance(other, Mapping):
             return NotImplemented
         both = dict(other)
         both.update(self.copy())
         return both
 
-    def __ior__(self, other):
+    def __ior__(self: Self, other: Union[Mapping[str, Any], Iterable[Tuple[str, Any]]]) -> Self:
         self.update(other)
         return self
 
-    def keys(self):
+    def keys(self) -> "_Keys":
         return _Keys(self)
 
-    def items(self):
+    def items(self) -> "_Items":
         return _Items(self)
 
-    def values(self):
+    def values(self) -> "_Values":
         return _Values(self)
 
-    def copy(self):
+    def copy(self) -> Dict[str, Any]:
         """All of it, as a plain dict."""
         return dict(self._pairs())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return repr(self.copy())
 
     # --- writes ---
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: str, value: Any) -> None:
         self.client.set(key, self._codec.dump(value))
         self._note(key, value)
 
-    def __delitem__(self, key):
+    def __delitem__(self, key: str) -> None:
         found = self.client.delete(key) is not None
         self._forget(key)
         if not found:
             raise KeyError(key)
 
-    def incr(self, key, by=1):
+    def incr(self, key: str, by: int = 1) -> int:
         """Adds to an integer of 64 bits (an absent key is 0), atomically: what it is then."""
         value = self.client.incr(key, by)
         self._note(key, value)
         return value
 
-    def setdefault(self, key, default=None):
+    def setdefault(self, key: str, default: Any = None) -> Any:
         """d[key], set to the default first where there is none: atomically."""
         dumped = self._codec.dump(default)
         item = self.client.get(key)
@@ -234,7 +237,7 @@ class DistributedDict(MutableMapping):
         self._note(key, default)
         return default
 
-    def pop(self, key, default=_no_default):
+    def pop(self, key: str, default: Any = _no_default) -> Any:
         """The value that this call, and no other one anywhere, removed."""
         item = self.client.get(key)
         found, value, rev = (True, item.value, item.rev) if item else (False, None, 0)
@@ -254,7 +257,7 @@ class DistributedDict(MutableMapping):
             raise KeyError(key)
         return default
 
-    def popitem(self):
+    def popitem(self) -> Tuple[str, Any]:
         """The first (key, value) in the order of keys; removed by this call and no other one."""
         deadline = now() + self.client.timeout
         while True:
@@ -270,9 +273,9 @@ class DistributedDict(MutableMapping):
                 if now() >= deadline:
                     raise
 
-    def clear(self):
+    def clear(self) -> None:
         """Deletes key by key, what is there when it comes by; others may write meanwhile."""
-        keys = []
+        keys: List[str] = []
         for item in self.client.scan(keys_only=True):
             keys.append(item.key)
             if len(keys) == DELETED_AT_ONCE:
@@ -280,7 +283,7 @@ class DistributedDict(MutableMapping):
                 keys = []
         self.delete_many(keys)
 
-    def delete_many(self, keys):
+    def delete_many(self, keys: Iterable[str]) -> int:
         """Deletes these keys, those that there are, without waiting for each: how many there were."""
         keys = list(keys)
         pipeline = self.client.pipeline()
@@ -293,12 +296,12 @@ class DistributedDict(MutableMapping):
         raise_worst(results)
         return sum(result is not None for result in results)
 
-    def update(self, *others, **more):
+    def update(self, *others: Any, **more: Any) -> None:
         """As of a dict: a write for each key, in turn, once all of them are known to be possible.
 
         They are sent without waiting for each answer; what fails is raised once those sent have one.
         """
-        new = dict(*others, **more)
+        new: Dict[str, Any] = dict(*others, **more)
         pipeline = self.client.pipeline()
         for key, value in new.items():
             pipeline.set(key, self._codec.dump(value))
@@ -310,52 +313,66 @@ class DistributedDict(MutableMapping):
 
     # --- the copy ---
 
-    def _asks_always(self):
+    def _asks_always(self) -> bool:
         return type(self.refresh_policy) is RefreshPolicyAlways
 
-    def _pairs(self):
-        if self._asks_always():
-            pairs = ((item.key, item.value) for item in self.client.scan())
-        else:
-            self.refresh()
-            keys = sorted(self._copy, key=_bytes_of)
-            pairs = ((key, copy.deepcopy(self._copy[key])) for key in keys)
-        for key, value in pairs:
-            yield key, self._codec.load(value)
+    def _copied(self, force: bool = False) -> Dict[str, Any]:
+        """The copy, fetched anew where the policy says so."""
+        due = force or self.refresh_policy.can_update()
+        if due or self._copy is None:
+            self._copy = {item.key: item.value for item in self.client.scan()}
+        return self._copy
 
-    def _note(self, key, value):
+    def _pairs(self) -> Iterator[Tuple[str, Any]]:
+        if self._asks_always():
+            for item in self.client.scan():
+                yield item.key, self._codec.load(item.value)
+            return
+        copied = self._copied()
+        for key in sorted(copied, key=_bytes_of):
+            yield key, self._codec.load(copy.deepcopy(copied[key]))
+
+    def _note(self, key: str, value: Any) -> None:
         """Our own writes are in the copy at once."""
         if self._copy is not None:
             self._copy[key] = copy.deepcopy(self._codec.dump(value))
 
-    def _forget(self, key):
+    def _forget(self, key: str) -> None:
         if self._copy is not None:
             self._copy.pop(key, None)
 
 
-class _Keys(KeysView):
-    def __reversed__(self):
-        return reversed(self._mapping)
-
-
-class _Items(ItemsView):
-    def __iter__(self):
-        return self._mapping._pairs()
-
-    def __reversed__(self):
+class _Keys(KeysView[str]):
+    def __reversed__(self) -> Iterator[str]:
         return iter(list(self)[::-1])
 
 
-class _Values(ValuesView):
-    def __iter__(self):
-        return (value for _, value in self._mapping._pairs())
+class _Items(ItemsView[str, Any]):
+    def __init__(self, shared: DistributedDict) -> None:
+        super().__init__(shared)
+        self._shared = shared
 
-    def __reversed__(self):
+    def __iter__(self) -> Iterator[Tuple[str, Any]]:
+        return self._shared._pairs()
+
+    def __reversed__(self) -> Iterator[Tuple[str, Any]]:
         return iter(list(self)[::-1])
 
-    def __contains__(self, wanted):
+
+class _Values(ValuesView[Any]):
+    def __init__(self, shared: DistributedDict) -> None:
+        super().__init__(shared)
+        self._shared = shared
+
+    def __iter__(self) -> Iterator[Any]:
+        return (value for _, value in self._shared._pairs())
+
+    def __reversed__(self) -> Iterator[Any]:
+        return iter(list(self)[::-1])
+
+    def __contains__(self, wanted: object) -> bool:
         return any(value == wanted for value in self)
 
 
-def _bytes_of(key):
+def _bytes_of(key: str) -> bytes:
     return key.encode("utf-8")

@@ -13,10 +13,7 @@ What is said to be wrong before anything is sent is a TypeError or ValueError, a
 a DistributedDict is a KeyError, as everywhere in Python.
 """
 
-try:
-    ConnectionError
-except NameError:  # Python 2.7
-    ConnectionError = EnvironmentError
+from typing import Any, Dict, Tuple, Type
 
 
 class ZattError(Exception):
@@ -46,13 +43,13 @@ class Refused(ZattError):
     reply    the whole reply, a dict
     """
 
-    def __init__(self, reply):
+    def __init__(self, reply: Dict[str, Any]) -> None:
         self.reply = reply
-        self.code = reply["error"]
-        self.message = reply.get("message", "")
-        super(Refused, self).__init__("%s: %s" % (self.code, self.message))
+        self.code: str = reply["error"]
+        self.message: str = reply.get("message", "")
+        super().__init__(f"{self.code}: {self.message}")
 
-    def __reduce__(self):
+    def __reduce__(self) -> Tuple[Type["Refused"], Tuple[Dict[str, Any]]]:
         return type(self), (self.reply,)
 
 
@@ -64,11 +61,11 @@ class ConditionFailed(Refused):
     rev      its revision; 0 where it is not there, as conditions take it
     """
 
-    def __init__(self, reply):
-        super(ConditionFailed, self).__init__(reply)
-        self.found = reply.get("found", False)
-        self.value = reply.get("value")
-        self.rev = reply.get("rev", 0)
+    def __init__(self, reply: Dict[str, Any]) -> None:
+        super().__init__(reply)
+        self.found: bool = reply.get("found", False)
+        self.value: Any = reply.get("value")
+        self.rev: int = reply.get("rev", 0)
 
 
 class BadRequest(Refused):
@@ -99,7 +96,7 @@ class ShuttingDown(Refused, TryAgain):
     """The server is stopping, and no other one was found in time."""
 
 
-BY_CODE = {
+BY_CODE: Dict[str, Type[Refused]] = {
     "condition_failed": ConditionFailed,
     "bad_request": BadRequest,
     "too_large": TooLarge,
@@ -111,7 +108,7 @@ BY_CODE = {
 }
 
 
-def refusal(reply):
+def refusal(reply: Dict[str, Any]) -> ZattError:
     """The exception for a reply that is not ok."""
     if reply["error"] == "outcome_unknown":
         return OutcomeUnknown(reply.get("message", "the server does not know either"))

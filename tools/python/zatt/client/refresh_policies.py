@@ -8,35 +8,43 @@ is any object with that method. Give each DistributedDict its own policy object:
 """
 
 import datetime
+from typing import Optional, Protocol
 
 from .connection import now
 
 
-class RefreshPolicyAlways(object):
+class RefreshPolicy(Protocol):
+    """What every policy has; one of your own need not be derived from it."""
+
+    def can_update(self) -> bool:
+        """Whether this read fetches a new copy."""
+
+
+class RefreshPolicyAlways:
     """Every read asks the store."""
 
-    def can_update(self):
+    def can_update(self) -> bool:
         return True
 
 
-class RefreshPolicyLock(object):
+class RefreshPolicyLock:
     """Reads fetch a new copy as long as the attribute `lock` is true."""
 
-    def __init__(self, status=True):
+    def __init__(self, status: bool = True) -> None:
         self.lock = status
 
-    def can_update(self):
+    def can_update(self) -> bool:
         return self.lock
 
 
-class RefreshPolicyCount(object):
+class RefreshPolicyCount:
     """Every `maximum`-th read fetches a new copy."""
 
-    def __init__(self, maximum=10):
+    def __init__(self, maximum: int = 10) -> None:
         self.maximum = maximum
         self.counter = 0
 
-    def can_update(self):
+    def can_update(self) -> bool:
         self.counter += 1
         if self.counter < self.maximum:
             return False
@@ -44,14 +52,14 @@ class RefreshPolicyCount(object):
         return True
 
 
-class RefreshPolicyTime(object):
+class RefreshPolicyTime:
     """A read fetches a new copy when this policy did not let one do so for `delta`."""
 
-    def __init__(self, delta=datetime.timedelta(minutes=1)):
+    def __init__(self, delta: datetime.timedelta = datetime.timedelta(minutes=1)) -> None:
         self.delta = delta
-        self.last_refresh = None
+        self.last_refresh: Optional[float] = None
 
-    def can_update(self):
+    def can_update(self) -> bool:
         time = now()
         if self.last_refresh is not None and time - self.last_refresh <= self.delta.total_seconds():
             return False

@@ -10,9 +10,9 @@ import os
 import random
 import threading
 import time
+from typing import Any, Collection, Dict, List, Optional, Union
 
-from . import values
-from .connection import Broken, Connection, NotSent, now
+from .connection import Address, Broken, Connection, NotSent, now
 from .errors import Unreachable
 
 DEFAULT_PORT = 5254
@@ -21,28 +21,31 @@ FIRST_PAUSE_S = 0.02
 LONGEST_PAUSE_S = 0.5
 LONGEST_OPEN_S = 3.0  # of one server, where there are others
 
+Named = Union[str, Address, Collection[Union[str, Address]]]
+Problems = Dict[Address, str]  # why each server did not answer
 
-def named(servers, port=None):
+
+def named(servers: Named, port: Union[int, str, None] = None) -> List[Address]:
     """A list of (host, port): of `servers` and, where they are the name of one host, of its port."""
     if port is None:
         return parse(servers)
     if isinstance(port, str) and port.isdigit():
         port = int(port)
     if not isinstance(servers, str):
-        raise TypeError("a port goes with the name of one host, not with %r" % (servers,))
+        raise TypeError(f"a port goes with the name of one host, not with {servers!r}")
     if "," in servers or servers.count(":") == 1:
-        raise ValueError("%r has its ports already, so %r is one too many" % (servers, port))
+        raise ValueError(f"{servers!r} has its ports already, so {port!r} is one too many")
     return [_checked(servers.strip("[]"), port)]
 
 
-def parse(servers):
+def parse(servers: Named) -> List[Address]:
     """A list of (host, port), of "host:port", "host:port,host:port", a pair, or a list of these."""
-    if isinstance(servers, values.TEXTS):
+    if isinstance(servers, str):
         found = [_parse_one(text.strip()) for text in servers.split(",") if text.strip()]
     elif isinstance(servers, tuple) and len(servers) == 2 and isinstance(servers[1], int):
         found = [_checked(servers[0], servers[1])]
     elif not isinstance(servers, (list, tuple, set, frozenset)):
-        raise TypeError("servers are 'host:port', ('host', port) or a list of these, not %r" % (servers,))
+        raise TypeError(f"servers are 'host:port', ('host', port) or a list of these, not {servers!r}")
     else:
         found = [server for item in servers for server in parse(item)]
     if not found:
@@ -50,35 +53,35 @@ def parse(servers):
     return found
 
 
-def _parse_one(text):
+def _parse_one(text: str) -> Address:
     if text.isdigit():
-        raise ValueError("%r is a port without a host" % text)
+        raise ValueError(f"{text!r} is a port without a host")
     host, colon, port = text.rpartition(":")
     if not colon or text.endswith("]"):  # "name", "[::1]"
         host, port = text, str(DEFAULT_PORT)
     elif ":" in host and not host.startswith("["):  # "::1": the brackets are missing
-        raise ValueError("%r is not host:port; an IPv6 address goes in brackets" % text)
+        raise ValueError(f"{text!r} is not host:port; an IPv6 address goes in brackets")
     if not port.isdigit():
-        raise ValueError("%r is not host:port" % text)
+        raise ValueError(f"{text!r} is not host:port")
     return _checked(host.strip("[]"), int(port))
 
 
-def _checked(host, port):
-    if not isinstance(host, values.TEXTS) or not host:
-        raise ValueError("%r is not the name or address of a host" % (host,))
+def _checked(host: Any, port: Any) -> Address:
+    if not isinstance(host, str) or not host:
+        raise ValueError(f"{host!r} is not the name or address of a host")
     if type(port) is not int or not 0 < port < 65536:
-        raise ValueError("%r is not a port" % (port,))
+        raise ValueError(f"{port!r} is not a port")
     return host, port
 
 
-class Pauses(object):
+class Pauses:
     """Between attempts: each about twice as long as the one before, none past the deadline."""
 
-    def __init__(self, deadline):
+    def __init__(self, deadline: float) -> None:
         self._deadline = deadline
         self._next = FIRST_PAUSE_S
 
-    def wait(self):
+    def wait(self) -> bool:
         """False, at once, where the deadline comes first."""
         pause = self._next * random.uniform(0.5, 1.0)
         self._next = min(self._next * 2, LONGEST_PAUSE_S)
@@ -88,28 +91,28 @@ class Pauses(object):
         return True
 
 
-class Servers(object):
+class Servers:
     """Shared by the threads of a process; a forked child opens connections of its own."""
 
-    def __init__(self, given):
+    def __init__(self, given: List[Address]) -> None:
         self._given = list(given)
-        self._learned = []
+        self._learned: List[Address] = []
         self._order = list(given)
         self._cluster = ""
-        self._idle = []
+        self._idle: List[Connection] = []
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
-    def given(self):
+    def given(self) -> List[Address]:
         """Those that the caller named."""
         return list(self._given)
 
-    def known(self):
+    def known(self) -> List[Address]:
         """All (host, port), the next to ask first."""
         with self._mine():
             return list(self._order)
 
-    def take(self, deadline, problems):
+    def take(self, deadline: float, problems: Problems) -> Connection:
         """A connection that works, as far as one can know. Fills `problems`: server -> why."""
         connection = self._take_idle()
         if connection is not None:
@@ -130,12 +133,12 @@ class Servers(object):
             if not pauses.wait():
                 raise unreachable(problems)
 
-    def give(self, connection):
+    def give(self, connection: Connection) -> None:
         """Back, after an answer that came as it should."""
         with self._mine():
             self._idle.append(connection)
 
-    def failed(self, server):
+    def failed(self, server: Address) -> None:
         """Ask the others first from now on."""
         with self._mine():
             if server in self._order:
@@ -146,7 +149,7 @@ class Servers(object):
         for connection in doomed:
             connection.close()
 
-    def learn(self, status):
+    def learn(self, status: Dict[str, Any]) -> None:
         """The members, from a reply to `status`; whatever looks odd in it is passed over."""
         learned = []
         members = status.get("members")
@@ -164,13 +167,13 @@ class Servers(object):
                 if server not in self._order:
                     self._order.append(server)
 
-    def close(self):
+    def close(self) -> None:
         with self._mine():
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
 
-    def _mine(self):
+    def _mine(self) -> threading.Lock:
         """The lock, for `with`. After a fork the parent's connections are the parent's."""
         if os.getpid() != self._pid:
             self._lock = threading.Lock()
@@ -180,7 +183,7 @@ class Servers(object):
                 connection.close()
         return self._lock
 
-    def _take_idle(self):
+    def _take_idle(self) -> Optional[Connection]:
         while True:
             with self._mine():
                 connection = self._idle.pop() if self._idle else None
@@ -188,20 +191,20 @@ class Servers(object):
                 return connection
             connection.close()
 
-    def _open(self, server, deadline):
+    def _open(self, server: Address, deadline: float) -> Connection:
         connection = Connection(server, deadline)
         try:
             connection.send(b'{"op":"status"}\n', deadline)
             status = connection.receive_reply(deadline)
             if status.get("ok") is not True:
-                raise Broken("it refuses a status: %s" % status.get("message"))
+                raise Broken(f"it refuses a status: {status.get('message')}")
             self._meet(server, status)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _meet(self, server, status):
+    def _meet(self, server: Address, status: Dict[str, Any]) -> None:
         cluster = status.get("cluster")
         if self._cluster and cluster and cluster != self._cluster and server not in self._given:
             # Its port was taken over by a stranger since we heard of it.
@@ -210,6 +213,6 @@ class Servers(object):
         self.learn(status)
 
 
-def unreachable(problems):
-    each = ["%s:%s: %s" % (server[0], server[1], why) for server, why in sorted(problems.items())]
-    return Unreachable("no server answered in time (%s)" % ("; ".join(each) or "no time was left"))
+def unreachable(problems: Problems) -> Unreachable:
+    each = [f"{host}:{port}: {why}" for (host, port), why in sorted(problems.items())]
+    return Unreachable(f"no server answered in time ({'; '.join(each) or 'no time was left'})")
