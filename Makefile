@@ -7,6 +7,7 @@
 # make fuzz     MINUTES=10, over all decoders         make mutants  each rule broken once; ONLY="name ..." for some
 # make sim-bench     how fast the simulator is        make determinism   the same seeds in builds of other compilers
 # make armhf         the same for 32-bit ARM, unit tests too, under qemu
+# make python-types  mypy --strict over the Python package, where there is a mypy
 #
 # Variants, each in a folder of its own below build/:
 #   make SAN=address,undefined test   V=debug (with debug information)   CXX=clang++   V=name with any CXXFLAGS of your own
@@ -121,7 +122,7 @@ build: $(programs) $(libraries)
 tests-built: deps-tests build $(sim) $(unit_tests) $(shims) $(c_programs) $(cpp_programs)
 
 help:
-	@sed -n '3,14s/^# \{0,1\}//p' Makefile
+	@sed -n '3,15s/^# \{0,1\}//p' Makefile
 
 deps:
 ifneq ($(DEPS),no)

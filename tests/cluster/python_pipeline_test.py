@@ -45,6 +45,35 @@ class Pipelined(PythonTest):
         self.assertEqual(len(d), 0)
 
 
+class AtOnce(HostileTest):
+    def test_none_waits_for_the_answer_to_the_one_before(self):
+        """A server that says nothing before it has been told everything."""
+        waiting = []
+
+        def answer(request):
+            if request["op"] == "scan":
+                items = [{"key": f"k{n}", "rev": 1} for n in range(6)]
+                return {"ok": True, "items": items, "more": False}
+            waiting.append({**ok(request), "found": True, "id": request["id"]})
+            if len(waiting) < 6:
+                return []
+            told, waiting[:] = list(waiting), []
+            return told
+        server = self.server(answer)
+        d = DistributedDict(HOST, server.port, timeout=20)
+        self.addCleanup(d.close)
+        keys = [f"k{n}" for n in range(6)]
+        d.update(dict.fromkeys(keys, 1))
+        self.assertEqual(d.delete_many(keys), 6)
+        d.clear()
+        p = d.client.pipeline()
+        for key in keys:
+            p.set(key, 1)
+        self.assertEqual(p.execute(), [1] * 6)
+        told = [r["op"] for r in server.requests if r["op"] != "scan"]
+        self.assertEqual(told, ["set"] * 6 + ["delete"] * 12 + ["set"] * 6)
+
+
 class Unanswered(HostileTest):
     def run_pipeline(self, server, writes=6, **options):
         client = self.client(server, **{"timeout": 5, **options})

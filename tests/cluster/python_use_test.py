@@ -2,11 +2,14 @@
 """How the Python client is made, handed on and joined: addresses, timeouts, pickles, operators."""
 
 import math
+import os
 import pickle
+import subprocess
+import sys
 
 from fake_server import CLOSE, TIMEOUT_S, HostileTest, refused, status
 from harness import HOST, free_port
-from python_test import PythonTest
+from python_test import PYTHON, PythonTest
 from zatt.client import Client, DistributedDict, OutcomeUnknown, Unreachable
 
 
@@ -72,6 +75,11 @@ class Use(PythonTest):
         client = pickle.loads(pickle.dumps(Client("a:1,b:2", timeout=2.5, attempts=7)))
         self.assertEqual((repr(client), client.timeout, client.attempts), ("Client('a:1,b:2')", 2.5, 7))
 
+        use = "import pickle, sys; d = pickle.load(sys.stdin.buffer); print(d['k']); d['k'] = 'from there'"
+        done = subprocess.run([sys.executable, "-B", "-c", use], input=pickle.dumps(d), capture_output=True,
+                              env={**os.environ, "PYTHONPATH": str(PYTHON)}, timeout=60, check=False)
+        self.assertEqual((done.stdout, done.stderr, d["k"]), (b"(1, 2)\n", b"", "from there"))
+
     def test_operators(self):
         d = self.store()
         d.update(a=1, b=2)
@@ -90,6 +98,24 @@ class Use(PythonTest):
         made = DistributedDict.fromkeys(["x", "y"], None, HOST, self.node0.port)
         self.addCleanup(made.close)
         self.assertEqual((type(made), made["x"], made["y"], made["a"]), (DistributedDict, None, None, 1))
+
+
+class Late(HostileTest):
+    def test_nothing_is_said_before_the_first_use(self):
+        uses = []
+        said = []  # at each greeting: the uses so far
+        server = self.server(lambda request: {"ok": True, "count": 0, "found": False},
+                             greet=lambda: said.append(list(uses)) or status())
+        where = f"{HOST}:{server.port}"
+        made = [DistributedDict(where), DistributedDict([where]), DistributedDict(HOST, server.port),
+                pickle.loads(pickle.dumps(DistributedDict(where)))]
+        for d in made:
+            self.addCleanup(d.close)
+            waiting = d.client.pipeline().get("k").delete("k")
+            self.assertIn(where, repr(d.client))
+            uses.append(len(waiting))
+            self.assertEqual(waiting.execute(), [None, None])
+        self.assertEqual(said, [[2] * n for n in range(1, len(made) + 1)])
 
 
 class Unanswered(HostileTest):
