@@ -30,8 +30,8 @@ class Pipeline:
         >>> pipeline.set('a', 1).incr('a').get('a').delete('b').execute()[1]
         2
 
-    Each takes what the method of Client takes, and returns the pipeline. Many operations, not one:
-    others may come between, and one that fails does not undo those before it. Nothing is sent, nor
+    Each takes what the method of Client takes (but no retry_unknown), and returns the pipeline. Many
+    operations, not one: others may come between, and one that fails does not undo those before it. Nothing is sent, nor
     dialled, before execute(). A pipeline is of one thread, its client of as many as you like.
     """
 
