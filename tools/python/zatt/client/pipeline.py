@@ -31,8 +31,9 @@ class Pipeline:
         2
 
     Each takes what the method of Client takes (but no retry_unknown), and returns the pipeline. Many
-    operations, not one: others may come between, and one that fails does not undo those before it. Nothing is sent, nor
-    dialled, before execute(). A pipeline is of one thread, its client of as many as you like.
+    operations, not one: others may come between, and one that fails does not undo those before it.
+    Nothing is sent, nor dialled, before execute(). A pipeline is of one thread, its client of as many
+    as you like.
     """
 
     def __init__(self, sender: Sender) -> None:
