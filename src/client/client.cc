@@ -13,7 +13,8 @@ constexpr std::size_t max_reply_bytes = 32 << 20;    // a page of a scan, or one
 constexpr std::size_t max_waiting_bytes = 64 << 20;  // of requests
 constexpr std::size_t max_out_bytes = 256 << 10;     // written out before more is put there
 constexpr std::uint64_t attempt_us = 1'000'000;      // to connect and be greeted
-constexpr std::uint64_t status_age_us = 5'000'000;   // then who leads is asked for again
+constexpr std::uint64_t least_attempt_us = 50'000;
+constexpr std::uint64_t status_age_us = 5'000'000;  // then who leads is asked for again
 constexpr std::uint64_t first_pause_us = 20'000;
 constexpr std::uint64_t longest_pause_us = 400'000;
 constexpr std::uint32_t most_hops = 3;
@@ -111,7 +112,14 @@ void Client::connect_to(const Address& server, std::uint64_t now_us) {
   status_asked_ = false;
   look_again_us_ = UINT64_MAX;
   hop_to_.reset();
-  attempt_until_us_ = now_us + attempt_us;
+  attempt_until_us_ = now_us + attempt_time_us(now_us);
+}
+
+// Each server gets its turn before the first request's time is up.
+std::uint64_t Client::attempt_time_us(std::uint64_t now_us) const {
+  if (deadlines_.empty()) return attempt_us;
+  const std::uint64_t left_us = *deadlines_.begin() - std::min(now_us, *deadlines_.begin());
+  return std::clamp<std::uint64_t>(left_us / servers_.size(), least_attempt_us, attempt_us);
 }
 
 void Client::on_connected(std::uint64_t number, std::uint64_t now_us) {
@@ -128,9 +136,9 @@ void Client::on_closed(std::uint64_t number, std::string_view why, std::uint64_t
 
 void Client::lose(std::string_view why, std::uint64_t now_us) {
   const bool was_greeted = state_ >= State::leaderless;
-  why_ = server_name() + ": " + std::string(why);
-  servers_.failed(connection_->server, now_us);
-  take_back_sent(why_);
+  const std::string named = server_name() + ": " + std::string(why);
+  servers_.failed(connection_->server, std::string(why), now_us);
+  take_back_sent(named);
   connection_.reset();
   state_ = State::idle;
   if (unreached_since_us_ == UINT64_MAX) unreached_since_us_ = now_us;
@@ -293,7 +301,7 @@ void Client::on_status(const Reply& status, std::uint64_t now_us) {
   if (status.leader)
     on_leader(status, now_us);
   else
-    on_no_leader(now_us);
+    on_no_leader(status.notice, now_us);
 }
 
 void Client::on_leader(const Reply& status, std::uint64_t now_us) {
@@ -312,9 +320,10 @@ void Client::on_leader(const Reply& status, std::uint64_t now_us) {
 }
 
 // Another server may know more; once all were asked, there is an election to wait for.
-void Client::on_no_leader(std::uint64_t now_us) {
+void Client::on_no_leader(const std::string& notice, std::uint64_t now_us) {
   state_ = State::leaderless;
   ++leaderless_;
+  no_leader_text_ = notice.empty() ? "" : server_name() + ": " + notice;
   const auto round = static_cast<std::uint32_t>(servers_.size());
   look_again_us_ = leaderless_ < round
                        ? now_us
@@ -353,16 +362,24 @@ void Client::finish(const Asked& asked, Outcome outcome, std::string message) {
   finish(asked, reply_of(outcome, std::move(message)));
 }
 
+// In a server's own words where it has some: who is missing, and since when.
+std::string Client::why_no_leader(const std::string& failures) const {
+  if (!no_leader_text_.empty()) return "no server knew a leader in time; " + no_leader_text_;
+  return "no server knew a leader in time" +
+         (failures.empty() ? std::string() : "; not answering: " + failures);
+}
+
 // Its time is up, and nothing happened.
 void Client::finish_unsent(const Asked& asked) {
   if (asked.refusal) return finish(asked, *asked.refusal);
   if (state_ == State::ready)
     return finish(asked, Outcome::overloaded, "it could not be sent in time");
+  const bool tries = state_ == State::connecting || state_ == State::greeting;
+  const std::string failures = servers_.failures(tries ? &connection_->server : nullptr);
   if (leaderless_ > 0 && failures_ < servers_.size())
-    return finish(asked, Outcome::no_leader,
-                  "no server knew a leader in time; zatt status says more");
+    return finish(asked, Outcome::no_leader, why_no_leader(failures));
   finish(asked, Outcome::no_server,
-         "no server answered" + (why_.empty() ? std::string() : ": " + why_));
+         "no server answered" + (failures.empty() ? std::string() : ": " + failures));
 }
 
 // --- time ----------------------------------------------------------------------------------------

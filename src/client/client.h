@@ -110,6 +110,7 @@ class Client {
   void take_back_sent(std::string_view why);
   void look_elsewhere(std::uint64_t now_us);
   void settle(std::uint64_t now_us);
+  std::uint64_t attempt_time_us(std::uint64_t now_us) const;
   std::string server_name() const { return to_string(connection_->server); }
 
   // --- questions ---
@@ -124,11 +125,12 @@ class Client {
   void take(Reply reply, std::uint64_t now_us);
   void on_status(const Reply& status, std::uint64_t now_us);
   void on_leader(const Reply& status, std::uint64_t now_us);
-  void on_no_leader(std::uint64_t now_us);
+  void on_no_leader(const std::string& notice, std::uint64_t now_us);
   bool try_again(Asked& asked, const Reply& reply, std::uint64_t now_us);
   void finish(const Asked& asked, Reply reply);
   void finish(const Asked& asked, Outcome outcome, std::string message);
   void finish_unsent(const Asked& asked);
+  std::string why_no_leader(const std::string& failures) const;
 
   // --- time ---
   void expire(std::uint64_t now_us);
@@ -162,7 +164,7 @@ class Client {
   std::uint32_t failures_ = 0;    // in a row, without an answer between
   std::uint32_t leaderless_ = 0;  // servers in a row that knew no leader
   std::uint32_t hops_ = 0;        // in a row, after the leader
-  std::string why_;               // the last failure, for a person
+  std::string no_leader_text_;    // who knew no leader last, and what it says of that
 
   // --- requests ---
   Token last_token_ = 0;

@@ -41,6 +41,7 @@ class Taking {
     if (field.name == "items") return take_items(value);
     if (field.name == "node") return text(value, reply_.node);
     if (field.name == "cluster") return text(value, reply_.cluster);
+    if (field.name == "notice") return text(value, reply_.notice);
     if (field.name == "leader") return take_leader(value);
     if (field.name == "members") return take_members(value);
     return true;  // a later version's

@@ -68,6 +68,7 @@ struct Reply {
   std::string cluster;  // empty before there is one
   std::optional<std::string> leader;
   std::vector<Member> members;
+  std::string notice;  // what a person should know
 };
 
 class ReplyReader {

@@ -69,7 +69,7 @@ Result<std::vector<Address>> parse_servers(std::string_view list) {
 
 Servers::Servers(std::vector<Address> given) {
   ZATT_ASSERT(!given.empty());
-  for (Address& address : given) known_.push_back({std::move(address), "", true, std::nullopt});
+  for (Address& address : given) known_.push_back({std::move(address), "", true, std::nullopt, ""});
 }
 
 Address Servers::next() {
@@ -83,8 +83,9 @@ void Servers::stay_with(const Address& server) {
 }
 
 bool Servers::learn(const Address& server, const Reply& status) {
+  Known* known = find(server);
+  if (known != nullptr) known->why.clear();
   if (status.cluster.empty()) return true;
-  const Known* known = find(server);
   const bool given = known != nullptr && known->given;
   if (!cluster_.empty() && cluster_ != status.cluster && !given) return false;
   cluster_ = status.cluster;
@@ -106,7 +107,7 @@ void Servers::learn_member(const Member& member) {
   if (Known* known = find(address)) {
     known->id = member.id;
   } else if (is_numeric(member.host)) {
-    known_.push_back({address, member.id, false, std::nullopt});
+    known_.push_back({address, member.id, false, std::nullopt, ""});
   }
 }
 
@@ -116,9 +117,23 @@ std::optional<Address> Servers::find(std::string_view id) const {
   return std::nullopt;
 }
 
-void Servers::failed(const Address& server, std::uint64_t now_us) {
-  if (Known* known = find(server)) known->failed_us = now_us;
+void Servers::failed(const Address& server, std::string why, std::uint64_t now_us) {
+  if (Known* known = find(server)) {
+    known->failed_us = now_us;
+    known->why = std::move(why);
+  }
   stay_with(server);
+}
+
+std::string Servers::failures(const Address* tried) const {
+  std::string all;
+  for (const Known& known : known_) {
+    std::string why = known.why;
+    if (why.empty() && tried != nullptr && known.address == *tried)
+      why = "it did not answer in time";
+    if (!why.empty()) all += (all.empty() ? "" : "; ") + to_string(known.address) + ": " + why;
+  }
+  return all;
 }
 
 bool Servers::has_failed_lately(const Address& server, std::uint64_t now_us) const {

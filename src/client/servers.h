@@ -37,8 +37,11 @@ class Servers {
   // Where a member is, as far as it can be asked.
   std::optional<Address> find(std::string_view id) const;
 
-  // next() is the one behind it.
-  void failed(const Address& server, std::uint64_t now_us);
+  // next() is the one behind it. `why` is for a person.
+  void failed(const Address& server, std::string why, std::uint64_t now_us);
+  // "host:port: why; ..." of those that have not answered since they failed, or "". `tried` (or
+  // nullptr) has not answered so far.
+  std::string failures(const Address* tried = nullptr) const;
   bool has_failed_lately(const Address& server, std::uint64_t now_us) const;
 
  private:
@@ -48,6 +51,7 @@ class Servers {
     std::string id;  // where a member says so
     bool given = false;
     std::optional<std::uint64_t> failed_us;
+    std::string why;  // it failed; "": it has answered since
   };
   const Known* find(const Address& address) const;
   Known* find(const Address& address);

@@ -91,8 +91,19 @@ TEST_CASE("what was only learned must be of the same cluster") {
 TEST_CASE("who failed lately") {
   Servers servers({a, b});
   CHECK(!servers.has_failed_lately(a, 0));
-  servers.failed(a, 10);
+  servers.failed(a, "gone", 10);
   CHECK(servers.has_failed_lately(a, 11));
   CHECK(!servers.has_failed_lately(b, 11));
   CHECK(!servers.has_failed_lately(a, 10'000'000));
+}
+
+TEST_CASE("those that failed are named with the reason, until they answer again") {
+  Servers servers({a, b, c});
+  CHECK(servers.failures() == "");
+  servers.failed(a, "Connection refused", 10);
+  servers.failed(c, "it did not answer in time", 20);
+  CHECK(servers.failures() ==
+        "127.0.0.1:1: Connection refused; 127.0.0.1:3: it did not answer in time");
+  CHECK(servers.learn(a, status("77", {})));
+  CHECK(servers.failures() == "127.0.0.1:3: it did not answer in time");
 }

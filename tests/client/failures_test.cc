@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What is said of servers that do not answer, and of those that know no leader.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "client/client.h"
+#include "tests/client/stage.h"
+
+using namespace zatt;
+using namespace zatt::client;
+using namespace zatt::client::test;
+
+TEST_CASE("why there is no leader is said in a server's words") {
+  Stage stage({a});
+  const Token token = stage.ask(set("k"), second);
+  stage.connected();
+  stage.lines();
+  std::string status = Stage::status("a", nullptr);
+  status.insert(status.size() - 2, ",\"notice\":\"no majority is connected: node b\"");
+  stage.say(status);
+  stage.closed("Connection refused");
+  stage.refuse_all(2 * second);
+  CHECK(stage.done.at(token).message.find("no server answered: 127.0.0.1:1: Connection refused") ==
+        0);
+
+  Stage told({a});
+  const Token other = told.ask(set("k"), 40'000);
+  told.connected();
+  told.lines();
+  told.say(status);
+  told.pass(50'000);
+  CHECK(told.done.at(other).outcome == Outcome::no_leader);
+  CHECK(told.done.at(other).message ==
+        "no server knew a leader in time; 127.0.0.1:1: no majority is connected: node b");
+}
+
+TEST_CASE("all that did not answer are named") {
+  Stage stage({a, b, c});
+  const Token token = stage.ask(set("k"), second);
+  stage.refuse_all(2 * second);
+  CHECK(stage.done.at(token).message ==
+        "no server answered: 127.0.0.1:1: Connection refused; 127.0.0.1:2: Connection refused; "
+        "127.0.0.1:3: Connection refused");
+}
+
+TEST_CASE("one that hangs to the end is named, too") {
+  Stage stage({a}, second);
+  const Token token = stage.ask(set("k"));
+  stage.connected();
+  stage.pass(second);
+  CHECK(stage.done.at(token).outcome == Outcome::no_server);
+  CHECK(stage.done.at(token).message ==
+        "no server answered: 127.0.0.1:1: it did not answer in time");
+}
+
+TEST_CASE("a server that hangs takes no more than its share of a short time") {
+  Stage stage({a, b, c});
+  stage.ask(set("k"), 600'000);
+  CHECK(stage.server() == a);
+  stage.pass(201'000);
+  CHECK(stage.server() == b);
+}
