@@ -235,6 +235,7 @@ void write_status(std::string& out, std::string_view id, const NodeStatus& statu
   members.string("version", status.version);
   members.number("uptime_s", status.uptime_s);
   members.string("cluster", status.cluster);
+  if (status.disk_is_full) members.string("disk", "full");
   if (!status.notice.empty()) members.string("notice", status.notice);
   end_line(out, members);
 }

@@ -49,10 +49,11 @@ struct NodeStatus {
   std::uint64_t keys = 0;
   std::string_view version;
   std::uint64_t uptime_s = 0;
-  std::string cluster;  // empty before there is one: written as ""
-  std::string notice;   // what a person should know or do; left out where empty
+  std::string cluster;        // empty before there is one: written as ""
+  bool disk_is_full = false;  // written where it is
+  std::string notice;         // what a person should know or do; left out where empty
 };
-// match_index, connected and notice stand behind the protocol's own fields.
+// match_index, connected, disk and notice stand behind the protocol's own fields.
 void write_status(std::string& out, std::string_view id, const NodeStatus& status);
 
 }  // namespace zatt::codec

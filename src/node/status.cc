@@ -230,6 +230,7 @@ void Replica::finish_status(Pending& pending) {
   status.version = options_.version;
   status.uptime_s = (env_.now_us() - started_us_) / 1'000'000;
   if (hard_state_.cluster != 0) status.cluster = cluster_name(hard_state_.cluster);
+  status.disk_is_full = room_ != Room::plenty;
   status.notice = notice();
   std::string line;
   codec::write_status(line, pending.request.id, status);
