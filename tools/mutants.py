@@ -180,6 +180,8 @@ class Tree:
             if not (self.root / path).exists():
                 raise Problem(f"stale: there is no {path}")
             obj = self.root / "build/obj" / path.removesuffix(".cc")
+            if not obj.with_suffix(".o").exists():
+                obj = obj.parent  # the files of its folder are compiled as one
             kept += [self.root / path, obj.with_suffix(".o"), obj.with_suffix(".d")]
         for file in kept:
             shutil.copy2(file, str(file) + ".kept")
