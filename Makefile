@@ -223,10 +223,10 @@ $(B)/lib%.so.0: $(B)/obj/%.o
 	  $(if $(findstring client,$(@F)),$(client_libs),$(module_libs)) -o $@
 	@ln -sf $(@F) $(@:.0=)
 
-# The command is a user of the library as any other.
+# The command is a user of the library as any other. It looks for a line editor when it runs.
 $(B)/zatt: $(call objects,$(wildcard src/cli/*.cc)) $(B)/libzattclient.a
 	@echo "LINK  $@"
-	@$(CXX) $(CXX_FLAGS) $(LINK_SAN) -Wl,--gc-sections $(LDFLAGS) $(filter %.o %.a,$^) $(client_libs) -o $@
+	@$(CXX) $(CXX_FLAGS) $(LINK_SAN) -Wl,--gc-sections $(LDFLAGS) $(filter %.o %.a,$^) $(client_libs) -ldl -o $@
 
 # Programs of users, as the tests run them.
 $(c_programs): $(B)/%: tests/cluster/%.c $(B)/libzatt.so.0 include/zatt/zatt.h

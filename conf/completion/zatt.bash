@@ -66,10 +66,12 @@ _zatt_options() {
     get) options+=" --raw --stale" ;;
     set) options+=" --as-json --string --if-absent --if-exists --if-rev --if-value" ;;
     incr) options+=" --if-absent --if-exists --if-rev --if-value" ;;
-    del) options+=" --if-rev --if-value" ;;
+    del) options+=" --if-rev --if-value --prefix --yes" ;;
     ls | scan) options+=" --limit --stale" ;;
     count | export) options+=" --stale" ;;
     import) options+=" --if-absent" ;;
+    status) options+=" --watch" ;;
+    -) options+=" --keep-going" ;;
     "") options+=" --version" ;;
   esac
   printf '%s' "$options"
@@ -90,25 +92,26 @@ _zatt() {
       --) ended=yes ;;
       --servers=*) servers=${words[i]#*=} ;;
       -s | --servers) servers=${words[++i]} ;;
-      -t | --timeout | -n | --limit | --if-rev | --if-value) ((++i)) ;;
+      -t | --timeout | -n | --limit | -p | --prefix | --if-rev | --if-value) ((++i)) ;;
     esac
   done
 
   if ((i > cword)); then # the value of an option
     case ${words[cword - 1]} in
       -s | --servers) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
+      -p | --prefix) _zatt_keys ;;
     esac
   elif [[ -z $ended && $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_zatt_options "$verb")" -- "$cur")
   else
     case $verb:$operands in
       :* | help:0) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
-      get:0 | set:0 | incr:0 | del:* | ls:0 | scan:0 | count:0 | export:0) _zatt_keys ;;
+      get:* | set:*[02468] | incr:0 | del:* | ls:0 | scan:0 | count:0 | export:0) _zatt_keys ;;
       import:0)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         ;;
-      set:1)
+      set:*[13579])
         [[ $cur == @* ]] && _zatt_file_values
         ;;
     esac

@@ -10,6 +10,8 @@
 namespace zatt::cli {
 namespace {
 
+constexpr std::string_view watch_seconds = "2";
+
 bool is_option(std::string_view argument) {
   if (argument.size() < 2 || argument[0] != '-') return false;
   const char next = argument[1];
@@ -101,12 +103,15 @@ class Parser {
   void take_option(const OptionRow& row, const std::string& shown,
                    std::optional<std::string> value) {
     if (row.value.empty() && value) return wrong(shown + " takes no value");
+    const bool is_optional = row.value.substr(0, 1) == "[";
     if (!row.value.empty() && !value) {
-      if (at_ == given_.size()) return wrong(shown + " needs " + std::string(row.value));
-      value = given_[at_++];
+      if (at_ == given_.size() && !is_optional)
+        return wrong(shown + " needs " + std::string(row.value));
+      if (!is_optional || (at_ < given_.size() && to_timeout_ms(given_[at_])))
+        value = given_[at_++];
     }
     options_.push_back(&row);
-    set(row, shown, value.value_or(""));
+    set(row, shown, value.value_or(is_optional ? std::string(watch_seconds) : std::string()));
   }
 
   void set(const OptionRow& row, const std::string& shown, const std::string& value) {
@@ -134,6 +139,17 @@ class Parser {
         break;
       case Option::limit:
         return set_limit(shown, value);
+      case Option::prefix:
+        arguments.prefix = value;
+        break;
+      case Option::yes:
+        arguments.yes = true;
+        break;
+      case Option::keep_going:
+        arguments.keep_going = true;
+        break;
+      case Option::watch:
+        return set_watch(shown, value);
       case Option::as_json:
       case Option::string:
         return set_value_is(row.option == Option::string ? ValueIs::string : ValueIs::json);
@@ -150,6 +166,12 @@ class Parser {
     if (!ms) return wrong(shown + " is a number of seconds, from 0.001 to 600");
     parsed_.arguments.timeout_ms = *ms;
     parsed_.arguments.timeout_given = true;
+  }
+
+  void set_watch(const std::string& shown, const std::string& value) {
+    const auto ms = to_timeout_ms(value);
+    if (!ms || *ms < 100) return wrong(shown + " is a number of seconds, from 0.1 to 600");
+    parsed_.arguments.watch_ms = *ms;
   }
 
   void set_limit(const std::string& shown, const std::string& value) {
@@ -179,7 +201,7 @@ class Parser {
     Arguments& arguments = parsed_.arguments;
     if (arguments.version) return;
     if (verb_ == nullptr) {
-      if (!arguments.help) wrong("which verb? see zatt help");
+      if (!arguments.help) finish_bare();
       return;
     }
     arguments.verb = verb_->verb;
@@ -191,12 +213,20 @@ class Parser {
     check_operands();
   }
 
+  // Without a verb: what all verbs take may be given.
+  void finish_bare() {
+    parsed_.arguments.bare = true;
+    for (const OptionRow* const row : options_)
+      if (!takes(row_of(Verb::help), row->option)) return wrong("which verb? see zatt help");
+  }
+
   void check_operands() {
     const Arguments& arguments = parsed_.arguments;
     const std::size_t count = arguments.operands.size();
     const std::string name(verb_->name);
     if (count < verb_->least)
       return wrong(name + " needs " + std::string(verb_->operands) + "; see zatt help" + of_verb());
+    if (verb_->verb == Verb::del) check_del();
     if (verb_->verb == Verb::set && count % 2 != 0)
       return wrong("set takes pairs of KEY VALUE: " + for_a_person(arguments.operands[count - 1]) +
                    " has no value; a value with spaces wants quotes");
@@ -218,6 +248,21 @@ class Parser {
     if (verb_->verb == Verb::incr && count == 2 && !to_integer(arguments.operands[1]))
       return wrong("BY is an integer of 64 bits, and " + for_a_person(arguments.operands[1]) +
                    " is none");
+  }
+
+  void check_del() {
+    const Arguments& arguments = parsed_.arguments;
+    if (!arguments.prefix) {
+      if (arguments.operands.empty())
+        return wrong("del needs KEY... or --prefix PREFIX; see zatt help del");
+      if (arguments.yes) wrong("--yes goes with --prefix: del of single keys does not ask");
+      return;
+    }
+    if (!arguments.operands.empty())
+      return wrong("keys or --prefix, not both: " + for_a_person(arguments.operands[0]) +
+                   " is one too many; a prefix with spaces wants quotes");
+    if (arguments.condition.kind != Option::help) return wrong("--prefix takes no condition");
+    if (!is_utf8(*arguments.prefix)) wrong("--prefix is not UTF-8 text");
   }
 
   static std::size_t values_from_stdin(const std::vector<std::string>& operands) {

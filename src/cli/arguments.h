@@ -36,6 +36,11 @@ struct Arguments {
   bool raw = false;
   bool stale = false;
   std::uint64_t limit = 0;  // 0: none
+  std::optional<std::string> prefix;
+  bool yes = false;
+  bool keep_going = false;
+  int watch_ms = 0;   // 0: once
+  bool bare = false;  // no verb: a prompt where there is a person
   ValueIs value_is = ValueIs::guessed;
   Condition condition;
 };

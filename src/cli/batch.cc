@@ -34,12 +34,17 @@ bool Batch::send(const zatt_request& request) {
   return !stopped_;
 }
 
-Exit Batch::end() {
+Exit Batch::drain() {
   take_answers();
   while (!under_way_.empty()) {
     work_.session.turn({});
     take_answers();
   }
+  return worst_;
+}
+
+Exit Batch::end() {
+  drain();
   if (worst_ > Exit::no && worst_ != Exit::interrupted && total_ > 1) complain(how_far());
   return worst_;
 }
@@ -62,12 +67,17 @@ void Batch::take(const std::string& key, const Reply& reply) {
   if (reply.error == ZATT_OK) return count(on_answer_(key, reply));
   // Where the servers are gone, all that was under way fails alike: that is said once.
   if (worst_ > Exit::no) {
-    if (work_.arguments.json) work_.add_json(reply);
+    if (work_.arguments.json && json_ == Json::a_line_each) work_.add_json(reply);
     return count(work_.session.was_interrupted() && reply.error != ZATT_EUNKNOWN
                      ? Exit::interrupted
-                     : exit_of(reply.error));
+                     : work_.code_of(reply));
   }
-  count(work_.fail(reply, total_ > 1 ? shown_key(key) : std::string()));
+  const std::string what = total_ > 1 ? shown_key(key) : std::string();
+  const bool interrupted = work_.session.was_interrupted() && reply.error != ZATT_EUNKNOWN;
+  if (json_ == Json::a_line_each || interrupted) return count(work_.fail(reply, what));
+  const Exit code = work_.code_of(reply);
+  complain_of(reply, what, code);
+  count(code);
 }
 
 void Batch::count(Exit code) {

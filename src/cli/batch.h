@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -18,13 +19,20 @@ class Batch {
  public:
   // What to do with an answer that is no error; it says what that is worth.
   using OnAnswer = std::function<Exit(const std::string& key, const Reply& reply)>;
-  Batch(Work& work, std::size_t total, OnAnswer on_answer)
-      : work_(work), total_(total), on_answer_(std::move(on_answer)) {}
+  enum class Json : std::uint8_t { a_line_each, none };
+  Batch(Work& work, std::size_t total, OnAnswer on_answer, Json json = Json::a_line_each)
+      : work_(work), total_(total), on_answer_(std::move(on_answer)), json_(json) {}
 
   // False: it was not sent, and no more are.
   bool send(const zatt_request& request);
   // Waits for all that was sent. The worst of what happened.
+  Exit drain();
+  // And says how far it came, where it did not come to its end.
   Exit end();
+
+  Exit worst() const { return worst_; }
+  bool is_stopped() const { return stopped_; }
+  std::size_t unknown() const { return unknown_; }
 
  private:
   struct Slot {
@@ -41,6 +49,7 @@ class Batch {
   Work& work_;
   const std::size_t total_;
   const OnAnswer on_answer_;
+  const Json json_;
   std::deque<Slot> under_way_;  // a deque: a slot stays where it is while others come and go
   std::size_t bytes_ = 0;
   std::size_t answered_ = 0;

@@ -7,6 +7,8 @@
 #include "cli/batch.h"
 #include "cli/complaints.h"
 #include "cli/judge.h"
+#include "cli/look.h"
+#include "cli/survey.h"
 #include "cli/text.h"
 #include "cli/value.h"
 
@@ -64,7 +66,19 @@ Exit Work::fail(const Reply& reply, const std::string& what) {
   if (session.was_interrupted() && reply.error != ZATT_EUNKNOWN) return Exit::interrupted;
   if (reply.error == ZATT_EINVAL) return complain_usage(reply.message);
   if (arguments.json) add_json(reply);
-  return complain_of(reply, what);
+  const Exit code = code_of(reply);
+  complain_of(reply, what, code);
+  return code;
+}
+
+Exit Work::code_of(const Reply& reply) {
+  constexpr int patience_ms = 1'000;
+  if (reply.error != ZATT_ESTORAGEFULL) return exit_of(reply.error);
+  if (!others_have_room) {
+    const Look look = look_at_all(*arguments.servers, patience_ms, interrupts);
+    others_have_room = can_take_writes(survey_of(look.asked));
+  }
+  return *others_have_room ? Exit::try_again : Exit::refused;
 }
 
 void Work::add_json(const Reply& reply) {
@@ -114,7 +128,7 @@ Exit run_set(Work& work) {
     const Source source = read_operand(operands[i]);
     if (!source.wrong.empty()) return complain_usage(source.wrong);
     Value value =
-        to_value(source.text, work.arguments.value_is, source.typed,
+        to_value(source.text, work.arguments.value_is, source.typed && work.by_shell,
                  [&judge](const std::string& text) { return judge.what_is_wrong_with(text); });
     const std::string of = operands.size() > 2 ? shown_key(operands[i - 1]) + ": " : std::string();
     if (!value.wrong.empty()) return complain_usage(of + value.wrong);
@@ -137,6 +151,7 @@ Exit run_set(Work& work) {
 }
 
 Exit run_del(Work& work) {
+  if (work.arguments.prefix) return run_del_prefix(work);
   zatt_request request = zatt_request_of(ZATT_OP_DELETE);
   std::string if_value;
   const std::string wrong = add_condition(work.arguments.condition, request, if_value);

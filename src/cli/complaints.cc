@@ -10,6 +10,10 @@
 namespace zatt::cli {
 namespace {
 
+// One thread, one standard error.
+std::string place_name;
+std::size_t complaints = 0;
+
 std::string_view hint(const std::string& sentence) {
   if (sentence.find("no server answered") != std::string::npos)
     return " (is zattd running there? --servers or ZATT_SERVERS name others)";
@@ -31,8 +35,13 @@ std::string of_condition(const Reply& reply) {
 
 }  // namespace
 
+Place::Place(std::string name) { place_name = std::move(name) + ": "; }
+Place::~Place() { place_name.clear(); }
+std::size_t complaints_made() { return complaints; }
+
 void complain(std::string_view sentence) {
-  const std::string line = "zatt: " + one_line(sentence) + "\n";
+  ++complaints;
+  const std::string line = "zatt: " + place_name + one_line(sentence) + "\n";
   if (write(STDERR_FILENO, line.data(), line.size()) < 0) {
     // there is nobody to tell
   }
@@ -43,7 +52,7 @@ Exit complain_usage(std::string_view sentence) {
   return Exit::wrong_usage;
 }
 
-Exit complain_of(const Reply& reply, std::string_view what) {
+void complain_of(const Reply& reply, std::string_view what, Exit code) {
   std::string sentence;
   if (!what.empty()) sentence = std::string(what) + ": ";
   sentence += zatt_error_name(reply.error);
@@ -53,8 +62,9 @@ Exit complain_of(const Reply& reply, std::string_view what) {
   else
     sentence += reply.message.empty() ? zatt_error_text(reply.error) : reply.message.c_str();
   sentence += hint(sentence);
+  if (reply.error == ZATT_ESTORAGEFULL && code == Exit::try_again)
+    sentence += " (other members have room, and one of them takes over: try again in a moment)";
   complain(sentence);
-  return exit_of(reply.error);
 }
 
 Exit exit_of(int error) { return static_cast<Exit>(zatt_error_kind(error)); }

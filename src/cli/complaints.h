@@ -2,6 +2,8 @@
 // What goes wrong, said on standard error in one line each.
 #pragma once
 
+#include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "cli/exits.h"
@@ -9,12 +11,23 @@
 
 namespace zatt::cli {
 
+// What is said meanwhile names where it comes from: "line 3".
+class Place {
+ public:
+  explicit Place(std::string name);
+  ~Place();
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+};
+std::size_t complaints_made();
+
 void complain(std::string_view sentence);
 
 // Says why, and answers what to end with.
 Exit complain_usage(std::string_view sentence);
-// Of a reply that is no success; `what` names what it was about, or is "".
-Exit complain_of(const Reply& reply, std::string_view what = {});
+// Of a reply that is no success; `what` names what it was about, or is "". `code` is what it ends
+// with.
+void complain_of(const Reply& reply, std::string_view what, Exit code);
 
 // What an error of zatt.h ends the command with.
 Exit exit_of(int error);

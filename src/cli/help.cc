@@ -20,12 +20,14 @@ constexpr std::string_view before_verbs =
 
 constexpr std::string_view after_verbs =
     R"(
-zatt help VERB says more, with examples.
+zatt help VERB says more, with examples. A bare zatt at a terminal has a prompt for these commands.
 
 Options, anywhere behind zatt
   -s, --servers HOST:PORT,...  some of the members; the others are found by themselves. Without it
                                the variable ZATT_SERVERS, else 127.0.0.1:5254
-  -t, --timeout SECONDS        how long one request may take: 0.001 to 600, default 5
+  -t, --timeout SECONDS        how long one request may take: 0.001 to 600. All of it is waited for
+                               a server to come back; without this option 5 at most, and only about
+                               1 for each server where none answers
   --json                       JSON for programs, one object a line
   -h, --help, --version
   --                           no options behind it; a negative number never is one
@@ -34,7 +36,7 @@ Exit codes
   0  done                      3  nothing happened: try again (no server, no leader, ...)
   1  no: absent, a condition   4  nobody knows: a write was sent and not answered. It may take
      did not hold, degraded       effect now, later or never
-  2  the command is wrong      5  refused: it would be again
+  2  the command is wrong      5  refused: it would be again (too large, no member has room, ...)
                                6  done, but the output could not be written
   130  ^C, and nothing was sent that may change anything       141  nobody reads the output
 )";
@@ -99,7 +101,13 @@ the first is sent. After one that fails no more are sent. A condition goes for e
     {Verb::del,
      R"(Deletes each KEY. Exit code 1 where one of them was not there. Several keys are several writes,
 in order, many under way at once; after one that fails no more are sent.
+With --prefix all keys that begin with PREFIX go: it says how many there are and asks; without a
+terminal to ask at, it wants --yes. Each key is a delete of its own: one that is set meanwhile may
+be deleted or not. Where it fails midway it says how many are left; it can be run again. Exit code
+1: there was none, or the answer was no.
 
+  -p, --prefix PREFIX          all keys that begin with it; '' is all there are
+  -y, --yes                    with --prefix: without asking
   --if-rev N                   only where its revision is N, as get --json says
   --if-value JSON              only where its value is this: the same text, spaces aside
 
@@ -107,7 +115,7 @@ in order, many under way at once; after one that fails no more are sent.
     zatt del old
     zatt del old || echo "it was gone"         # exit code 1
     zatt set a:1 x; zatt set a:2 y
-    zatt ls a: | xargs -d '\n' zatt del        # all below a prefix
+    zatt del --prefix a: --yes                 # all below a prefix
 )",
      ""},
     {Verb::incr,
@@ -200,12 +208,16 @@ how many entries it lacks of the leader's log (LAG), how long it is up, and what
 does not answer. The leader has a star. --timeout is for one member, default 1 here.
 Exit code 0: ok, all is well with everyone. 1: degraded, the cluster serves and something is wrong,
 as is said. 3: down, there is no leader or no majority of the voters.
+With --watch it looks again and again until ^C, and ends with what the last look showed. At a
+terminal each picture takes the place of the one before; elsewhere each follows after an empty line.
 
+  -w, --watch [SECONDS]        every 2 seconds, or as often as this says: 0.1 to 600
   --json                       all of it as one object: "state", and "ok" where the exit code is 0
 
     zatt status
     zatt status --json
     zatt status > report || cat report
+    zatt status --watch --json | head -1       # or without head, until ^C
 )",
      ""},
     {Verb::members,
@@ -225,6 +237,25 @@ servers need not be up yet. Exit code 3 where there is none in time.
   --json                       the leader's status
 
     zatt wait --timeout 60 && zatt set started true
+)",
+     ""},
+    {Verb::lines,
+     R"(Reads commands from standard input, a line each, as they stand after "zatt" in a shell, and carries
+them out one after the other over one connection: for scripts, and for a program that keeps it open.
+Words are cut as a shell does: '...' takes all as it is, "..." too but for \" and \\, a \ outside of
+both the next character. What begins with { or [ is JSON up to its closing bracket, and needs no
+quotes. A # where a word would begin is a comment. $ and * are characters like others; ; | & < > are
+refused outside of quotes: a line is one command.
+The first line that fails, with whatever exit code, ends it: it is named by its number on standard
+error, and its exit code is that of zatt. Options that stand before the - go for all lines.
+raw, and whatever else reads standard input, has no place in a line.
+
+  -k, --keep-going             the lines after one that failed, too; the exit code is still that of
+                               the first that failed
+
+    printf '%s\n' 'set a 1' 'set lamp {"on": true}' 'get a' | zatt -
+    printf 'incr visits\nincr visits\n' | zatt --keep-going -
+    echo 'set a 2' > commands; zatt - < commands
 )",
      ""},
     {Verb::help, R"(With VERB, what it does, and examples.

@@ -98,7 +98,9 @@ class Import {
     const bool is_unknown = reply.error == ZATT_EUNKNOWN;
     (is_unknown ? unknown_ : not_done_) += 1;
     if (reply.error == ZATT_ECANCELED) return;
-    worst_ = std::max(worst_, exit_of(reply.error));
+    const bool full = reply.error == ZATT_ESTORAGEFULL;
+    worst_ = std::max(worst_, full ? Exit::try_again : exit_of(reply.error));
+    if (full) full_ = reply;
     if (failed_line_ != 0 && number > failed_line_) return;
     failed_line_ = number;
     failed_ = reply;
@@ -111,7 +113,9 @@ class Import {
 
   void report() {
     if (!bad_line_.empty()) complain(bad_line_);
-    if (failed_line_ != 0) complain_of(failed_, "line " + std::to_string(failed_line_));
+    if (full_) worst_ = std::max(worst_, work_.code_of(*full_));
+    if (failed_line_ != 0)
+      complain_of(failed_, "line " + std::to_string(failed_line_), work_.code_of(failed_));
     if (worst_ != Exit::done) complain(how_far());
     if (work_.arguments.json)
       work_.out.add("{\"set\":" + std::to_string(set_) + ",\"kept\":" + std::to_string(kept_) +
@@ -149,6 +153,7 @@ class Import {
   std::string bad_line_;
   std::uint64_t failed_line_ = 0;  // the first
   Reply failed_;
+  std::optional<Reply> full_;  // no room: whether others have some is asked at the end
 };
 
 }  // namespace

@@ -26,11 +26,7 @@ extern "C" void on_signal(int signal) {
   errno = saved;
 }
 
-}  // namespace
-
-void Interrupts::arm() {
-  if (fd() >= 0 || pipe2(pipe_, O_CLOEXEC | O_NONBLOCK) != 0) return;
-  wake_fd = pipe_[1];
+void catch_signals() {
   for (const int signal : signals) {
     struct sigaction now {};
     if (sigaction(signal, nullptr, &now) != 0 || now.sa_handler == SIG_IGN) continue;
@@ -39,6 +35,22 @@ void Interrupts::arm() {
     ours.sa_flags = static_cast<int>(SA_RESETHAND);
     sigaction(signal, &ours, nullptr);
   }
+}
+
+}  // namespace
+
+void Interrupts::arm() {
+  if (fd() >= 0 || pipe2(pipe_, O_CLOEXEC | O_NONBLOCK) != 0) return;
+  wake_fd = pipe_[1];
+  catch_signals();
+}
+
+void Interrupts::forget() {
+  char bytes[16];
+  while (fd() >= 0 && read(fd(), bytes, sizeof bytes) > 0) {
+  }
+  caught_signal = 0;
+  if (fd() >= 0) catch_signals();
 }
 
 Interrupts::~Interrupts() {

@@ -19,6 +19,9 @@ class Interrupts {
   // From now on; until then a signal does what it does by itself. One that was ignored stays so.
   void arm();
 
+  // None was caught; the next one is.
+  void forget();
+
   int fd() const { return pipe_[0]; }  // readable once there was one; -1: not armed
   int caught() const;                  // the signal, or 0
 

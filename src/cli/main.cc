@@ -10,9 +10,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/complaints.h"
-#include "cli/help.h"
-#include "cli/verbs.h"
-#include "zatt/zatt.h"
+#include "cli/dispatch.h"
 
 namespace zatt::cli {
 namespace {
@@ -26,64 +24,21 @@ void open_standard_descriptors() {
     }
 }
 
-Exit run_verb(Work& work) {
-  switch (work.arguments.verb) {
-    case Verb::get:
-      return run_get(work);
-    case Verb::set:
-      return run_set(work);
-    case Verb::del:
-      return run_del(work);
-    case Verb::incr:
-      return run_incr(work);
-    case Verb::ls:
-    case Verb::scan:
-      return run_list(work);
-    case Verb::count:
-      return run_count(work);
-    case Verb::dump:
-      return run_export(work);
-    case Verb::import:
-      return run_import(work);
-    case Verb::raw:
-      return run_raw(work);
-    case Verb::members:
-      return run_members(work);
-    case Verb::wait:
-      return run_wait(work);
-    case Verb::status:
-      return run_status(work);
-    case Verb::help:
-      break;
-  }
-  return Exit::wrong_usage;
-}
+constexpr const char* usual_servers = "127.0.0.1:5254";
 
-Exit run_help(const Arguments& arguments, Output& out) {
-  if (arguments.version) {
-    out.add(std::string("zatt ") + zatt_version() + "\n");
-    return Exit::done;
-  }
-  const VerbRow* verb = arguments.verb == Verb::help ? nullptr : &row_of(arguments.verb);
-  if (arguments.verb == Verb::help && !arguments.operands.empty()) {
-    const std::string& name = arguments.operands[0];
-    verb = find_verb(name);
-    const std::string_view meant = nearest_verb(name);
-    if (verb == nullptr)
-      return complain_usage(
-          "no verb \"" + name + "\"" +
-          (meant.empty() ? "; see zatt help" : "; did you mean " + std::string(meant) + "?"));
-  }
-  out.add(verb == nullptr ? help_text() : help_text(*verb));
-  return Exit::done;
-}
+bool is_at_terminal() { return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1; }
 
 Exit run(Arguments arguments, Output& out, Interrupts& interrupts) {
   const char* const servers = std::getenv("ZATT_SERVERS");
   if (!arguments.servers && servers != nullptr && *servers != '\0') arguments.servers = servers;
-  Work work{arguments, interrupts, out};
-  const bool is_help = arguments.help || arguments.version || arguments.verb == Verb::help;
-  return work.finish(is_help ? run_help(arguments, out) : run_verb(work));
+  if (!arguments.servers) arguments.servers = usual_servers;
+  // `wait` is for servers that are yet to come.
+  const bool whole_timeout = arguments.timeout_given || arguments.verb == Verb::wait;
+  Session session({*arguments.servers, arguments.timeout_ms, whole_timeout}, interrupts);
+  Work work{arguments, interrupts, out, session};
+  if (!arguments.bare || arguments.version) return work.finish(run_command(work));
+  if (!is_at_terminal()) return complain_usage("which verb? see zatt help");
+  return run_prompt(work);
 }
 
 }  // namespace

@@ -47,6 +47,13 @@ bool Output::wait() {
   return !failed();
 }
 
+void Output::start_anew() {
+  if (code_ != Exit::interrupted) return;
+  code_ = Exit::done;
+  text_.clear();
+  begin_ = 0;
+}
+
 void Output::write_piece() {
   const std::size_t size = std::min(waiting(), regular_ ? file_piece_bytes : piece_bytes);
   const ssize_t written = write(fd_, text_.data() + begin_, size);

@@ -28,6 +28,8 @@ class Output {
   std::size_t waiting() const { return text_.size() - begin_; }
   bool failed() const { return code_ != Exit::done; }
   Exit exit_code() const { return code_; }
+  // After ^C at a prompt: what was waiting is dropped, and more may come.
+  void start_anew();
   const std::string& why() const { return why_; }  // it failed; "": nobody needs to be told
 
  private:

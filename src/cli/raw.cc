@@ -33,6 +33,7 @@ class Raw {
     const Exit code = pump.run();
     if (!pump.why().empty()) complain(pump.why());
     say_what_failed();
+    if (full_) worst_ = std::max(worst_, work_.code_of(*full_));
     if (code == Exit::interrupted) return unknown_.count > 0 ? Exit::unknown : code;
     // What was not done is the graver news.
     if (code == Exit::output_lost && worst_ > Exit::no) return worst_;
@@ -83,7 +84,10 @@ class Raw {
   }
 
   void answer(Slot& slot, const zatt_reply& reply) {
-    worst_ = std::max(worst_, exit_of(reply.error));
+    if (reply.error == ZATT_ESTORAGEFULL)
+      full_ = copy_of(reply);
+    else
+      worst_ = std::max(worst_, exit_of(reply.error));
     bytes_ -= slot.request.size();
     if (reply.line.data != nullptr) {
       slot.reply.emplace(reply.line.data, reply.line.size);
@@ -130,7 +134,7 @@ class Raw {
       if (failure->count == 0 || failure->reply.error == ZATT_ECANCELED) continue;
       std::string what = "line " + std::to_string(failure->number);
       if (failure->count > 1) what += " and " + std::to_string(failure->count - 1) + " behind it";
-      complain_of(failure->reply, what);
+      complain_of(failure->reply, what, exit_of(failure->reply.error));
     }
   }
 
@@ -147,6 +151,7 @@ class Raw {
   Exit worst_ = Exit::done;
   Failure unknown_;
   Failure other_;
+  std::optional<Reply> full_;  // the last: whether others have room is asked at the end
 };
 
 }  // namespace

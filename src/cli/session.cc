@@ -47,15 +47,13 @@ Reply copy_of(const zatt_reply& reply) {
 
 std::optional<Reply> Session::open() {
   if (client_ != nullptr) return std::nullopt;
-  const std::string servers = arguments_.servers.value_or("127.0.0.1:5254");
   char error[512] = "";
-  zatt_client_options options = zatt_client_options_of(servers.c_str());
-  options.timeout_ms = arguments_.timeout_ms;
+  zatt_client_options options = zatt_client_options_of(options_.servers.c_str());
+  options.timeout_ms = options_.timeout_ms;
   options.error = error;
   options.error_size = sizeof error;
-  // `wait` is for servers that are yet to come.
-  if (arguments_.verb != Verb::wait)
-    options.connect_timeout_ms = connect_timeout_ms(servers, arguments_.timeout_ms);
+  if (!options_.whole_timeout)
+    options.connect_timeout_ms = connect_timeout_ms(options_.servers, options_.timeout_ms);
   zatt_client* client = nullptr;
   const int failed = zatt_client_open(&options, &client);
   client_.reset(client);
@@ -80,9 +78,11 @@ int Session::send(const zatt_request& request, Done done) {
     refusal_ = std::move(*why);
     return refusal_.error;
   }
+  zatt_request timed = request;
+  if (timed.timeout_ms == 0) timed.timeout_ms = options_.timeout_ms;
   auto box = std::make_unique<Waiter>(Waiter{std::move(done), answers_});
   const int error = zatt_client_send(
-      client_.get(), &request,
+      client_.get(), &timed,
       [](void* user, const zatt_reply* reply) {
         const std::unique_ptr<Waiter> waiter(static_cast<Waiter*>(user));
         ++waiter->answers;
@@ -97,21 +97,34 @@ int Session::send(const zatt_request& request, Done done) {
 }
 
 bool Session::turn(std::span<pollfd> others) {
-  if (client_ == nullptr) return false;
+  if (client_ == nullptr && others.empty()) return false;
   const std::uint64_t answers = answers_;
-  zatt_client_dispatch(client_.get());
+  dispatch();
   const bool news = answers_ != answers;
   polled_.assign(others.begin(), others.end());
   polled_.push_back({interrupts_.fd(), POLLIN, 0});
-  polled_.push_back(
-      {zatt_client_fd(client_.get()), static_cast<short>(zatt_client_events(client_.get())), 0});
-  poll(polled_.data(), polled_.size(), news ? 0 : zatt_client_wake_ms(client_.get()));
+  int wake_ms = -1;
+  if (client_ != nullptr) {
+    polled_.push_back(
+        {zatt_client_fd(client_.get()), static_cast<short>(zatt_client_events(client_.get())), 0});
+    wake_ms = zatt_client_wake_ms(client_.get());
+  }
+  poll(polled_.data(), polled_.size(), news ? 0 : wake_ms);
   for (std::size_t i = 0; i < others.size(); ++i) others[i].revents = polled_[i].revents;
-  zatt_client_dispatch(client_.get());  // an answer that is here counts, ^C or not
+  dispatch();  // an answer that is here counts, ^C or not
   if (interrupts_.caught() == 0) return true;
   interrupted_ = true;
   client_.reset();
   return false;
+}
+
+void Session::dispatch() {
+  if (client_ != nullptr) zatt_client_dispatch(client_.get());
+}
+
+void Session::start_anew() {
+  interrupts_.forget();
+  interrupted_ = false;
 }
 
 std::size_t Session::pending() const {

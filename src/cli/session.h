@@ -10,9 +10,9 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "cli/arguments.h"
 #include "cli/interrupts.h"
 #include "zatt/zatt.h"
 
@@ -43,8 +43,16 @@ inline zatt_bytes bytes_of(const std::string& text) { return {text.data(), text.
 
 class Session {
  public:
-  Session(const Arguments& arguments, Interrupts& interrupts)
-      : arguments_(arguments), interrupts_(interrupts) {}
+  struct Options {
+    std::string servers;
+    int timeout_ms;      // of a request that names none
+    bool whole_timeout;  // also where no server answers: one may come back
+  };
+  Session(Options options, Interrupts& interrupts)
+      : options_(std::move(options)), interrupts_(interrupts) {}
+
+  // Of the requests that follow.
+  void set_timeout(int ms) { options_.timeout_ms = ms; }
 
   // Looks up the servers' names; whoever does not call it has it done by the first request.
   // Nothing, or a reply that says why not.
@@ -60,22 +68,27 @@ class Session {
   const Reply& why_not_sent() const { return refusal_; }
 
   // Waits until something happens: here, or to one of `others`, whose revents are filled in. False
-  // after ^C: then all that was under way has been answered, and nothing more can be asked.
+  // after ^C: then all that was under way has been answered, and nothing more can be asked before
+  // start_anew().
   bool turn(std::span<pollfd> others);
 
   std::size_t pending() const;
   bool was_interrupted() const { return interrupted_; }
+  // ^C ended what was under way, and no more than that.
+  void start_anew();
 
  private:
   struct Waiter {
     Done done;
     std::uint64_t& answers;
   };
+  void dispatch();
+
   struct Closer {
     void operator()(zatt_client* client) const { zatt_client_close(client); }
   };
 
-  const Arguments& arguments_;
+  Options options_;
   Interrupts& interrupts_;
   bool interrupted_ = false;
   Reply refusal_;

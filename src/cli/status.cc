@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // status and members: how the cluster is. status asks each member itself, all at the same time.
+#include <poll.h>
+
 #include <algorithm>
-#include <chrono>
+#include <csignal>
 #include <cstdlib>
-#include <memory>
+#include <ctime>
 
 #include "cli/commands.h"
 #include "cli/complaints.h"
+#include "cli/look.h"
 #include "cli/survey.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -15,166 +18,6 @@ namespace zatt::cli {
 namespace {
 
 constexpr int patience_ms = 1'000;  // with one server
-constexpr int first_look_ms = 200;  // by then one that refuses has refused
-
-std::int64_t now_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
-}
-
-// One server, asked until it answers, refuses, or has had its time.
-class Probe {
- public:
-  Probe(const std::string& address, int timeout_ms) : end_ms_(now_ms() + timeout_ms) {
-    asked.address = address;
-    char error[512] = "";
-    zatt_client_options options = zatt_client_options_of(asked.address.c_str());
-    options.stay = 1;
-    options.error = error;
-    options.error_size = sizeof error;
-    zatt_client* client = nullptr;
-    open_error = zatt_client_open(&options, &client);
-    client_.reset(client);
-    if (client == nullptr)
-      end(error);
-    else
-      ask(std::min(timeout_ms, first_look_ms));
-  }
-
-  bool is_done() const { return done_; }
-  zatt_client* client() const { return client_.get(); }
-
-  void turn() {
-    if (!done_) zatt_client_dispatch(client_.get());
-    if (!ask_again_) return;
-    ask_again_ = false;
-    const std::int64_t left_ms = end_ms_ - now_ms();
-    if (left_ms <= 0) return end("no answer in time");
-    ask(static_cast<int>(left_ms));
-  }
-
-  Asked asked;
-  int open_error = ZATT_OK;
-
- private:
-  struct Closer {
-    void operator()(zatt_client* client) const { zatt_client_close(client); }
-  };
-
-  void ask(int timeout_ms) {
-    // A line: the answer as it is, and whether or not there is a leader.
-    zatt_request request = zatt_request_of(ZATT_OP_LINE);
-    request.value = zatt_str("{\"op\":\"status\"}");
-    request.timeout_ms = std::max(1, timeout_ms);
-    const auto on_reply = [](void* user, const zatt_reply* reply) {
-      static_cast<Probe*>(user)->answer(*reply);
-    };
-    if (zatt_client_send(client_.get(), &request, on_reply, this) != ZATT_OK)
-      end(zatt_client_message(client_.get()));
-  }
-
-  void answer(const zatt_reply& reply) {
-    if (reply.error == ZATT_ECANCELED) return;
-    if (reply.line.data != nullptr) {
-      asked.answer = to_answer({reply.line.data, reply.line.size});
-      return end(asked.answer ? "" : "it does not answer as zatt does");
-    }
-    // Where there is still a connection, or the making of one, it may yet answer.
-    if (now_ms() < end_ms_ && zatt_client_fd(client_.get()) >= 0)
-      ask_again_ = true;
-    else
-      end(why_of(reply));
-  }
-
-  // The client's sentence says also what the table says anyhow.
-  std::string why_of(const zatt_reply& reply) const {
-    std::string why = reply.message;
-    const std::string name = asked.address + ": ";
-    if (const std::size_t at = why.find(name); at != std::string::npos)
-      why.erase(0, at + name.size());
-    else if (reply.error == ZATT_ENOSERVER)
-      why = "no answer in time";
-    return why;
-  }
-
-  void end(std::string why) {
-    done_ = true;
-    asked.why = std::move(why);
-  }
-
-  const std::int64_t end_ms_;
-  std::unique_ptr<zatt_client, Closer> client_;
-  bool ask_again_ = false;
-  bool done_ = false;
-};
-
-using Probes = std::vector<std::unique_ptr<Probe>>;
-
-std::vector<std::string> split(const std::string& servers) {
-  std::vector<std::string> list;
-  std::size_t begin = 0;
-  for (;;) {
-    const std::size_t comma = servers.find(',', begin);
-    std::string server = servers.substr(begin, comma - begin);
-    server.erase(0, std::min(server.find_first_not_of(" \t"), server.size()));
-    server.erase(server.find_last_not_of(" \t") + 1);
-    if (std::find(list.begin(), list.end(), server) == list.end()) list.push_back(server);
-    if (comma == std::string::npos) return list;
-    begin = comma + 1;
-  }
-}
-
-// As servers name themselves.
-std::string with_port(const std::string& server) {
-  const bool v6 = server.substr(0, 1) == "[";
-  const bool has_port = v6 ? server.find("]:") != std::string::npos
-                           : std::count(server.begin(), server.end(), ':') == 1;
-  if (has_port) return server;
-  const bool bare_v6 = !v6 && std::count(server.begin(), server.end(), ':') > 1;
-  return (bare_v6 ? "[" + server + "]" : server) + ":5254";
-}
-
-std::vector<Asked> asked_by(const Probes& probes) {
-  std::vector<Asked> all;
-  for (const auto& probe : probes) all.push_back(probe->asked);
-  return all;
-}
-
-// False after ^C.
-bool wait_for_all(Probes& probes, int timeout_ms, const Interrupts& interrupts) {
-  for (;;) {
-    std::size_t done = 0;
-    for (const auto& probe : probes) probe->turn();
-    for (const std::string& address : not_asked_yet(asked_by(probes)))
-      probes.push_back(std::make_unique<Probe>(address, timeout_ms));
-    std::vector<pollfd> polled = {{interrupts.fd(), POLLIN, 0}};
-    int wake_ms = -1;
-    for (const auto& probe : probes) {
-      if (probe->is_done()) {
-        ++done;
-        continue;
-      }
-      zatt_client* const client = probe->client();
-      polled.push_back({zatt_client_fd(client), static_cast<short>(zatt_client_events(client)), 0});
-      const int own_ms = zatt_client_wake_ms(client);
-      if (own_ms >= 0) wake_ms = wake_ms < 0 ? own_ms : std::min(wake_ms, own_ms);
-    }
-    if (done == probes.size()) return true;
-    poll(polled.data(), polled.size(), wake_ms);
-    if (interrupts.caught() != 0) return false;
-  }
-}
-
-bool is_leader_missing(const Survey& survey) {
-  return std::any_of(survey.rows.begin(), survey.rows.end(),
-                     [](const Row& row) { return row.leads && row.answer == nullptr; });
-}
-
-// Those that answered have waited for the one that did not: by now they may know a new leader.
-void ask_once_more(Probes& probes, int timeout_ms) {
-  for (auto& probe : probes)
-    if (probe->asked.answer) probe = std::make_unique<Probe>(probe->asked.address, timeout_ms);
-}
 
 // A voter of whom something is to be said has lost its directory: it learns, and does not count.
 std::string role_of(const MemberView& member, bool leads) {
@@ -193,28 +36,71 @@ bool wants_colour(const Output& out) {
          std::string_view(terminal) != "dumb";
 }
 
-}  // namespace
-
-Exit run_status(Work& work) {
+// One look: what it shows is added to the output.
+Exit look_once(Work& work, std::string_view title) {
   const Arguments& arguments = work.arguments;
   const int timeout_ms =
       arguments.timeout_given ? arguments.timeout_ms : std::min(arguments.timeout_ms, patience_ms);
-  Probes probes;
-  for (const std::string& server : split(arguments.servers.value_or("127.0.0.1:5254"))) {
-    probes.push_back(std::make_unique<Probe>(with_port(server), timeout_ms));
-    if (probes.back()->open_error == ZATT_EINVAL) return complain_usage(probes.back()->asked.why);
-  }
-  work.interrupts.arm();
-  if (!wait_for_all(probes, timeout_ms, work.interrupts)) return Exit::interrupted;
-  if (is_leader_missing(survey_of(asked_by(probes)))) {
-    ask_once_more(probes, timeout_ms);
-    if (!wait_for_all(probes, timeout_ms, work.interrupts)) return Exit::interrupted;
-  }
-  const std::vector<Asked> asked = asked_by(probes);
-  const Survey survey = survey_of(asked);
+  const Look look = look_at_all(*arguments.servers, timeout_ms, work.interrupts);
+  if (!look.wrong.empty()) return complain_usage(look.wrong);
+  if (look.interrupted) return Exit::interrupted;
+  const Survey survey = survey_of(look.asked);
+  if (!arguments.json) work.out.add(title);
   work.out.add(arguments.json ? json_of(survey) : table_of(survey, wants_colour(work.out)));
   if (!survey.quorum) return Exit::try_again;
   return survey.whole ? Exit::done : Exit::no;
+}
+
+// "2", "0.5"
+std::string shown_seconds(int ms) {
+  std::string text = std::to_string(ms / 1'000);
+  std::string part = std::to_string(1'000 + ms % 1'000).substr(1);
+  part.erase(part.find_last_not_of('0') + 1);
+  return part.empty() ? text : text + "." + part;
+}
+
+std::string local_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  localtime_r(&now, &parts);
+  char text[32] = "";
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+  return text;
+}
+
+// False: ^C, or the reader of a pipe is gone.
+bool wait_for_next(const Work& work, int ms) {
+  pollfd polled[] = {{work.interrupts.fd(), POLLIN, 0}, {work.out.fd(), 0, 0}};
+  poll(polled, 2, ms);
+  return work.interrupts.caught() == 0 && (polled[1].revents & (POLLERR | POLLHUP)) == 0;
+}
+
+// Until ^C, which ends it with what the last look was worth.
+Exit watch(Work& work) {
+  constexpr std::string_view clear_all = "\x1b[H\x1b[2J";
+  const bool redraws = work.out.is_terminal() && !work.arguments.json;
+  Exit last = Exit::interrupted;
+  for (bool first = true;; first = false) {
+    std::string title = redraws ? std::string(clear_all) : std::string(first ? "" : "\n");
+    title +=
+        local_time() +
+        (redraws ? ", every " + shown_seconds(work.arguments.watch_ms) + " s until ^C\n" : "\n");
+    const Exit code = look_once(work, title);
+    if (code == Exit::wrong_usage) return code;
+    if (code != Exit::interrupted) last = code;
+    if (!work.out.flush() || work.interrupts.caught() != 0) break;
+    if (!wait_for_next(work, work.arguments.watch_ms)) break;
+  }
+  if (work.interrupts.caught() == 0)
+    return work.out.failed() ? work.out.exit_code() : Exit::closed_pipe;
+  return work.interrupts.caught() == SIGINT ? last : Exit::interrupted;
+}
+
+}  // namespace
+
+Exit run_status(Work& work) {
+  work.interrupts.arm();
+  return work.arguments.watch_ms > 0 ? watch(work) : look_once(work, "");
 }
 
 Exit run_members(Work& work) {

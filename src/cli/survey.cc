@@ -177,6 +177,7 @@ std::optional<Answer> to_answer(std::string_view line) {
   answer.uptime_s = number_in(*fields, "uptime_s");
   answer.cluster = string_in(*fields, "cluster");
   answer.notice = string_in(*fields, "notice");
+  answer.disk_is_full = string_in(*fields, "disk") == "full";
   if (answer.node.empty()) return std::nullopt;
   return answer;
 }
@@ -218,6 +219,12 @@ Survey survey_of(const std::vector<Asked>& asked) {
   if (best != nullptr) survey.quorum = has_quorum(survey, *best);
   survey.whole = survey.quorum && std::none_of(survey.rows.begin(), survey.rows.end(), is_troubled);
   return survey;
+}
+
+bool can_take_writes(const Survey& survey) {
+  const auto has_room = [](const Row& row) { return votes_here(row) && !row.answer->disk_is_full; };
+  const auto with_room = std::count_if(survey.rows.begin(), survey.rows.end(), has_room);
+  return 2 * static_cast<std::size_t>(with_room) > survey.voters;
 }
 
 std::vector<std::string> not_asked_yet(const std::vector<Asked>& asked) {

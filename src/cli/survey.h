@@ -34,6 +34,7 @@ struct Answer {  // to "status"
   std::uint64_t uptime_s = 0;
   std::string cluster;
   std::string notice;
+  bool disk_is_full = false;
 };
 std::optional<Answer> to_answer(std::string_view line);
 
@@ -73,6 +74,10 @@ std::string_view state_of(const Survey& survey);  // "ok", "degraded", "down"
 
 // Rows borrow from `asked`.
 Survey survey_of(const std::vector<Asked>& asked);
+
+// A majority of the voters has answered, and has room on its disks: a write that was refused for
+// want of room can be done once one of them leads.
+bool can_take_writes(const Survey& survey);
 
 // Members that somebody names, but nobody has been asked at their address.
 std::vector<std::string> not_asked_yet(const std::vector<Asked>& asked);

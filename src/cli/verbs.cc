@@ -29,6 +29,10 @@ constexpr OptionRow options[] = {
     {"--if-value", "JSON", Option::if_value, 0},
     {"--stale", "", Option::stale, 0},
     {"--limit", "N", Option::limit, 'n'},
+    {"--prefix", "PREFIX", Option::prefix, 'p'},
+    {"--yes", "", Option::yes, 'y'},
+    {"--keep-going", "", Option::keep_going, 'k'},
+    {"--watch", "[SECONDS]", Option::watch, 'w'},
 };
 
 constexpr Option common[] = {Option::servers, Option::timeout, Option::json, Option::help,
@@ -39,15 +43,17 @@ constexpr Option of_set[] = {Option::as_json,   Option::string, Option::if_absen
                              Option::if_exists, Option::if_rev, Option::if_value};
 constexpr Option of_write[] = {Option::if_absent, Option::if_exists, Option::if_rev,
                                Option::if_value};
-constexpr Option of_del[] = {Option::if_rev, Option::if_value};
+constexpr Option of_del[] = {Option::if_rev, Option::if_value, Option::prefix, Option::yes};
 constexpr Option of_list[] = {Option::limit, Option::stale};
 constexpr Option of_read[] = {Option::stale};
 constexpr Option of_import[] = {Option::if_absent};
+constexpr Option of_lines[] = {Option::keep_going};
+constexpr Option of_status[] = {Option::watch};
 
 constexpr VerbRow verbs[] = {
     {Verb::get, "get", "KEY...", 1, any, of_get, "print the value of a key, or of several"},
     {Verb::set, "set", "KEY VALUE...", 2, any, of_set, "set a key to a value, or several"},
-    {Verb::del, "del", "KEY...", 1, any, of_del, "delete keys"},
+    {Verb::del, "del", "KEY...", 0, any, of_del, "delete keys, or all below a prefix"},
     {Verb::incr, "incr", "KEY [BY]", 1, 2, of_write, "add to a number, and print the sum"},
     {Verb::ls, "ls", "[PREFIX]", 0, 1, of_list, "list keys"},
     {Verb::scan, "scan", "[PREFIX]", 0, 1, of_list, "list keys and values"},
@@ -55,9 +61,10 @@ constexpr VerbRow verbs[] = {
     {Verb::dump, "export", "[PREFIX]", 0, 1, of_read, "write keys and values as JSON lines"},
     {Verb::import, "import", "[FILE]", 0, 1, of_import, "read what export wrote"},
     {Verb::raw, "raw", "", 0, 0, {}, "pass lines of the protocol on, and replies back"},
-    {Verb::status, "status", "", 0, 0, {}, "say how each member of the cluster is"},
+    {Verb::status, "status", "", 0, 0, of_status, "say how each member of the cluster is"},
     {Verb::members, "members", "", 0, 0, {}, "list the members of the cluster"},
     {Verb::wait, "wait", "", 0, 0, {}, "wait until there is a leader"},
+    {Verb::lines, "-", "", 0, 0, of_lines, "read commands from standard input, a line each"},
     {Verb::help, "help", "[VERB]", 0, 1, {}, "say more, with examples"},
 };
 

@@ -25,6 +25,7 @@ enum class Verb : std::uint8_t {
   status,
   members,
   wait,
+  lines,  // "-"
   help,
 };
 
@@ -43,11 +44,15 @@ enum class Option : std::uint8_t {
   if_value,
   stale,
   limit,
+  prefix,
+  yes,
+  keep_going,
+  watch,
 };
 
 struct OptionRow {
   std::string_view name;
-  std::string_view value;  // what stands behind it, or ""
+  std::string_view value;  // what stands behind it, or ""; "[...]": a number that may be left out
   Option option;
   char letter;  // 0: none
 };

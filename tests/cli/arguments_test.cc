@@ -85,7 +85,6 @@ TEST_CASE("parse_arguments: what is wrong is named") {
     const char* sentence;
   };
   const Row rows[] = {
-      {{}, "which verb? see zatt help"},
       {{"gett", "k"}, "no verb \"gett\"; did you mean get?"},
       {{"rm", "k"}, "no verb \"rm\"; did you mean del?"},
       {{"frobnicate"}, "no verb \"frobnicate\"; see zatt help"},
@@ -147,4 +146,38 @@ TEST_CASE("verbs: each option of the table has a verb that takes it, each verb a
     CHECK(find_verb(verb.name) == &row_of(verb.verb));
   }
   CHECK(nearest_verb("delete") == "del");
+}
+
+TEST_CASE("parse_arguments: del takes keys or a prefix") {
+  const Arguments del = good({"del", "--prefix", "user:", "-y"});
+  CHECK(del.prefix == "user:");
+  CHECK(del.yes);
+  CHECK(good({"del", "-p", ""}).prefix == "");
+  CHECK(wrong({"del"}) == "del needs KEY... or --prefix PREFIX; see zatt help del");
+  CHECK(wrong({"del", "k", "--yes"}).find("--yes goes with --prefix") == 0);
+  CHECK(wrong({"del", "k", "--prefix", "p"}).find("keys or --prefix, not both") == 0);
+  CHECK(wrong({"del", "--prefix", "p", "--if-rev", "1"}) == "--prefix takes no condition");
+  CHECK(wrong({"get", "k", "--prefix", "p"}).find("get takes no --prefix") == 0);
+}
+
+TEST_CASE("parse_arguments: how often to watch may be left out") {
+  CHECK(good({"status"}).watch_ms == 0);
+  CHECK(good({"status", "--watch"}).watch_ms == 2000);
+  CHECK(good({"status", "--watch", "--json"}).watch_ms == 2000);
+  CHECK(good({"status", "--watch", "0.5"}).watch_ms == 500);
+  CHECK(good({"status", "--watch=3"}).watch_ms == 3000);
+  CHECK(good({"-w3", "status"}).watch_ms == 3000);
+  CHECK(wrong({"status", "--watch=x"}) == "--watch is a number of seconds, from 0.1 to 600");
+  CHECK(wrong({"status", "--watch", "0.01"}) == "--watch is a number of seconds, from 0.1 to 600");
+  CHECK(wrong({"status", "--watch", "x"}).find("status takes no operands") == 0);
+  CHECK(wrong({"members", "--watch"}).find("members takes no --watch") == 0);
+}
+
+TEST_CASE("parse_arguments: without a verb there is a prompt, and what all verbs take") {
+  CHECK(good({}).bare);
+  CHECK(good({"-s", "a:1", "-t", "2", "--json"}).bare);
+  CHECK(!good({"get", "k"}).bare);
+  CHECK(wrong({"--raw"}) == "which verb? see zatt help");
+  CHECK(good({"-", "--keep-going"}).verb == Verb::lines);
+  CHECK(good({"-k", "-"}).keep_going);
 }

@@ -190,3 +190,23 @@ TEST_CASE("duration_of") {
   CHECK(duration_of(7'200) == "2h");
   CHECK(duration_of(172'800) == "2d");
 }
+
+TEST_CASE("a write can be taken where a majority of the voters answers and has room") {
+  const auto with_disks = [](const std::string& full) {
+    std::vector<Asked> asked;
+    for (const std::string node : {"a", "b", "c"}) {
+      std::string line = says(node, node == "a" ? "leader" : "follower", 3, "a");
+      if (full.find(node) != std::string::npos) line.insert(line.rfind('}'), ",\"disk\":\"full\"");
+      asked.push_back({"127.0.0.1:" + std::to_string(1 + node[0] - 'a'), to_answer(line), ""});
+    }
+    return asked;
+  };
+  CHECK(can_take_writes(survey_of(with_disks(""))));
+  CHECK(can_take_writes(survey_of(with_disks("a"))));
+  CHECK(!can_take_writes(survey_of(with_disks("ab"))));
+  CHECK(!can_take_writes(survey_of(with_disks("abc"))));
+  std::vector<Asked> one_is_down = with_disks("a");
+  one_is_down[2] = {"127.0.0.1:3", std::nullopt, "Connection refused"};
+  CHECK(!can_take_writes(survey_of(one_is_down)));
+  CHECK(!can_take_writes(survey_of({{"127.0.0.1:1", std::nullopt, "Connection refused"}})));
+}

@@ -135,3 +135,60 @@ class CliTest(ClusterTest):
             os.close(terminal)
             _, status = os.waitpid(pid, 0)
         return os.waitstatus_to_exitcode(status), shown.decode().replace("\r\n", "\n")
+
+
+class Terminal:
+    """One zatt on a terminal of its own, typed at and read."""
+
+    def __init__(self, test, *arguments, env=None):
+        self.test = test
+        self.shown = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            own_signals()
+            os.chdir(test.folder)
+            os.execve(ZATT, [str(ZATT), *arguments],
+                      test.environment({"TERM": "xterm", "LC_ALL": "C.UTF-8", **(env or {})}))
+        test.addCleanup(self.close)
+        self.code = None
+
+    def close(self):
+        if self.code is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            os.close(self.fd)
+            self.code = -1
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def until(self, text, timeout_s=30):
+        """What is shown up to this text; what follows stays."""
+        wanted = text.encode()
+        deadline = time.monotonic() + timeout_s
+        while wanted not in self.shown:
+            self.test.assertLess(time.monotonic(), deadline, (text, self.shown))
+            if not self.read():
+                self.test.fail(f"it ended before {text!r}: {self.shown}")
+        before, self.shown = self.shown.split(wanted, 1)
+        return before.decode()
+
+    def read(self):
+        if not select.select([self.fd], [], [], 0.1)[0]:
+            return True
+        try:
+            more = os.read(self.fd, 65536)
+        except OSError:
+            return False
+        self.shown += more
+        return bool(more)
+
+    def end(self):
+        """Its exit code, once it has ended; the rest of what it showed stays in shown."""
+        deadline = time.monotonic() + 30
+        while self.read():
+            self.test.assertLess(time.monotonic(), deadline, self.shown)
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.fd)
+        self.code = os.waitstatus_to_exitcode(status)
+        return self.code

@@ -7,8 +7,8 @@ import shutil
 import signal
 import time
 
-from cli_harness import CliTest
-from harness import HOST
+from cli_harness import CliTest, Terminal
+from harness import HOST, wait_for
 
 
 class Status(CliTest):
@@ -142,3 +142,75 @@ class Status(CliTest):
             self.assertEqual(code, 0)
             self.assertNotIn("\x1b", shown)
         self.assertNotIn("\x1b", self.zatt("status").out)
+
+
+class Watch(CliTest):
+    def pictures(self, process, count):
+        """The first so many blocks that it writes, each with the time in front."""
+        found = [[]]
+        while len(found) <= count:
+            line = process.stdout.readline().decode()
+            self.assertNotEqual(line, "", (process.poll(), found))
+            if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n$", line):
+                found.append([])
+            found[-1].append(line)
+        return ["".join(each) for each in found[1:]]
+
+    def test_a_picture_each_time_elsewhere(self):
+        cluster = self.serve(3)
+        leader = cluster.wait_leader()
+        process = self.start_zatt("status", "--watch", "0.2")
+        for picture in self.pictures(process, 3)[:2]:
+            self.assertRegex(picture, rf"^[\d: -]+\nok: node {leader.id} leads (.*\n)+\n$")
+        cluster.followers()[0].kill()
+        while not process.stdout.readline().startswith(b"degraded: "):
+            pass
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        self.assertEqual((process.returncode, err), (1, b""))
+
+    def test_json_is_an_object_a_line(self):
+        self.serve()
+        process = self.start_zatt("status", "-w0.1", "--json")
+        for _ in range(3):
+            self.assertEqual(json.loads(process.stdout.readline())["state"], "ok")
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 0)
+        for line in rest.splitlines():
+            self.assertTrue(json.loads(line)["ok"])
+
+    def test_a_terminal_is_drawn_anew(self):
+        self.serve()
+        terminal = Terminal(self, "status", "--watch", "0.1")
+        terminal.until("\x1b[H\x1b[2J")
+        self.assertRegex(terminal.until("\x1b[H\x1b[2J"),
+                         r"^[\d: -]+, every 0\.1 s until \^C\r\n\x1b\[32mok\x1b\[0m: node 0 leads in term 1")
+        terminal.type("\x03")
+        self.assertEqual(terminal.end(), 0, terminal.shown)
+
+    def test_how_else_it_ends(self):
+        self.serve()
+        process = self.start_zatt("status", "--watch", "60")
+        self.pictures_begin(process)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+        self.assertEqual(process.returncode, -signal.SIGTERM)
+        process = self.start_zatt("status", "--watch", "60")
+        self.pictures_begin(process)
+        process.stdout.close()
+        process.stderr.close()
+        self.assertEqual(process.wait(20), 141)
+        self.ask_nobody()
+        process = self.start_zatt("status", "--watch", "0.1")
+        self.pictures(process, 1)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 3)
+
+    def pictures_begin(self, process):
+        self.assertRegex(process.stdout.readline().decode(), r"^\d{4}-")
+        wait_for(lambda: re.search(r"^State:\s+S", open(f"/proc/{process.pid}/status").read(), re.M), "it waits")
+
+    def ask_nobody(self):
+        self.servers = f"{HOST}:1"

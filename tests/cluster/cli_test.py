@@ -384,7 +384,7 @@ class Text(CliTest):
     """What it says without a server, and what others say of it."""
 
     def test_usage(self):
-        table = [((), "which verb"), (("gett", "k"), 'no verb "gett"; did you mean get'),
+        table = [(("gett", "k"), 'no verb "gett"; did you mean get'),
                  (("get",), "get needs KEY"),
                  (("count", "a", "b"), 'count takes \\[PREFIX\\]: "b" is one too many'),
                  (("get", "-x"), 'no option "-x"'), (("get", "k", "--jsn"), "no option.*did you mean --json"),
@@ -402,8 +402,8 @@ class Text(CliTest):
     def test_help_and_version(self):
         text = self.assert_done(self.zatt("help")).out
         self.assertEqual(self.assert_done(self.zatt("--help")).out, text)
-        for verb in VERBS:
-            self.assertRegex(text, rf"\n  {verb}\b")
+        for verb in (*VERBS, "-"):
+            self.assertRegex(text, rf"\n  {verb} ")
             of_verb = self.assert_done(self.zatt("help", verb)).out
             self.assertTrue(of_verb.startswith(f"zatt {verb}"))
             self.assert_done(self.zatt(verb, "--help"), text if verb == "help" else of_verb)
@@ -419,7 +419,7 @@ class Text(CliTest):
         self.serve()
         (self.folder / "conf.json").write_text('{"a": 1}\n')
         outputs = {}
-        for verb in VERBS:
+        for verb in (*VERBS, "-"):
             with self.subTest(verb):
                 self.shell("zatt ls | xargs -d '\\n' -r zatt del --")
                 script = "\n".join(self.examples(verb))
@@ -434,12 +434,13 @@ class Text(CliTest):
 
     def test_the_manual_names_every_verb_and_option(self):
         manual = (ROOT / "docs/man/zatt.1").read_text()
-        options = set(re.findall(r"--[a-z-]+", "".join(self.zatt("help", verb).out for verb in VERBS)))
+        options = set(re.findall(r"--[a-z-]+", "".join(self.zatt("help", verb).out for verb in (*VERBS, "-"))))
         options |= set(re.findall(r"--[a-z-]+", self.zatt("help").out))
         for option in options:
             self.assertIn(f"Fl Fl {option[2:]}", manual)
         for verb in VERBS:
             self.assertRegex(manual, rf"\.(It )?Cm {verb}\b")
+        self.assertIn("It Cm \\- ", manual)
 
     def test_descriptors_that_are_closed(self):
         self.serve()

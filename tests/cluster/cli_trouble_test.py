@@ -18,8 +18,9 @@ class FakeServer:
     """One that greets as a leader does, and answers other lines as it is told: with bytes, with
     nothing (None), or by ending the connection (False)."""
 
-    def __init__(self, answer, greets=True):
+    def __init__(self, answer, greets=True, disk=None):
         self.answer = answer
+        self.disk = {} if disk is None else {"disk": disk}
         self.greets = greets
         self.seen = []
         self.listener = socket.create_server((HOST, 0))
@@ -43,7 +44,7 @@ class FakeServer:
     def serve(self, connection):
         status = {"ok": True, "node": "f", "role": "leader", "term": 1, "leader": "f", "commit": 1, "applied": 1,
                   "last": 1, "snapshot": 0, "members": {"f": {"address": [HOST, self.port], "voter": True}},
-                  "keys": 0, "version": "0", "uptime_s": 1, "cluster": "f"}
+                  "keys": 0, "version": "0", "uptime_s": 1, "cluster": "f", **self.disk}
         with connection, connection.makefile("rb") as lines:
             for line in lines:
                 if json.loads(line)["op"] == "status" and self.greets:
@@ -94,6 +95,48 @@ class ExitCodes(CliTest):
             node.start()
         cluster.wait_serving()
         self.assert_done(self.zatt("get", "k"), "1\n")
+
+    def test_who_is_missing_is_said(self):
+        """In the server's own words, and by address."""
+        cluster = self.serve(3)
+        self.assert_done(self.zatt("set", "k", "1"))
+        for node in cluster.nodes[1:]:
+            node.kill()
+        cluster[0].wait_status(lambda status: status["leader"] is None, "it knows no leader")
+        gone = [rf"node {node.id} at {HOST}:{node.port} \(last seen \d+ s ago" for node in cluster.nodes[1:]]
+        for command in (("get", "k"), ("set", "k", "2"), ("ls",), ("count",)):
+            with self.subTest(command):
+                self.assert_fails(self.zatt(*command, "--timeout", "1.5"), 3,
+                                  f"no_leader: .*no majority is connected: {gone[0]}.*{gone[1]}")
+        cluster[0].kill()
+        done = self.assert_fails(self.zatt("get", "k", "--timeout", "0.5"), 3, "no_server: no server answered: ")
+        for node in cluster:
+            self.assertIn(f"{HOST}:{node.port}: Connection refused", done.err)
+
+    def test_the_time_that_was_given_is_waited(self):
+        """A member may come back: whoever names a time gets it, and no more."""
+        cluster = self.serve()
+        self.assert_done(self.zatt("set", "k", "1"))
+        cluster[0].kill()
+        process = self.start_zatt("get", "k", "--timeout", "60")
+        began = time.monotonic()
+        self.assert_fails(self.zatt("get", "k", "--timeout", "2.5"), 3, "no_server: ")
+        self.assertGreaterEqual(time.monotonic() - began, 2.5)
+        self.assertIsNone(process.poll())
+        cluster[0].start()
+        out, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, out, err), (0, b"1\n", b""))
+
+    def test_a_member_that_hangs_leaves_the_others_their_turn(self):
+        with socket.create_server((HOST, 0)) as silent:
+            cluster = self.serve()
+            self.assert_done(self.zatt("set", "k", "1"))
+            servers = f"{HOST}:{silent.getsockname()[1]},{self.servers}"
+            self.assert_done(self.zatt("get", "k", "--timeout", "0.8", "-s", servers), "1\n")
+            cluster[0].kill()
+            done = self.zatt("get", "k", "--timeout", "0.8", "-s", servers)
+            self.assertRegex(done.err, f"{HOST}:{silent.getsockname()[1]}: it did not answer in time; "
+                             f"{HOST}:{cluster[0].port}: Connection refused")
 
     def test_a_write_without_an_answer_is_4(self):
         for answer, why in ((None, "did not answer in time"), (False, "the connection ended"),
@@ -204,6 +247,22 @@ class ExitCodes(CliTest):
         self.assert_fails(self.zatt("set", "k", "-", stdin="x" * (2 << 20)), 5, "too_large: ")
         self.assert_fails(self.zatt("set", "k", "-", stdin="x" * (40 << 20)), 2, ".*larger than any value")
         self.assert_done(self.zatt("set", "k", "-", stdin="x" * 1000000))
+
+    def test_no_room_is_3_where_others_have_some_and_else_5(self):
+        refusal = b'{"ok":false,"error":"storage_full","message":"the disk has no room for this"}\n'
+        with FakeServer(refusal) as room, FakeServer(refusal, disk="full") as full:
+            for fake, code, more in ((room, 3, r" \(other members have room, and one of them takes over: try again"),
+                                     (full, 5, "\n")):
+                self.ask([fake])
+                for command in (("set", "k", "1"), ("incr", "k"), ("set", "k", "1", "l", "2")):
+                    done = self.zatt(*command)
+                    self.assertEqual((done.code, done.out), (code, ""), done)
+                    self.assertRegex(done.err, f"^zatt: (k: )?storage_full: the disk has no room for this{more}")
+                done = self.zatt("import", stdin='{"key":"k","value":1}\n')
+                self.assertEqual(done.code, code, done)
+                self.assertRegex(done.err, f"^zatt: line 1: storage_full: the disk has no room for this{more}")
+                self.assertEqual(self.zatt("raw", stdin='{"op":"set","key":"k","value":1}\n').code, code)
+                self.assertEqual(self.zatt("-", stdin="set k 1\n").code, code)
 
     def test_output_that_is_lost_is_6(self):
         self.serve()

@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from harness import ClusterTest
+from cli_harness import CliTest
 
 VALUE = "x" * 60_000
 
@@ -22,7 +22,7 @@ def give_room(node, megabytes):
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root")
-class FullDisk(ClusterTest):
+class FullDisk(CliTest):
     def small_disks(self, nodes):
         for node in nodes:
             node.storage.mkdir()
@@ -65,6 +65,10 @@ class FullDisk(ClusterTest):
                 if refused == 10:
                     break
         self.note(f"{n - refused + 1} deletes")
+        self.ask(cluster)  # nobody has room: it would be refused again
+        self.assert_fails(self.zatt("set", "k", VALUE), 5, "storage_full: .*deleting keys makes none\n")
+        self.assertEqual(self.zatt("import", stdin=f'{{"key":"k","value":"{VALUE}"}}').code, 5)
+        self.assertEqual(self.zatt("raw", stdin=f'{{"op":"set","key":"k","value":"{VALUE}"}}').code, 5)
         self.assertGreater(n, 100)
         for node in cluster:
             self.assertTrue(node.is_running(), node.log())
@@ -86,11 +90,18 @@ class FullDisk(ClusterTest):
         cluster.wait_serving()
         others = [node for node in cluster if node is not small]
         # Where it leads, growth is refused until it hands over.
+        self.ask(others)
         deadline = time.monotonic() + 60
-        done = 0
+        done = refused = 0
         while done < 400:
             reply = others[0].request({"op": "set", "key": f"k{done}", "value": VALUE})
             done += reply["ok"]
+            if reply.get("error") == "storage_full" and refused < 3:
+                refused += 1  # the others have room: it may be tried again
+                said = self.zatt("set", "k", VALUE)
+                self.assertIn(said.code, (0, 3), said)
+                if said.code:
+                    self.assertIn("take", said.err)
             self.assertLess(time.monotonic(), deadline, reply)
         self.assertTrue(small.is_running(), small.log())
         others[0].kill()  # the one whose disk is full is needed: it votes, and catches up with room

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// del --prefix: all keys that begin with it, page by page, many deletes under way at once.
+//
+// A person is asked first; where there is none to ask, --yes must have been said.
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "cli/batch.h"
+#include "cli/commands.h"
+#include "cli/complaints.h"
+#include "cli/progress.h"
+#include "cli/question.h"
+#include "cli/text.h"
+
+namespace zatt::cli {
+namespace {
+
+constexpr std::uint32_t keys_a_page = 10'000;
+
+std::string keys(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " key" : " keys");
+}
+
+class PrefixDelete {
+ public:
+  explicit PrefixDelete(Work& work) : work_(work), prefix_(*work.arguments.prefix) {}
+
+  Exit run() {
+    if (!work_.arguments.yes && !(work_.asks && can_ask()))
+      return complain_usage(
+          "del --prefix asks before it deletes, and nobody is there to be asked: --yes deletes "
+          "without asking; zatt count " +
+          quoted(prefix_) + " says how many keys it would be");
+    zatt_request request = zatt_request_of(ZATT_OP_COUNT);
+    request.prefix = bytes_of(prefix_);
+    const Reply count = work_.session.ask(request);
+    if (count.error != ZATT_OK) return work_.fail(count);
+    total_ = static_cast<std::uint64_t>(std::max<std::int64_t>(0, count.number));
+    if (total_ > 0 && !work_.arguments.yes) {
+      const auto agreed = ask_person(question(), work_.interrupts);
+      if (!agreed) return Exit::interrupted;
+      if (!*agreed) complain("nothing was deleted");
+      if (!*agreed) return Exit::no;
+    }
+    return delete_all();
+  }
+
+ private:
+  std::string question() const {
+    return prefix_.empty() ? "delete all keys, " + std::to_string(total_) + "? [y/N] "
+                           : "delete " + keys(total_) + " under " + shown_quoted() + "? [y/N] ";
+  }
+  std::string shown_quoted() const {
+    const bool plain = !has_control_characters(prefix_) && prefix_.find('\'') == std::string::npos;
+    return plain ? "'" + prefix_ + "'" : quoted(prefix_);
+  }
+
+  Exit delete_all() {
+    Progress progress("deleted", true);
+    progress.expect(total_);
+    Batch batch(
+        work_, std::max<std::uint64_t>(2, total_),
+        [&](const std::string&, const Reply& reply) {
+          ++(reply.found ? deleted_ : gone_);
+          progress.show(deleted_ + gone_, deleted_);
+          return Exit::done;
+        },
+        Batch::Json::none);
+    const Exit listed = each_page(batch);
+    progress.end();
+    return report(std::max(listed, batch.worst()), batch.unknown());
+  }
+
+  // The deletes of a page are answered before the next is asked for: none overtakes another.
+  Exit each_page(Batch& batch) {
+    zatt_request scan = zatt_request_of(ZATT_OP_SCAN);
+    scan.prefix = bytes_of(prefix_);
+    scan.limit = keys_a_page;
+    scan.keys_only = 1;
+    zatt_request erase = zatt_request_of(ZATT_OP_DELETE);
+    std::string after;
+    for (;;) {
+      const Reply page = work_.session.ask(scan);
+      if (page.error != ZATT_OK) return fail(page);
+      for (const Item& item : page.items) {
+        erase.key = bytes_of(item.key);
+        if (!batch.send(erase)) break;
+      }
+      batch.drain();
+      if (batch.is_stopped() || !page.more || page.items.empty()) return Exit::done;
+      after = page.items.back().key;
+      scan.after = bytes_of(after);
+    }
+  }
+
+  Exit fail(const Reply& reply) {
+    if (work_.session.was_interrupted()) return Exit::interrupted;
+    complain_of(reply, "", exit_of(reply.error));
+    return exit_of(reply.error);
+  }
+
+  Exit report(Exit code, std::uint64_t unknown) {
+    if (code == Exit::interrupted && unknown > 0) code = Exit::unknown;
+    if (work_.arguments.json)
+      work_.out.add("{\"deleted\":" + std::to_string(deleted_) +
+                    ",\"left\":" + std::to_string(left(code, unknown)) +
+                    ",\"unknown\":" + std::to_string(unknown) + "}\n");
+    if (code != Exit::done)
+      complain(how_far(code, unknown));
+    else if (!work_.arguments.json)
+      work_.out.add(keys(deleted_) + " deleted\n");
+    return code == Exit::done && deleted_ == 0 ? Exit::no : code;
+  }
+
+  // Of those that were there when it began.
+  std::uint64_t left(Exit code, std::uint64_t unknown) const {
+    const std::uint64_t gone = deleted_ + gone_ + unknown;
+    return code == Exit::done || gone >= total_ ? 0 : total_ - gone;
+  }
+  std::string how_far(Exit code, std::uint64_t unknown) const {
+    std::string text = std::to_string(deleted_) + " of " + keys(total_) + " deleted";
+    if (unknown > 0) text += ", of " + std::to_string(unknown) + " it is unknown";
+    return text + "; " + std::to_string(left(code, unknown)) +
+           " left: the same command again deletes what is left";
+  }
+
+  Work& work_;
+  const std::string& prefix_;
+  std::uint64_t total_ = 0;
+  std::uint64_t deleted_ = 0;
+  std::uint64_t gone_ = 0;  // somebody else was first
+};
+
+}  // namespace
+
+Exit run_del_prefix(Work& work) { return PrefixDelete(work).run(); }
+
+}  // namespace zatt::cli

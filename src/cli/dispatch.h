@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// From a command to the verb that carries it out.
+#pragma once
+
+#include <string_view>
+
+#include "cli/commands.h"
+
+namespace zatt::cli {
+
+Exit run_command(Work& work);
+
+// A command that stands in a line, as after "zatt" in a shell, with the session of `outer`. What it
+// adds to the output is written. `asks`: a person is there who can be asked.
+Exit run_line(Work& outer, std::string_view line, bool asks);
+
+}  // namespace zatt::cli

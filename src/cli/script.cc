@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// "-": commands from standard input, a line each, one after the other.
+//
+// The first that fails ends it, as `sh -e` does, and is named by its number; what a reader of the
+// output waits for is written before the next line is read.
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include "cli/commands.h"
+#include "cli/complaints.h"
+#include "cli/dispatch.h"
+#include "cli/lines.h"
+
+namespace zatt::cli {
+namespace {
+
+class Script {
+ public:
+  explicit Script(Work& work) : work_(work) {}
+
+  Exit run() {
+    for (;;) {
+      LineCutter::Line line;
+      while (cutter_.next(line))
+        if (const Exit code = run_one(line); is_the_end(code)) return end();
+      if (cutter_.at_end()) return first_;
+      if (!wait_for_input()) return Exit::interrupted;
+      if (const std::string why = read_some(); !why.empty()) {
+        complain("the input could not be read: " + why);
+        return first_ == Exit::done ? Exit::wrong_usage : first_;
+      }
+    }
+  }
+
+ private:
+  Exit run_one(const LineCutter::Line& line) {
+    const Place place("line " + std::to_string(++number_));
+    Exit code = Exit::wrong_usage;
+    if (line.too_long)
+      complain("it is longer than any server takes");
+    else
+      code = run_line(work_, line.text, false);
+    if (first_ == Exit::done) first_ = code;
+    return code;
+  }
+
+  bool is_the_end(Exit code) const {
+    if (code == Exit::done) return false;
+    const bool lost = work_.session.was_interrupted() || work_.out.failed();
+    return lost || !work_.arguments.keep_going;
+  }
+
+  Exit end() {
+    const bool lost = work_.session.was_interrupted() || work_.out.failed();
+    pollfd input = {STDIN_FILENO, POLLIN, 0};
+    if (!lost && !ended_ && poll(&input, 1, 0) == 1) read_some();  // its end, mostly
+    if (!lost && !cutter_.at_end())
+      complain("the lines after line " + std::to_string(number_) +
+               " were not run; --keep-going runs them all");
+    return first_;
+  }
+
+  // False after ^C.
+  bool wait_for_input() {
+    pollfd input[] = {{STDIN_FILENO, POLLIN, 0}};
+    while (input[0].revents == 0)
+      if (!work_.session.turn(input)) return false;
+    return true;
+  }
+
+  // "" or why it could not.
+  std::string read_some() {
+    std::array<char, 65'536> buffer{};
+    const ssize_t size = read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (size < 0) return errno == EINTR || errno == EAGAIN ? "" : std::strerror(errno);
+    cutter_.add({buffer.data(), static_cast<std::size_t>(size)});
+    ended_ = size == 0;
+    if (ended_) cutter_.end();
+    return "";
+  }
+
+  Work& work_;
+  LineCutter cutter_;
+  bool ended_ = false;
+  std::uint64_t number_ = 0;
+  Exit first_ = Exit::done;  // of what failed
+};
+
+}  // namespace
+
+Exit run_lines(Work& work) { return Script(work).run(); }
+
+}  // namespace zatt::cli
