@@ -249,8 +249,8 @@ raft::Message decode_heartbeat(In& in) {
 Refused decode_refused(In& in) {
   Refused m;
   const std::uint8_t why = in.u8();
-  m.why = why <= static_cast<std::uint8_t>(Refused::Why::ids) ? static_cast<Refused::Why>(why)
-                                                              : Refused::Why::other;
+  m.why = why <= static_cast<std::uint8_t>(Refused::Why::twice) ? static_cast<Refused::Why>(why)
+                                                                : Refused::Why::other;
   m.text = in.text(4096);
   return m;
 }

@@ -53,6 +53,7 @@ struct Refused {
     identity = 2,  // another node than the one dialed, or two of one identity
     cluster = 3,   // another cluster's
     ids = 4,       // the configurations name different nodes
+    twice = 5,     // its id runs already, in another process
   };
   Why why = Why::other;
   std::string text;

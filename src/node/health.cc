@@ -7,6 +7,8 @@
 namespace zatt::node {
 namespace {
 
+constexpr std::size_t max_refusals = 16;  // of one peer that are worth a line
+
 std::string lasting(std::uint64_t from_us, std::uint64_t to_us) {
   return std::to_string((to_us - from_us) / 1'000'000) + " s";
 }
@@ -35,19 +37,30 @@ std::vector<HealthEvent> Health::look(const Picture& now, std::uint64_t now_us) 
   for (const auto& [id, peer] : now.peers) look_at_peer(id, peer, now_us);
   look_at_cluster(now, now_us);
   look_at_disk(now, now_us);
+  look_at_room(now, now_us);
   return std::exchange(events_, {});
 }
 
 void Health::look_at_peer(const std::string& id, const PeerHealth& peer, std::uint64_t now_us) {
-  State& gone = gone_[id];
-  const std::string why = peer.why.empty() ? "" : ": " + peer.why;
-  switch (judge(gone, !peer.connected, now_us)) {
+  Gone& gone = gone_[id];
+  const std::string& reason = peer.refusal.empty() ? peer.why : peer.refusal;
+  const std::string why = reason.empty() ? "" : ": " + reason;
+  Change change = judge(gone, !peer.connected, now_us);
+  if (peer.connected) gone.refusals.clear();
+  const bool is_new = !peer.connected && !peer.refusal.empty() &&
+                      gone.refusals.size() < max_refusals &&
+                      gone.refusals.insert(peer.refusal).second;
+  if (is_new && change == Change::none) {
+    change = Change::still;
+    gone.said_us = now_us;
+  }
+  switch (change) {
     case Change::worse:
       say(LogLevel::warning, "node " + id + " is gone" + why);
       break;
     case Change::still:
       say(LogLevel::warning,
-          "node " + id + " is gone since " + lasting(gone.since_us, now_us) + why);
+          "node " + id + " is still gone, after " + lasting(gone.since_us, now_us) + why);
       break;
     case Change::better:
       say(LogLevel::info, "node " + id + " is back after " + lasting(gone.since_us, now_us));
@@ -55,18 +68,23 @@ void Health::look_at_peer(const std::string& id, const PeerHealth& peer, std::ui
     case Change::none:
       break;
   }
-  // One that is gone is not said to be behind as well, nor to have caught up.
-  if (!peer.connected) {
+  look_how_far(id, peer, now_us);
+}
+
+// Who is gone is not said to be behind as well, nor is anyone said to have caught up by whoever
+// leads no longer.
+void Health::look_how_far(const std::string& id, const PeerHealth& peer, std::uint64_t now_us) {
+  if (!peer.connected || !peer.behind) {
     behind_.erase(id);
     return;
   }
   State& behind = behind_[id];
-  const bool is_behind = peer.behind > (behind.bad ? caught_up : far_behind);
+  const bool is_behind = *peer.behind > (behind.bad ? caught_up : far_behind);
   switch (judge(behind, is_behind, now_us)) {
     case Change::worse:
     case Change::still:
       say(LogLevel::warning,
-          "node " + id + " is far behind, by " + std::to_string(peer.behind) + " entries");
+          "node " + id + " is far behind, by " + std::to_string(*peer.behind) + " entries");
       break;
     case Change::better:
       say(LogLevel::info,
@@ -105,6 +123,32 @@ void Health::look_at_disk(const Picture& now, std::uint64_t now_us) {
       break;
     case Change::better:
       say(LogLevel::info, "the disk keeps up again, after " + lasting(disk_.since_us, now_us));
+      break;
+    case Change::none:
+      break;
+  }
+}
+
+void Health::look_at_room(const Picture& now, std::uint64_t now_us) {
+  const bool used_up = now.room == Room::none;
+  Change change = judge(full_, now.room != Room::plenty, now_us);
+  if (change == Change::none && used_up && !used_up_said_) {
+    change = Change::worse;
+    full_.said_us = now_us;
+  }
+  used_up_said_ = full_.bad && (used_up_said_ || used_up);
+  switch (change) {
+    case Change::worse:
+    case Change::still:
+      say(LogLevel::warning,
+          now.storage + (used_up ? ": the disk is full and its reserve is used up; all writes are "
+                                   "refused until there is room"
+                                 : ": the disk is full; writes that need more room are refused "
+                                   "until there is some"));
+      break;
+    case Change::better:
+      say(LogLevel::info,
+          now.storage + ": the disk has room again, after " + lasting(full_.since_us, now_us));
       break;
     case Change::none:
       break;

@@ -8,17 +8,20 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/types.h"
 #include "node/env.h"
 
 namespace zatt::node {
 
 struct PeerHealth {
   bool connected = false;
-  std::string why;           // not connected, as far as that is known
-  std::uint64_t behind = 0;  // entries, where this node leads
+  std::string why;                      // not connected, as far as that is known
+  std::string refusal;                  // not connected, as one of the two refuses the other
+  std::optional<std::uint64_t> behind;  // entries, where this node leads and knows
 };
 
 struct Picture {
@@ -28,6 +31,8 @@ struct Picture {
   bool led = false;     // a leader is known
   std::uint64_t term = 0;
   bool disk_slow = false;
+  Room room = Room::plenty;
+  std::string storage;  // the directory's name
 };
 
 struct HealthEvent {
@@ -43,6 +48,9 @@ class Health {
   static constexpr std::uint64_t far_behind = 10'000;        // entries
   static constexpr std::uint64_t caught_up = 1'000;
   static constexpr std::uint64_t slow_disk_us = 1'000'000;  // one batch
+  // Without a batch so slow: the disk is well again. Also where nothing is written, as on an idle
+  // node: then nothing waits for it.
+  static constexpr std::uint64_t disk_quiet_us = 10'000'000;
 
   std::vector<HealthEvent> look(const Picture& now, std::uint64_t now_us);
 
@@ -60,17 +68,23 @@ class Health {
     std::uint64_t since_us = 0;
     std::uint64_t said_us = 0;
   };
+  struct Gone : State {
+    std::set<std::string> refusals;  // said since it is gone
+  };
   enum class Change : std::uint8_t { none, worse, still, better };
 
   Change judge(State& state, bool bad, std::uint64_t now_us);
   void look_at_peer(const std::string& id, const PeerHealth& peer, std::uint64_t now_us);
+  void look_how_far(const std::string& id, const PeerHealth& peer, std::uint64_t now_us);
   void look_at_cluster(const Picture& now, std::uint64_t now_us);
   void look_at_disk(const Picture& now, std::uint64_t now_us);
+  void look_at_room(const Picture& now, std::uint64_t now_us);
   void say(LogLevel level, std::string text) { events_.push_back({level, std::move(text)}); }
 
-  std::map<std::string, State> gone_;
+  std::map<std::string, Gone> gone_;
   std::map<std::string, State> behind_;
-  State no_majority_, no_leader_, disk_;
+  State no_majority_, no_leader_, disk_, full_;
+  bool used_up_said_ = false;  // the reserve of a full disk
   std::vector<HealthEvent> events_;
   std::uint64_t wake_at_us_ = UINT64_MAX;
 };

@@ -9,9 +9,14 @@ namespace {
 
 constexpr std::uint64_t live_us = 500'000;        // whoever spoke this lately is running
 constexpr std::uint32_t max_greeting_pieces = 8;  // of a message, before there was a greeting
-constexpr std::size_t max_strangers = 16;         // that are worth a line
+constexpr std::uint64_t hour_us = 3'600'000'000;
 
 }  // namespace
+
+bool Said::is_news(const std::string& text, std::uint64_t now_us) {
+  std::erase_if(at_us_, [&](const auto& said) { return now_us - said.second >= hour_us; });
+  return at_us_.size() < most_ && at_us_.try_emplace(text, now_us).second;
+}
 
 void Links::on_link_up(LinkId id, std::optional<std::string> dialed) {
   auto link = std::make_unique<Link>();
@@ -50,14 +55,13 @@ void Links::on_frame(LinkId id, std::string_view bytes) {
   }
   if (const auto* refused = std::get_if<codec::Refused>(&*message)) {
     const std::string about = link.greeted ? link.server.id : link.dialed.value_or("?");
-    if (std::exchange(refused_us_[about], refused->text) != refused->text)
-      env_.log(LogLevel::warning, "node " + about + " refuses this node: " + refused->text);
+    if (!owner_.says_refusals_of(about))
+      log_once("node " + about + " refuses this node: " + refused->text);
     owner_.on_refused(about, *refused);
     close(link);
   } else if (const auto* hello = std::get_if<codec::Hello>(&*message)) {
     if (!link.greeted) on_hello(link, *hello, frame->from_start);
   } else if (link.greeted) {
-    refused_us_.erase(link.server.id);  // it says more than hello
     if (std::holds_alternative<codec::Standing>(*message)) {
       if (frame->message <= link.last_standing) return;  // overtaken: it speaks of the past
       link.last_standing = frame->message;
@@ -94,11 +98,11 @@ std::optional<codec::Refused> Links::check(const Link& link, const codec::Hello&
   const Link* older = find_id(hello.server.id);
   if (older != nullptr && older->server == hello.server && older->start != from_start &&
       env_.now_us() - older->heard_us < live_us)
-    return codec::Refused{Why::identity,
+    return codec::Refused{Why::twice,
                           "node " + hello.server.id +
                               " is running already, as another process: was its storage directory "
                               "copied?"};
-  return owner_.judge(hello);
+  return owner_.judge(hello, link.dialed.has_value());
 }
 
 void Links::on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_start) {
@@ -116,7 +120,6 @@ void Links::on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_s
   link.standing = hello.standing;
   by_id_[hello.server.id] = link.id;
   newest_[hello.server.id] = {hello.server, from_start, link.id};
-  logged_.erase(hello.server.id);
   owner_.on_peer_up(link);
 }
 
@@ -129,11 +132,12 @@ bool Links::is_overtaken(const Link& link, const Server& server, std::uint64_t s
 }
 
 void Links::refuse(Link& link, const std::string& id, const codec::Refused& refused) {
-  std::string text = "node " + id + " is refused: " + refused.text;
-  if (owner_.is_known_id(id))
-    log_once(id, std::move(text));
-  else if (strangers_.size() < max_strangers && strangers_.insert(text).second)
-    env_.log(LogLevel::warning, text);
+  const std::string text = "node " + id + " is refused: " + refused.text;
+  if (!owner_.is_known_id(id)) {
+    if (of_strangers_.is_news(text, env_.now_us())) env_.log(LogLevel::warning, text);
+  } else if (!owner_.says_refusals_of(id)) {
+    log_once(text);
+  }
   send(link, Priority::control, refused);
   close(link);
 }
@@ -160,13 +164,14 @@ bool Links::close_silent(std::uint64_t patience_us) {
   return waiting;
 }
 
-void Links::on_link_down(LinkId id) {
+void Links::on_link_down(LinkId id, std::string_view why) {
   const auto it = links_.find(id);
   if (it == links_.end()) return;
   const std::unique_ptr<Link> link = std::move(it->second);
   links_.erase(it);
   if (link->over || !link->greeted) return;
   link->over = true;
+  link->why = std::string(why);
   if (const auto by = by_id_.find(link->server.id); by != by_id_.end() && by->second == id)
     by_id_.erase(by);
   owner_.on_peer_down(*link);
@@ -196,18 +201,15 @@ void Links::send_bytes(Link& link, Priority priority, std::string_view message) 
 }
 
 // Whoever never said who it is may be a probe or a scanner.
-void Links::complain(const Link& link, std::string text) {
+void Links::complain(const Link& link, const std::string& text) {
   if (link.greeted)
-    log_once(link.server.id, std::move(text));
+    log_once("node " + link.server.id + ": " + text);
   else
     env_.log(LogLevel::debug, text);
 }
 
-void Links::log_once(const std::string& about, std::string text) {
-  std::string& last = logged_[about];
-  if (last == text) return;
-  env_.log(LogLevel::warning, text);
-  last = std::move(text);
+void Links::log_once(const std::string& text) {
+  if (of_members_.is_news(text, env_.now_us())) env_.log(LogLevel::warning, text);
 }
 
 }  // namespace zatt::node

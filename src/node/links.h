@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +24,7 @@ namespace zatt::node {
 struct Link {
   LinkId id = 0;
   std::optional<std::string> dialed;
+  std::string why;  // it has ended, as far as that is known
   std::uint64_t up_us = 0;
   std::uint64_t heard_us = 0;  // a frame of its present process
   bool greeted = false;        // the peer's hello was good
@@ -51,11 +51,25 @@ class LinksOwner {
   virtual codec::Hello own_hello() = 0;
   virtual bool is_known_id(const std::string& id) = 0;
   // Why this peer's hello can't be taken; nothing where it can.
-  virtual std::optional<codec::Refused> judge(const codec::Hello& hello) = 0;
+  // `called`: by this node, at the address in its configuration.
+  virtual std::optional<codec::Refused> judge(const codec::Hello& hello, bool called) = 0;
   virtual void on_peer_up(Link& link) = 0;
   virtual void on_peer_down(Link& link) = 0;
   virtual void on_peer_message(Link& link, const codec::PeerMessage& message) = 0;
   virtual void on_refused(const std::string& id, const codec::Refused& refused) = 0;
+  // Whether the log is told by the owner when this member is refused or refuses.
+  virtual bool says_refusals_of(const std::string& id) = 0;
+};
+
+// What was said within the last hour, and need not be said again.
+class Said {
+ public:
+  explicit Said(std::size_t most) : most_(most) {}
+  bool is_news(const std::string& text, std::uint64_t now_us);
+
+ private:
+  std::size_t most_;  // an hour: what comes beyond is no news
+  std::map<std::string, std::uint64_t> at_us_;
 };
 
 class Links {
@@ -65,7 +79,7 @@ class Links {
 
   void on_link_up(LinkId id, std::optional<std::string> dialed);
   void on_frame(LinkId id, std::string_view frame);
-  void on_link_down(LinkId id);
+  void on_link_down(LinkId id, std::string_view why);
 
   // The greeted link to a member; null where there is none.
   Link* find(const Server& server) const;
@@ -90,8 +104,8 @@ class Links {
                                       std::uint64_t from_start);
   bool is_overtaken(const Link& link, const Server& server, std::uint64_t start) const;
   void refuse(Link& link, const std::string& id, const codec::Refused& refused);
-  void complain(const Link& link, std::string text);
-  void log_once(const std::string& about, std::string text);
+  void complain(const Link& link, const std::string& text);
+  void log_once(const std::string& text);
 
   Env& env_;
   LinksOwner& owner_;
@@ -103,10 +117,9 @@ class Links {
     std::uint64_t start = 0;
     LinkId link = 0;
   };
-  std::map<std::string, Newest> newest_;           // by the peer's id
-  std::map<std::string, std::string> logged_;      // the last complaint about each peer
-  std::map<std::string, std::string> refused_us_;  // what each said last when it refused this node
-  std::set<std::string> strangers_;                // what was said of nodes that are no members
+  std::map<std::string, Newest> newest_;  // by the peer's id
+  Said of_members_{64};
+  Said of_strangers_{16};
 };
 
 }  // namespace zatt::node

@@ -34,7 +34,9 @@ void Node::on_frame(LinkId link, std::string_view frame) {
   if (!impl_->replica.is_stopped()) impl_->replica.links().on_frame(link, frame);
 }
 
-void Node::on_link_down(LinkId link) { impl_->replica.links().on_link_down(link); }
+void Node::on_link_down(LinkId link, std::string_view why) {
+  impl_->replica.links().on_link_down(link, why);
+}
 
 void Node::on_dial_failed(const std::string& id, std::string_view why) {
   impl_->replica.on_dial_failed(id, why);

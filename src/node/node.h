@@ -54,7 +54,7 @@ class Node {
   // Peers. `dialed` is the member that Env::dial was given; nothing where the peer called us.
   void on_link_up(LinkId link, std::optional<std::string> dialed);
   void on_frame(LinkId link, std::string_view frame);
-  void on_link_down(LinkId link);
+  void on_link_down(LinkId link, std::string_view why = {});  // as far as that is known
   // Env::dial's attempt failed: for the log and for no_leader's messages. `why` is for a person.
   void on_dial_failed(const std::string& id, std::string_view why);
 

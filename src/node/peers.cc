@@ -11,6 +11,9 @@ namespace {
 constexpr std::uint64_t look_every_us = 1'000'000;
 constexpr std::uint64_t say_every_us = 30'000'000;
 constexpr std::uint64_t say_again_us = Health::repeat_us;
+constexpr std::uint64_t refusal_counts_us = 60'000'000;  // then it may be another that is there
+// Whoever runs twice is refused for longer than a connection to a process that is no more can last.
+constexpr std::uint64_t twice_patience_us = 30'000'000;
 constexpr std::size_t max_offers = 64;  // what a slot of the hard state has room for
 constexpr std::uint64_t max_term_jump = 1ULL << 32;
 
@@ -58,11 +61,23 @@ bool Replica::is_known_id(const std::string& id) {
   return options_.cluster.contains(id) || raft_->configuration().find_id(id) != nullptr;
 }
 
-std::optional<codec::Refused> Replica::judge(const codec::Hello& hello) {
+std::optional<codec::Refused> Replica::judge(const codec::Hello& hello, bool called) {
   auto refused = why_refused(hello);
-  if (refused && is_known_id(hello.server.id))
-    acquaintances_[hello.server.id].refusal = "it is refused: " + refused->text;
+  if (!refused || !is_known_id(hello.server.id)) return refused;
+  Acquaintance& known = acquaintances_[hello.server.id];
+  // Who is connected is another process than the one that is refused.
+  if (links_.find_id(hello.server.id) == nullptr) known.refusal = "it is refused: " + refused->text;
+  health_.stir(env_.now_us());
+  // An incoming connection proves nothing.
+  if (called && refused->why == codec::Refused::Why::cluster) known.alien_us = env_.now_us();
+  end_if_refused(refused->text);
   return refused;
+}
+
+// Health says of a member that it is gone, and why.
+bool Replica::says_refusals_of(const std::string& id) {
+  return is_in_cluster() && raft_->configuration().find_id(id) != nullptr &&
+         links_.find_id(id) == nullptr;
 }
 
 std::optional<codec::Refused> Replica::why_refused(const codec::Hello& hello) {
@@ -83,9 +98,9 @@ std::optional<codec::Refused> Replica::why_refused(const codec::Hello& hello) {
   const Link* link = links_.find_id(hello.server.id);
   if (link != nullptr && link->server.incarnation != hello.server.incarnation) {
     saw(Sight::old_incarnation_refused);
-    return codec::Refused{Why::identity, who +
-                                             " is connected already, from another storage "
-                                             "directory: was it started twice?"};
+    return codec::Refused{Why::twice, who +
+                                          " is connected already, from another storage "
+                                          "directory: was it started twice?"};
   }
   return std::nullopt;
 }
@@ -103,7 +118,7 @@ void Replica::on_peer_up(Link& link) {
   Acquaintance& known = acquaintances_[link.server.id];
   known.seen_us = env_.now_us();
   known.dial_error.clear();
-  known.refuses_us = false;
+  known.alien_us.reset();
   known.refusal.clear();
   health_.stir(env_.now_us());
   env_.log(LogLevel::debug, "node " + link.server.id + " is connected");
@@ -113,7 +128,9 @@ void Replica::on_peer_up(Link& link) {
 }
 
 void Replica::on_peer_down(Link& link) {
-  acquaintances_[link.server.id].seen_us = env_.now_us();
+  Acquaintance& known = acquaintances_[link.server.id];
+  known.seen_us = env_.now_us();
+  known.dial_error = link.why;
   health_.stir(env_.now_us());
   env_.log(LogLevel::debug, "node " + link.server.id + " is disconnected");
   lose_forwards(link.id);
@@ -142,14 +159,33 @@ void Replica::leave(Link& link) {
 
 void Replica::on_refused(const std::string& id, const codec::Refused& refused) {
   if (!is_known_id(id)) return;
-  acquaintances_[id].refusal = "it refuses this node: " + refused.text;
-  if (refused.why != codec::Refused::Why::cluster) return;
-  acquaintances_[id].refuses_us = true;
-  const auto refusing = std::count_if(acquaintances_.begin(), acquaintances_.end(),
-                                      [](const auto& known) { return known.second.refuses_us; });
-  if (2 * static_cast<std::size_t>(refusing) <= options_.cluster.size()) return;
+  const std::uint64_t now = env_.now_us();
+  Acquaintance& known = acquaintances_[id];
+  known.refusal = "it refuses this node: " + refused.text;
+  health_.stir(now);
+  if (refused.why == codec::Refused::Why::cluster) known.alien_us = now;
+  if (refused.why == codec::Refused::Why::twice) {
+    if (!known.twice_us || now - *known.twice_us > refusal_counts_us) known.twice_since_us = now;
+    known.twice_us = now;
+  }
+  end_if_refused(refused.text);
+}
+
+// Not for one alone: it may be that one which is wrong.
+void Replica::end_if_refused(const std::string& why) {
+  const auto is_recent = [now = env_.now_us()](const std::optional<std::uint64_t>& at_us) {
+    return at_us && now - *at_us <= refusal_counts_us;
+  };
+  const auto refusing =
+      std::count_if(acquaintances_.begin(), acquaintances_.end(), [&](const auto& acquaintance) {
+        const Acquaintance& known = acquaintance.second;
+        return is_recent(known.alien_us) ||
+               (is_recent(known.twice_us) &&
+                *known.twice_us - known.twice_since_us >= twice_patience_us);
+      });
+  if (stopped_ || 2 * static_cast<std::size_t>(refusing) <= options_.cluster.size()) return;
   stopped_ = true;
-  env_.log(LogLevel::error, "a majority of the members refuses this node: " + refused.text +
+  env_.log(LogLevel::error, "a majority of the members refuses this node: " + why +
                                 ". Look at its configuration and its storage directory");
   env_.stop(6);
 }

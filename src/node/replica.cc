@@ -74,8 +74,10 @@ void Replica::write(const raft::Output& output) {
 void Replica::on_disk(storage::BatchResult result) {
   disk_busy_ = false;
   if (stopped_) return;
-  disk_was_slow_ = env_.now_us() - disk_busy_since_us_ >= Health::slow_disk_us;
-  if (disk_was_slow_ != health_.says_slow()) health_.stir(env_.now_us());
+  if (env_.now_us() - disk_busy_since_us_ >= Health::slow_disk_us) {
+    disk_slow_until_us_ = env_.now_us() + Health::disk_quiet_us;
+    health_.stir(env_.now_us());
+  }
   storage::Storage::Done done = storage_->on_done(std::move(result), env_.now_us());
   if (!done.status) {
     fail_disk(done.status.error());
@@ -101,13 +103,9 @@ void Replica::on_disk(storage::BatchResult result) {
 }
 
 void Replica::on_room_changed() {
-  static constexpr const char* texts[] = {
-      ": the disk has room again",
-      ": the disk is full; writes that need more room are refused until there is some",
-      ": the disk is full and its reserve is used up; all writes are refused until there is room"};
   room_ = storage_->room();
   saw(room_ == Room::plenty ? Sight::disk_has_room : Sight::disk_full);
-  env_.log(LogLevel::warning, options_.storage + texts[static_cast<std::size_t>(room_)]);
+  health_.stir(env_.now_us());
   drive(raft::RoomChanged{room_});
 }
 
@@ -226,14 +224,14 @@ void Replica::on_time() {
   expire();
   if (now >= look_after_links_at_us_) look_after_links();
   if (now >= say_missing_at_us_) say_who_is_missing();
-  if (now >= std::min(health_.wake_at_us(), disk_slow_at_us())) say_changes();
+  if (now >= std::min(health_.wake_at_us(), look_at_disk_at_us())) say_changes();
 }
 
 std::uint64_t Replica::wake_at_us() const {
   if (is_stopped()) return UINT64_MAX;
   std::uint64_t at = std::min({raft_->wake_at_us(), apply_at_us_, clients_.next_deadline_us(),
                                look_after_links_at_us_, say_missing_at_us_, health_.wake_at_us(),
-                               disk_slow_at_us()});
+                               look_at_disk_at_us()});
   if (const auto storage = storage_->wake_at_us(); storage && !disk_busy_)
     at = std::min(at, *storage);
   return at;

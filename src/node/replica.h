@@ -71,11 +71,12 @@ class Replica final : public LinksOwner {
   void on_dial_failed(const std::string& id, std::string_view why);
   codec::Hello own_hello() override;
   bool is_known_id(const std::string& id) override;
-  std::optional<codec::Refused> judge(const codec::Hello& hello) override;
+  std::optional<codec::Refused> judge(const codec::Hello& hello, bool called) override;
   void on_peer_up(Link& link) override;
   void on_peer_down(Link& link) override;
   void on_peer_message(Link& link, const codec::PeerMessage& message) override;
   void on_refused(const std::string& id, const codec::Refused& refused) override;
+  bool says_refusals_of(const std::string& id) override;
 
   // requests.cc
   void on_line(ClientId id, std::string_view line, bool too_long);
@@ -145,6 +146,7 @@ class Replica final : public LinksOwner {
   void look_after_links();
   void say_who_is_missing();
   std::optional<codec::Refused> why_refused(const codec::Hello& hello);
+  void end_if_refused(const std::string& why);
 
   // requests.cc
   void refuse(Client& client, const codec::Refusal& refusal);
@@ -203,7 +205,10 @@ class Replica final : public LinksOwner {
   bool is_anyone_behind() const;
   void say_changes();
   bool is_disk_slow() const;
-  std::uint64_t disk_slow_at_us() const;
+  std::uint64_t look_at_disk_at_us() const;
+  std::string stored_members_differ() const;
+  std::string what_the_disk_owes() const;
+  std::string who_is_far_behind() const;
   std::string member_notice(const Server& member) const;
   std::string where(const std::string& id) const;
 
@@ -231,7 +236,7 @@ class Replica final : public LinksOwner {
   std::uint64_t persisted_ = 0;  // raft's write number
   bool disk_busy_ = false;
   std::uint64_t disk_busy_since_us_ = 0;
-  bool disk_was_slow_ = false;  // for its last batch
+  std::uint64_t disk_slow_until_us_ = 0;  // the last batch that took too long, and a while
   Room room_ = Room::plenty;
 
   // Reads from the log on disk: for followers far behind, and for applying after a start.
@@ -248,16 +253,20 @@ class Replica final : public LinksOwner {
   std::uint64_t say_missing_at_us_ = 0;
   std::string stuck_;
   struct Acquaintance {
-    std::uint64_t seen_us = 0;  // 0: never
-    std::string dial_error;
-    std::string refusal;      // the last one, by either side
-    bool refuses_us = false;  // as belonging to another cluster
+    std::uint64_t seen_us = 0;              // 0: never
+    std::string dial_error;                 // or why its connection ended
+    std::string refusal;                    // the last one, by either side
+    std::optional<std::uint64_t> alien_us;  // when it was last found to be of another cluster
+    // When it last refused this node as started twice, and since when it does.
+    std::optional<std::uint64_t> twice_us;
+    std::uint64_t twice_since_us = 0;
   };
   std::map<std::string, Acquaintance> acquaintances_;
   std::set<Server> in_raft_;  // peers whose PeerUp the core has had
   bool acted_shown_ = false;
   std::uint64_t look_after_links_at_us_ = 0;
   Health health_;
+  std::string difference_said_;  // between the members here and those of the cluster
 
   // Writes.
   struct Gathered {

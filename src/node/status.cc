@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What a person is told: status, and why nobody leads.
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "node/opening.h"
@@ -11,6 +13,12 @@ namespace {
 void add(std::string& list, std::string_view item) {
   if (!list.empty()) list += ", ";
   list += item;
+}
+
+// Nothing while that is not known: a leader has just begun, or the follower, or the link is down.
+std::optional<std::uint64_t> how_far_behind(const raft::Progress& progress, Index last) {
+  if (!progress.connected || progress.match_index == Index{0}) return std::nullopt;
+  return raw(last) - std::min(raw(last), raw(progress.match_index));
 }
 
 std::string_view name_of(Role role) {
@@ -72,22 +80,86 @@ std::string Replica::member_notice(const Server& member) const {
                : "";
 }
 
+// All that a person should know or do; empty where all is well.
 std::string Replica::notice() const {
-  const raft::Configuration& configuration = raft_->configuration();
   if (!stuck_.empty()) return stuck_;
   if (!is_in_cluster()) return why_no_leader();
-  if (!configuration.votes(hard_state_.self))
-    return "this storage directory is new, and the cluster knows node " + options_.id +
-           " by another: it receives the log, but neither votes nor counts";
+  std::string all;
+  const auto tell = [&all](const std::string& text) {
+    if (!text.empty()) all += (all.empty() ? "" : "; ") + text;
+  };
+  if (!raft_->configuration().votes(hard_state_.self))
+    tell("this storage directory is new, and the cluster knows node " + options_.id +
+         " by another: it receives the log, but neither votes nor counts");
   if (raft_->is_below_floor())
-    return "the log was damaged and is not repaired yet: this node does not lead, and votes only "
-           "for logs that hold what it had promised";
-  if (room_ != Room::plenty)
-    return "the disk of " + options_.storage +
-           " is full: make room there; until then writes that need more room are refused";
+    tell(
+        "the log was damaged and is not repaired yet: this node does not lead, and votes only "
+        "for logs that hold what it had promised, until the others have repaired it");
+  if (storage_->room() != Room::plenty)
+    tell("the disk of " + options_.storage +
+         " is full: make room there; until then writes that need more room are refused");
+  tell(what_the_disk_owes());
   // An election that passes before health has looked is worth no word.
-  if (!raft_->leader() && (health_.says_no_leader() || !picture().majority)) return why_no_leader();
-  return {};
+  if (!raft_->leader()) {
+    const std::string why = why_no_leader();
+    if (why.starts_with("no majority"))
+      tell(why + ": start who is missing, or mend the network between");
+    else if (!picture().majority)
+      tell(why);
+    else if (health_.says_no_leader())
+      tell(why + "; if that lasts, look at their logs and the network between them");
+  }
+  tell(who_is_far_behind());
+  tell(stored_members_differ());
+  return all;
+}
+
+// While a batch hangs, and not after.
+std::string Replica::what_the_disk_owes() const {
+  const std::uint64_t waiting_us = disk_busy_ ? env_.now_us() - disk_busy_since_us_ : 0;
+  if (waiting_us < Health::slow_disk_us) return {};
+  return "the disk of " + options_.storage + " has been busy with one write for " +
+         std::to_string(waiting_us / 1'000'000) +
+         " s, and all writes here wait for it: look at the disk and at what else uses it";
+}
+
+std::string Replica::who_is_far_behind() const {
+  if (!raft_->is_leader()) return {};
+  std::string who;
+  for (const auto& [id, peer] : picture().peers)
+    if (health_.says_behind(id) && peer.behind)
+      add(who, "node " + id + " is far behind, by " + std::to_string(*peer.behind) + " entries");
+  return who.empty() ? "" : who + ": look at its disk and the network to it";
+}
+
+// The members are those of the cluster's own list, whatever the configuration says.
+std::string Replica::stored_members_differ() const {
+  const raft::Configuration& stored = raft_->configuration();
+  if (!is_in_cluster() || stored.members.size() < 2) return {};
+  std::set<std::string> here, there;
+  for (const auto& [id, address] : options_.cluster) here.insert(id);
+  for (const raft::Member& member : stored.members) there.insert(member.server.id);
+  const auto list = [](const std::set<std::string>& ids) {
+    std::string text;
+    for (const std::string& id : ids) add(text, id);
+    return text;
+  };
+  if (here != there)
+    return "the configuration of this node names the nodes " + list(here) + ", the cluster has " +
+           list(there) +
+           ": the cluster's list counts; write it into the configuration and start this node again";
+  std::string moved;
+  for (const raft::Member& member : stored.members) {
+    const Address& own = options_.cluster.at(member.server.id);
+    if (own != member.address)
+      add(moved, "node " + member.server.id + " at " + to_string(own) + ", the cluster at " +
+                     to_string(member.address));
+  }
+  if (moved.empty()) return {};
+  return "the configuration of this node has " + moved +
+         ": this node calls the former, clients are sent to the latter; make the configuration "
+         "name the latter and start this node again, or, where a node has moved for good, give "
+         "clients its new address";
 }
 
 Picture Replica::picture() const {
@@ -103,26 +175,30 @@ Picture Replica::picture() const {
     if (id == options_.id) continue;
     PeerHealth& peer = now.peers[id];
     peer.connected = links_.find_id(id) != nullptr;
-    if (const auto it = acquaintances_.find(id); it != acquaintances_.end() && !peer.connected)
-      peer.why = it->second.refusal.empty() ? it->second.dial_error : it->second.refusal;
+    if (const auto it = acquaintances_.find(id); it != acquaintances_.end() && !peer.connected) {
+      peer.why = it->second.dial_error;
+      peer.refusal = it->second.refusal;
+    }
     if (leading == nullptr) continue;
     if (const auto it = leading->progress.find(member.server); it != leading->progress.end())
-      peer.behind = raw(raft_->log().last_index()) - raw(it->second.match_index);
+      peer.behind = how_far_behind(it->second, raft_->log().last_index());
   }
   now.majority = 2 * present > voters;
   now.led = raft_->leader().has_value();
   now.term = raw(raft_->current_term());
   now.disk_slow = is_disk_slow();
+  now.room = storage_->room();
+  now.storage = options_.storage;
   return now;
 }
 
 bool Replica::is_anyone_behind() const {
   const auto* leading = std::get_if<raft::Leader>(&raft_->role());
   if (leading == nullptr) return false;
-  const std::uint64_t last = raw(raft_->log().last_index());
-  for (const auto& [server, progress] : leading->progress)
-    if (last - raw(progress.match_index) > Health::far_behind && progress.connected) return true;
-  return false;
+  const Index last = raft_->log().last_index();
+  return std::any_of(leading->progress.begin(), leading->progress.end(), [&](const auto& peer) {
+    return how_far_behind(peer.second, last) > Health::far_behind;
+  });
 }
 
 // Before there is a cluster, who is missing is said by founding.
@@ -132,19 +208,25 @@ void Replica::say_changes() {
     now.peers.clear();
     now.majority = now.led = true;
   }
+  if (const std::string text = stored_members_differ(); text != difference_said_) {
+    if (!text.empty()) env_.log(LogLevel::warning, text);
+    difference_said_ = text;
+  }
   for (const HealthEvent& event : health_.look(now, env_.now_us()))
     env_.log(event.level, event.text);
 }
 
 bool Replica::is_disk_slow() const {
-  return disk_was_slow_ ||
+  return env_.now_us() < disk_slow_until_us_ ||
          (disk_busy_ && env_.now_us() - disk_busy_since_us_ >= Health::slow_disk_us);
 }
 
-// When the batch that is with the disk will have taken too long.
-std::uint64_t Replica::disk_slow_at_us() const {
-  return disk_busy_ && !health_.says_slow() ? disk_busy_since_us_ + Health::slow_disk_us
-                                            : UINT64_MAX;
+// When the batch that is with the disk will have taken too long, or the disk be well again.
+std::uint64_t Replica::look_at_disk_at_us() const {
+  const std::uint64_t too_long_us =
+      disk_busy_ ? disk_busy_since_us_ + Health::slow_disk_us : UINT64_MAX;
+  if (!health_.says_slow()) return too_long_us;
+  return env_.now_us() < too_long_us ? disk_slow_until_us_ : UINT64_MAX;
 }
 
 std::size_t Replica::backlog() const {
@@ -207,7 +289,9 @@ void Replica::finish_status(Pending& pending) {
   for (const raft::Member& member : configuration.members) {
     codec::MemberStatus m;
     m.id = member.server.id;
-    m.address = member.address;
+    // A lone node has nobody who would still call it where it was.
+    m.address =
+        configuration.members.size() == 1 ? options_.cluster.at(options_.id) : member.address;
     m.voter = member.voter;
     m.connected = member.server == hard_state_.self || links_.find(member.server) != nullptr;
     if (leading != nullptr) {

@@ -8,7 +8,7 @@ namespace zatt::server {
 Dialer::Dialer(loop::Loop& loop, Address address, std::uint64_t seed, Events events)
     : loop_(loop),
       address_(std::move(address)),
-      back_off_(seed),
+      redial_(seed),
       events_(std::move(events)),
       wait_(loop, [this] { attempt(); }) {}
 
@@ -33,13 +33,12 @@ void Dialer::on_done(loop::Stream stream, std::string why) {
     events_.on_connected(std::move(stream));
     return;
   }
-  wait_.start(back_off_.next_ms());
+  wait_.start(redial_.after_failure_ms());
   events_.on_failed(std::move(why));
 }
 
 void Dialer::on_link_ended(bool good) {
-  if (good && loop::now_us() - connected_us_ > good_link_us) back_off_.reset();
-  wait_.start(back_off_.next_ms());
+  wait_.start(redial_.after_link_ms(good, loop::now_us() - connected_us_));
 }
 
 }  // namespace zatt::server

@@ -18,8 +18,7 @@ namespace zatt::server {
 
 class Dialer {
  public:
-  static constexpr std::uint64_t attempt_limit_ms = 2000;   // an address
-  static constexpr std::uint64_t good_link_us = 5'000'000;  // lived so long: the next wait is short
+  static constexpr std::uint64_t attempt_limit_ms = 2000;  // an address
 
   // From the loop. The Dialer must not be destroyed from them.
   struct Events {
@@ -44,7 +43,7 @@ class Dialer {
 
   loop::Loop& loop_;
   Address address_;
-  BackOff back_off_;
+  Redial redial_;
   Events events_;
   loop::Timer wait_;
   std::unique_ptr<loop::Connect> connect_;

@@ -10,7 +10,7 @@
 namespace zatt::server {
 namespace {
 
-constexpr std::uint64_t shortage_log_us = 60'000'000;
+constexpr std::uint64_t shortage_log_us = 3'600'000'000;
 // Where there is no room for clients, a peer still gets through: so many may wait at once to say
 // who they are, and the oldest of them makes way.
 constexpr std::size_t waiting_without_room = 8;

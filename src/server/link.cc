@@ -94,7 +94,7 @@ void Link::close() {
 
 void Link::on_end(int sys) {
   const std::string how = sys == 0 ? "" : loop::error_text(sys);
-  if (greeted_) return end(how);
+  if (greeted_) return end(sys == 0 ? "it closed the connection" : how);
   end("it closed the connection at once" + (sys == 0 ? "" : ": " + how));
 }
 

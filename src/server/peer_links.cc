@@ -87,7 +87,7 @@ void PeerLinks::let_go(LinkId id) {
     const auto dialer = dialers_.find(*entry.dialed);
     if (dialer != dialers_.end()) dialer->second.on_link_ended(!link.was_no_peer());
   }
-  events_.on_down(id);
+  events_.on_down(id, link.why());
   if (entry.dialed && link.was_no_peer()) events_.on_dial_failed(*entry.dialed, link.why());
 }
 

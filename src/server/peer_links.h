@@ -30,7 +30,7 @@ class PeerLinks {
   struct Events {
     std::function<void(node::LinkId link, std::optional<std::string> dialed)> on_up;
     std::function<void(node::LinkId link, std::string_view frame)> on_frame;
-    std::function<void(node::LinkId link)> on_down;
+    std::function<void(node::LinkId link, std::string_view why)> on_down;
     std::function<void(const std::string& id, std::string_view why)> on_dial_failed;
     std::function<void(node::LogLevel level, std::string_view line)> log;
   };

@@ -102,8 +102,8 @@ PeerLinks::Events Server::link_events() {
                 if (is_serving()) node_->on_frame(id, frame);
               },
           .on_down =
-              [this](node::LinkId id) {
-                if (is_serving()) node_->on_link_down(id);
+              [this](node::LinkId id, std::string_view why) {
+                if (is_serving()) node_->on_link_down(id, why);
               },
           .on_dial_failed =
               [this](const std::string& id, std::string_view why) {

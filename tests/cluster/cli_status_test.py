@@ -8,7 +8,7 @@ import signal
 import time
 
 from cli_harness import CliTest, Terminal
-from harness import HOST, wait_for
+from harness import HOST, free_port, wait_for
 
 
 class Status(CliTest):
@@ -114,6 +114,51 @@ class Status(CliTest):
                 self.assertEqual(len(re.findall(notice, members)), 1, members)
                 rows = [json.loads(line) for line in self.zatt("members", "--json").out.splitlines()]
                 self.assertEqual([row["id"] for row in rows if row["notices"]], [wiped.id])
+
+    def test_full_disks(self):
+        """The leader's and the followers'; alone it is in log_contract_test.py."""
+        cluster = self.cluster(3, flags=["--segment-bytes", "65536"]).start(shim=True)
+        cluster.wait_serving()
+        self.ask(cluster)
+        for node in cluster:
+            node.fill_disk()
+        for n in range(40):
+            cluster[0].request({"op": "set", "key": f"k{n}", "value": "x" * 20_000, "timeout_ms": 500})
+        for node in cluster:
+            node.wait_status(lambda status: "is full" in status.get("notice", ""), "its disk is full")
+        cluster.wait_leader()
+        done = self.assert_degraded()
+        for node in cluster:
+            self.assertRegex(done.out, rf"\nnode {node.id}: the disk of {node.storage.name} is full: make room there; ")
+        # One alone, a follower: it can lead nobody while others have room.
+        for node in cluster.nodes[1:]:
+            node.give_room()
+        for node in cluster.nodes[1:]:
+            node.wait_status(lambda status: "notice" not in status, "it has room", 90)
+        leader = cluster.wait_leader(60, among=cluster.nodes[1:])
+        self.assertIsNot(leader, cluster[0])
+        done = self.assert_degraded()
+        self.assertEqual(re.findall(r"\nnode (\d): the disk of", done.out), ["0"])
+
+    def test_another_address_in_the_file(self):
+        """Node 0 calls where nobody is: a voter without a leader, and it says why."""
+        cluster = self.serve(3)
+        cluster[0].kill()
+        cluster.wait_leader(among=cluster.nodes[1:])
+        settings = json.loads(cluster.config.read_text())
+        for node_id in ("1", "2"):
+            settings["cluster"][node_id][1] = free_port()
+        other = cluster.folder / "other.conf"
+        other.write_text(json.dumps(settings))
+        cluster[0].config = other.name
+        cluster[0].start().wait_status(lambda status: "no majority" in status.get("notice", ""), "it is alone")
+        done = self.assert_degraded()
+        here, there = settings["cluster"]["1"][1], cluster[1].port
+        self.assertRegex(done.out, rf"\nnode 0: no majority is connected: node 1 at {HOST}:{here} \(never seen\), node 2 at "
+                         rf".*: start who is missing, or mend the network between; the configuration of this node has node 1 "
+                         rf"at {HOST}:{here}, the cluster at {HOST}:{there}, node 2 at .*: this node calls the former")
+        cluster[0].wait_log(r"no leader is known")  # said last in that look
+        self.assertEqual(len(re.findall(r"\] the configuration of this node has", cluster[0].log())), 1)
 
     def test_before_the_cluster_is_created(self):
         cluster = self.cluster()

@@ -146,6 +146,7 @@ class Node:
         self.shim_path = self.folder / f"node.{node_id}.shim"
         self.delay_path = self.folder / f"node.{node_id}.delay"
         self.broken_path = self.folder / f"node.{node_id}.broken"
+        self.full_path = self.folder / f"node.{node_id}.full"
         self.process = None
         self.log_from = 0
 
@@ -164,6 +165,7 @@ class Node:
             environment["ZATT_SHIM_LOG"] = str(self.shim_path)
             environment["ZATT_SHIM_DELAY"] = str(self.delay_path)
             environment["ZATT_SHIM_FAIL_IF"] = str(self.broken_path)
+            environment["ZATT_SHIM_FULL_IF"] = str(self.full_path)
         self.log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.folder, env=environment,
@@ -251,6 +253,13 @@ class Node:
 
     def mend_disk(self):
         self.broken_path.unlink()
+
+    def fill_disk(self):
+        """No file grows from now on; needs the shim."""
+        self.full_path.touch()
+
+    def give_room(self):
+        self.full_path.unlink()
 
     def shim_calls(self):
         return [ShimCall(line) for line in self.shim_path.read_text(errors="replace").splitlines()]

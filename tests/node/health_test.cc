@@ -35,10 +35,10 @@ TEST_CASE("health: a peer is gone, with the reason, and back, after how long") {
   Picture picture = well();
   CHECK(lines(health.look(picture, second)).empty());
   CHECK(health.wake_at_us() == UINT64_MAX);  // an idle node is not woken
-  picture.peers["1"] = {false, "nothing listens there", 0};
+  picture.peers["1"] = {false, "nothing listens there", "", {}};
   CHECK(lines(health.look(picture, 2 * second)) == "! node 1 is gone: nothing listens there\n");
   CHECK(lines(health.look(picture, 3 * second)).empty());
-  picture.peers["1"] = {true, "", 0};
+  picture.peers["1"] = {true, "", "", {}};
   CHECK(lines(health.look(picture, 65 * second)) == "node 1 is back after 63 s\n");
 }
 
@@ -103,6 +103,81 @@ TEST_CASE("health: a slow disk, and well again") {
   CHECK(lines(health.look(picture, 4 * second)) == "the disk keeps up again, after 3 s\n");
 }
 
+TEST_CASE("health: a refusal is the reason of an absence, and another one is news, once") {
+  Health health;
+  Picture picture = well();
+  picture.peers["1"] = {false, "nothing listens there", "", {}};
+  CHECK(lines(health.look(picture, second)) == "! node 1 is gone: nothing listens there\n");
+  picture.peers["1"].why = "no route";
+  CHECK(lines(health.look(picture, 2 * second)).empty());
+  const std::string refused = "! node 1 is still gone, after 2 s: it refuses this node: a\n";
+  picture.peers["1"].refusal = "it refuses this node: a";
+  CHECK(lines(health.look(picture, 3 * second)) == refused);
+  picture.peers["1"].refusal = "it is refused: b";
+  CHECK(lines(health.look(picture, 4 * second)) ==
+        "! node 1 is still gone, after 3 s: it is refused: b\n");
+  for (std::uint64_t n = 5; n < 100; ++n) {  // they take turns
+    picture.peers["1"].refusal = n % 2 == 1 ? "it refuses this node: a" : "it is refused: b";
+    CHECK(lines(health.look(picture, n * second)).empty());
+  }
+  for (std::uint64_t n = 100; n < 200; ++n) {  // and some have many words
+    picture.peers["1"].refusal = "it is refused: " + std::to_string(n);
+    CHECK(lines(health.look(picture, n * second)).empty() == (n >= 114));
+  }
+}
+
+TEST_CASE("health: whoever leads no longer says of nobody that it has caught up") {
+  Health health;
+  Picture picture = well();
+  picture.peers["2"].behind = 2 * Health::far_behind;
+  CHECK_FALSE(lines(health.look(picture, second)).empty());
+  picture.peers["2"].behind.reset();
+  CHECK(lines(health.look(picture, 2 * second)).empty());
+  CHECK_FALSE(health.says_behind("2"));
+}
+
+TEST_CASE("health: a full disk, its reserve used up, each hour, and room again") {
+  Health health;
+  Picture picture = well();
+  picture.storage = "d";
+  picture.room = Room::little;
+  const std::string full =
+      "! d: the disk is full; writes that need more room are refused until there is some\n";
+  const std::string used_up =
+      "! d: the disk is full and its reserve is used up; all writes are refused until there is "
+      "room\n";
+  CHECK(lines(health.look(picture, second)) == full);
+  CHECK(health.wake_at_us() == second + Health::repeat_us);
+  picture.room = Room::none;
+  CHECK(lines(health.look(picture, 2 * second)) == used_up);
+  picture.room = Room::little;  // back and forth is no news
+  CHECK(lines(health.look(picture, 3 * second)).empty());
+  picture.room = Room::none;
+  CHECK(lines(health.look(picture, 4 * second)).empty());
+  CHECK(lines(health.look(picture, 1 * second + Health::repeat_us)).empty());
+  CHECK(lines(health.look(picture, 2 * second + Health::repeat_us)) == used_up);
+  picture.room = Room::plenty;
+  CHECK(lines(health.look(picture, 3 * second + Health::repeat_us)) ==
+        "d: the disk has room again, after 3602 s\n");
+  picture.room = Room::none;
+  CHECK(lines(health.look(picture, 4 * second + Health::repeat_us)) == used_up);
+}
+
+TEST_CASE("health: each lasting state is said again each hour, and no more often") {
+  Health health;
+  Picture picture = well();
+  picture.peers["1"] = {};
+  picture.peers["2"].behind = Health::far_behind + 1;
+  picture.majority = picture.led = false;
+  picture.disk_slow = true;
+  picture.room = Room::little;
+  std::size_t said = 0;
+  constexpr std::uint64_t hours = 5;
+  for (std::uint64_t s = 0; s < hours * 3600; s += 10)
+    said += health.look(picture, s * second).size();
+  CHECK(said == 6 * hours);
+}
+
 TEST_CASE("health: what stirs it is looked at within a second, however often it does") {
   Health health;
   health.stir(5 * second);
@@ -142,15 +217,56 @@ TEST_CASE("health: a disk that hangs is said, and that it keeps up again") {
   const node::ClientId client = 77;
   stage.node->on_client_open(client);
   stage.line(client, R"({"op":"set","key":"k","value":1})");
-  stage.pass_ms(2000);
+  stage.settle();
+  stage.pass_ms(2100);
   CHECK(stage.env.count_logged("the disk is slow") == 1);
+  const std::string status = stage.ask(R"({"op":"status"})");
+  CHECK(
+      status.find("\"notice\":\"the disk of zatt.0.persist has been busy with one write for 2 s") !=
+      std::string::npos);
   stage.disk_held = false;
   stage.settle();
-  stage.line(client, R"({"op":"set","key":"k","value":2})");
-  stage.settle();
-  stage.pass_ms(2000);
+  CHECK(stage.ask(R"({"op":"status"})").find("notice") == std::string::npos);
+  // Now nothing is written, and so nothing waits for it.
+  stage.pass_ms(9'000);
+  CHECK(stage.env.count_logged("the disk keeps up again") == 0);
+  stage.pass_ms(2'000);
+  CHECK(stage.env.count_logged("the disk keeps up again") == 1);
+  stage.pass_ms(60'000);
+  CHECK(stage.env.count_logged("the disk") == 2);
+}
+
+TEST_CASE("health: a disk that is slow now and then is said to be so once") {
+  test::Stage stage("0", 1);
+  stage.lead_alone();
+  const node::ClientId client = 77;
+  stage.node->on_client_open(client);
+  for (int i = 0; i < 10; ++i) {
+    stage.disk_held = i % 2 == 0;
+    stage.line(client, R"({"op":"set","key":"k","value":1})");
+    stage.settle();
+    stage.pass_ms(1500);
+    stage.disk_held = false;
+    stage.settle();
+    stage.pass_ms(1500);
+  }
+  stage.pass_ms(12'000);
   CHECK(stage.env.count_logged("the disk is slow") == 1);
   CHECK(stage.env.count_logged("the disk keeps up again") == 1);
+}
+
+TEST_CASE("health: a link that ends is a reason, until there is a better one") {
+  test::Stage stage("1");
+  stage.follow("0");
+  stage.pass_ms(2000);
+  stage.node->on_link_down(stage.peer("0").link, "connection reset by peer");
+  stage.fall_silent();
+  stage.node->on_link_down(stage.peer("2").link, "it closed the connection");
+  stage.node->on_dial_failed("2", "nothing listens there");
+  stage.pass_ms(2000);
+  CHECK(stage.env.count_logged("node 0 is gone: connection reset by peer") == 1);
+  CHECK(stage.env.count_logged("node 2 is gone: nothing listens there") == 1);
+  CHECK(stage.env.count_logged("is gone") == 2);
 }
 
 TEST_CASE("health: a voter without a leader says so in its status") {

@@ -17,7 +17,7 @@ using Why = Refused::Why;
 
 }  // namespace
 
-TEST_CASE("links: a refusal that follows each greeting is logged once, until the peer takes us") {
+TEST_CASE("links: a refusal that follows each greeting is logged once an hour") {
   Stage stage("0");
   REQUIRE(stage.open());
   Peer& one = stage.peer("1");
@@ -32,6 +32,9 @@ TEST_CASE("links: a refusal that follows each greeting is logged once, until the
   one.connect();
   one.say(one.standing);
   one.disconnect();
+  refused_again();
+  CHECK(stage.env.count_logged("node 1 refuses this node") == 1);
+  stage.pass_ms(3'600'000);
   refused_again();
   CHECK(stage.env.count_logged("node 1 refuses this node") == 2);
 }
@@ -69,6 +72,51 @@ TEST_CASE("links: each node that is no member is worth a line, and not many are"
   CHECK(stage.env.count_logged("is refused") == 2);
   for (int i = 0; i < 100; ++i) greet_as("z" + std::to_string(i));
   CHECK(stage.env.count_logged("is refused") == 16);
+  // As many in each hour, and the same ones again.
+  stage.pass_ms(3'599'000);
+  greet_as("z1");
+  CHECK(stage.env.count_logged("is refused") == 16);
+  stage.pass_ms(1'001);
+  for (int i = 0; i < 100; ++i) greet_as("z" + std::to_string(i));
+  CHECK(stage.env.count_logged("is refused") == 32);
+}
+
+TEST_CASE(
+    "links: a member that is refused is gone, in one line; one that runs twice is in another") {
+  Stage stage("1");
+  stage.follow("0");
+  stage.pass_ms(2000);
+  Peer& two = stage.peer("2");
+  two.disconnect();
+  const auto greet = [&](std::uint64_t cluster, std::uint64_t incarnation) {
+    two.connect(false);
+    codec::Hello hello = two.hello();
+    hello.standing.cluster = cluster;
+    hello.server.incarnation = incarnation;
+    two.say(hello);
+    return stage.env.is_closed(two.link);
+  };
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(greet(0x77, two.server.incarnation));
+    stage.node->on_link_down(two.link);
+    stage.pass_ms(1500);
+  }
+  CHECK(stage.env.count_logged("node 2") == 1);
+  CHECK(stage.env.count_logged("node 2 is gone: it is refused: node 2 belongs to cluster") == 1);
+  two.connect();
+  const LinkId good = two.link;
+  stage.pass_ms(2000);
+  CHECK(stage.env.count_logged("node 2 is back after") == 1);
+  for (int i = 0; i < 5; ++i) REQUIRE(greet(two.standing.cluster, 555));
+  stage.pass_ms(2000);
+  CHECK(stage.env.count_logged("node 2 is refused: node 2 is connected already, from another") ==
+        1);
+  CHECK(stage.env.count_logged("node 2") == 3);
+  // That was no reason why the other one goes.
+  stage.node->on_link_down(good);
+  stage.pass_ms(2000);
+  CHECK(stage.env.count_logged("node 2 is gone") == 2);
+  CHECK(stage.env.count_logged("node 2 is gone: it is refused") == 1);
 }
 
 }  // namespace zatt::node

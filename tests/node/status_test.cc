@@ -103,7 +103,8 @@ TEST_CASE("status: an election that passes within a second is worth no notice, a
   }
   CHECK_FALSE(has(status_of(stage), "notice"));
   stage.pass_ms(1200);
-  CHECK(has(status_of(stage), R"("notice":"the members are electing a leader")"));
+  CHECK(has(status_of(stage),
+            R"("notice":"the members are electing a leader; if that lasts, look at)"));
   // Who sees no majority need not wait to say so.
   stage.peer("2").disconnect();
   CHECK(has(status_of(stage), R"("notice":"no majority is connected: node 0)"));
@@ -155,6 +156,97 @@ TEST_CASE("status: an observer's requests go to the leader as a follower's do") 
   stage.line(c, R"({"op":"set","key":"k","value":1})");
   stage.settle();
   CHECK(stage.peer("0").take<codec::Forward>().has_value());
+}
+
+TEST_CASE("status: who is without a leader is told whom to start") {
+  Stage stage("1");
+  stage.follow("0");
+  for (const char* id : {"0", "2"}) stage.peer(id).disconnect();
+  stage.fall_silent();
+  stage.pass_ms(4000);
+  const std::string said = status_of(stage);
+  CHECK(has(said, R"("notice":"no majority is connected: node 0 at 127.0.0.1:5254 (last seen)"));
+  CHECK(has(said, R"(: start who is missing, or mend the network between"})"));
+}
+
+TEST_CASE("status: a leader names who is far behind, until it has caught up") {
+  Stage stage("0");
+  stage.lead();
+  stage.ask(R"({"op":"set","key":"k","value":1})");
+  stage.let_peers_follow();
+  const auto pass = [&](const char* with) {
+    for (int i = 0; i < 15; ++i) {
+      stage.pass_ms(100);
+      stage.peer(with).follow();
+      for (const auto& beat : stage.peer("2").take_all<raft::Heartbeat>())
+        stage.peer("2").say(raft::HeartbeatReply{beat.term, beat.round, {}, {}, Room::plenty});
+    }
+  };
+  for (int i = 0; i < 40; ++i) {
+    const ClientId c = stage.client();
+    for (int n = 0; n < 300; ++n) stage.line(c, R"({"op":"set","key":"k","value":1})");
+    stage.settle();
+    stage.peer("1").follow();
+    stage.node->on_client_closed(c);
+  }
+  pass("1");
+  CHECK(stage.env.count_logged("node 2 is far behind, by 12000 entries") == 1);
+  CHECK(has(status_of(stage), R"("notice":"node 2 is far behind, by 12000 entries: look at its)"));
+  for (int i = 0; i < 100; ++i) stage.let_peers_follow();
+  pass("2");
+  CHECK(stage.env.count_logged("node 2 has caught up after") == 1);
+  CHECK(stage.env.count_logged("node 2") == 2);
+  CHECK_FALSE(has(status_of(stage), "notice"));
+}
+
+TEST_CASE(
+    "status: another address in the configuration than in the cluster is said, once in the log") {
+  Stage stage("1");
+  stage.follow("0");
+  stage.pass_ms(1500);
+  CHECK_FALSE(has(status_of(stage), "notice"));
+  stage.close();
+  stage.options.cluster["2"] = {"127.0.0.9", 7000};
+  REQUIRE(stage.open());
+  for (const char* id : {"0", "2"}) stage.peer(id).connect();
+  stage.follow("0");
+  stage.pass_ms(1500);
+  const std::string words =
+      "the configuration of this node has node 2 at 127.0.0.9:7000, the cluster at 127.0.0.1:5256: "
+      "this node calls the former, clients are sent to the latter; ";
+  CHECK(has(status_of(stage), R"("notice":")" + words));
+  CHECK(has(status_of(stage), R"("2":{"address":["127.0.0.1",5256])"));
+  stage.pass_ms(7'200'000);
+  CHECK(stage.env.count_logged(words) == 1);
+}
+
+TEST_CASE(
+    "status: other members in the configuration than in the cluster are said, once in the log") {
+  Stage stage("1");
+  stage.follow("0");
+  stage.close();
+  stage.options.cluster["7"] = {"127.0.0.1", 7000};
+  REQUIRE(stage.open());
+  for (const char* id : {"0", "2"}) stage.peer(id).connect();
+  stage.follow("0");
+  stage.pass_ms(1500);
+  const std::string words =
+      "the configuration of this node names the nodes 0, 1, 2, 7, the cluster has 0, 1, 2: the "
+      "cluster's list counts; write it into the configuration and start this node again";
+  CHECK(has(status_of(stage), R"("notice":")" + words + '"'));
+  CHECK(stage.env.count_logged(words) == 1);
+}
+
+TEST_CASE("status: a lone node is where it listens, wherever it was before") {
+  Stage stage("0", 1);
+  stage.lead_alone();
+  stage.close();
+  stage.options.cluster["0"] = {"127.0.0.1", 7000};
+  stage.lead_alone();
+  stage.pass_ms(1500);
+  const std::string said = status_of(stage);
+  CHECK(has(said, R"("0":{"address":["127.0.0.1",7000])"));
+  CHECK_FALSE(has(said, "notice"));
 }
 
 TEST_CASE("status: the others say whose directory was emptied") {

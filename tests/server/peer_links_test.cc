@@ -22,6 +22,7 @@ struct Peer {
   std::vector<std::optional<std::string>> dialed;
   std::vector<std::string> frames;
   std::vector<node::LinkId> down;
+  std::vector<std::string> reasons;  // of down
   std::vector<std::string> failures;
   std::function<void(node::LinkId)> on_frame = [](node::LinkId) {};
   PeerLinks links;
@@ -38,7 +39,11 @@ struct Peer {
                      frames.emplace_back(frame);
                      on_frame(id);
                    },
-               .on_down = [this](node::LinkId id) { down.push_back(id); },
+               .on_down =
+                   [this](node::LinkId id, std::string_view why) {
+                     down.push_back(id);
+                     reasons.emplace_back(why);
+                   },
                .on_dial_failed =
                    [this](const std::string& id, std::string_view why) {
                      failures.push_back(id + ": " + std::string(why));

@@ -10,6 +10,7 @@
  *   ZATT_SHIM_DELAY=FILE      each fdatasync and fsync takes as many ms longer as FILE says just
  *                             now; a second number: and one more for each so many bytes written
  *   ZATT_SHIM_FAIL_IF=FILE    as long as FILE exists they fail with EIO
+ *   ZATT_SHIM_FULL_IF=FILE    as long as FILE exists no file grows: ENOSPC
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -33,6 +34,7 @@ enum { shown_bytes = 96 };
 static atomic_int log_fd = -1;
 static const char *delay_file;
 static const char *fail_if;
+static const char *full_if;
 
 #define REAL(name)                          \
   static __typeof__(name) *real;            \
@@ -66,6 +68,7 @@ __attribute__((constructor)) static void begin(void) {
   const char *path = getenv("ZATT_SHIM_LOG");
   delay_file = getenv("ZATT_SHIM_DELAY");
   fail_if = getenv("ZATT_SHIM_FAIL_IF");
+  full_if = getenv("ZATT_SHIM_FULL_IF");
   if (path) log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
@@ -170,11 +173,20 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   return result;
 }
 
+/* Whether the disk has no room for this write. */
+static int is_too_much(int fd, size_t size, int64_t offset) {
+  struct stat status;
+  if (!full_if || access(full_if, F_OK) != 0 || fstat(fd, &status) != 0) return 0;
+  if (offset + (int64_t)size <= status.st_size) return 0;
+  errno = ENOSPC;
+  return 1;
+}
+
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
   const int64_t begin_ns = now_ns();
   ssize_t result;
   REAL(pwrite)
-  result = real(fd, data, size, offset);
+  result = is_too_much(fd, size, offset) ? -1 : real(fd, data, size, offset);
   if (result > 0) atomic_fetch_add(&unsynced_bytes, result);
   note(begin_ns, "pwrite", fd, result, NULL, 0);
   return result;
@@ -184,7 +196,7 @@ ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset) {
   const int64_t begin_ns = now_ns();
   ssize_t result;
   REAL(pwrite64)
-  result = real(fd, data, size, offset);
+  result = is_too_much(fd, size, offset) ? -1 : real(fd, data, size, offset);
   if (result > 0) atomic_fetch_add(&unsynced_bytes, result);
   note(begin_ns, "pwrite64", fd, result, NULL, 0);
   return result;
