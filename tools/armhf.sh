@@ -10,11 +10,13 @@ set -eu
 target=arm-linux-gnueabihf
 packages="libuv1-dev libuv1 libsimdjson-dev libsimdjson14 libxxhash-dev libxxhash0"
 
+emulator() { command -v qemu-arm || command -v qemu-arm-static || true; }
+
 sysroot() {
   dir=$1
   missing=
   command -v $target-g++ >/dev/null 2>&1 || missing="$missing g++-$target"
-  command -v qemu-arm >/dev/null 2>&1 || missing="$missing qemu-user"
+  [ -n "$(emulator)" ] || missing="$missing qemu-user"
   if [ -n "$missing" ]; then
     echo "installing:$missing"
     as_root=
@@ -52,7 +54,7 @@ wrap() {
     [ -e "$build/$program" ] || continue
     cat >"$build/run/$program" <<EOF
 #!/bin/sh
-exec qemu-arm -L /usr/$target -E LD_LIBRARY_PATH=$dir/usr/lib/$target $build/$program "\$@"
+exec $(emulator) -L /usr/$target -E LD_LIBRARY_PATH=$dir/usr/lib/$target $build/$program "\$@"
 EOF
     chmod 755 "$build/run/$program"
   done

@@ -3,12 +3,16 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "loop/addresses.h"
 #include "loop/stream_box.h"
+#include "loop/thread.h"
 #include "loop/timer.h"
 
 namespace zatt::loop {
@@ -23,6 +27,16 @@ std::string plain_words(int sys) {
     default:
       return error_text(sys);
   }
+}
+
+// libuv makes its threads at the first look-up, and aborts where the system has none to give.
+bool has_pool() {
+  static std::atomic<bool> is_there = false;
+  if (is_there) return true;
+  const char* const asked = std::getenv("UV_THREADPOOL_SIZE");
+  const int threads = asked == nullptr ? 4 : std::clamp(std::atoi(asked), 1, 1024);
+  is_there = has_threads(threads);
+  return is_there;
 }
 
 }  // namespace
@@ -91,6 +105,10 @@ void Connect::Impl::start_look_up() {
     uv_freeaddrinfo(list);
     delete finished;
   };
+  if (!has_pool()) {
+    delete std::exchange(look_up, nullptr);
+    return on_looked_up(-EAGAIN, nullptr);
+  }
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   const std::string port = std::to_string(address.port);

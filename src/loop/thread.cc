@@ -29,6 +29,21 @@ class SignalMask {
 
 }  // namespace
 
+bool has_threads(int count) noexcept {
+  if (count == 0) return true;
+  const SignalMask mask;
+  pthread_t thread{};
+  std::pair<int, bool> rest{count - 1, false};
+  const auto body = [](void* with) noexcept -> void* {
+    auto& [left, all] = *static_cast<std::pair<int, bool>*>(with);
+    all = has_threads(left);
+    return nullptr;
+  };
+  if (pthread_create(&thread, nullptr, body, &rest) != 0) return false;
+  pthread_join(thread, nullptr);
+  return rest.second;
+}
+
 std::thread quiet_thread(std::function<void()> body) {
   const SignalMask mask;
   return std::thread([run = std::move(body)]() noexcept { run(); });

@@ -8,6 +8,9 @@
 
 namespace zatt::loop {
 
+// Whether the system would give so many more, all at the same time, just now.
+bool has_threads(int count) noexcept;
+
 // Where the system has no thread to give, std::system_error comes out of it.
 std::thread quiet_thread(std::function<void()> body);
 

@@ -141,10 +141,10 @@ void Health::look_at_room(const Picture& now, std::uint64_t now_us) {
     case Change::worse:
     case Change::still:
       say(LogLevel::warning,
-          now.storage + (used_up ? ": the disk is full and its reserve is used up; all writes are "
-                                   "refused until there is room"
-                                 : ": the disk is full; writes that need more room are refused "
-                                   "until there is some"));
+          now.no_room + (used_up
+                             ? " and its reserve is used up; all writes are refused until there "
+                               "is room"
+                             : "; writes that need more room are refused until there is some"));
       break;
     case Change::better:
       say(LogLevel::info,

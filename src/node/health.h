@@ -33,6 +33,7 @@ struct Picture {
   bool disk_slow = false;
   Room room = Room::plenty;
   std::string storage;  // the directory's name
+  std::string no_room;  // where its disk has none: which one, and why
 };
 
 struct HealthEvent {

@@ -2,6 +2,7 @@
 #include "node/replica.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/assert.h"
 
@@ -107,6 +108,13 @@ void Replica::on_room_changed() {
   saw(room_ == Room::plenty ? Sight::disk_has_room : Sight::disk_full);
   health_.stir(env_.now_us());
   drive(raft::RoomChanged{room_});
+}
+
+// A limit of the process is no full disk, and it would be looked for in vain.
+std::string Replica::no_room() const {
+  const auto& error = storage_->no_room();
+  if (!error || error->sys == ENOSPC) return options_.storage + ": the disk is full";
+  return "no room: " + to_string(*error);
 }
 
 void Replica::fail_disk(const Error& error) {

@@ -122,6 +122,7 @@ class Replica final : public LinksOwner {
   void announce_leader();
   void on_room_changed();
   void fail_disk(const Error& error);
+  std::string no_room() const;
 
   // peers.cc
   codec::Standing standing() const;

@@ -95,9 +95,8 @@ std::string Replica::notice() const {
     tell(
         "the log was damaged and is not repaired yet: this node does not lead, and votes only "
         "for logs that hold what it had promised, until the others have repaired it");
-  if (storage_->room() != Room::plenty)
-    tell("the disk of " + options_.storage +
-         " is full: make room there; until then writes that need more room are refused");
+  if (room_ != Room::plenty)
+    tell(no_room() + "; make room there: until then writes that need more room are refused");
   tell(what_the_disk_owes());
   // An election that passes before health has looked is worth no word.
   if (!raft_->leader()) {
@@ -189,6 +188,7 @@ Picture Replica::picture() const {
   now.disk_slow = is_disk_slow();
   now.room = storage_->room();
   now.storage = options_.storage;
+  if (now.room != Room::plenty) now.no_room = no_room();
   return now;
 }
 

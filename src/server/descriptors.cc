@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <string>
 
+#include "base/narrow.h"
+
 namespace zatt::server {
 namespace {
 
@@ -19,7 +21,7 @@ constexpr std::size_t most = 1 << 20;
 std::size_t limit() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return plenty;
-  return std::size_t{std::min<rlim_t>(files.rlim_cur, most)};
+  return narrow<std::size_t>(std::min<rlim_t>(files.rlim_cur, most));
 }
 
 std::size_t kept_back(std::size_t members) { return own + a_member * (members - 1); }

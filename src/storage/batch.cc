@@ -38,6 +38,8 @@ BatchResult run(Disk& disk, const Batch& batch) {
     if (!result.status) break;
     ++result.steps_done;
   }
+  result.rest.assign(batch.steps.begin() + static_cast<std::ptrdiff_t>(result.steps_done),
+                     batch.steps.end());
   return result;
 }
 

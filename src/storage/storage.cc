@@ -38,9 +38,19 @@ struct Flight {
   bool writes_log = false;
   bool is_last = false;  // of a storage that stops
   std::vector<ReadUnderWay> reads;
+  std::vector<std::string> read_bytes;
   std::optional<std::size_t> note_step;   // a note of the log's end, which a full disk may refuse
   std::optional<std::size_t> slice_step;  // where the spare's slice begins
 };
+
+// A batch of which a step had no room: that step and those behind it, to be tried again.
+struct Stall {
+  Flight flight;
+  std::vector<Step> rest;
+  std::uint64_t retry_at_us = 0;
+};
+constexpr std::uint64_t first_stall_us = 1'000'000;  // doubles
+constexpr std::uint64_t last_stall_us = 30'000'000;
 
 // What was handed over under a ticket: durable once the log is, up to `last`.
 struct Promise {
@@ -56,6 +66,13 @@ enum class Want { nothing, reserve, next_segment, room, waiting };
 bool is_disk_full(const Error& error) {
   return error.sys == ENOSPC || error.sys == EDQUOT || error.sys == EFBIG || error.sys == EMFILE ||
          error.sys == ENFILE;
+}
+
+// A sync that fails has lost what it should have kept, whatever it says; a write is as if never
+// begun, since it is done anew, over whatever part of it was.
+bool can_be_tried_again(const Step& step) {
+  using Kind = Step::Kind;
+  return step.kind != Kind::sync && step.kind != Kind::sync_directory;
 }
 
 }  // namespace
@@ -82,6 +99,9 @@ struct Storage::Impl {
   std::uint64_t next_read = 1;
   std::vector<ReadQuestion> reads;
   std::optional<Flight> flight;
+  std::optional<Stall> stall;  // then there is no flight
+  std::uint64_t stall_us = first_stall_us;
+  std::optional<Error> no_room;
   std::optional<Error> failure;
   // When the log's end is noted if nothing comes, when if more comes, and when the note is synced.
   std::optional<std::uint64_t> quiet_at_us;
@@ -102,7 +122,9 @@ struct Storage::Impl {
   void plan_stop(Flight& going, std::vector<Step>& steps);
   Ticket promise(Index last);
   bool may_fail(const Flight& done, const BatchResult& result, std::uint64_t now_us);
-  Status finish_reads(Flight& done, std::vector<std::string>& bytes, std::vector<ReadDone>& out);
+  bool wait_for_room(Flight& done, BatchResult& result, std::uint64_t now_us);
+  std::optional<Batch> resume(std::uint64_t now_us);
+  Status finish_reads(Flight& done, std::vector<ReadDone>& out);
 };
 
 Result<std::unique_ptr<Storage>> Storage::start(Disk& disk, const Options& options, Found found,
@@ -149,7 +171,10 @@ Storage::Ticket Storage::append(std::span<const EntryView> entries) {
 }
 
 void Storage::stop() { impl_->is_stopping = true; }
-bool Storage::is_stopped() const { return impl_->is_stopped || impl_->failure; }
+// What waits for room was never acknowledged, and a stop does not wait for it.
+bool Storage::is_stopped() const {
+  return impl_->is_stopped || impl_->failure || (impl_->is_stopping && impl_->stall);
+}
 
 std::uint64_t Storage::read(Index first, std::uint64_t max_bytes) {
   impl_->reads.push_back({impl_->next_read, first, max_bytes});
@@ -265,7 +290,8 @@ void Storage::Impl::plan_stop(Flight& going, std::vector<Step>& steps) {
 
 std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   Impl& s = *impl_;
-  if (s.flight || s.failure || s.is_stopped) return std::nullopt;
+  if (s.flight || s.failure || is_stopped()) return std::nullopt;
+  if (s.stall) return s.resume(now_us);
   Flight going;
   Batch batch;
   going.ticket = s.durable;
@@ -292,7 +318,8 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
 
 std::optional<std::uint64_t> Storage::wake_at_us() const {
   const Impl& s = *impl_;
-  if (s.flight || s.failure || s.is_stopped) return std::nullopt;
+  if (s.flight || s.failure || is_stopped()) return std::nullopt;
+  if (s.stall) return s.stall->retry_at_us;
   if (s.is_stopping || !s.reads.empty() || (s.has_writes() && !s.missing_bytes())) return 0;
   std::optional<std::uint64_t> at;
   const auto wake_at = [&at](std::optional<std::uint64_t> other) {
@@ -304,16 +331,15 @@ std::optional<std::uint64_t> Storage::wake_at_us() const {
   return at;
 }
 
-Status Storage::Impl::finish_reads(Flight& done, std::vector<std::string>& bytes,
-                                   std::vector<ReadDone>& out) {
+Status Storage::Impl::finish_reads(Flight& done, std::vector<ReadDone>& out) {
   std::size_t next = 0;
   for (ReadUnderWay& read : done.reads) {
     ReadDone answer;
     answer.number = read.question.number;
     if (read.extent) {
-      ZATT_ASSERT(next < bytes.size());
-      auto entries = read_extent(*read.extent, bytes[next++], file.state().self.incarnation,
-                                 read.question.max_bytes);
+      ZATT_ASSERT(next < done.read_bytes.size());
+      auto entries = read_extent(*read.extent, done.read_bytes[next++],
+                                 file.state().self.incarnation, read.question.max_bytes);
       if (!entries) {
         Error error = entries.error();
         error.detail = options.directory + "/" + error.detail;
@@ -336,10 +362,34 @@ Status Storage::Impl::finish_reads(Flight& done, std::vector<std::string>& bytes
 // tried again; all that was asked of the disk before it is done.
 bool Storage::Impl::may_fail(const Flight& done, const BatchResult& result, std::uint64_t now_us) {
   if (!is_disk_full(result.status.error())) return false;
+  no_room = result.status.error();
   if (done.note_step && result.steps_done == *done.note_step) return true;
   if (!done.slice_step || result.steps_done < *done.slice_step) return false;
   spares.on_disk_full(now_us);
   return true;
+}
+
+// Everything else that had no room: the flight goes on from the step that failed.
+bool Storage::Impl::wait_for_room(Flight& done, BatchResult& result, std::uint64_t now_us) {
+  if (!is_disk_full(result.status.error()) || !can_be_tried_again(result.rest.front()))
+    return false;
+  const auto move_on = [&result](std::optional<std::size_t>& step) {
+    if (step && *step < result.steps_done) step.reset();
+    if (step) *step -= result.steps_done;
+  };
+  move_on(done.note_step);
+  move_on(done.slice_step);
+  stall = Stall{std::move(done), std::move(result.rest), now_us + stall_us};
+  stall_us = std::min(2 * stall_us, last_stall_us);
+  return true;
+}
+
+std::optional<Batch> Storage::Impl::resume(std::uint64_t now_us) {
+  if (now_us < stall->retry_at_us) return std::nullopt;
+  Batch batch{std::move(stall->rest)};
+  flight = std::move(stall->flight);
+  stall.reset();
+  return batch;
 }
 
 Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
@@ -349,13 +399,16 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   s.flight.reset();
   Done done;
   done.durable = s.durable;
+  for (std::string& bytes : result.reads) flight.read_bytes.push_back(std::move(bytes));
   if (!result.status && !s.may_fail(flight, result, now_us)) {
+    if (s.wait_for_room(flight, result, now_us)) return done;
     s.failure = result.status.error();
     done.status = *s.failure;
     return done;
   }
   if (result.status && flight.slice_step) s.spares.on_made_slice();
-  if (auto read = s.finish_reads(flight, result.reads, done.reads); !read) {
+  s.stall_us = first_stall_us;
+  if (auto read = s.finish_reads(flight, done.reads); !read) {
     s.failure = read.error();
     done.status = *s.failure;
     return done;
@@ -375,9 +428,14 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
 
 Room Storage::room() const { return impl_->room(); }
 
-bool Storage::fits(std::uint64_t bytes) const { return impl_->log.keeps_half_of_its_end(bytes); }
+const std::optional<Error>& Storage::no_room() const { return impl_->no_room; }
+
+bool Storage::fits(std::uint64_t bytes) const {
+  return !impl_->stall && impl_->log.keeps_half_of_its_end(bytes);
+}
 
 Room Storage::Impl::room() const {
+  if (stall) return Room::none;
   if (!spares.is_stuck()) return Room::plenty;
   if (missing_bytes()) return Room::none;  // for an entry larger than what is ready
   if (spares.ready() == 0) return log.is_at_its_end() ? Room::none : Room::little;
@@ -385,7 +443,9 @@ Room Storage::Impl::room() const {
 }
 
 std::uint64_t Storage::pending_bytes() const {
-  return impl_->log.gathered_bytes() + (impl_->flight ? impl_->flight->bytes : 0);
+  const Impl& s = *impl_;
+  const std::uint64_t going = s.flight ? s.flight->bytes : s.stall ? s.stall->flight.bytes : 0;
+  return s.log.gathered_bytes() + going;
 }
 
 }  // namespace zatt::storage

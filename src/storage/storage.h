@@ -7,8 +7,10 @@
 // the result. Writes are named by tickets that only grow: "ticket 7 is durable" speaks of every
 // write up to it, where an index alone could not say which entry 16 it means.
 //
-// After any failed batch the storage is finished (what the kernel dropped cannot be synced later):
-// every later result is that failure.
+// After a failed batch the storage is finished (what the kernel dropped cannot be synced later):
+// every later result is that failure. Not so where there was no room to write, or no more files may
+// be open: nothing is lost by that, and the rest of the batch is tried again until it is done. So a
+// vote that cannot be written is one that is not given, and ends nothing.
 #pragma once
 
 #include <cstdint>
@@ -131,6 +133,8 @@ class Storage {
   // be refused while a reserve is left, and everything once it has gone. What is handed over all
   // the same waits until there is room. Rises by itself.
   Room room() const;
+  // What the disk said when it last had no room.
+  const std::optional<Error>& no_room() const;
   // Where room() is none, which others may not know yet: whether so many bytes of entries fit all
   // the same, and some room is left then.
   bool fits(std::uint64_t bytes) const;

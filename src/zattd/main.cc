@@ -29,6 +29,7 @@
 #include "zattd/log_sink.h"
 #include "zattd/notify.h"
 #include "zattd/options.h"
+#include "zattd/port_range.h"
 #include "zattd/process.h"
 
 namespace zatt {
@@ -60,6 +61,14 @@ server::ClientLimits limits_of(const Settings& settings) {
   return limits;
 }
 
+// Good enough to start with, and worth a line.
+std::vector<std::string> what_is_odd(const Settings& settings) {
+  std::vector<std::string> odd = odd_environment(environment_lines());
+  if (std::string port = odd_port(settings.listen.port); !port.empty())
+    odd.push_back(std::move(port));
+  return odd;
+}
+
 class Daemon {
  public:
   Daemon(const Settings& settings, LogSink& sink)
@@ -77,8 +86,7 @@ class Daemon {
       return fail(opened.error(), Exit::bad_storage);
     log_(node::LogLevel::info,
          "zattd " + std::string(version_text) + ": " + config::summary(settings_));
-    for (const std::string& odd : odd_environment(environment_lines()))
-      log_(node::LogLevel::warning, odd);
+    for (const std::string& odd : what_is_odd(settings_)) log_(node::LogLevel::warning, odd);
     const auto stop = [this] {
       notify(notify_socket_, "STOPPING=1");
       server_->stop();
@@ -105,7 +113,7 @@ class Daemon {
 
   int fail(const Error& error, int code) {
     log_(node::LogLevel::error, to_string(error));
-    exit_code_ = code;
+    exit_code_ = error.sys == ENOMEM ? Exit::out_of_memory : code;
     close();
     return exit_code_;
   }
@@ -150,8 +158,7 @@ int run(const std::vector<std::string>& arguments, LogSink& sink) {
     case Action::print_config:
       return print(sink, printed_config(*settings));
     case Action::check_config:
-      for (const std::string& odd : odd_environment(environment_lines()))
-        sink.write_line("zattd: " + odd + "\n");
+      for (const std::string& odd : what_is_odd(*settings)) sink.write_line("zattd: " + odd + "\n");
       return print(sink, (settings->config.empty() ? "" : settings->config + ": ") +
                              "good: " + config::summary(*settings) + "\n");
     case Action::run:

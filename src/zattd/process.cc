@@ -6,9 +6,13 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <exception>
 #include <new>
+#include <system_error>
 
 #include "base/last_words.h"
 
@@ -55,6 +59,52 @@ void raise_file_limit() {
   _exit(Exit::out_of_memory);
 }
 
+// libuv aborts where it gets none, and not always with a word.
+template <class Ask>
+void* asked(std::size_t bytes, Ask ask) {
+  void* const memory = ask();
+  if (memory == nullptr && bytes > 0) end_for_want_of_memory();
+  return memory;
+}
+
+void give_libuv_memory() {
+  uv_replace_allocator(
+      [](std::size_t size) { return asked(size, [=] { return std::malloc(size); }); },
+      [](void* old, std::size_t size) {
+        return asked(size, [=] { return std::realloc(old, size); });
+      },
+      [](std::size_t count, std::size_t size) {
+        return asked(count * size, [=] { return std::calloc(count, size); });
+      },
+      std::free);
+}
+
+// What nobody catches: the system has no thread to give (a thread's stack is memory, too).
+[[noreturn]] void end_unexpectedly() {
+  try {
+    if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    end_for_want_of_memory();
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again) {
+      last_words(
+          "zattd: out of memory, or of threads: the system has none to give (ulimit -v, ulimit -u, "
+          "MemoryMax=, TasksMax=).\n");
+      _exit(Exit::out_of_memory);
+    }
+  } catch (...) {  // a bug of ours, which the core shows
+  }
+  last_words("zattd: a bug of ours: an exception that nobody expected.\n");
+  std::abort();
+}
+
+// Before the libraries' own beginnings, which ask for memory, too.
+void answer_for_memory() {
+  std::set_new_handler(end_for_want_of_memory);
+  std::set_terminate(end_unexpectedly);
+}
+[[gnu::section(".preinit_array"), gnu::used]] void (*const first_of_all)() = answer_for_memory;
+
 }  // namespace
 
 void prepare_process() {
@@ -62,7 +112,7 @@ void prepare_process() {
   ignore_harmless_signals();
   unblock_signals();
   raise_file_limit();
-  std::set_new_handler(end_for_want_of_memory);
+  give_libuv_memory();
 }
 
 std::vector<std::string> environment_lines() {

@@ -129,7 +129,7 @@ class Status(CliTest):
         cluster.wait_leader()
         done = self.assert_degraded()
         for node in cluster:
-            self.assertRegex(done.out, rf"\nnode {node.id}: the disk of {node.storage.name} is full: make room there; ")
+            self.assertRegex(done.out, rf"\nnode {node.id}: .*{node.storage.name}: the disk is full; make room there: ")
         # One alone, a follower: it can lead nobody while others have room.
         for node in cluster.nodes[1:]:
             node.give_room()

@@ -151,7 +151,7 @@ class LogContract(ClusterTest):
         full = rf"{leader.storage.name}: the disk is full; writes that need more room are refused until there is some"
         marks.wait(leader, full)
         status = leader.status()
-        self.assertRegex(status["notice"], "the disk of .* is full: make room there")
+        self.assertRegex(status["notice"], "the disk is full; make room there: ")
         for n in range(5000):  # what the reserve has room for
             if not leader.request({"op": "delete", "key": f"k{n}"})["ok"]:
                 break

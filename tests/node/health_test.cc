@@ -140,6 +140,7 @@ TEST_CASE("health: a full disk, its reserve used up, each hour, and room again")
   Health health;
   Picture picture = well();
   picture.storage = "d";
+  picture.no_room = "d: the disk is full";
   picture.room = Room::little;
   const std::string full =
       "! d: the disk is full; writes that need more room are refused until there is some\n";

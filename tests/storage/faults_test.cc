@@ -2,6 +2,8 @@
 // Rot in every sector, and files that hold anything at all.
 #include <doctest/doctest.h>
 
+#include <cerrno>
+
 #include "base/bytes.h"
 #include "storage/format.h"
 #include "storage/slots.h"
@@ -55,7 +57,55 @@ std::string judge(Host& host, const Lines& lines) {
   return "";
 }
 
+void lose_all(SimDisk& disk) {
+  Prng prng(1);
+  disk.crash(prng, Crash::all_lost);
+}
+
+// As time goes on, until nothing is left to be tried again.
+void work_on(Host& host) {
+  for (int tries = 0; tries < 20 && host.work() && host.storage->wake_at_us(); ++tries)
+    host.now_us = std::max(host.now_us, *host.storage->wake_at_us());
+}
+
+// The nth call of the disk from here on has no room. False where there are not so many.
+bool runs_without_room(std::uint64_t n, int error, SimDisk::FailedWrite written) {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  disk.set_failed_write(written);
+  disk.fail_call(n, error);
+  for (int i = 0; i < 8; ++i) {
+    if (i == 5) host.cut(host.last() - 2);
+    if (i % 3 == 1) host.save(2 + static_cast<std::uint64_t>(i), Server{"1", 2});
+    host.append(i < 5 ? 1 : 2, 2, i % 3 == 0 ? 5000 : 90);
+    host.storage->read(Index{1}, 1 << 20);
+    work_on(host);
+    if (host.error) break;
+    const bool is_late = host.durable < host.history.back().ticket;
+    if (is_late) CHECK(host.storage->room() == Room::plenty);  // what waits has gone through
+    CHECK(!is_late);
+  }
+  if (host.error) CHECK(std::string(host.error->what).starts_with("syncing"));
+  const bool was_met = disk.failure().has_value();
+  lose_all(disk);
+  const std::vector<test::State> told = host.history;
+  REQUIRE(host.inspect());
+  CHECK(host.judge(told) == "");
+  return was_met;
+}
+
 }  // namespace
+
+TEST_CASE("faults: what finds no room is done once there is some, whatever it is") {
+  using Written = SimDisk::FailedWrite;
+  for (const int error : {ENOSPC, EFBIG, EMFILE})
+    for (const Written written : {Written::half, Written::nothing, Written::short_write}) {
+      std::uint64_t n = 0;
+      while (runs_without_room(n, error, written)) ++n;
+      CHECK(n > 80);
+    }
+}
 
 TEST_CASE("faults: a sector of noise, anywhere, is never content, and is noticed") {
   Lines lines;

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Clusters on hosts that turn bad while they run: what one node meets, the others get over."""
+
+import ctypes
+import fcntl
+import os
+import pathlib
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import unittest
+
+from harness import BUILD, HOST, ROOT, ZATTD, ClusterTest, wait_for
+
+CLONE_NEWNET = 0x40000000
+SIOCSIFFLAGS = 0x8914
+VALUE = "x" * 60_000
+
+
+class HostsOfClusters(ClusterTest):
+    def limit(self, node, which, soft):
+        _, hard = resource.prlimit(node.pid, which)
+        resource.prlimit(node.pid, which, (soft, hard))
+
+    def fill(self, fifo):
+        """A pipe in which there is no room, and which nobody reads."""
+        os.mkfifo(fifo)
+        pipe = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, pipe)
+        try:
+            while True:
+                os.write(pipe, b"x" * 4096)
+        except BlockingIOError:
+            pass
+
+    def sets(self, node, key, value=1, **more):
+        return node.request({"op": "set", "key": key, "value": value, **more})
+
+    def test_logs_that_nobody_reads_while_a_leader_dies(self):
+        fifo = self.folder / "fifo"
+        self.fill(fifo)
+        self.program = ("/bin/sh", "-c", f'exec "$0" "$@" 2<>{fifo}', ZATTD)
+        cluster = self.cluster(flags=["--debug"])
+        cluster.start()
+        cluster.wait_leader().kill()
+        cluster.wait_leader()
+        cluster.wait_serving()
+        for node in cluster.running():
+            node.signal(signal.SIGHUP)
+        for node in cluster.running():
+            self.assertEqual(node.terminate(), 0)
+
+    def check_limit_is_waited_out(self, size, role):
+        """No file may grow beyond `size` on one node: the others serve, it lives, and goes on after."""
+        cluster = self.cluster(flags=["--segment-bytes", "1048576"])
+        cluster.start()
+        leader = cluster.wait_leader()
+        cluster.wait_serving()
+        small = leader if role == "leader" else cluster.followers()[0]
+        self.limit(small, resource.RLIMIT_FSIZE, size)
+        others = [node for node in cluster if node is not small]
+        done = 0
+
+        def written():
+            nonlocal done
+            reply = self.sets(others[0], f"k{done}", VALUE, timeout_ms=4000)
+            if not reply["ok"]:
+                self.assertIn(reply["error"], ("storage_full", "no_leader", "outcome_unknown"), reply)
+            done += reply["ok"]
+            return done == 60
+        wait_for(written, "60 values of 60 KB are written", 60, 0)
+        self.assertTrue(small.is_running(), small.log())
+        small.wait_log(r"no room: .*\(ulimit -f, LimitFSIZE=\)")
+        self.assertNotIn("disk is full", small.log())
+        self.assertIn("ulimit -f", small.status()["notice"])
+        self.limit(small, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
+        small.wait_log("the disk has room again", 90)
+        cluster.wait_level(60)
+        for node in cluster.running():
+            self.assertEqual(node.terminate(), 0, node.log())
+
+    def test_a_leader_whose_next_segment_may_not_be_made(self):
+        self.check_limit_is_waited_out(512 << 10, "leader")
+
+    def test_a_follower_none_of_whose_files_may_be_written(self):
+        self.check_limit_is_waited_out(4096, "follower")
+
+    def test_a_leader_none_of_whose_files_may_be_written(self):
+        self.check_limit_is_waited_out(4096, "leader")
+
+    def test_a_vote_that_cannot_be_written(self):
+        """It is not given; nobody ends of it; and a stop does not wait for it."""
+        cluster = self.cluster()
+        cluster.start()
+        leader = cluster.wait_leader()
+        cluster.wait_serving()
+        term = leader.status()["term"]
+        mute, other = cluster.followers()
+        self.limit(mute, resource.RLIMIT_FSIZE, 4096)
+        leader.kill()
+        mute.wait_log("no room: ")
+        self.assertEqual([node.status()["role"] == "leader" for node in (mute, other)], [False] * 2)
+        self.limit(mute, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
+        self.assertGreater(cluster.wait_leader(60).status()["term"], term)
+        cluster.wait_serving()
+        self.limit(mute, resource.RLIMIT_FSIZE, 4096)
+        self.sets(cluster.wait_leader(), "k", timeout_ms=2000)
+        self.assertEqual(mute.terminate(), 0, mute.log())
+
+    def test_no_descriptor_is_left_at_a_roll_over(self):
+        """The limit sinks below what is open already: no new file, nor any new connection."""
+        cluster = self.cluster(flags=["--segment-bytes", "1048576"])
+        cluster.start()
+        leader = cluster.wait_leader()
+        cluster.wait_serving()
+        with leader.client() as client:
+            client.request({"op": "ping"})  # so that it is in before there is no room
+            self.limit(leader, resource.RLIMIT_NOFILE, 3)
+            for n in range(60):
+                reply = client.request({"op": "set", "key": f"k{n}", "value": VALUE})
+                if not reply["ok"]:
+                    self.assertIn(reply["error"], ("storage_full", "no_leader", "outcome_unknown"), reply)
+            self.assertTrue(leader.is_running(), leader.log())
+            self.limit(leader, resource.RLIMIT_NOFILE, 1024)
+        cluster.wait_serving(60)
+        for node in cluster.running():
+            self.assertEqual(node.terminate(), 0, node.log())
+
+    def test_clients_hold_all_descriptors(self):
+        """Peers get in, segments are made, a stop is heeded."""
+        self.program = ("/bin/sh", "-c", 'ulimit -n 64; exec "$0" "$@"', ZATTD)
+        cluster = self.cluster(flags=["--segment-bytes", "1048576"])
+        cluster.start()
+        leader = cluster.wait_leader()
+        follower = cluster.followers()[0]
+        with leader.client() as own, follower.client() as theirs:
+            own.request({"op": "ping"})
+            theirs.request({"op": "ping"})
+            idle = []
+            self.addCleanup(lambda: [peer.close() for peer in idle])
+            for _ in range(140):
+                for node in (leader, follower):
+                    peer = socket.create_connection((HOST, node.port), timeout=5)
+                    idle.append(peer)
+                    peer.sendall(b"{")
+            leader.wait_log("too many connections")
+            third = next(node for node in cluster if node not in (leader, follower))
+            third.kill()
+            self.assertTrue(own.request({"op": "set", "key": "alone", "value": 1})["ok"])
+            third.start()
+            third.wait_status(lambda status: status["leader"] == leader.id, "it has found its leader")
+            for n in range(60):
+                self.assertTrue(own.request({"op": "set", "key": f"k{n}", "value": VALUE})["ok"])
+            self.assertTrue(theirs.request({"op": "get", "key": "k59"})["found"])
+            for node in (leader, follower):
+                self.assertEqual(node.terminate(), 0, node.log())
+
+
+class Network(ClusterTest):
+    def private(self, ports):
+        """This process gets a network of its own: a loop, and `ports` for what calls out."""
+        if os.geteuid() != 0 or ctypes.CDLL(None).unshare(CLONE_NEWNET) != 0:
+            self.skipTest("no network of its own is to be had here")
+        with socket.socket() as any_socket:
+            fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", 0x41))
+        self.outgoing(ports)
+
+    @staticmethod
+    def outgoing(ports):
+        pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").write_text(ports)
+
+    @staticmethod
+    def calls():
+        names, values = [line.split() for line in pathlib.Path("/proc/self/net/snmp").read_text().splitlines()
+                         if line.startswith("Tcp:")]
+        return int(values[names.index("ActiveOpens")])
+
+    def test_a_member_whose_port_others_may_take(self):
+        """Whoever calls it while it is down is connected to itself, and lets go at once."""
+        self.private("32768 60999")
+        cluster = self.cluster()
+        dead = cluster.by_id("2")
+        text = cluster.config.read_text().replace(str(dead.port), "40000")
+        cluster.config.write_text(text)
+        dead.port = 40000
+        cluster.start()
+        cluster.wait_leader()
+        dead.wait_log("port 40000 is one of those that this machine's outgoing connections take")
+        dead.kill()
+        cluster.wait_leader()
+        cluster.wait_serving()
+        self.outgoing("40000 40001")  # every call of port 40000 now comes from there
+        before = self.calls()
+        wait_for(lambda: self.calls() > before + 10, "it was called in vain", 30)
+        dead.start()
+
+        def is_back():
+            self.assertTrue(dead.is_running(), dead.log())
+            return "[2] node " in dead.log()
+        wait_for(is_back, "it starts, and hears of a leader")
+        self.outgoing("32768 60999")
+        cluster.wait_level()
+        for node in cluster:
+            self.assertNotIn("called itself", node.log())
+
+    def test_clients_that_would_call_themselves(self):
+        self.private("40000 40001")
+        for command in ([str(BUILD / "zatt"), "--servers", f"{HOST}:40000", "--timeout", "1", "get", "k"],
+                        ["python3", "-c", "from zatt.client import DistributedDict as D\n"
+                         f"D('{HOST}', 40000, timeout=1).get('k')"]):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False,
+                                  env={**os.environ, "PYTHONPATH": str(ROOT / "tools" / "python")})
+            self.assertNotEqual(done.returncode, 0)
+            self.assertRegex(done.stderr, "nobody listens there|Connection refused")
+        with socket.socket() as server:  # and nobody holds the port
+            server.bind((HOST, 40000))
+
+    def test_a_host_without_ipv6(self):
+        self.private("32768 60999")
+        pathlib.Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
+        code, _, said = self.run_zattd("-a", "::1", "-p", "5254")
+        self.assertEqual(code, 3, said)
+        self.assertRegex(said, r"\[?::1\]?:5254 is no address of this machine")
+        cluster = self.cluster()
+        cluster.config.write_text(cluster.config.read_text().replace(f'"{HOST}"', '"localhost"'))
+        cluster.start()
+        cluster.wait_serving()
+
+
+if __name__ == "__main__":
+    unittest.main()
