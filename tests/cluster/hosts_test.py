@@ -4,6 +4,7 @@
 In none of them a node hangs, ends as a bug of ours, or says what is not so.
 """
 
+import json
 import os
 import pathlib
 import resource
@@ -12,13 +13,14 @@ import socket
 import subprocess
 import time
 
-from harness import HOST, SANITIZED, ZATTD, ClusterTest, free_port, wait_for
+from harness import BUILD, HOST, SANITIZED, ZATTD, ClusterTest, free_port, wait_for
 
 MIB = 1 << 20
 FATAL = ("a bug of ours", "terminate called", "Assertion")
 # What a node survives as if nothing had been.
 HARMLESS = ("HUP", "USR1", "USR2", "PIPE", "XFSZ", "ALRM", "VTALRM", "PROF", "IO", "PWR", "TTIN",
             "TTOU", "WINCH", "URG", "CHLD", "CONT", "RTMIN", "RTMAX")
+ASK_ALL = b'{"op":"set","key":"k@","value":{"a":[1,"\\u00e9"]}}\n{"op":"scan"}\n{"op":"status"}\n'
 ENDS_IT = ("TERM", "INT", "QUIT", "XCPU")
 
 
@@ -27,7 +29,16 @@ def shell(condition):
     return ["/bin/sh", "-c", f'{condition}; exec "$0" "$@"']
 
 
+def in_own_mounts(condition):
+    return ["unshare", "-m", *shell(condition)]
+
+
 class Hosts(ClusterTest):
+    @staticmethod
+    def can_unshare():
+        return subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "x", "/mnt"], check=False,
+                              capture_output=True).returncode == 0
+
     def run_as(self, prefix, *arguments, env=None, **more):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ZATT_")}
         done = subprocess.run([*prefix, str(ZATTD), *arguments], env={**environment, **(env or {})},
@@ -90,7 +101,16 @@ class Hosts(ClusterTest):
             ("umask 077", {"prefix": shell("umask 077")}),
             ("64 open files", {"prefix": shell("ulimit -n 64")}),
             ("nice", {"prefix": ["/usr/bin/env", "nice"]}),
+            ("no limit of the stack", {"prefix": shell("ulimit -s unlimited")}),
+            ("no such TMPDIR", {"env": {"TMPDIR": "/no/such/directory"}}),
+            ("a huge environment", {"env": {f"FILL{n}": "x" * 100_000 for n in range(8)}}),
+            ("odd bytes in the environment", {"env": {"ODD": "\udcff\udcfe\n", "LC_CTYPE": "\udcff"}}),
+            ("little memory to lock", {"prefix": shell("ulimit -l 1024")}),
         ]
+        if self.can_unshare():
+            rows.append(("no /proc", {"prefix": in_own_mounts("umount -l /proc")}))
+        if os.geteuid() == 0:
+            rows += [("umask 777, as root", {"prefix": shell("umask 777")})]
         self.table(rows, lambda storage, options: self.lives("-s", storage, **options))
 
     def test_blocked_signals(self):
@@ -126,6 +146,10 @@ class Hosts(ClusterTest):
             (self.folder / f"{name}.conf").write_text(member % host)
         taken = socket.create_server((HOST, 0))
         self.addCleanup(taken.close)
+        (self.folder / "fifo").mkdir()
+        (self.folder / "fifo" / "lock").touch()
+        os.mkfifo(self.folder / "fifo" / "hard_state")
+        os.mkfifo(self.folder / "fifo" / "0000000001.seg")
         unwritable = "cannot|can't|Permission|Read-only|Operation not permitted|no directory"
         rows = [
             ("strangers' files", 4, "thesis.txt among them; give -s", ["-s", "strangers"], ()),
@@ -135,6 +159,9 @@ class Hosts(ClusterTest):
              ["-s", "a/b/c"], ()),
             ("a dangling link", 4, "dangling: No such file", ["-s", "dangling"], ()),
             ("no place for files", 4, unwritable, ["-s", "/proc/zatt"], ()),
+            ("a pipe in place of its files", 4, "fifo/hard_state: both copies", ["-s", "fifo"], ()),
+            ("no file may be written", 4, r"may not become as large .*\(ulimit -f", [],
+             shell("ulimit -f 0")),
             ("files of 1 MiB", 4, r"may not become as large .*\(ulimit -f", [],
              shell("ulimit -f 2048")),
             ("20 open files", 3, r"may open 20 files and needs 48; .*ulimit -n", [],
@@ -148,6 +175,10 @@ class Hosts(ClusterTest):
              ["-c", "v6.conf", "-i", "0"], ()),
             ("port 0", 2, "a port is a number from 1 to 65535", ["--port=0"], ()),
         ]
+
+        if self.can_unshare():
+            rows.append(("a file system that is read only", 4, "Read-only file system", ["-s", "/mnt/d"],
+                         in_own_mounts("mount -t tmpfs -o ro x /mnt")))
 
         def row(storage, code, words, arguments, prefix):
             port = "0" if "--port=0" in arguments else str(free_port())
@@ -253,3 +284,69 @@ class Hosts(ClusterTest):
         self.assertRegex(said, "out of memory")
         for word in FATAL:
             self.assertNotIn(word, said)
+
+    def ends_for_want_of_memory(self, *arguments, env=None, ask=ASK_ALL, **more):
+        """Or serves as if nothing were. Nothing else. Answers which of them."""
+        log = self.folder / "log"
+        with open(log, "wb") as stderr:
+            process, port = self.spawn(*arguments, env=env, stderr=stderr, **more)
+        served = 0
+
+        def is_over():
+            nonlocal served
+            try:
+                with socket.create_connection((HOST, port), timeout=5) as peer:
+                    peer.sendall(ask.replace(b"@", b"%d" % served))
+                    peer.shutdown(socket.SHUT_WR)
+                    served += bool(peer.recv(65536))
+            except OSError:
+                pass
+            return served == 20 or process.poll() is not None
+        wait_for(is_over, "it serves or has ended", 20, 0.005)
+        process.terminate()
+        code, said = process.wait(15), log.read_text()
+        for word in FATAL:
+            self.assertNotIn(word, said)
+        if code != 0:
+            self.assertIn(code, (7, 127), said)  # 127: not even its libraries found room
+            self.assertRegex(said, "out of memory" if code == 7 else "error while loading shared libraries")
+        return code
+
+    def test_little_memory_at_a_start(self):
+        """Each address space from one in which nothing runs to one in which all does."""
+        if SANITIZED:
+            self.skipTest("a sanitizer's own memory is not limited")
+        members = {str(n): ["localhost", free_port()] for n in range(3)}
+        (self.folder / "names.conf").write_text(json.dumps({"cluster": members}))
+        ask_status = b'{"op":"status"}\n'  # which a node answers also before it has met the others
+        codes = {}
+        for names, ask in (([], ASK_ALL), (["-c", "names.conf", "-i", "0", "-a", HOST], ask_status)):
+            for n, kib in enumerate([*range(6000, 30000, 1500), *range(30000, 90000, 10000)]):
+                with self.subTest(kib=kib, names=bool(names)):
+                    code = self.ends_for_want_of_memory("-s", f"d{len(names)}.{n}", *names, ask=ask,
+                                                        prefix=shell(f"ulimit -v {kib}"))
+                    codes[code] = codes.get(code, 0) + 1
+        self.assertGreater(codes[7], 5, codes)
+        self.assertGreater(codes[0], 5, codes)
+
+    def test_memory_ends_at_any_moment(self):
+        """At each of so many requests for it, from the first instruction on, in a start and in service."""
+        if SANITIZED:
+            self.skipTest("a sanitizer has its own memory")
+        counted = self.folder / "count"
+        env = {"LD_PRELOAD": str(BUILD / "memory_shim.so"), "ZATT_SHIM_COUNT": str(counted)}
+        self.assertEqual(self.ends_for_want_of_memory("-s", "all", env=env), 0)
+        total = int(counted.read_text())
+        self.note(f"memory is asked for {total} times")
+        self.assertGreater(total, 500)
+        for n in range(0, total - total // 8, total // 60):  # the rest may not be reached each time
+            with self.subTest(n):
+                code = self.ends_for_want_of_memory("-s", f"d{n}", env={**env, "ZATT_SHIM_MEMORY": str(n)})
+                self.assertEqual(code, 7)
+
+    def test_a_port_that_others_may_take(self):
+        first, last = (int(n) for n in pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+        for port, is_odd in ((first, True), (last, True), (5254, first <= 5254 <= last)):
+            code, _, said = self.run_as((), "--check-config", "-p", str(port))
+            self.assertEqual(code, 0, said)
+            self.assertEqual(f"port {port} is one of those that this machine's outgoing" in said, is_odd, said)
