@@ -409,8 +409,8 @@ static inline zatt_node_options zatt_node_options_of(const char *config) {
 
 /* Reads the storage (which blocks: a long log takes a while), listens, serves. *out is given:
  * zatt_node_close. On failure *out is NULL and nothing is left running.
- * ZATT_EINVAL: the configuration. ZATT_EADDRESS, ZATT_ESTORAGE. ZATT_EOVERLOADED: no descriptor or
- * thread is left. */
+ * ZATT_EINVAL: the configuration. ZATT_EADDRESS, ZATT_ESTORAGE. ZATT_EOVERLOADED: no descriptor,
+ * thread or memory is left (but for what libuv cannot do without: then it aborts). */
 ZATT_API int zatt_node_open(const zatt_node_options *options, zatt_node **out);
 
 /* Asks this node, without a socket, as a client of its own would: any ZATT_OP_, also when it does

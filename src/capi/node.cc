@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -126,8 +127,10 @@ int open_checked(const zatt_node_options* given, zatt_node** out) noexcept {
   capi::tell(options.error, options.error_size, "");
   try {
     return open_node(options, out);
-  } catch (const std::system_error& error) {
-    return refuse(options, ZATT_EOVERLOADED, std::string("no thread can be made: ") + error.what());
+  } catch (const std::system_error&) {
+    return refuse(options, ZATT_EOVERLOADED, "no thread can be made");
+  } catch (const std::bad_alloc&) {
+    return refuse(options, ZATT_EOVERLOADED, "out of memory");
   }
 }
 

@@ -41,6 +41,14 @@ std::string holder_of(int lock) {
 
 }  // namespace
 
+PosixDisk::Fd::Fd(int fd) : fd_(fd) {
+  if (fd < 0 || fd > STDERR_FILENO) return;
+  fd_ = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int sys = errno;
+  ::close(fd);
+  errno = sys;
+}
+
 PosixDisk::Fd& PosixDisk::Fd::operator=(Fd&& other) noexcept {
   std::swap(fd_, other.fd_);
   return *this;

@@ -37,11 +37,12 @@ class PosixDisk final : public storage::Disk {
   Status sync_directory() override;
 
  private:
-  // A descriptor, closed exactly once.
+  // A descriptor, closed exactly once. Never one of the first three: where a host has closed them,
+  // what anybody says on stderr would be written into the log.
   class Fd {
    public:
     Fd() = default;
-    explicit Fd(int fd) : fd_(fd) {}
+    explicit Fd(int fd);
     Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
     Fd& operator=(Fd&& other) noexcept;
     ~Fd();

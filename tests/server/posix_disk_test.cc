@@ -2,6 +2,7 @@
 #include "server/posix_disk.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -112,6 +113,24 @@ TEST_CASE("posix_disk: more files than it keeps open") {
     CHECK(disk->sync(name));
   }
   CHECK((*disk->list()).size() == 40);
+}
+
+TEST_CASE("posix_disk: what a host has closed, and others write to, is no file of ours") {
+  const Scratch scratch;
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    for (int fd = 0; fd <= 2; ++fd) ::close(fd);
+    auto disk = PosixDisk::open(scratch / "storage");
+    if (!disk || !(*disk)->write("a", 0, "text") || !(*disk)->sync("a")) ::_exit(2);
+    for (int fd = 0; fd <= 2; ++fd)
+      if (::fcntl(fd, F_GETFD) >= 0) ::_exit(1);
+    ::_exit(PosixDisk::open(scratch / "storage") ? 3 : 0);  // it is locked all the same
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("posix_disk: one process holds a directory, and the other reads who") {
