@@ -2,8 +2,8 @@
  * A machine that runs out of memory at a moment of the test's choice.
  *
  * Preloaded into zattd by tests/cluster. ZATT_SHIM_MEMORY=N: the Nth time that the program asks for
- * memory, or for a thread, and from then on, there is none. ZATT_SHIM_COUNT=FILE: how often it asked
- * in all is written there at its end.
+ * memory, or for a thread, and from then on, there is none. ZATT_SHIM_COUNT=FILE: how often it
+ * asked in all is written there at its end.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -34,7 +34,8 @@ __attribute__((destructor)) static void end(void) {
   char text[32];
   const int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
   if (fd < 0) return;
-  if (write(fd, text, (size_t)snprintf(text, sizeof text, "%ld\n", atomic_load(&asked))) < 0) return;
+  if (write(fd, text, (size_t)snprintf(text, sizeof text, "%ld\n", atomic_load(&asked))) < 0)
+    return;
   close(fd);
 }
 
@@ -47,9 +48,7 @@ static int is_refused(void) {
 
 void *malloc(size_t size) { return is_refused() ? NULL : __libc_malloc(size); }
 
-void *calloc(size_t count, size_t size) {
-  return is_refused() ? NULL : __libc_calloc(count, size);
-}
+void *calloc(size_t count, size_t size) { return is_refused() ? NULL : __libc_calloc(count, size); }
 
 void *realloc(void *old, size_t size) { return is_refused() ? NULL : __libc_realloc(old, size); }
 
