@@ -52,9 +52,18 @@ enum class Sight : std::uint8_t {
   disk_has_room,
   log_end_noted,
   // node/
-  entries_read_back,  // from disk, for a follower far behind or for applying
+  entries_read_back,   // from disk, for a follower far behind or for applying
+  late_hello_refused,  // of a connection that a newer one of that process has overtaken
+  frame_to_another_start,
+  frame_from_another_start,
   old_incarnation_refused,
   offer_given_up,
+  offer_overtaken,    // by one that was on its way into a directory when it was made
+  offer_void,         // somebody whom it names lives elsewhere
+  cut_of_offer_lost,  // a crash has kept the new offer, and what the old one had founded
+  living_cluster_entered,
+  founded_by_a_message,  // from somebody who has a term
+  founding_stuck,
   entries_not_taken,
   forward_not_taken,
   forward_lost,

@@ -122,6 +122,7 @@ std::optional<FoundingStep> follow_the_living(const FoundingView& view) {
     const bool is_void = current == nullptr ? view.mine.cluster == 0
                                             : current->configuration.find(met.server) != nullptr;
     if (is_void) {
+      if (current != nullptr) see(view.probe, Sight::offer_void);
       step.what = What::enter;
       return step;
     }
@@ -191,8 +192,10 @@ FoundingStep next_founding_step(const FoundingView& view) {
   if (founder == view.mine.self.id) {
     if (!step.waiting_for.empty()) return step;
     if (view.mine.cluster != 0 && current == nullptr) return wait_in_entered(view);
-    if (current == nullptr || !replaced_ids(view, *current).empty() ||
-        is_overtaken(view, *current)) {
+    const bool has_one = current != nullptr && replaced_ids(view, *current).empty();
+    const bool overtaken = has_one && is_overtaken(view, *current);
+    if (overtaken) see(view.probe, Sight::offer_overtaken);
+    if (!has_one || overtaken) {
       raft::Offer offer = make_offer(view);
       const raft::Offer* held = not_superseded(offer, view.mine.offers);
       return held == nullptr ? store(std::move(offer)) : stuck(view, *held);

@@ -40,9 +40,7 @@ void Links::on_frame(LinkId id, std::string_view bytes) {
     close(link);
     return;
   }
-  // Said by, or to, another start of one of the two processes.
-  const bool to_us = frame->to_start == start_ || (frame->to_start == 0 && !link.greeted);
-  if (!to_us || (link.greeted && frame->from_start != link.start)) return;
+  if (is_of_another_start(link, *frame)) return;
   link.heard_us = env_.now_us();
   if (!link.greeted && frame->piece >= max_greeting_pieces) return close(link);
   const auto whole = link.assembler.add(*frame);
@@ -68,6 +66,15 @@ void Links::on_frame(LinkId id, std::string_view bytes) {
     }
     owner_.on_peer_message(link, *message);
   }
+}
+
+// Said by, or to, another start of one of the two processes.
+bool Links::is_of_another_start(const Link& link, const codec::Frame& frame) const {
+  const bool to_us = frame.to_start == start_ || (frame.to_start == 0 && !link.greeted);
+  const bool from_them = !link.greeted || frame.from_start == link.start;
+  if (!to_us) see(probe_, Sight::frame_to_another_start);
+  if (!from_them) see(probe_, Sight::frame_from_another_start);
+  return !to_us || !from_them;
 }
 
 std::optional<codec::Refused> Links::check(const Link& link, const codec::Hello& hello,
@@ -107,7 +114,10 @@ std::optional<codec::Refused> Links::check(const Link& link, const codec::Hello&
 
 void Links::on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_start) {
   link.start = from_start;
-  if (is_overtaken(link, hello.server, from_start)) return close(link);
+  if (is_overtaken(link, hello.server, from_start)) {
+    see(probe_, Sight::late_hello_refused);
+    return close(link);
+  }
   if (const auto refused = check(link, hello, from_start)) {
     refuse(link, hello.server.id, *refused);
     return;

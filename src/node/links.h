@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/probe.h"
 #include "codec/frame.h"
 #include "codec/peer_message.h"
 #include "node/env.h"
@@ -74,8 +75,8 @@ class Said {
 
 class Links {
  public:
-  Links(Env& env, LinksOwner& owner, std::uint64_t start)
-      : env_(env), owner_(owner), start_(start) {}
+  Links(Env& env, LinksOwner& owner, std::uint64_t start, Probe* probe)
+      : env_(env), owner_(owner), start_(start), probe_(probe) {}
 
   void on_link_up(LinkId id, std::optional<std::string> dialed);
   void on_frame(LinkId id, std::string_view frame);
@@ -102,6 +103,7 @@ class Links {
   void on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_start);
   std::optional<codec::Refused> check(const Link& link, const codec::Hello& hello,
                                       std::uint64_t from_start);
+  bool is_of_another_start(const Link& link, const codec::Frame& frame) const;
   bool is_overtaken(const Link& link, const Server& server, std::uint64_t start) const;
   void refuse(Link& link, const std::string& id, const codec::Refused& refused);
   void complain(const Link& link, const std::string& text);
@@ -110,6 +112,7 @@ class Links {
   Env& env_;
   LinksOwner& owner_;
   std::uint64_t start_;
+  Probe* probe_;
   std::map<LinkId, std::unique_ptr<Link>> links_;
   std::map<std::string, LinkId> by_id_;  // greeted links, by the peer's id
   struct Newest {  // of a peer's process: the connection greeted last, ended or not

@@ -209,6 +209,7 @@ void Replica::on_message(Link& link, const raft::Message& message) {
     FoundingStep found;
     found.what = FoundingStep::What::found;
     found.configuration = offer->configuration;
+    saw(Sight::founded_by_a_message);
     carry_out(found);
   }
   if (!is_in_cluster()) return;
@@ -260,7 +261,7 @@ void Replica::pursue_founding() {
   if (stopped_ || founding_ticket_ != 0 || (has_acted() && is_in_cluster())) return;
   const std::vector<Met> all = met();
   const std::uint64_t fresh = env_.random();
-  carry_out(next_founding_step({hard_state_, options_.cluster, all, fresh}));
+  carry_out(next_founding_step({hard_state_, options_.cluster, all, fresh, options_.probe}));
 }
 
 void Replica::carry_out(const FoundingStep& step) {
@@ -282,6 +283,7 @@ void Replica::carry_out(const FoundingStep& step) {
       save_founding();
       return;
     case What::enter:
+      saw(Sight::living_cluster_entered);
       unfound();
       hard_state_.cluster = step.cluster;
       save_founding();
@@ -300,7 +302,10 @@ void Replica::carry_out(const FoundingStep& step) {
         if (Link* link = links_.find(other.server)) meet(*link);
       return;
     case What::stuck:
-      if (stuck_ != step.why) env_.log(LogLevel::error, step.why);
+      if (stuck_ != step.why) {
+        saw(Sight::founding_stuck);
+        env_.log(LogLevel::error, step.why);
+      }
       stuck_ = step.why;
       return;
   }
@@ -321,6 +326,7 @@ void Replica::drop_what_was_unfounded() {
   if (has_acted() || raft_->log().last_index() == Index{0}) return;
   const raft::Offer* offer = current_offer(hard_state_);
   if (offer != nullptr && offer->configuration == raft_->configuration()) return;
+  saw(Sight::cut_of_offer_lost);
   drive(raft::Unfound{});
   save_founding();
 }

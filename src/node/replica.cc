@@ -27,7 +27,7 @@ Replica::Replica(const Options& options, Env& env, StateMachine& machine, kv::St
       storage_(std::move(storage)),
       raft_(std::move(raft)),
       hard_state_(storage_->hard_state()),
-      links_(env, *this, start),
+      links_(env, *this, start, options.probe),
       clients_(env, options.probe),
       start_(start) {}
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The connections between clients and nodes: lines in, lines out, each in its time.
+#include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "codec/request.h"
@@ -8,9 +10,23 @@
 namespace zatt::sim {
 
 namespace {
+
+constexpr std::uint64_t grace_us = 20'000;  // beyond its time, before an answer is late
+
+// As the node reads it in a request that is one.
+std::uint64_t timeout_us_of(std::string_view line) {
+  constexpr std::string_view pattern = "\"timeout_ms\":";
+  const std::size_t at = line.rfind(pattern);
+  std::uint64_t ms = codec::Request{}.timeout_ms;
+  if (at != std::string_view::npos)
+    std::from_chars(line.data() + at + pattern.size(), line.data() + line.size(), ms);
+  return 1000 * ms;
+}
+
 Event from_client(node::ClientId client, std::function<void(node::Node&)> what) {
   return {{Source::Kind::client, client}, std::move(what)};
 }
+
 }  // namespace
 
 bool Cluster::open(NodeNumber node, node::ClientId connection) {
@@ -48,6 +64,9 @@ void Cluster::hand_lines(NodeNumber number, node::ClientId connection) {
     if (it == machine.connections.end() || !it->second.wanted || it->second.held.empty()) return;
     const std::string line = std::move(it->second.held.front());
     it->second.held.pop_front();
+    std::deque<std::uint64_t>& due = it->second.due_us;  // answers keep the order of the lines
+    due.push_back(std::max(due.empty() ? 0 : due.back(),
+                           node_time(number, scheduler_.now_us()) + timeout_us_of(line)));
     machine.node->on_line(connection,
                           std::string_view(line.data(), line.size() - codec::line_slack), false);
   }
@@ -87,6 +106,11 @@ void Cluster::reply(NodeNumber number, node::ClientId client, std::string_view l
   const auto it = machines_[number].connections.find(client);
   if (it == machines_[number].connections.end()) return;  // its client is gone
   Connection& connection = it->second;
+  for (auto lines_left = std::count(lines.begin(), lines.end(), '\n'); lines_left > 0;
+       --lines_left) {
+    check_due(number, connection);
+    if (!connection.due_us.empty()) connection.due_us.pop_front();
+  }
   std::uint64_t delay = network_.delay();
   if (settings_.read_mean_us > 0 && faulty_)
     delay += prng_.below(2 * settings_.read_mean_us) * lines.size() / 1024;
@@ -120,8 +144,23 @@ void Cluster::deliver_reply(NodeNumber number, std::uint64_t process, node::Clie
           from_client(client, [client](node::Node& n) { n.on_client_room(client); }));
 }
 
+// A process that stood still answers once it goes on.
+void Cluster::check_due(NodeNumber number, const Connection& connection) {
+  const Machine& machine = machines_[number];
+  if (connection.due_us.empty() || machine.paused_until_us > scheduler_.now_us()) return;
+  const std::uint64_t now = node_time(number, scheduler_.now_us());
+  const std::uint64_t due =
+      std::max(connection.due_us.front(), node_time(number, machine.went_on_us));
+  if (now > due + grace_us)
+    judge_.fail(Invariant::answered_in_time,
+                "node " + std::to_string(number) + " has let a request wait " +
+                    std::to_string((now - due) / 1000) + " ms longer than it was to");
+}
+
 void Cluster::close(NodeNumber node, node::ClientId connection) {
   Machine& machine = machines_[node];
+  if (const auto it = machine.connections.find(connection); it != machine.connections.end())
+    check_due(node, it->second);
   machine.connections.erase(connection);
   if (machine.process == 0) return;
   scheduler_.in(network_.delay(), [this, node, connection, process = machine.process] {

@@ -56,6 +56,11 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void stop(NodeNumber number);             // in good order, as SIGTERM does; then it starts again
   // It does nothing for a while; where its clock stands too, it does not even know.
   void pause(NodeNumber number, std::uint64_t us, bool clock_stands);
+  // The same, as soon as it has asked who follows it: the answers are read late.
+  void pause_in_a_round(NodeNumber number, std::uint64_t us) {
+    machines_[number].pause_in_a_round_us = us;
+    machines_[number].ask_until_us = scheduler_.now_us() + us;
+  }
   // As from now: so many millionths of true time in a second.
   void set_clock_rate(NodeNumber number, std::uint64_t ppm);
 
@@ -107,6 +112,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
     enter(number, process, {{}, std::move(what)});
   }
   void enter(NodeNumber number, std::uint64_t process, Event event);
+  void pause_if_in_a_round(NodeNumber number);
   void mix(std::deque<Event>& events);
   void go_on(NodeNumber number, std::uint64_t process);
   void schedule_wake(NodeNumber number);
@@ -132,6 +138,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void answer(NodeNumber number, node::ClientId client, const node::Answer& answer);
   void want_lines(NodeNumber number, node::ClientId client, bool wanted);
   void hand_lines(NodeNumber number, node::ClientId connection);
+  void check_due(NodeNumber number, const Connection& connection);
   void close_connections(NodeNumber number);
   void hear(node::ClientId client, std::optional<std::string_view> line, std::uint64_t applied);
 

@@ -49,6 +49,14 @@ enum class Deed : std::uint8_t {
   clogged,
   over_capacity,
   reset,
+  read_late,  // a connection, from its first byte on
+  strayed,    // a frame of an earlier process, over a later connection
+  stuck,      // before a cut
+  arrived_after_a_cut,
+  given_up_behind_a_cut,
+  crashed_while_founding,
+  wiped_while_founding,
+  paused_in_a_round,
   request_abandoned,
   client_moved,
   value_of_a_megabyte,

@@ -5,6 +5,12 @@
 #include <iterator>
 
 namespace zatt::sim {
+namespace {
+
+constexpr std::uint64_t founding_us = 4'000'000;   // is left alone after that
+constexpr std::uint32_t most_wiped_founding = 12;  // directories; each costs all others an offer
+
+}  // namespace
 
 Dice::Dice(Cluster& cluster, const Settings& settings)
     : cluster_(cluster), settings_(settings), prng_(settings.seed ^ 0xd1ce) {
@@ -31,11 +37,14 @@ void Dice::begin() {
   again(settings_.crash_every_us, &Dice::crash_someone);
   again(settings_.partition_every_us, &Dice::partition_someone);
   again(settings_.clog_every_us, &Dice::clog_someone);
+  again(settings_.late_every_us, &Dice::replace_someones_link);
   again(settings_.pause_every_us, &Dice::pause_someone);
   again(settings_.suspend_every_us, &Dice::suspend_someone);
   again(settings_.hang_every_us, &Dice::hang_someone);
   again(settings_.full_every_us, &Dice::fill_someone);
   again(settings_.rot_every_us, &Dice::rot_someone);
+  if (settings_.founding_every_us > 0)
+    cluster_.scheduler().in(around(settings_.founding_every_us), [this] { trouble_founding(); });
   for (std::uint32_t i = 0; i < settings_.wipes; ++i)
     cluster_.scheduler().in(prng_.below(settings_.faults_us), [this] {
       if (!ended_) wipe_someone();
@@ -46,14 +55,17 @@ std::uint64_t Dice::left_us() const {
   return cluster_.now_us() < end_us_ ? end_us_ - cluster_.now_us() : 0;
 }
 
-NodeNumber Dice::leader_or_any() {
-  const NodeNumber drawn = any_node();
-  if (prng_.chance(1, 2)) return drawn;
+std::optional<NodeNumber> Dice::leader() const {
   for (NodeNumber number = 0; number < cluster_.size(); ++number) {
     const Machine& machine = cluster_.machine(number);
     if (machine.node && machine.node->raft().is_leader()) return number;
   }
-  return drawn;
+  return std::nullopt;
+}
+
+NodeNumber Dice::leader_or_any() {
+  const NodeNumber drawn = any_node();
+  return prng_.chance(1, 2) ? drawn : leader().value_or(drawn);
 }
 
 // --- machines ------------------------------------------------------------------------------------
@@ -81,7 +93,13 @@ void Dice::crash_someone() {
 
 void Dice::pause_someone() {
   const NodeNumber number = leader_or_any();
-  cluster_.pause(number, std::min(around(settings_.pause_mean_us), left_us()), false);
+  const std::uint64_t length = std::min(around(settings_.pause_mean_us), left_us());
+  const std::uint64_t timeouts = prng_.between(2, 6);
+  const auto leading = leader();
+  if (prng_.chance(1, 3) || !leading) return cluster_.pause(number, length, false);
+  // Long enough for another leader; it begins within that time, too.
+  cluster_.pause_in_a_round(
+      *leading, std::min(timeouts * 1000 * settings_.election_timeout_ms, left_us() / 2));
 }
 
 void Dice::suspend_someone() {
@@ -89,16 +107,66 @@ void Dice::suspend_someone() {
   cluster_.pause(number, std::min(around(settings_.pause_mean_us), left_us()), true);
 }
 
-void Dice::wipe_someone() {
+std::optional<NodeNumber> Dice::any_able() {
   std::vector<NodeNumber> able;
   for (NodeNumber number = 0; number < cluster_.size(); ++number)
     if (cluster_.machine(number).may_rot) able.push_back(number);
-  if (able.empty() || wiped_ + 1 == cluster_.size()) return;
-  const NodeNumber number = able[prng_.below(able.size())];
+  if (able.empty()) return std::nullopt;
+  return able[prng_.below(able.size())];
+}
+
+void Dice::wipe_someone() {
+  const auto number = any_able();
+  if (!number || wiped_ + 1 == cluster_.size()) return;
   ++wiped_;
-  cluster_.kill(number);
-  cluster_.empty_directory(number);
-  cluster_.start_later(number, around(settings_.down_mean_us));
+  cluster_.kill(*number);
+  cluster_.empty_directory(*number);
+  cluster_.start_later(*number, around(settings_.down_mean_us));
+}
+
+bool Dice::has_acted() const {
+  for (NodeNumber number = 0; number < cluster_.size(); ++number) {
+    const Machine& machine = cluster_.machine(number);
+    if (machine.node && machine.node->raft().current_term() > Term{0}) return true;
+  }
+  return false;
+}
+
+// What it stores just now is done in part.
+NodeNumber Dice::writing_or_any() {
+  const NodeNumber first = any_node();
+  for (NodeNumber i = 0; i < cluster_.size(); ++i) {
+    const NodeNumber number = (first + i) % cluster_.size();
+    if (cluster_.machine(number).batch) return number;
+  }
+  return first;
+}
+
+// Processes end, and directories are emptied, while offers are on their way: until somebody has
+// acted in the cluster that was founded.
+void Dice::trouble_founding() {
+  const bool in_time = left_us() + founding_us > settings_.faults_us;
+  if (ended_ || !in_time || has_acted()) return;
+  cluster_.scheduler().in(around(settings_.founding_every_us), [this] { trouble_founding(); });
+  const std::uint64_t down_us = prng_.below(prng_.chance(1, 4) ? 300'000 : 20'000);
+  const auto mode = test::every_crash[prng_.below(std::size(test::every_crash))];
+  const bool power = prng_.chance(3, 4) && settings_.power_loss_percent > 0;
+  const auto able = any_able();
+  if (able && prng_.chance(1, 2) && wiped_while_founding_ < most_wiped_founding) {
+    ++wiped_while_founding_;
+    cluster_.coverage().count(Deed::wiped_while_founding);
+    cluster_.kill(*able);
+    cluster_.empty_directory(*able);
+    return cluster_.start_later(*able, down_us);
+  }
+  const NodeNumber number = writing_or_any();
+  if (cluster_.process(number) == 0) return;
+  cluster_.coverage().count(Deed::crashed_while_founding);
+  if (power)
+    cluster_.lose_power(number, mode);
+  else
+    cluster_.kill(number);
+  cluster_.start_later(number, down_us);
 }
 
 // --- disks ---------------------------------------------------------------------------------------
@@ -130,11 +198,9 @@ void Dice::fill_someone() {
 }
 
 void Dice::rot_someone() {
-  std::vector<NodeNumber> able;
-  for (NodeNumber number = 0; number < cluster_.size(); ++number)
-    if (cluster_.machine(number).may_rot) able.push_back(number);
-  if (able.empty()) return;
-  const NodeNumber number = able[prng_.below(able.size())];
+  const auto able = any_able();
+  if (!able) return;
+  const NodeNumber number = *able;
   const std::uint64_t dice = prng_.below(10);
   if (dice >= 8) return damage_segment(number);
   using Rot = Cluster::Rot;
@@ -164,6 +230,12 @@ void Dice::clog_someone() {
   cluster_.coverage().count(Deed::clogged);
   cluster_.network().clog(from, to, until);
   if (both) cluster_.network().clog(to, from, until);
+}
+
+void Dice::replace_someones_link() {
+  const NodeNumber a = leader_or_any();
+  const NodeNumber b = any_node();
+  cluster_.network().replace_unread(a, b);
 }
 
 void Dice::cut_both(NodeNumber a, NodeNumber b) {

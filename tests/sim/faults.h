@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ class Dice {
   Dice(Cluster& cluster, const Settings& settings);
 
   void begin();
+  bool has_wiped() const { return wiped_ > 0 || wiped_while_founding_ > 0; }
   // No more faults; what is broken stays so until somebody mends it.
   void end() { ended_ = true; }
   // Those outside the core stay broken for good, each in a way of its own; none of them can lead.
@@ -26,6 +28,7 @@ class Dice {
   void again(std::uint64_t mean_us, void (Dice::*what)());
   std::uint64_t around(std::uint64_t mean_us) { return prng_.below(2 * mean_us) + 1; }
   NodeNumber any_node() { return static_cast<NodeNumber>(prng_.below(cluster_.size())); }
+  std::optional<NodeNumber> leader() const;
   NodeNumber leader_or_any();
   std::uint64_t left_us() const;
 
@@ -33,9 +36,14 @@ class Dice {
   void crash(NodeNumber number);
   void partition_someone();
   void clog_someone();
+  void replace_someones_link();
   void pause_someone();
   void suspend_someone();
   void wipe_someone();
+  void trouble_founding();
+  NodeNumber writing_or_any();
+  bool has_acted() const;
+  std::optional<NodeNumber> any_able();
   void hang_someone();
   void fill_someone();
   void rot_someone();
@@ -49,6 +57,7 @@ class Dice {
   Prng prng_;
   std::uint64_t end_us_ = 0;
   std::uint32_t wiped_ = 0;
+  std::uint32_t wiped_while_founding_ = 0;
   bool ended_ = false;
 };
 

@@ -45,6 +45,8 @@ const char* name_of(Invariant invariant) {
       return "assertion";
     case Invariant::determinism:
       return "determinism";
+    case Invariant::answered_in_time:
+      return "answered in time";
   }
   return "?";
 }

@@ -45,6 +45,7 @@ struct Connection {  // of a client
   std::uint64_t unread_bytes = 0;  // of replies on their way to it
   std::deque<std::string> held;    // arrived and not wanted yet; with slack behind each
   std::uint64_t last_line_us = 0, last_reply_us = 0;
+  std::deque<std::uint64_t> due_us;  // by the node's clock, of the lines that it owes an answer
 };
 
 // Where a process hears something from. What comes from one of these keeps its order.
@@ -100,6 +101,9 @@ struct Machine {
   std::optional<int> stopped;       // by itself, with this exit code
   std::optional<int> disk_failure;  // what a call said that it is told of in this event
   std::uint64_t paused_until_us = 0;
+  std::uint64_t went_on_us = 0;           // after its last pause
+  std::uint64_t pause_in_a_round_us = 0;  // for so long, once it has asked who follows it,
+  std::uint64_t ask_until_us = 0;         // by then
   bool clock_stands = false;              // while it is paused
   std::uint64_t unread_factor = 1;        // how much each unread byte counts for
   std::deque<Event> deferred;             // came while the process stood still

@@ -4,6 +4,12 @@
 #include <algorithm>
 
 namespace zatt::sim {
+namespace {
+
+constexpr std::uint64_t most_stuck_bytes = 8 << 20;  // before a cut; then the sender gives up
+constexpr std::size_t most_past = 8;                 // frames that are remembered, of each way
+
+}  // namespace
 
 std::uint64_t Network::delay() {
   const std::uint64_t spread = settings_.delay_mean_us - settings_.delay_min_us;
@@ -40,12 +46,60 @@ void Network::connect(NodeNumber from, NodeNumber to, std::uint64_t process) {
   c.answerer_link = ++last_link_;
   c.dialer_process = process;
   c.answerer_process = endpoints_.process(to);
+  c.patience_us = settings_.cut_patience_us / 2 + prng_.below(settings_.cut_patience_us + 1);
   const std::uint64_t number = ++last_connection_;
   connections_[number] = c;
   by_link_[{from, c.dialer_link}] = number;
   by_link_[{to, c.answerer_link}] = number;
+  const bool is_next = late_next_.erase(std::minmax(from, to)) > 0;
+  if (!perfect_ && (prng_.chance(settings_.late_permille, 1000) || is_next)) leave_unread(number);
+  stray(number, true);
+  stray(number, false);
   endpoints_.deliver_link_up(to, c.answerer_link, false, from);
   endpoints_.deliver_link_up(from, c.dialer_link, true, to);
+}
+
+// Accepted, and not read yet: whoever dialled it has heard the other's hello and speaks, and may
+// have given it up, and speak over another, when this one is read at last.
+void Network::leave_unread(std::uint64_t number) {
+  coverage_.count(Deed::read_late);
+  const std::uint64_t length = 1000 + prng_.below(2'000 * settings_.election_timeout_ms);
+  connections_.at(number).to_answerer.unread_us = scheduler_.now_us() + length;
+  const bool ends = prng_.chance(3, 4);
+  const std::uint64_t after = prng_.below(length);
+  if (!ends) return;
+  scheduler_.in(after, [=, this] {
+    if (!perfect_ && connections_.contains(number)) break_connection(number);
+  });
+}
+
+// What was sent by, or to, an earlier process of one of the two comes over their new connection.
+void Network::stray(std::uint64_t number, bool to_dialer) {
+  if (perfect_ || settings_.stray_permille == 0) return;
+  const Connection& c = connections_.at(number);
+  const NodeNumber from = to_dialer ? c.answerer : c.dialer;
+  const NodeNumber to = to_dialer ? c.dialer : c.answerer;
+  const std::uint64_t from_process = to_dialer ? c.answerer_process : c.dialer_process;
+  const std::uint64_t to_process = to_dialer ? c.dialer_process : c.answerer_process;
+  for (const Past& past : past_[{from, to}]) {
+    if (past.from_process == from_process && past.to_process == to_process) continue;
+    scheduler_.in(prng_.below(prng_.chance(1, 2) ? 50'000 : 2'000'000),
+                  [=, this, frame = past.frame] {
+                    const auto it = connections_.find(number);
+                    if (perfect_ || it == connections_.end()) return;
+                    if (!it->second.way(to_dialer).greeted || !passes(from, to)) return;
+                    coverage_.count(Deed::strayed);
+                    hand_over(it->second, to_dialer, frame);
+                  });
+  }
+}
+
+void Network::note_past(const Connection& c, bool to_dialer, const Frame& frame) {
+  if (perfect_ || !prng_.chance(settings_.stray_permille, 1000)) return;
+  auto& past = past_[to_dialer ? std::pair(c.answerer, c.dialer) : std::pair(c.dialer, c.answerer)];
+  if (past.size() < most_past) past.emplace_back();
+  past[prng_.below(past.size())] = {frame, to_dialer ? c.answerer_process : c.dialer_process,
+                                    to_dialer ? c.dialer_process : c.answerer_process};
 }
 
 // --- frames --------------------------------------------------------------------------------------
@@ -58,7 +112,7 @@ void Network::send(NodeNumber from, node::LinkId link, Frame frame) {
   if (!c.open) return;
   const bool to_dialer = c.answerer_link == link;
   const NodeNumber to = to_dialer ? c.dialer : c.answerer;
-  if (!passes(from, to)) return coverage_.count_dropped(frame.kind);
+  note_past(c, to_dialer, frame);
   switch (rule_ ? rule_(from, to, frame) : Fate::pass) {
     case Fate::drop:
       return coverage_.count_dropped(frame.kind);
@@ -78,8 +132,7 @@ void Network::send(NodeNumber from, node::LinkId link, Frame frame) {
   }
   if (!perfect_ && prng_.chance(settings_.loss_permille, 1000))
     return coverage_.count_dropped(frame.kind);
-  if (!perfect_ && settings_.capacity > 0 &&
-      (to_dialer ? c.to_dialer : c.to_answerer).under_way >= settings_.capacity) {
+  if (!perfect_ && settings_.capacity > 0 && c.way(to_dialer).under_way >= settings_.capacity) {
     coverage_.count(Deed::over_capacity);
     return coverage_.count_dropped(frame.kind);
   }
@@ -88,11 +141,12 @@ void Network::send(NodeNumber from, node::LinkId link, Frame frame) {
 
 void Network::pass_on(std::uint64_t number, bool to_dialer, Frame frame) {
   Connection& c = connections_.at(number);
-  Direction& way = to_dialer ? c.to_dialer : c.to_answerer;
+  Direction& way = c.way(to_dialer);
   const NodeNumber from = to_dialer ? c.answerer : c.dialer;
   const NodeNumber to = to_dialer ? c.dialer : c.answerer;
   const bool overtakes = !perfect_ && prng_.chance(settings_.reorder_permille, 1000);
   std::uint64_t at = std::max(scheduler_.now_us() + delay(), clogged_until(from, to));
+  if (!perfect_) at = std::max(at, way.unread_us);
   if (!overtakes) {
     at = std::max(at, way.last_us);
     way.last_us = at;
@@ -121,13 +175,78 @@ void Network::deliver(std::uint64_t number, bool to_dialer, const Frame& frame) 
   const auto it = connections_.find(number);
   if (it == connections_.end()) return;
   Connection& c = it->second;
-  --(to_dialer ? c.to_dialer : c.to_answerer).under_way;
+  Direction& way = c.way(to_dialer);
+  --way.under_way;
+  const NodeNumber from = to_dialer ? c.answerer : c.dialer;
+  const NodeNumber to = to_dialer ? c.dialer : c.answerer;
+  if (way.stuck.empty() && passes(from, to))
+    hand_over(c, to_dialer, frame);
+  else
+    jam(number, to_dialer, frame);
+}
+
+void Network::hand_over(Connection& c, bool to_dialer, const Frame& frame) {
   const NodeNumber to = to_dialer ? c.dialer : c.answerer;
   const node::LinkId link = to_dialer ? c.dialer_link : c.answerer_link;
   const std::uint64_t process = to_dialer ? c.dialer_process : c.answerer_process;
-  if (endpoints_.process(to) == process && by_link_.contains({to, link}) &&
-      passes(to_dialer ? c.answerer : c.dialer, to))
-    endpoints_.deliver_frame(to, link, frame);
+  if (endpoints_.process(to) != process || !by_link_.contains({to, link})) return;
+  if (frame.kind == Kind::hello) c.way(to_dialer).greeted = true;
+  endpoints_.deliver_frame(to, link, frame);
+}
+
+// --- cuts ----------------------------------------------------------------------------------------
+
+// Sent into a cut: tried again until it passes, or until the sender gives its connection up.
+void Network::jam(std::uint64_t number, bool to_dialer, const Frame& frame) {
+  Connection& c = connections_.at(number);
+  Direction& way = c.way(to_dialer);
+  const NodeNumber sender = to_dialer ? c.answerer : c.dialer;
+  coverage_.count(Deed::stuck);
+  way.stuck.push_back(frame);
+  way.stuck_bytes += frame.bytes.size();
+  if (way.stuck_bytes > most_stuck_bytes) return break_connection(number, sender);
+  if (way.stuck.size() > 1) return;
+  scheduler_.in(c.patience_us, [=, this, jam = ++way.jams] {
+    const auto it = connections_.find(number);
+    if (it == connections_.end()) return;
+    const Direction& now = it->second.way(to_dialer);
+    if (now.stuck.empty() || now.jams != jam) return;
+    coverage_.count(Deed::given_up_behind_a_cut);
+    break_connection(number, sender);
+  });
+}
+
+void Network::unjam(std::uint64_t number, bool to_dialer) {
+  while (true) {
+    const auto it = connections_.find(number);
+    if (it == connections_.end()) return;
+    Connection& c = it->second;
+    Direction& way = c.way(to_dialer);
+    const bool whole = to_dialer ? passes(c.answerer, c.dialer) : passes(c.dialer, c.answerer);
+    if (way.stuck.empty() || !whole) return;
+    const Frame frame = std::move(way.stuck.front());
+    way.stuck.pop_front();
+    way.stuck_bytes -= frame.bytes.size();
+    coverage_.count(Deed::arrived_after_a_cut);
+    hand_over(c, to_dialer, frame);
+  }
+}
+
+void Network::heal() {
+  for (const auto& [from, to] : std::exchange(cuts_, {})) {
+    cuts_.insert({from, to});
+    heal(from, to);
+  }
+}
+
+void Network::heal(NodeNumber from, NodeNumber to) {
+  if (cuts_.erase({from, to}) == 0) return;
+  for (const auto& [number, c] : connections_) {
+    const bool to_dialer = c.answerer == from && c.dialer == to;
+    if (!to_dialer && !(c.dialer == from && c.answerer == to)) continue;
+    if ((to_dialer ? c.to_dialer : c.to_answerer).stuck.empty()) continue;
+    scheduler_.in(delay(), [=, this, n = number] { unjam(n, to_dialer); });
+  }
 }
 
 void Network::release(const Choose& which) {
@@ -183,22 +302,30 @@ std::uint64_t Network::process_at_other_end(NodeNumber from, node::LinkId link) 
 
 void Network::close(NodeNumber from, node::LinkId link) {
   const auto it = by_link_.find({from, link});
-  if (it != by_link_.end()) break_connection(it->second);
+  if (it != by_link_.end()) break_connection(it->second, from);
 }
 
+// By what lies between the two.
 void Network::break_connection(std::uint64_t number) {
+  const Connection& c = connections_.at(number);
+  break_connection(number, prng_.chance(1, 2) ? c.dialer : c.answerer);
+}
+
+void Network::break_connection(std::uint64_t number, NodeNumber closer) {
   Connection& c = connections_.at(number);
   if (!c.open) return;
   c.open = false;
-  // Each end hears of it in its own time, behind what was on its way.
+  // Each end hears of it in its own time, behind what was on its way; who ended it, in any case.
   const std::uint64_t now = scheduler_.now_us();
   const std::uint64_t to_dialer = std::max(c.to_dialer.last_us, now) - now + delay();
   const std::uint64_t to_answerer = std::max(c.to_answerer.last_us, now) - now + delay();
-  end_later(number, true, to_dialer);
-  end_later(number, false, to_answerer);
+  end_later(number, true, to_dialer, c.dialer == closer ? 0 : c.patience_us);
+  end_later(number, false, to_answerer, c.answerer == closer ? 0 : c.patience_us);
 }
 
-void Network::end_later(std::uint64_t number, bool dialer_side, std::uint64_t after_us) {
+// From behind a cut an end is heard of when it is healed, or after that patience without an answer.
+void Network::end_later(std::uint64_t number, bool dialer_side, std::uint64_t after_us,
+                        std::uint64_t patience_us) {
   scheduler_.in(after_us, [=, this] {
     const auto it = connections_.find(number);
     if (it == connections_.end()) return;
@@ -209,10 +336,12 @@ void Network::end_later(std::uint64_t number, bool dialer_side, std::uint64_t af
     const std::uint64_t process = dialer_side ? c.dialer_process : c.answerer_process;
     const bool hears = dialer_side ? c.dialer_hears : c.answerer_hears;
     if (endpoints_.process(node) == process && !hears) return;
-    if (endpoints_.process(node) == process && !passes(other, node)) {
-      end_later(number, dialer_side, 200'000);  // cut off: the end is not heard of yet
+    if (endpoints_.process(node) == process && !passes(other, node) && patience_us > 0) {
+      const std::uint64_t wait = std::min<std::uint64_t>(patience_us, 200'000);
+      end_later(number, dialer_side, wait, patience_us - wait);
       return;
     }
+    unjam(number, dialer_side);
     by_link_.erase({node, link});
     if (!by_link_.contains({other, dialer_side ? c.answerer_link : c.dialer_link}))
       connections_.erase(number);
@@ -231,6 +360,11 @@ void Network::reset(NodeNumber a, NodeNumber b, bool second_hears) {
   }
 }
 
+void Network::replace_unread(NodeNumber a, NodeNumber b) {
+  late_next_.insert(std::minmax(a, b));
+  reset(a, b, true);
+}
+
 void Network::let_hear_of_ends() {
   std::vector<std::pair<std::uint64_t, bool>> unheard;
   for (auto& [number, c] : connections_) {
@@ -241,14 +375,14 @@ void Network::let_hear_of_ends() {
   for (const auto& [number, dialer_side] : unheard) {
     const Connection& c = connections_.at(number);
     const std::uint64_t last_us = dialer_side ? c.to_dialer.last_us : c.to_answerer.last_us;
-    end_later(number, dialer_side,
-              std::max(last_us, scheduler_.now_us()) - scheduler_.now_us() + 1);
+    end_later(number, dialer_side, std::max(last_us, scheduler_.now_us()) - scheduler_.now_us() + 1,
+              c.patience_us);
   }
 }
 
 void Network::on_process_end(NodeNumber node) {
   for (auto& [number, c] : connections_)
-    if (c.dialer == node || c.answerer == node) break_connection(number);
+    if (c.dialer == node || c.answerer == node) break_connection(number, node);
 }
 
 }  // namespace zatt::sim

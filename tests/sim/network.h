@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The simulated network between nodes: connections that delay, lose, repeat and overtake frames,
-// clog, overflow, break, and are cut off from each other.
+// clog, overflow, break, are read late, and are cut off from each other.
 //
 // A real connection does less than this (it is ordered, and loses nothing before it ends); what
-// holds here holds there.
+// holds here holds there. A cut loses nothing by itself: what is sent into it arrives when it is
+// healed, or the connection ends for want of an answer, as with TCP.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -66,10 +68,11 @@ class Network {
   // connection is left.
   std::uint64_t process_at_other_end(NodeNumber from, node::LinkId link) const;
 
-  // Cuts: nothing passes from one to the other.
+  // Cuts: nothing passes from one to the other. What is sent waits for the way to be whole again;
+  // after the patience of `settings` its connection ends, and with it what waited.
   void cut(NodeNumber from, NodeNumber to) { cuts_.insert({from, to}); }
-  void heal() { cuts_.clear(); }
-  void heal(NodeNumber from, NodeNumber to) { cuts_.erase({from, to}); }
+  void heal();
+  void heal(NodeNumber from, NodeNumber to);
   bool passes(NodeNumber from, NodeNumber to) const { return !cuts_.contains({from, to}); }
   // What is sent from one to the other waits until then; new dials too.
   void clog(NodeNumber from, NodeNumber to, std::uint64_t until_us);
@@ -87,13 +90,20 @@ class Network {
   // stays in the pipe; all that is held back, and then the end, comes with let_hear_of_ends().
   void reset(NodeNumber a, NodeNumber b, bool second_hears);
   void let_hear_of_ends();
+  // It ends, and the next one between them is read late.
+  void replace_unread(NodeNumber a, NodeNumber b);
 
   std::uint64_t delay();
 
  private:
   struct Direction {
-    std::uint64_t last_us = 0;  // arrival of the last frame that was not overtaken
+    std::uint64_t last_us = 0;    // arrival of the last frame that was not overtaken
+    std::uint64_t unread_us = 0;  // nothing is read before this
     std::uint64_t under_way = 0;
+    std::deque<Frame> stuck;  // before a cut
+    std::uint64_t stuck_bytes = 0;
+    std::uint64_t jams = 0;  // how often something got stuck
+    bool greeted = false;    // a hello has arrived
   };
   struct Connection {
     NodeNumber dialer = 0, answerer = 0;
@@ -102,6 +112,13 @@ class Network {
     Direction to_dialer, to_answerer;
     bool open = true;
     bool dialer_hears = true, answerer_hears = true;  // of its end
+    std::uint64_t patience_us = 0;  // how long an end waits for an answer from behind a cut
+    Direction& way(bool is_to_dialer) { return is_to_dialer ? to_dialer : to_answerer; }
+  };
+  // What once went from one to another, and between which of their processes.
+  struct Past {
+    Frame frame;
+    std::uint64_t from_process = 0, to_process = 0;
   };
   struct Held {
     std::uint64_t connection = 0;
@@ -111,11 +128,19 @@ class Network {
   void try_dial(NodeNumber from, NodeNumber to, std::uint64_t process);
   void connect(NodeNumber from, NodeNumber to, std::uint64_t process);
   void pass_on(std::uint64_t number, bool to_dialer, Frame frame);
+  void leave_unread(std::uint64_t number);
+  void note_past(const Connection& c, bool to_dialer, const Frame& frame);
+  void stray(std::uint64_t number, bool to_dialer);
   void break_connection(std::uint64_t number);
+  void break_connection(std::uint64_t number, NodeNumber closer);
   std::vector<Held> take_held(const Choose& which);
-  void end_later(std::uint64_t number, bool dialer_side, std::uint64_t after_us);
+  void end_later(std::uint64_t number, bool dialer_side, std::uint64_t after_us,
+                 std::uint64_t patience_us);
   void deliver_later(std::uint64_t number, bool to_dialer, Frame frame, std::uint64_t at_us);
   void deliver(std::uint64_t number, bool to_dialer, const Frame& frame);
+  void hand_over(Connection& c, bool to_dialer, const Frame& frame);
+  void jam(std::uint64_t number, bool to_dialer, const Frame& frame);
+  void unjam(std::uint64_t number, bool to_dialer);
   std::uint64_t clogged_until(NodeNumber from, NodeNumber to) const;
 
   const Settings& settings_;
@@ -127,8 +152,10 @@ class Network {
   std::map<std::pair<NodeNumber, node::LinkId>, std::uint64_t> by_link_;
   std::set<std::pair<NodeNumber, NodeNumber>> cuts_;
   std::map<std::pair<NodeNumber, NodeNumber>, std::uint64_t> clogs_;
+  std::map<std::pair<NodeNumber, NodeNumber>, std::vector<Past>> past_;
   std::function<Fate(NodeNumber, NodeNumber, const Frame&)> rule_;
   std::vector<Held> held_;
+  std::set<std::pair<NodeNumber, NodeNumber>> late_next_;  // the lower number first
   std::uint64_t last_connection_ = 0;
   node::LinkId last_link_ = 0;
   bool perfect_ = false;

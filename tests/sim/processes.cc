@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "tests/sim/cluster.h"
 #include "tests/sim/describe.h"
@@ -215,7 +217,7 @@ void Cluster::end_process(NodeNumber number) {
   machine.batch_waits = false;
   machine.next_error.reset();
   machine.next_sync_fails = false;
-  machine.paused_until_us = 0;
+  machine.paused_until_us = machine.went_on_us = machine.ask_until_us = 0;
   machine.deferred.clear();
   machine.node.reset();
   machine.store.reset();
@@ -343,7 +345,24 @@ void Cluster::enter(NodeNumber number, std::uint64_t process, Event event) {
   }
   if (machine.is_stopping && machine.node->is_idle()) return on_stopped(number);
   machine.disk_failure.reset();
+  pause_if_in_a_round(number);
   schedule_wake(number);
+}
+
+// The answers lie there when it goes on, and so does what came later, in whatever order.
+void Cluster::pause_if_in_a_round(NodeNumber number) {
+  Machine& machine = machines_[number];
+  if (machine.ask_until_us <= scheduler_.now_us()) return;
+  const auto* leader = std::get_if<raft::Leader>(&machine.node->raft().role());
+  if (leader == nullptr || leader->round == leader->round_done) return;
+  coverage_.count(Deed::paused_in_a_round);
+  machine.ask_until_us = 0;
+  pause(number, machine.pause_in_a_round_us, false);
+  // Meanwhile others lead; towards the end somebody wants to know what was written.
+  const std::uint64_t patience_us = 1000 * settings_.timeout_ms / 2;
+  const std::uint64_t before_us = std::min(machine.pause_in_a_round_us / 4, patience_us);
+  scheduler_.in(machine.pause_in_a_round_us - before_us,
+                [this, number] { workload_.read_at(number); });
 }
 
 // After a pause, what came meanwhile is handled before any timer: as server/ has it.
@@ -351,14 +370,16 @@ void Cluster::go_on(NodeNumber number, std::uint64_t process) {
   Machine& machine = machines_[number];
   if (machine.process != process) return;
   machine.paused_until_us = 0;
+  machine.went_on_us = scheduler_.now_us();
   auto waiting = std::exchange(machine.deferred, {});
   mix(waiting);
   for (Event& event : waiting) enter(number, process, std::move(event));
   if (machine.process == process) schedule_wake(number);
 }
 
-// The kernel says in any order which sockets are ready, and each is read to its end. Half of the
-// times clients come first: who was deposed meanwhile hears them before it hears of that.
+// The kernel says in any order which sockets are ready, and each is read to its end, or in part.
+// Half of the times clients come first: who was deposed meanwhile hears them before it hears of
+// that.
 void Cluster::mix(std::deque<Event>& events) {
   const bool clients_first = prng_.chance(1, 2);
   std::map<Source, std::pair<bool, std::uint64_t>> ranks;
@@ -367,9 +388,19 @@ void Cluster::mix(std::deque<Event>& events) {
     if (!ranks.contains(event.source)) ranks[event.source] = {is_late, prng_.next()};
   }
   if (ranks.size() > 1) coverage_.count(Deed::read_out_of_order);
-  std::stable_sort(events.begin(), events.end(), [&](const Event& a, const Event& b) {
-    return ranks.at(a.source) < ranks.at(b.source);
-  });
+  // Or a little of each, by turns.
+  const bool by_turns = prng_.chance(1, 2);
+  std::map<Source, std::uint64_t> turns;
+  std::vector<std::pair<std::tuple<bool, std::uint64_t, std::uint64_t>, std::size_t>> order;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const auto& [is_late, rank] = ranks.at(events[i].source);
+    const std::uint64_t turn = by_turns ? ++turns[events[i].source] : 0;
+    order.push_back({{is_late, turn, rank}, i});
+  }
+  std::sort(order.begin(), order.end());
+  std::deque<Event> mixed;
+  for (const auto& [key, i] : order) mixed.push_back(std::move(events[i]));
+  events = std::move(mixed);
 }
 
 void Cluster::schedule_wake(NodeNumber number) {

@@ -11,9 +11,9 @@ namespace zatt::sim {
 namespace {
 
 constexpr const char* names[] = {
-    "loss",  "replay",   "reorder", "clog",    "capacity", "reset", "partition", "crash",
-    "power", "recovery", "pause",   "suspend", "drift",    "wipe",  "stall",     "hang",
-    "sync",  "io",       "full",    "rot",     "turn",     "slow",  "large"};
+    "loss",     "replay", "reorder", "clog",  "capacity", "reset", "partition", "crash",   "power",
+    "recovery", "pause",  "suspend", "drift", "wipe",     "stall", "hang",      "sync",    "io",
+    "full",     "rot",    "turn",    "slow",  "large",    "late",  "stray",     "founding"};
 static_assert(std::size(names) == static_cast<std::size_t>(Fault::count_));
 
 // As likely between 1 and 2 as between 100 and 200.
@@ -159,6 +159,14 @@ class Drawing {
     if (prng_.chance(1, 24)) s.segment_bytes = large;
   }
 
+  void draw_old_words() {
+    s.cut_patience_us = log_between(prng_, 100'000, 20'000'000);
+    set(Fault::late, s.late_permille, 5, 300);
+    set(Fault::late, s.late_every_us, 100'000, 2'000'000);
+    set(Fault::stray, s.stray_permille, 10, 500);
+    set(Fault::founding, s.founding_every_us, 2'000, 200'000);
+  }
+
  private:
   // Half of the times just long enough for another leader.
   std::uint64_t for_a_while(std::uint64_t low, std::uint64_t high) {
@@ -225,6 +233,7 @@ Settings draw_settings(std::uint64_t seed, const Choice& choice) {
   drawing.draw_clients(choice);
   drawing.draw_machine(choice);
   drawing.draw_large_segments();
+  drawing.draw_old_words();
   return drawing.s;
 }
 

@@ -39,7 +39,10 @@ enum class Fault : std::uint8_t {
   rot,
   turn,  // what the code may do and seldom does: base/probe.h
   slow_reader,
-  large,  // values of up to 1 MiB
+  large,     // values of up to 1 MiB
+  late,      // connections are read late, from the hello on
+  stray,     // frames of earlier processes come over later connections
+  founding,  // crashes, and emptied directories, while a cluster comes to be
   count_
 };
 const char* name_of(Fault fault);
@@ -75,6 +78,11 @@ struct Settings {
   std::uint64_t clog_every_us = 0;  // on average; 0: never
   std::uint64_t partition_every_us = 0;
   std::uint64_t partition_mean_us = 1'000'000;
+  std::uint64_t cut_patience_us =
+      5'000'000;                     // then a connection into a cut ends: as server/ has it
+  std::uint32_t late_permille = 0;   // of connections
+  std::uint64_t late_every_us = 0;   // and one more
+  std::uint32_t stray_permille = 0;  // of frames: they are remembered
 
   // The machines.
   std::uint64_t crash_every_us = 0;  // over all nodes
@@ -85,6 +93,7 @@ struct Settings {
   std::uint64_t pause_every_us = 0, pause_mean_us = 0;
   std::uint64_t suspend_every_us = 0;
   std::uint32_t wipes = 0;
+  std::uint64_t founding_every_us = 0;  // a crash or a wipe, until somebody has acted
   std::uint64_t drift_ppm = 0;
 
   // The disks.

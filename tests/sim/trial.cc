@@ -162,7 +162,7 @@ void Trial::choose_core() {
     has_acted = has_acted || (machine.node && machine.node->raft().current_term() > Term{0});
   }
   const std::size_t majority = cluster_.size() / 2 + 1;
-  const bool wiped = settings_.wipes > 0;
+  const bool wiped = settings_.wipes > 0 || dice_.has_wiped();
   if (!settings_.split_core || settings_.beyond || wiped || !has_acted || whole.size() < majority)
     return;
   while (whole.size() > majority)

@@ -114,7 +114,7 @@ void Workload::act(std::size_t number) {
   if (!asking_) return;
   if (customer.probes) {
     if (customer.wrote && customer.read) return;
-    if (customer.asked.empty()) ask(customer);
+    if (customer.asked.empty()) ask(customer, customer.wrote ? 0 : 100);
   } else if (is_idle_time()) {
     // nobody asks for a while
   } else if (prng_.chance(1, customer.asked.empty() ? customer.stays : 300)) {
@@ -124,10 +124,23 @@ void Workload::act(std::size_t number) {
     const bool bursts = prng_.chance(1, 3) && !calm_;
     const std::uint64_t burst = bursts ? prng_.between(1, settings_.depth) : 1;
     for (std::uint64_t i = 0; i < burst && customer.asked.size() < settings_.depth; ++i)
-      ask(customer);
+      ask(customer, customer.write_percent);
   }
   attend(number);
   act_later(number);
+}
+
+void Workload::read_at(NodeNumber node) {
+  if (!asking_) return;
+  std::uint32_t left = 3;
+  for (std::size_t number = 0; number < customers_.size(); ++number) {
+    Customer& customer = customers_[number];
+    const bool is_there = customer.connection != 0 && customer.node == node;
+    if (!is_there || customer.probes || !customer.asked.empty()) continue;
+    ask(customer, 0);
+    attend(number);
+    if (--left == 0) return;
+  }
 }
 
 bool Workload::is_idle_time() const {
@@ -160,13 +173,11 @@ void Workload::renew(Customer& customer) {
   customer.wake_at_us = UINT64_MAX;
 }
 
-void Workload::ask(Customer& customer) {
+void Workload::ask(Customer& customer, std::uint64_t write_percent) {
   Op op;
   op.invoked_us = scheduler_.now_us();
   op.key = draw_key();
-  client::Request request = make_request(op, !customer.probes ? customer.write_percent
-                                             : customer.wrote ? 0
-                                                              : 100);
+  client::Request request = make_request(op, write_percent);
   if (customer.probes && customer.wrote) request.stale = false;
   const auto token = customer.client->ask(std::move(request), timeout_us(customer), op.invoked_us);
   ZATT_ASSERT(token);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,8 @@ class Workload {
   // Another customer who stays with this node, writes and reads until both were done once.
   void probe(NodeNumber node);
   bool probes_are_done() const;
+  // Some who are connected to this node, and wait for nothing, read.
+  void read_at(NodeNumber node);
   // Of the questions that wait: how long the longest has waited beyond its time.
   std::uint64_t overdue_us() const;
 
@@ -80,7 +83,7 @@ class Workload {
   };
   void act(std::size_t number);
   void act_later(std::size_t number);
-  void ask(Customer& customer);
+  void ask(Customer& customer, std::uint64_t write_percent);
   bool is_idle_time() const;
   std::uint64_t timeout_us(const Customer& customer) const;
   std::string draw_key();
