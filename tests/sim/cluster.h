@@ -113,7 +113,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   }
   void enter(NodeNumber number, std::uint64_t process, Event event);
   void pause_if_in_a_round(NodeNumber number);
-  void mix(std::deque<Event>& events);
+  void mix(std::deque<Event>& events, bool clients_first);
   void go_on(NodeNumber number, std::uint64_t process);
   void schedule_wake(NodeNumber number);
   std::uint64_t node_time(NodeNumber number, std::uint64_t us) const;

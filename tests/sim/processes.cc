@@ -218,6 +218,7 @@ void Cluster::end_process(NodeNumber number) {
   machine.next_error.reset();
   machine.next_sync_fails = false;
   machine.paused_until_us = machine.went_on_us = machine.ask_until_us = 0;
+  machine.asked_before_pause = false;
   machine.deferred.clear();
   machine.node.reset();
   machine.store.reset();
@@ -357,6 +358,7 @@ void Cluster::pause_if_in_a_round(NodeNumber number) {
   if (leader == nullptr || leader->round == leader->round_done) return;
   coverage_.count(Deed::paused_in_a_round);
   machine.ask_until_us = 0;
+  machine.asked_before_pause = true;
   pause(number, machine.pause_in_a_round_us, false);
   // Meanwhile others lead; towards the end somebody wants to know what was written.
   const std::uint64_t patience_us = 1000 * settings_.timeout_ms / 2;
@@ -372,16 +374,16 @@ void Cluster::go_on(NodeNumber number, std::uint64_t process) {
   machine.paused_until_us = 0;
   machine.went_on_us = scheduler_.now_us();
   auto waiting = std::exchange(machine.deferred, {});
-  mix(waiting);
+  mix(waiting, std::exchange(machine.asked_before_pause, false));
   for (Event& event : waiting) enter(number, process, std::move(event));
   if (machine.process == process) schedule_wake(number);
 }
 
 // The kernel says in any order which sockets are ready, and each is read to its end, or in part.
-// Half of the times clients come first: who was deposed meanwhile hears them before it hears of
-// that.
-void Cluster::mix(std::deque<Event>& events) {
-  const bool clients_first = prng_.chance(1, 2);
+// Half of the times, and where answers to a round wait, clients come first: who was deposed
+// meanwhile hears them before it hears of that.
+void Cluster::mix(std::deque<Event>& events, bool clients_first) {
+  clients_first = prng_.chance(1, 2) || clients_first;
   std::map<Source, std::pair<bool, std::uint64_t>> ranks;
   for (const Event& event : events) {
     const bool is_late = clients_first && event.source.kind != Source::Kind::client;
