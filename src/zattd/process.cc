@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -15,6 +14,7 @@
 #include <system_error>
 
 #include "base/last_words.h"
+#include "loop/memory.h"
 
 namespace zatt {
 namespace {
@@ -59,26 +59,6 @@ void raise_file_limit() {
   _exit(Exit::out_of_memory);
 }
 
-// libuv aborts where it gets none, and not always with a word.
-template <class Ask>
-void* asked(std::size_t bytes, Ask ask) {
-  void* const memory = ask();
-  if (memory == nullptr && bytes > 0) end_for_want_of_memory();
-  return memory;
-}
-
-void give_libuv_memory() {
-  uv_replace_allocator(
-      [](std::size_t size) { return asked(size, [=] { return std::malloc(size); }); },
-      [](void* old, std::size_t size) {
-        return asked(size, [=] { return std::realloc(old, size); });
-      },
-      [](std::size_t count, std::size_t size) {
-        return asked(count * size, [=] { return std::calloc(count, size); });
-      },
-      std::free);
-}
-
 // What nobody catches: the system has no thread to give (a thread's stack is memory, too).
 [[noreturn]] void end_unexpectedly() {
   try {
@@ -112,7 +92,7 @@ void prepare_process() {
   ignore_harmless_signals();
   unblock_signals();
   raise_file_limit();
-  give_libuv_memory();
+  loop::on_out_of_memory(end_for_want_of_memory);
 }
 
 std::vector<std::string> environment_lines() {
