@@ -2,7 +2,7 @@
 // The people who talk to this node: their requests in order, each until its reply is said.
 //
 // Replies leave in request order. Requests of one client take effect in the order sent, which is
-// what decides here when the next may be handed on (DESIGN, "Between peers"): a write waits for the
+// what decides here when the next may be handed on (docs/design.md, "Order"): a write waits for the
 // answers of the reads before it; a read behind a write that is not settled asks for the end of the
 // leader's log; and nothing goes to another leader or term while something handed to an earlier one
 // can still be answered.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Which entries must be there: what the log-end record and the headers of the segments say was
-// durable (STORAGE rule 15).
+// durable (docs/storage.md, rule 15).
 //
 // Filled while the log is read, then asked what of it is missing. The log-end record names the
 // end of the log; a header names the last entry that the start which began its segment copied

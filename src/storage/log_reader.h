@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What the segments of a directory say: which entries they hold, what is a torn tail, what damage.
 //
-// STORAGE rules 8 to 12, and 15. Only reads, a segment at a time.
+// docs/storage.md, rules 8 to 12 and 15. Only reads, a segment at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The log's end: where entries gather, and how a batch of them is laid out on disk.
 //
-// STORAGE rules 6, 7 and 15. Everything up to end() was durable when the present batch was taken,
-// since every batch ends with a sync and one is in flight at a time.
+// docs/storage.md, rules 6, 7 and 15. Everything up to end() was durable when the present batch was
+// taken, since every batch ends with a sync and one is in flight at a time.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 //
 // The page cache after kill -9, or after a failed sync, shows what the disk does not have. So a
 // start writes its hard state anew, and begins a new life of the log that holds a copy of every
-// entry which nothing vouches for (STORAGE rules 12 to 15).
+// entry which nothing vouches for (docs/storage.md, rules 12 to 15).
 #pragma once
 
 #include "base/result.h"
