@@ -36,8 +36,8 @@ inline constexpr std::string_view setting_names[] = {
 };
 
 // Judged where they are read, in the words of where they stand.
-std::string what_is_wrong_with_id(std::string_view id);       // empty: nothing
-std::string what_is_wrong_with_host(std::string_view host);   // empty: nothing
+std::string what_is_wrong_with_id(std::string_view id);      // empty: nothing
+std::string what_is_wrong_with_host(std::string_view host);  // empty: nothing
 bool is_wildcard(std::string_view host);  // all addresses of a machine: to listen on, not to dial
 std::optional<std::uint16_t> to_port(std::string_view text);  // 1 to 65535
 std::optional<std::uint64_t> to_number(std::string_view text);

@@ -6,11 +6,10 @@
 // fragment the store, and every empty page is free for any class. The price is that entries move,
 // so whoever frees one first points its holders to the new place (last_of).
 //
-//   slot +--------+----------------------+---------+-----------+---------+------------+-----------+
-//         |next u32|key length u13, flags3|widths u8|value length| revision|deadline u64|key |
-//         value|
-//         +--------+----------------------+---------+-----------+---------+------------+-----------+
-//           the hash chain's next entry     bytes of the next two, 1-4, 1-8  if flagged
+//   slot +--------+----------------------+---------+------------+--------+------------+---+-----+
+//        |next u32|key length u13, flags3|widths u8|value length|revision|deadline u64|key|value|
+//        +--------+----------------------+---------+------------+--------+------------+---+-----+
+//         the hash chain's next entry     bytes of the next two, 1-4, 1-8  if flagged
 //
 // What would not fit a slot of 1 KiB is `big`: key and value stand in a block of their own, and
 // the slot has the block's address in their place. Two flags are kept for what is to come: an

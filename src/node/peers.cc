@@ -245,8 +245,7 @@ raft::Message Replica::what_fits(const raft::AppendEntries& append) {
   return less;
 }
 
-// --- founding
-// --------------------------------------------------------------------------------------
+// --- founding --------------------------------------------------------------------------------
 
 std::vector<Met> Replica::met() const {
   std::vector<Met> all;

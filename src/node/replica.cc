@@ -186,8 +186,7 @@ void Replica::apply(const EntryView& entry) {
   settle(entry.index, entry.term, apply_reply_);
 }
 
-// --- messages and time
-// -----------------------------------------------------------------------------
+// --- messages and time -----------------------------------------------------------------------
 
 void Replica::send(const std::vector<raft::Envelope>& envelopes) {
   for (const raft::Envelope& envelope : envelopes) {

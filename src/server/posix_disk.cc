@@ -99,8 +99,7 @@ Error PosixDisk::error(const char* what, const std::string& name) const {
   return failed;
 }
 
-// --- open files
-// -----------------------------------------------------------------------------------
+// --- open files ------------------------------------------------------------------------------
 
 void PosixDisk::keep_some_back() {
   while (kept_back_.size() < most_kept_back) {
@@ -157,8 +156,7 @@ Result<PosixDisk::OpenFile*> PosixDisk::file(const std::string& name, bool creat
   return &files_.emplace(name, std::move(opened)).first->second;
 }
 
-// --- the calls
-// ------------------------------------------------------------------------------------
+// --- the calls -------------------------------------------------------------------------------
 
 Result<std::vector<std::string>> PosixDisk::list() {
   const int fd =

@@ -90,7 +90,7 @@ class LogReader {
   Index highest_index_{};
 };
 
-// --- what is there
+// --- what is there ---------------------------------------------------------------------------
 
 Status LogReader::sort_out(const std::vector<std::string>& names) {
   std::vector<std::uint64_t> segments;
@@ -158,7 +158,7 @@ void LogReader::drop_dead() {
   log_.lives = std::move(alive);
 }
 
-// --- walking through it
+// --- walking through it ----------------------------------------------------------------------
 
 void LogReader::see(const Record& record) {
   see(record.term, record.index);
@@ -328,7 +328,7 @@ void LogReader::judge_spoiled() {
              "the segment's header is unreadable over records that were written");
 }
 
-// --- verdicts
+// --- verdicts --------------------------------------------------------------------------------
 
 // At `at`, the head of what would be the next record, though it does not check: a write that was
 // under way.

@@ -29,8 +29,7 @@ LogWriter::LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd 
       last_(end.index),
       configurations_(std::move(configurations)) {}
 
-// --- gathering
-// ------------------------------------------------------------------------------------
+// --- gathering -------------------------------------------------------------------------------
 
 void LogWriter::cut(Index last) {
   ZATT_ASSERT(last <= last_);
@@ -55,8 +54,7 @@ void LogWriter::append(std::span<const EntryView> entries) {
   }
 }
 
-// --- where the log is
-// -----------------------------------------------------------------------------
+// --- where the log is ------------------------------------------------------------------------
 
 std::uint64_t LogWriter::key() const { return checksum_key(incarnation_, lives_.back().number); }
 
@@ -102,8 +100,7 @@ std::optional<Index> LogWriter::unknown_cut_end() const {
   return cut_;
 }
 
-// --- laying out
-// -----------------------------------------------------------------------------------
+// --- laying out ------------------------------------------------------------------------------
 
 // Writes records [from, to) at the end of the present life, in `file`.
 void LogWriter::put(RecordBuffer& records, std::size_t from, std::size_t to,
@@ -220,8 +217,7 @@ void LogWriter::lay_out_gathered(Spares& spares, HardStateFile& file, std::vecto
     gathered_.drop_front(from);
 }
 
-// --- the start
-// ------------------------------------------------------------------------------------
+// --- the start -------------------------------------------------------------------------------
 
 std::vector<Life> LogWriter::begin_again(RecordBuffer tail, Spares& spares, HardStateFile& file,
                                          std::vector<Step>& steps) {

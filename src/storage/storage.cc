@@ -141,8 +141,7 @@ Storage::~Storage() = default;
 const HardState& Storage::hard_state() const { return impl_->file.state(); }
 Index Storage::last_index() const { return impl_->log.last_index(); }
 
-// --- gathering
-// ------------------------------------------------------------------------------------
+// --- gathering -------------------------------------------------------------------------------
 
 Storage::Ticket Storage::Impl::promise(Index last) {
   ZATT_ASSERT(!is_stopping);
@@ -181,8 +180,7 @@ std::uint64_t Storage::read(Index first, std::uint64_t max_bytes) {
   return impl_->next_read++;
 }
 
-// --- batches
-// --------------------------------------------------------------------------------------
+// --- batches ---------------------------------------------------------------------------------
 
 // Of the segment that the log waits for, where there is none.
 std::optional<std::uint64_t> Storage::Impl::missing_bytes() const {

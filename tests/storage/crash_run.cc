@@ -127,8 +127,7 @@ void CrashRun::count(const std::string& label, const std::string& verdict) {
   if (!verdict.empty() && options_.say) options_.say(label + ": " + verdict);
 }
 
-// --- power
-// ----------------------------------------------------------------------------------------
+// --- power -----------------------------------------------------------------------------------
 
 void CrashRun::lose_power_at(std::uint64_t step) {
   SimDisk disk;
@@ -174,8 +173,7 @@ void CrashRun::lose_power_in_recovery(const SimDisk& image, const std::vector<St
   }
 }
 
-// --- errors
-// ---------------------------------------------------------------------------------------
+// --- errors ----------------------------------------------------------------------------------
 
 void CrashRun::fail_at(std::uint64_t step) {
   struct Way {
@@ -245,8 +243,7 @@ std::string CrashRun::judge_failure(SimDisk& disk, const std::vector<State>& tol
   return verdict.empty() ? "" : "page cache: " + verdict;
 }
 
-// --- all of it
-// ------------------------------------------------------------------------------------
+// --- all of it -------------------------------------------------------------------------------
 
 struct Length {
   std::uint64_t calls = 0;

@@ -144,8 +144,7 @@ class DamageRun {
   std::uint64_t repairs_seen_ = 0;
 };
 
-// --- the states
-// -----------------------------------------------------------------------------------
+// --- the states ------------------------------------------------------------------------------
 
 void DamageRun::after_operation(std::size_t count) {
   for (const bool is_clean : {true, false}) {
@@ -197,8 +196,7 @@ void DamageRun::try_state(const SimDisk& disk, const Promise& promise, const std
   }
 }
 
-// --- the verdict
-// ----------------------------------------------------------------------------------
+// --- the verdict -----------------------------------------------------------------------------
 
 void DamageRun::try_damage(SimDisk& disk, bool is_whole_file, const Promise& promise,
                            std::uint64_t covered, const std::string& label) {

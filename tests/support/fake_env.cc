@@ -9,8 +9,7 @@
 
 namespace zatt::test {
 
-// --- the world
-// ------------------------------------------------------------------------------------
+// --- the world -------------------------------------------------------------------------------
 
 void FakeEnv::submit(storage::Batch given) {
   ZATT_ASSERT(!batch.has_value());  // one at a time
@@ -58,8 +57,7 @@ std::size_t FakeEnv::count_logged(std::string_view words) const {
       }));
 }
 
-// --- a peer
-// ---------------------------------------------------------------------------------------
+// --- a peer ----------------------------------------------------------------------------------
 
 Peer::Peer(Stage& stage, Server given, std::uint64_t given_start)
     : server(std::move(given)), start(given_start), stage_(stage) {}
@@ -140,8 +138,7 @@ void Peer::follow() {
   }
 }
 
-// --- the stage
-// ------------------------------------------------------------------------------------
+// --- the stage -------------------------------------------------------------------------------
 
 Stage::Stage(std::string id, std::size_t members) {
   options.id = std::move(id);

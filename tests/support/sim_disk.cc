@@ -9,8 +9,7 @@ namespace zatt::test {
 
 static_assert(SimDisk::crashed_errno == ESHUTDOWN);
 
-// --- the calls
-// ------------------------------------------------------------------------------------
+// --- the calls -------------------------------------------------------------------------------
 
 std::optional<Error> SimDisk::step(Call kind, const char* what, const std::string& name) {
   const std::uint64_t call = calls_++;
@@ -233,8 +232,7 @@ std::unique_ptr<SimDisk> SimDisk::clone() const {
   return copy;
 }
 
-// --- faults
-// ---------------------------------------------------------------------------------------
+// --- faults ----------------------------------------------------------------------------------
 
 void SimDisk::fail_call(std::uint64_t n, int error, bool for_good) {
   fail_call_ = calls_ + n;
@@ -279,8 +277,7 @@ void SimDisk::cut_at_rest(const std::string& name, std::uint64_t size) {
   std::erase_if(file->written, [&](const Written& w) { return w.end > first_gone; });
 }
 
-// --- what the device holds
-// ------------------------------------------------------------------------
+// --- what the device holds -------------------------------------------------------------------
 
 bool SimDisk::is_name_durable(const std::string& name) const {
   const auto now = names_.find(name);

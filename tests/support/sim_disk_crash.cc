@@ -57,8 +57,7 @@ const char* to_string(Crash mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
-// --- what is in doubt
-// -----------------------------------------------------------------------------
+// --- what is in doubt ------------------------------------------------------------------------
 
 std::vector<std::uint64_t> SimDisk::unsynced_sectors(const File& file) {
   std::vector<std::uint64_t> sectors;
@@ -112,8 +111,7 @@ std::uint64_t SimDisk::sectors_written_last() const {
   return (last_length_ + sector_size - 1) / sector_size;
 }
 
-// --- which of it is kept
-// --------------------------------------------------------------------------
+// --- which of it is kept ---------------------------------------------------------------------
 
 std::uint64_t SimDisk::choices(Crash mode) const {
   switch (mode) {
@@ -226,8 +224,7 @@ std::uint64_t SimDisk::size_after(const File& file, std::uint64_t kept_end, Prng
   return std::min<std::uint64_t>(std::max(file.durable_size, kept_end), file.bytes.size());
 }
 
-// --- the crash
-// ------------------------------------------------------------------------------------
+// --- the crash -------------------------------------------------------------------------------
 
 void SimDisk::crash(Prng& prng, Crash mode) {
   const std::uint64_t count = choices(mode);
