@@ -3,9 +3,9 @@
 //
 // A slice is one or more whole records, little-endian:
 //
-//   header   kind u8 = 1 | magic u64 | format u32 | rev u64 | count u64       first in the first slice
-//   entry    kind u8 = 2 | key length u16 | value length u32 | rev u64 | key | value   `count` times
-//   end      kind u8 = 3 | hash u64 | proof u64                               last in the last slice
+//   header   kind u8 = 1 | magic u64 | format u32 | rev u64 | count u64    first in the first slice
+//   entry    kind u8 = 2 | key length u16 | value length u32 | rev u64 | key | value  `count` times
+//   end      kind u8 = 3 | hash u64 | proof u64                            last in the last slice
 //   nothing  kind u8 = 4        a slice that only passed over younger entries: none is empty
 //
 // `rev` is the store's last revision, `hash` its order-free hash over all entries, and `proof` the
