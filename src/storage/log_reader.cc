@@ -218,8 +218,8 @@ Status LogReader::walk_all() {
   }
   for (std::size_t rest = i; rest < log_.lives.size(); ++rest) {
     const Life& life = log_.lives[rest];
-    Segment segment{life.number, life.size, false};
-    if (auto looked = look_only(segment); !looked) return looked;
+    Segment unread{life.number, life.size, false};
+    if (auto looked = look_only(unread); !looked) return looked;
     log_.retired.push_back(life.file());
   }
   log_.lives.resize(i);
