@@ -138,7 +138,7 @@ class Status(CliTest):
         leader = cluster.wait_leader(60, among=cluster.nodes[1:])
         self.assertIsNot(leader, cluster[0])
         done = self.assert_degraded()
-        self.assertEqual(re.findall(r"\nnode (\d): the disk of", done.out), ["0"])
+        self.assertEqual(re.findall(r"\nnode (\d): .*: the disk is full", done.out), ["0"])
 
     def test_another_address_in_the_file(self):
         """Node 0 calls where nobody is: a voter without a leader, and it says why."""
