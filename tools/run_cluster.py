@@ -77,6 +77,8 @@ three nodes are up. In a second terminal:
   echo '{{"op":"get","key":"key1"}}' | nc -N {HOST} {ports[-1]}
   echo '{{"op":"status"}}' | nc -N {HOST} {ports[1 % len(ports)]}
 
+and for the zatt command:  export ZATT_SERVERS={",".join(f"{HOST}:{port}" for port in ports)}
+
 data: {folder} (remove it to begin anew).  ^C stops all three.
 """, flush=True)
 
@@ -87,7 +89,9 @@ def watch(nodes):
     while running:
         for node_id, process in list(running.items()):
             if process.poll() is not None:
-                print(f"node {node_id} ended with exit code {process.returncode}", flush=True)
+                code = process.returncode
+                how = f"ended with exit code {code}" if code >= 0 else f"was killed by signal {-code}"
+                print(f"node {node_id} {how}", flush=True)
                 del running[node_id]
         time.sleep(0.2)
 

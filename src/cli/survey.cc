@@ -50,7 +50,9 @@ const Answer* best_of(const std::vector<Asked>& asked) {
   for (const Asked& each : asked)
     if (cluster.empty() && each.answer) cluster = each.answer->cluster;
   const auto rank = [](const Answer& answer) {
-    return std::tuple(answer.term, answer.role == "leader", !answer.leader.empty(), answer.commit);
+    // A learner does not miss a leader that is silent: voters know more.
+    return std::tuple(answer.term, answer.role == "leader", answer.role != "learner",
+                      !answer.leader.empty(), answer.commit);
   };
   const Answer* best = nullptr;
   for (const Asked& each : asked) {
@@ -100,8 +102,12 @@ Row to_row(const MemberView& member, const std::vector<Asked>& asked, const Answ
       row.why += "; node " + best.node + " is connected to it";
     add_notice(row, member.notice);
   }
-  const bool leads = best.role == "leader";
-  if (leads && member.match_index) row.lag = best.last - std::min(best.last, *member.match_index);
+  if (best.role == "leader" && member.match_index) {
+    // What an emptied directory has again is not counted for the member: it says so itself.
+    const bool is_emptied = is_it && row.answer->role == "learner";
+    const std::uint64_t has = std::max(*member.match_index, is_emptied ? row.answer->last : 0);
+    row.lag = best.last - std::min(best.last, has);
+  }
   return row;
 }
 

@@ -33,7 +33,9 @@ std::string headline(const Survey& survey, bool colour) {
   else
     text += std::all_of(survey.rows.begin(), survey.rows.end(),
                         [](const Row& row) { return row.answer == nullptr; })
-                ? "no server answers"
+                ? (survey.rows.size() == 1 ? "the one server that was asked does not answer "
+                                             "(--servers or ZATT_SERVERS name others)"
+                                           : "no server answers")
                 : "no leader";
   if (survey.voters > 0)
     text += "; " + std::to_string(survey.reached) + " of " + std::to_string(survey.voters) +

@@ -118,15 +118,19 @@ void Parser::add_member(const std::string& id, json::Value pair) {
 }  // namespace
 
 Result<std::string> read_file(const std::string& name) {
+  constexpr std::size_t max_bytes = 1 << 20;
   std::FILE* const file = std::fopen(name.c_str(), "rb");
   if (file == nullptr) return Error{Code::invalid, errno, "", "cannot read " + name};
   std::string text;
   char part[4096];
   errno = 0;
-  for (std::size_t n = 1; n > 0; text.append(part, n)) n = std::fread(part, 1, sizeof part, file);
+  for (std::size_t n = 1; n > 0 && text.size() <= max_bytes; text.append(part, n))
+    n = std::fread(part, 1, sizeof part, file);
   const int sys = std::ferror(file) != 0 ? errno : 0;
   std::fclose(file);
   if (sys != 0) return Error{Code::invalid, sys, "", "cannot read " + name};
+  if (text.size() > max_bytes)
+    return Error{Code::invalid, 0, "", name + " is no configuration: it has more than 1 MiB"};
   return text;
 }
 

@@ -33,6 +33,7 @@ Replica::Replica(const Options& options, Env& env, StateMachine& machine, kv::St
 
 void Replica::start() {
   started_us_ = env_.now_us();
+  was_below_floor_ = raft_->is_below_floor();
   say_missing_at_us_ = started_us_ + 1'000'000;
   look_after_links_at_us_ = started_us_ + 1'000'000;
   std::vector<PeerAddress> peers;
@@ -202,6 +203,10 @@ void Replica::note_changes() {
     announce_leader();
     give_up_unreachable_reads();
     retry_waiting_ = true;
+  }
+  if (was_below_floor_ && !raft_->is_below_floor()) {
+    was_below_floor_ = false;
+    env_.log(LogLevel::info, options_.storage + ": the log is repaired");
   }
   if (has_acted() && !acted_shown_) {
     acted_shown_ = true;

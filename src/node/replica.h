@@ -265,6 +265,7 @@ class Replica final : public LinksOwner {
   std::map<std::string, Acquaintance> acquaintances_;
   std::set<Server> in_raft_;  // peers whose PeerUp the core has had
   bool acted_shown_ = false;
+  bool was_below_floor_ = false;  // as at the start: the log is being repaired
   std::uint64_t look_after_links_at_us_ = 0;
   Health health_;
   std::string difference_said_;  // between the members here and those of the cluster

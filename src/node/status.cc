@@ -271,7 +271,7 @@ std::string Replica::why_no_leader() const {
            "directories back, if they still exist";
   if (voters > 0 && 2 * present <= voters)
     return "no majority is connected: " + missing +
-           (wiped.empty() ? "" : "; the storage directories of nodes " + wiped + " were emptied");
+           (wiped.empty() ? "" : "; emptied storage directories do not count: node " + wiped);
   return "the members are electing a leader";
 }
 

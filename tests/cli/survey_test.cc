@@ -110,6 +110,24 @@ TEST_CASE("what we cannot reach counts where the leader reaches it") {
   CHECK(survey.rows[0].why == "no route; node b is connected to it");
 }
 
+TEST_CASE("a learner that still knows a leader does not make up for voters who know none") {
+  const std::vector<Asked> asked = {silent("127.0.0.1:1", "no answer in time"),
+                                    answered("127.0.0.1:2", says("b", "candidate", 4, "")),
+                                    answered("127.0.0.1:3", says("c", "learner", 4, "a"))};
+  const Survey survey = survey_of(asked);
+  CHECK(!survey.quorum);
+  CHECK(state_of(survey) == "down");
+}
+
+TEST_CASE("how far an emptied member lags is its own word") {
+  const std::vector<Asked> asked = {answered("127.0.0.1:1", says("a", "leader", 4, "a")),
+                                    answered("127.0.0.1:2", says("b", "follower", 4, "a")),
+                                    answered("127.0.0.1:3", says("c", "learner", 4, "a"))};
+  const Survey survey = survey_of(asked);
+  CHECK(survey.rows[1].lag == 3);  // as the leader has heard: that much is on its disk
+  CHECK(survey.rows[2].lag == 0);
+}
+
 TEST_CASE("a leader that was deposed does not count") {
   const std::vector<Asked> asked = {answered("127.0.0.1:1", says("a", "leader", 4, "a")),
                                     answered("127.0.0.1:2", says("b", "leader", 5, "b")),
@@ -158,7 +176,7 @@ TEST_CASE("nobody answers") {
   const Survey survey = survey_of(asked);
   CHECK(!survey.quorum);
   CHECK(table_of(survey, false) ==
-        "down: no server answers\n"
+        "down: the one server that was asked does not answer (--servers or ZATT_SERVERS name others)\n"
         "\n"
         "  NODE  ADDRESS         ROLE       TERM  LAG  UP\n"
         "  ?     127.0.0.1:5254  no answer     -    -   -  Connection refused\n");

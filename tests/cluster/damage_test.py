@@ -100,6 +100,7 @@ class Damage(ClusterTest):
         cluster.wait_level()
         zero.wait_status(lambda status: "notice" not in status or "damaged" not in json.dumps(status),
                          "is repaired")
+        self.assertEqual(zero.log().count(": the log is repaired\n"), 1)
         cluster.by_id("1").kill()
         cluster.wait_leader(among=[zero, two])
         self.assert_ok(zero.request({"op": "set", "key": "after", "value": 1}))

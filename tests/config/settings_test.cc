@@ -91,6 +91,11 @@ TEST_CASE("judge: a file can be looked at without saying which node this is") {
   CHECK(settings->node.cluster.size() == 3);
 }
 
+TEST_CASE("read_file: a file without an end is none") {
+  CHECK(to_string(read_file("/dev/zero").error()) ==
+        "/dev/zero is no configuration: it has more than 1 MiB");
+}
+
 TEST_CASE("read_file: the whole text, or which file cannot be read") {
   CHECK(to_string(read_file("/nowhere/zatt.conf").error()).find("cannot read /nowhere/zatt.conf") ==
         0);

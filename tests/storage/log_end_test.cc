@@ -112,6 +112,29 @@ TEST_CASE("log end: a stop says where the log ends, and that it was one") {
   CHECK(!read_slots(disk)->log_end.is_clean);
 }
 
+TEST_CASE("log end: a log that is gone altogether is damage, as its last segment alone would be") {
+  for (const bool is_clean : {false, true}) {
+    CAPTURE(is_clean);
+    SimDisk disk;
+    Host host(disk);
+    REQUIRE(host.start());
+    host.append(1, 3, 10);
+    host.save(1, std::nullopt);
+    REQUIRE(host.work());
+    if (is_clean) {
+      REQUIRE(host.stop());
+    }
+    disk.kill();
+    for (const std::string& name : disk.durable_names())
+      if (name.ends_with(".seg")) REQUIRE(disk.remove(name));
+    host.inspect();
+    CHECK_FALSE(host.error);
+    REQUIRE(host.damage);
+    CHECK(host.damage->floor_index == Index{3});
+    CHECK(host.damage->floor_is_open == !is_clean);
+  }
+}
+
 TEST_CASE("log end: a note that finds no room is done without") {
   SimDisk disk;
   Host host(disk);
