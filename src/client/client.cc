@@ -181,9 +181,7 @@ void Client::take_back_sent(std::string_view why) {
 
 // At its place: requests are sent in the order asked.
 void Client::put_back(Asked asked) {
-  const auto place = std::find_if(queue_.begin(), queue_.end(), [&asked](const Asked& other) {
-    return other.token > asked.token;
-  });
+  const auto place = std::ranges::upper_bound(queue_, asked.token, {}, &Asked::token);
   queue_.insert(place, std::move(asked));
 }
 

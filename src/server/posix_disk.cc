@@ -96,6 +96,7 @@ Error PosixDisk::error(const char* what, const std::string& name) const {
   if (failed.sys == EFBIG)
     failed.detail += " may not become as large as the log's files are (ulimit -f, LimitFSIZE=)";
   if (failed.sys == EMFILE) failed.detail += " (see ulimit -n, LimitNOFILE=)";
+  if (failed.sys == ENFILE) failed.detail += " (see sysctl fs.file-max)";
   return failed;
 }
 

@@ -215,18 +215,14 @@ void Storage::Impl::plan_spare(std::vector<Step>& steps) {
 void Storage::Impl::plan_reads(Flight& going, std::vector<Step>& steps) {
   const Index last = log.pending_cut().value_or(log.end().index);
   for (const ReadQuestion& question : reads) {
-    ReadUnderWay read;
-    read.question = question;
-    read.extent = find_extent(log.lives(), question.first, last, question.max_bytes);
-    going.reads.push_back(read);
+    const auto extent = find_extent(log.lives(), question.first, last, question.max_bytes);
+    going.reads.push_back({.question = question, .extent = extent});
   }
   reads.clear();
   if (const auto index = log.unknown_cut_end()) {
-    ReadUnderWay read;
-    read.is_for_cut = true;
-    read.extent = find_extent(log.lives(), *index, log.end().index, 0);
-    ZATT_ASSERT(read.extent.has_value());
-    going.reads.push_back(read);
+    const auto extent = find_extent(log.lives(), *index, log.end().index, 0);
+    ZATT_ASSERT(extent.has_value());
+    going.reads.push_back({.question = {}, .extent = extent, .is_for_cut = true});
   }
   for (const ReadUnderWay& read : going.reads)
     if (read.extent)

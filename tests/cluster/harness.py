@@ -147,6 +147,7 @@ class Node:
         self.delay_path = self.folder / f"node.{node_id}.delay"
         self.broken_path = self.folder / f"node.{node_id}.broken"
         self.full_path = self.folder / f"node.{node_id}.full"
+        self.no_file_path = self.folder / f"node.{node_id}.no-file"
         self.process = None
         self.log_from = 0
 
@@ -166,6 +167,7 @@ class Node:
             environment["ZATT_SHIM_DELAY"] = str(self.delay_path)
             environment["ZATT_SHIM_FAIL_IF"] = str(self.broken_path)
             environment["ZATT_SHIM_FULL_IF"] = str(self.full_path)
+            environment["ZATT_SHIM_NO_FILE_IF"] = str(self.no_file_path)
         self.log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.folder, env=environment,

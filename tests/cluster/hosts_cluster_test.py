@@ -6,10 +6,12 @@ import fcntl
 import os
 import pathlib
 import resource
+import select
 import signal
 import socket
 import struct
 import subprocess
+import threading
 import unittest
 
 from harness import BUILD, HOST, ROOT, ZATTD, ClusterTest, wait_for
@@ -17,6 +19,47 @@ from harness import BUILD, HOST, ROOT, ZATTD, ClusterTest, wait_for
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS = 0x8914
 VALUE = "x" * 60_000
+
+
+class Crowd(threading.Thread):
+    """Callers who keep whatever connection they get, and call again where it ends; each other one
+    does not even say who it is."""
+
+    size = 64
+
+    def __init__(self, node):
+        super().__init__(daemon=True)
+        self.node = node
+        self.held = []
+        self.rounds = 0  # of calls, after which the node had no room for another
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.02):
+            try:
+                while len(self.held) < self.size:
+                    peer = socket.create_connection((HOST, self.node.port), timeout=5)
+                    self.held.append(peer)
+                    if self.rounds + len(self.held) & 1:
+                        peer.sendall(b"{")
+            except OSError:
+                continue
+            ended = select.select(self.held, [], [], 0)[0]
+            self.rounds += bool(ended)
+            for peer in ended:
+                self.held.remove(peer)
+                peer.close()
+
+    def wait_full(self):
+        """No descriptor that was free when this began is free now."""
+        until = self.rounds + 3
+        wait_for(lambda: self.rounds >= until, f"node {self.node.id} has no room", 30)
+
+    def stop(self):
+        self.over.set()
+        self.join()
+        for peer in self.held:
+            peer.close()
 
 
 class HostsOfClusters(ClusterTest):
@@ -52,14 +95,14 @@ class HostsOfClusters(ClusterTest):
         for node in cluster.running():
             self.assertEqual(node.terminate(), 0)
 
-    def check_limit_is_waited_out(self, size, role):
-        """No file may grow beyond `size` on one node: the others serve, it lives, and goes on after."""
+    def check_is_waited_out(self, role, begin, end, said, shim=False):
+        """One node has no room: the others serve, it lives, and goes on after."""
         cluster = self.cluster(flags=["--segment-bytes", "1048576"])
-        cluster.start()
+        cluster.start(shim)
         leader = cluster.wait_leader()
         cluster.wait_serving()
         small = leader if role == "leader" else cluster.followers()[0]
-        self.limit(small, resource.RLIMIT_FSIZE, size)
+        begin(small)
         others = [node for node in cluster if node is not small]
         done = 0
 
@@ -72,14 +115,31 @@ class HostsOfClusters(ClusterTest):
             return done == 60
         wait_for(written, "60 values of 60 KB are written", 60, 0)
         self.assertTrue(small.is_running(), small.log())
-        small.wait_log(r"no room: .*\(ulimit -f, LimitFSIZE=\)")
+        small.wait_log(rf"no room: .*\({said}\)")
         self.assertNotIn("disk is full", small.log())
-        self.assertIn("ulimit -f", small.status()["notice"])
-        self.limit(small, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
+        self.assertRegex(small.status()["notice"], said)
+        end(small)
         small.wait_log("the disk has room again", 90)
         cluster.wait_level(60)
         for node in cluster.running():
             self.assertEqual(node.terminate(), 0, node.log())
+
+    def check_limit_is_waited_out(self, size, role):
+        """No file may grow beyond `size`."""
+        self.check_is_waited_out(role, lambda node: self.limit(node, resource.RLIMIT_FSIZE, size),
+                                 lambda node: self.limit(node, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY),
+                                 "ulimit -f, LimitFSIZE=")
+
+    def check_files_are_waited_for(self, role):
+        """The whole host has no open file left for whoever makes one."""
+        self.check_is_waited_out(role, lambda node: node.no_file_path.touch(),
+                                 lambda node: node.no_file_path.unlink(), "see sysctl fs.file-max", shim=True)
+
+    def test_a_leader_on_a_host_without_open_files(self):
+        self.check_files_are_waited_for("leader")
+
+    def test_a_follower_on_a_host_without_open_files(self):
+        self.check_files_are_waited_for("follower")
 
     def test_a_leader_whose_next_segment_may_not_be_made(self):
         self.check_limit_is_waited_out(512 << 10, "leader")
@@ -138,18 +198,16 @@ class HostsOfClusters(ClusterTest):
         with leader.client() as own, follower.client() as theirs:
             own.request({"op": "ping"})
             theirs.request({"op": "ping"})
-            idle = []
-            self.addCleanup(lambda: [peer.close() for peer in idle])
-            for n in range(140):
-                for node in (leader, follower):
-                    peer = socket.create_connection((HOST, node.port), timeout=5)
-                    idle.append(peer)
-                    if n % 2:  # the others do not even say who they are
-                        peer.sendall(b"{")
+            crowds = [Crowd(leader), Crowd(follower)]
+            for crowd in crowds:
+                crowd.start()
+                self.addCleanup(crowd.stop)
             leader.wait_log("too many connections")
             third = next(node for node in cluster if node not in (leader, follower))
             third.kill()
             self.assertTrue(own.request({"op": "set", "key": "alone", "value": 1})["ok"])
+            for crowd in crowds:  # what its links had is anybody's now
+                crowd.wait_full()
             third.start()
             third.wait_status(lambda status: status["leader"] == leader.id, "it has found its leader")
             for n in range(60):

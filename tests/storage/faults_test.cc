@@ -99,7 +99,7 @@ bool runs_without_room(std::uint64_t n, int error, SimDisk::FailedWrite written)
 
 TEST_CASE("faults: what finds no room is done once there is some, whatever it is") {
   using Written = SimDisk::FailedWrite;
-  for (const int error : {ENOSPC, EFBIG, EMFILE})
+  for (const int error : {ENOSPC, EFBIG, EMFILE, ENFILE})
     for (const Written written : {Written::half, Written::nothing, Written::short_write}) {
       std::uint64_t n = 0;
       while (runs_without_room(n, error, written)) ++n;

@@ -11,12 +11,14 @@
  *                             now; a second number: and one more for each so many bytes written
  *   ZATT_SHIM_FAIL_IF=FILE    as long as FILE exists they fail with EIO
  *   ZATT_SHIM_FULL_IF=FILE    as long as FILE exists no file grows: ENOSPC
+ *   ZATT_SHIM_NO_FILE_IF=FILE as long as FILE exists no file is made: ENFILE
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +37,7 @@ static atomic_int log_fd = -1;
 static const char *delay_file;
 static const char *fail_if;
 static const char *full_if;
+static const char *no_file_if;
 
 #define REAL(name)                          \
   static __typeof__(name) *real;            \
@@ -69,6 +72,7 @@ __attribute__((constructor)) static void begin(void) {
   delay_file = getenv("ZATT_SHIM_DELAY");
   fail_if = getenv("ZATT_SHIM_FAIL_IF");
   full_if = getenv("ZATT_SHIM_FULL_IF");
+  no_file_if = getenv("ZATT_SHIM_NO_FILE_IF");
   if (path) log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
@@ -124,6 +128,35 @@ int fdatasync(int fd) {
 int fsync(int fd) {
   REAL(fsync)
   return sync_call("fsync", real, fd);
+}
+
+/* The host has no open file left to give, for whoever makes one. */
+static int is_one_too_many(int flags) {
+  if (!(flags & O_CREAT) || !no_file_if || access(no_file_if, F_OK) != 0) return 0;
+  errno = ENFILE;
+  return 1;
+}
+
+static mode_t mode_of(int flags, va_list rest) {
+  return flags & O_CREAT ? va_arg(rest, mode_t) : 0;
+}
+
+int openat(int directory, const char *name, int flags, ...) {
+  va_list rest;
+  REAL(openat)
+  va_start(rest, flags);
+  const mode_t mode = mode_of(flags, rest);
+  va_end(rest);
+  return is_one_too_many(flags) ? -1 : real(directory, name, flags, mode);
+}
+
+int openat64(int directory, const char *name, int flags, ...) {
+  va_list rest;
+  REAL(openat64)
+  va_start(rest, flags);
+  const mode_t mode = mode_of(flags, rest);
+  va_end(rest);
+  return is_one_too_many(flags) ? -1 : real(directory, name, flags, mode);
 }
 
 int renameat(int from_fd, const char *from, int to_fd, const char *to) {
