@@ -90,7 +90,8 @@ std::string Replica::notice() const {
   };
   if (!raft_->configuration().votes(hard_state_.self))
     tell("this storage directory is new, and the cluster knows node " + options_.id +
-         " by another: it receives the log, but neither votes nor counts");
+         " by another: it receives the log, but neither votes nor counts; if the old directory "
+         "still exists, put that back, and never an older copy of it");
   if (raft_->is_below_floor())
     tell(
         "the log was damaged and is not repaired yet: this node does not lead, and votes only "

@@ -103,14 +103,14 @@ class Status(CliTest):
         wiped.start().wait_status(lambda status: status["role"] == "learner", "it learns")
         done = self.assert_degraded()
         self.assertRegex(done.out, r"^degraded: node \d leads in term \d+; 2 of 3 voters answer\n")
-        self.assertRegex(done.out, rf"\nnode {wiped.id}: .*storage directory.*neither votes nor counts\n")
+        self.assertRegex(done.out, rf"\nnode {wiped.id}: .*storage directory.*neither votes nor counts; .*put that back.*\n")
         # The members say the same of it, whoever is asked.
         notice = r"storage directory .*neither votes nor counts"
         for node in cluster:
             with self.subTest(asked=node.id):
                 self.ask([node])
                 members = self.assert_done(self.zatt("members")).out
-                self.assertRegex(members, rf"(?m)^{wiped.id} +\S+ +learner  .*{notice}$")
+                self.assertRegex(members, rf"(?m)^{wiped.id} +\S+ +learner  .*{notice}(; .*)?$")
                 self.assertEqual(len(re.findall(notice, members)), 1, members)
                 rows = [json.loads(line) for line in self.zatt("members", "--json").out.splitlines()]
                 self.assertEqual([row["id"] for row in rows if row["notices"]], [wiped.id])

@@ -57,7 +57,7 @@ class Walkthrough(ClusterTest):
         third = next(node for node in cluster if node not in (leader, wiped))
 
         wiped.kill()
-        shutil.rmtree(wiped.storage)
+        old = wiped.storage.rename(self.folder / "old")
         wiped.start()
         # It gets the log again...
         wait_for(lambda: (wiped.status() or {}).get("applied", 0) >= rev,
@@ -83,6 +83,16 @@ class Walkthrough(ClusterTest):
         cluster.wait_serving()
         self.assertEqual(leader.request({"op": "get", "key": "key1"}),
                          {"ok": True, "found": True, "value": 0, "rev": rev})
+
+        # Its old folder is put back: it counts again.
+        self.assertEqual(wiped.terminate(), 0, wiped.log())
+        shutil.rmtree(wiped.storage)
+        old.rename(wiped.storage)
+        wiped.start()
+        wiped.wait_status(lambda status: status["role"] == "follower" and "notice" not in status,
+                          "it is what it was")
+        third.kill()
+        cluster.wait_serving()
 
     def test_a_wiped_majority_is_named(self):
         cluster = self.cluster().start()

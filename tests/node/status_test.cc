@@ -120,7 +120,8 @@ TEST_CASE("status: a new directory under a known id says that it neither votes n
   stage.pass_ms(1500);
   const std::string words =
       "this storage directory is new, and the cluster knows node 1 by another: it receives the "
-      "log, but neither votes nor counts";
+      "log, but neither votes nor counts; if the old directory still exists, put that back, and "
+      "never an older copy of it";
   CHECK(stage.env.count_logged(words) == 1);
   const std::string said = status_of(stage);
   CHECK(has(said, R"("role":"learner","term":4,"leader":"0")"));
