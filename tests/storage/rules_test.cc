@@ -149,6 +149,39 @@ TEST_CASE("rules 3 and 15: header and log-end record name the last entry's term"
   CHECK(host.damage->floor_index == Index{4});
 }
 
+TEST_CASE(
+    "rule 15: what a start copied is missed where it is gone, before anything else names it") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 2, 100);
+  REQUIRE(host.note());
+  host.append(1, 3, 100);
+  REQUIRE(host.work());  // durable, and nothing on the disk says so
+  disk.kill();
+  int begun = 0;
+  for (std::uint64_t at = 0;; ++at) {
+    const auto image = disk.clone();
+    image->crash_at(at);
+    if (Host(*image).start()) break;
+    lose_power(*image);
+    if (!image->is_name_durable(segment(3))) continue;
+    ++begun;
+    CAPTURE(at);
+    Host whole(*image);
+    REQUIRE(whole.inspect());
+    CHECK(whole.judge(host.history) == "");
+    const std::uint64_t size = image->durable_size(segment(3));
+    image->overwrite_at_rest(segment(3), unit, std::string(size - unit, '\0'));
+    Host next(*image);
+    REQUIRE(next.inspect());
+    REQUIRE(next.damage.has_value());
+    CHECK(next.damage->file == segment(3));
+    CHECK(next.damage->floor_index == Index{5});
+  }
+  CHECK(begun > 1);  // before the log-end record was written, and after
+}
+
 TEST_CASE("a log without any segment is missing, not empty") {
   SimDisk disk;
   Host host(disk);
