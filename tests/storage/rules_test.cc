@@ -2,6 +2,7 @@
 // Each rule of the storage by the smallest case that goes wrong without it.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "base/checksum.h"
@@ -19,6 +20,16 @@ using test::lose_power;
 using test::SimDisk;
 
 std::string segment(std::uint64_t life) { return file_name(FileKind::segment, life); }
+
+// Its number; 0 where there is none.
+std::uint64_t newest_segment(const SimDisk& disk) {
+  std::uint64_t newest = 0;
+  for (const std::string& name : disk.names()) {
+    const auto parsed = parse_file_name(name);
+    if (parsed && parsed->kind == FileKind::segment) newest = std::max(newest, parsed->number);
+  }
+  return newest;
+}
 
 // Carries out the next batch up to its call `n`; the power is then off.
 void work_until_call(SimDisk& disk, Host& host, std::uint64_t n) {
@@ -180,6 +191,28 @@ TEST_CASE(
     CHECK(next.damage->floor_index == Index{5});
   }
   CHECK(begun > 1);  // before the log-end record was written, and after
+}
+
+TEST_CASE("rule 15: a lost segment's number is never given again") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 3, 100);
+  REQUIRE(host.note());
+  REQUIRE(host.start());
+  host.append(1, 2, 100);
+  REQUIRE(host.note());  // the record names the second segment
+  const std::uint64_t lost = newest_segment(disk);
+  REQUIRE(lost > 1);
+  for (const std::string& name : disk.names()) {  // and with it all that shows its number
+    const auto parsed = parse_file_name(name);
+    if (parsed && parsed->number >= lost) REQUIRE(disk.remove(name));
+  }
+  REQUIRE(disk.sync_directory());
+  REQUIRE(newest_segment(disk) < lost);
+  REQUIRE(host.start());
+  REQUIRE(host.damage.has_value());
+  CHECK(newest_segment(disk) > lost);
 }
 
 TEST_CASE("a log without any segment is missing, not empty") {
