@@ -19,8 +19,9 @@ namespace {
 void open_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd)
     if (fcntl(fd, F_GETFD) < 0) {
-      // Output into this is an error, as into a closed one.
-      if (open("/dev/null", fd == 1 ? O_RDONLY : O_RDWR) < 0) _exit(Exit::refused);
+      // To read this, or to write into it, is an error, as with a closed one.
+      const int mode = fd == 0 ? O_WRONLY : fd == 1 ? O_RDONLY : O_RDWR;
+      if (open("/dev/null", mode) < 0) _exit(Exit::refused);
     }
 }
 

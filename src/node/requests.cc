@@ -255,7 +255,8 @@ std::string Replica::why_not_caught_up() const {
   return std::string("the leader has confirmed the read, and this node has not caught up in time") +
          (is_disk_slow()
               ? ": its own disk does not answer, or takes over a second; ask another node"
-              : "");
+          : room_ != Room::plenty ? ": its own disk has no room; ask another node"
+                                  : "");
 }
 
 }  // namespace zatt::node

@@ -32,6 +32,7 @@ Spares::Spares(std::uint64_t segment_bytes, std::vector<FileSize> ready,
       ready_(std::move(ready)),
       next_number_(next_number),
       retry_after_us_(first_retry_us) {
+  for (FileSize& file : ready_) file.size = file.size / unit * unit;  // what is used of it
   if (unfinished) making_ = Making{*unfinished, segment_bytes_, 0, 0};
 }
 

@@ -77,6 +77,7 @@ class Daemon {
              !goes_to_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM"))) {}
 
   int run() {
+    stop_at_once_when_told();
     auto created =
         server::Server::create(loop_, settings_.listen, limits_of(settings_),
                                {.log = log_, .on_stopped = [this](int code) { on_stopped(code); }});

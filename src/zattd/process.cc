@@ -2,6 +2,7 @@
 #include "zattd/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <string_view>
 #include <system_error>
 
 #include "base/last_words.h"
@@ -93,6 +95,16 @@ void prepare_process() {
   unblock_signals();
   raise_file_limit();
   loop::on_out_of_memory(end_for_want_of_memory);
+}
+
+void stop_at_once_when_told() {
+  const auto end = [](int) {
+    constexpr std::string_view text = "zattd: stopped while it was starting\n";
+    pollfd out = {STDERR_FILENO, POLLOUT, 0};
+    if (poll(&out, 1, 0) == 1 && write(STDERR_FILENO, text.data(), text.size()) < 0) _exit(stopped);
+    _exit(stopped);
+  };
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGXCPU}) signal(number, end);
 }
 
 std::vector<std::string> environment_lines() {

@@ -19,6 +19,10 @@ enum Exit : int {
 
 void prepare_process();
 
+// Until the node serves, a signal that stops it ends the process at once, with a word: nothing was
+// said to anybody yet.
+void stop_at_once_when_told();
+
 // "NAME=VALUE", each.
 std::vector<std::string> environment_lines();
 

@@ -90,6 +90,13 @@ class Lines(CliTest):
         self.assertEqual(json.loads(lines[5])["value"], -2)
         self.assertEqual(lines[6:], ["a", "both", "lamp", "motd", "4"])
 
+    def test_an_input_that_is_closed_is_no_empty_one(self):
+        self.serve()
+        for command in ("zatt set k - <&-", "zatt - <&-", "zatt raw <&-"):
+            with self.subTest(command):
+                self.assertEqual(self.shell(command).code, 2)
+        self.assertEqual(self.zatt("get", "k").code, 1)
+
     def test_the_first_that_fails_ends_it(self):
         self.serve()
         table = [("get nobody", 1, "line 2: there is no key nobody"), ("gett a", 2, 'line 2: no verb "gett"; did you'),

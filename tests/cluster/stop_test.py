@@ -5,7 +5,7 @@ import json
 import signal
 import time
 
-from harness import ClusterTest
+from harness import ClusterTest, wait_for
 from load import Load
 
 
@@ -53,6 +53,16 @@ class Stop(ClusterTest):
             self.assertEqual(leader.wait_exit(), 0, leader.log())
         self.note(f"{time.monotonic() - began:.1f} s from SIGTERM to the end, with a disk that hangs")
         cluster.wait_leader(among=[node for node in cluster if node is not leader])
+
+    def test_a_start_can_be_stopped(self):
+        cluster = self.cluster(1)
+        node = cluster[0]
+        node.delay_syncs(60_000)
+        node.start(shim=True)
+        wait_for(lambda: (node.storage / "hard_state.new").exists(), "its first sync is under way")
+        node.signal(signal.SIGTERM)
+        self.assertEqual(node.wait_exit(), 0, node.log())
+        self.assertIn("stopped while it was starting", node.log())
 
     def test_a_leader_that_stops_costs_little(self):
         cluster = self.cluster().start()

@@ -162,4 +162,30 @@ TEST_CASE("spares: the segment that a crash left unfinished is a good one later"
   CHECK(host.read_all(1 << 20) == host.lines());
 }
 
+TEST_CASE("spares: one that somebody made longer is used for as much of it as is whole units") {
+  for (std::uint64_t more = 100; more < 8000; more += 300) {
+    CAPTURE(more);
+    SimDisk disk;
+    Host host(disk);
+    REQUIRE(host.start());
+    for (host.append(1, 1, 100); count(disk, ".spare") == 0; host.append(1, 1, 100))
+      REQUIRE(host.work());
+    REQUIRE(host.work());
+    REQUIRE(host.stop());
+    for (const std::string& name : disk.durable_names()) {
+      if (!name.ends_with(".spare")) continue;
+      REQUIRE(disk.write(name, *disk.size(name), std::string(more, 'x')));
+      REQUIRE(disk.sync(name));
+    }
+    REQUIRE(host.start());
+    for (int i = 0; i < 30; ++i) {
+      host.append(1, 1, 3000);
+      REQUIRE(host.work());
+    }
+    lose_power(disk);
+    REQUIRE(host.inspect());
+    CHECK(host.judge() == "");
+  }
+}
+
 }  // namespace zatt::storage

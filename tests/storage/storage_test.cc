@@ -369,7 +369,8 @@ TEST_CASE("storage: a directory that is not ours, or not all there, is refused i
   CHECK(both.code == Code::corrupt);
   CHECK(to_string(both) ==
         "damaged identity is not empty: zatt.0.persist/hard_state: both copies of this node's "
-        "identity and vote are unreadable");
+        "identity and vote are unreadable. Put back a whole copy that is as new, or move the "
+        "directory away: then the node gets the log from the others, and neither votes nor counts");
   const Error missing = refusal([](SimDisk& d) { REQUIRE(d.remove("hard_state")); });
   CHECK(missing.code == Code::corrupt);
   CHECK(missing.detail == "zatt.0.persist: hard_state is missing, but 0000000001.seg is there");
