@@ -45,7 +45,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   bool run_one(std::uint64_t until_us) { return scheduler_.run_one(until_us); }
   void tell(const std::string& line);  // into the trace, where there is one
 
-  // --- processes.cc: machines come and go
+  // --- processes.cc, pauses.cc: machines come and go
   // ---------------------------------------------------------
   void start(NodeNumber number);
   void start_later(NodeNumber number, std::uint64_t after_us);
@@ -56,11 +56,9 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void stop(NodeNumber number);             // in good order, as SIGTERM does; then it starts again
   // It does nothing for a while; where its clock stands too, it does not even know.
   void pause(NodeNumber number, std::uint64_t us, bool clock_stands);
-  // The same, as soon as it has asked who follows it: the answers are read late.
-  void pause_in_a_round(NodeNumber number, std::uint64_t us) {
-    machines_[number].pause_in_a_round_us = us;
-    machines_[number].ask_until_us = scheduler_.now_us() + us;
-  }
+  // The same, as soon as it has asked who follows it: the answers are read late. It goes on, after
+  // so long at most, when others have told somebody of what they wrote, and it is asked for that.
+  void pause_in_a_round(NodeNumber number, std::uint64_t us);
   // As from now: so many millionths of true time in a second.
   void set_clock_rate(NodeNumber number, std::uint64_t ppm);
 
@@ -113,6 +111,8 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   }
   void enter(NodeNumber number, std::uint64_t process, Event event);
   void pause_if_in_a_round(NodeNumber number);
+  void await_others(NodeNumber number, std::uint64_t process, Term visited);
+  std::optional<NodeNumber> leader_after(Term term) const;
   void mix(std::deque<Event>& events, bool clients_first);
   void go_on(NodeNumber number, std::uint64_t process);
   void schedule_wake(NodeNumber number);

@@ -120,6 +120,7 @@ constexpr const char* deed_names[] = {
     "crashed_while_founding",
     "wiped_while_founding",
     "paused_in_a_round",
+    "deposed_in_a_round",
     "request_abandoned",
     "client_moved",
     "value_of_a_megabyte",

@@ -57,6 +57,7 @@ enum class Deed : std::uint8_t {
   crashed_while_founding,
   wiped_while_founding,
   paused_in_a_round,
+  deposed_in_a_round,  // and asked, once others had told of what they wrote
   request_abandoned,
   client_moved,
   value_of_a_megabyte,

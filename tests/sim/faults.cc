@@ -94,7 +94,7 @@ void Dice::crash_someone() {
 void Dice::pause_someone() {
   const NodeNumber number = leader_or_any();
   const std::uint64_t length = std::min(around(settings_.pause_mean_us), left_us());
-  const std::uint64_t timeouts = prng_.between(2, 6);
+  const std::uint64_t timeouts = prng_.between(3, 9);
   const auto leading = leader();
   if (prng_.chance(1, 3) || !leading) return cluster_.pause(number, length, false);
   // Long enough for another leader; it begins within that time, too.

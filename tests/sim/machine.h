@@ -104,6 +104,7 @@ struct Machine {
   std::uint64_t went_on_us = 0;           // after its last pause
   std::uint64_t pause_in_a_round_us = 0;  // for so long, once it has asked who follows it,
   std::uint64_t ask_until_us = 0;         // by then
+  std::uint64_t round_before = 0;         // in a later one than this
   bool asked_before_pause = false;        // for a round of answers, which wait now
   bool clock_stands = false;              // while it is paused
   std::uint64_t unread_factor = 1;        // how much each unread byte counts for

@@ -2,8 +2,6 @@
 // Processes that come and go on simulated machines, and the world as node/env.h shows it to them.
 #include <algorithm>
 #include <cerrno>
-#include <map>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -311,22 +309,6 @@ void Cluster::empty_directory(NodeNumber number) {
 
 // --- time passes ---------------------------------------------------------------------------------
 
-void Cluster::pause(NodeNumber number, std::uint64_t us, bool clock_stands) {
-  Machine& machine = machines_[number];
-  if (machine.process == 0 || machine.paused_until_us > scheduler_.now_us()) return;
-  coverage_.count(clock_stands ? Deed::suspended : Deed::paused);
-  machine.paused_until_us = scheduler_.now_us() + us;
-  machine.clock_stands = clock_stands;
-  log(number, (clock_stands ? "stands still with its clock for " : "stands still for ") +
-                  std::to_string(us / 1000) + " ms");
-  if (clock_stands) {
-    const std::uint64_t now = node_time(number, scheduler_.now_us());
-    machine.clock_offset_us -= node_time(number, machine.paused_until_us) - now;
-  }
-  scheduler_.at(machine.paused_until_us,
-                [this, number, process = machine.process] { go_on(number, process); });
-}
-
 // Everything that happens to a node happens here: the call, what gathered, the judge, the clock.
 void Cluster::enter(NodeNumber number, std::uint64_t process, Event event) {
   Machine& machine = machines_[number];
@@ -348,61 +330,6 @@ void Cluster::enter(NodeNumber number, std::uint64_t process, Event event) {
   machine.disk_failure.reset();
   pause_if_in_a_round(number);
   schedule_wake(number);
-}
-
-// The answers lie there when it goes on, and so does what came later, in whatever order.
-void Cluster::pause_if_in_a_round(NodeNumber number) {
-  Machine& machine = machines_[number];
-  if (machine.ask_until_us <= scheduler_.now_us()) return;
-  const auto* leader = std::get_if<raft::Leader>(&machine.node->raft().role());
-  if (leader == nullptr || leader->round == leader->round_done) return;
-  coverage_.count(Deed::paused_in_a_round);
-  machine.ask_until_us = 0;
-  machine.asked_before_pause = true;
-  pause(number, machine.pause_in_a_round_us, false);
-  // Meanwhile others lead; towards the end somebody wants to know what was written.
-  const std::uint64_t patience_us = 1000 * settings_.timeout_ms / 2;
-  const std::uint64_t before_us = std::min(machine.pause_in_a_round_us / 4, patience_us);
-  scheduler_.in(machine.pause_in_a_round_us - before_us,
-                [this, number] { workload_.read_at(number); });
-}
-
-// After a pause, what came meanwhile is handled before any timer: as server/ has it.
-void Cluster::go_on(NodeNumber number, std::uint64_t process) {
-  Machine& machine = machines_[number];
-  if (machine.process != process) return;
-  machine.paused_until_us = 0;
-  machine.went_on_us = scheduler_.now_us();
-  auto waiting = std::exchange(machine.deferred, {});
-  mix(waiting, std::exchange(machine.asked_before_pause, false));
-  for (Event& event : waiting) enter(number, process, std::move(event));
-  if (machine.process == process) schedule_wake(number);
-}
-
-// The kernel says in any order which sockets are ready, and each is read to its end, or in part.
-// Half of the times, and where answers to a round wait, clients come first: who was deposed
-// meanwhile hears them before it hears of that.
-void Cluster::mix(std::deque<Event>& events, bool clients_first) {
-  clients_first = prng_.chance(1, 2) || clients_first;
-  std::map<Source, std::pair<bool, std::uint64_t>> ranks;
-  for (const Event& event : events) {
-    const bool is_late = clients_first && event.source.kind != Source::Kind::client;
-    if (!ranks.contains(event.source)) ranks[event.source] = {is_late, prng_.next()};
-  }
-  if (ranks.size() > 1) coverage_.count(Deed::read_out_of_order);
-  // Or a little of each, by turns.
-  const bool by_turns = prng_.chance(1, 2);
-  std::map<Source, std::uint64_t> turns;
-  std::vector<std::pair<std::tuple<bool, std::uint64_t, std::uint64_t>, std::size_t>> order;
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    const auto& [is_late, rank] = ranks.at(events[i].source);
-    const std::uint64_t turn = by_turns ? ++turns[events[i].source] : 0;
-    order.push_back({{is_late, turn, rank}, i});
-  }
-  std::sort(order.begin(), order.end());
-  std::deque<Event> mixed;
-  for (const auto& [key, i] : order) mixed.push_back(std::move(events[i]));
-  events = std::move(mixed);
 }
 
 void Cluster::schedule_wake(NodeNumber number) {

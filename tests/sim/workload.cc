@@ -52,7 +52,7 @@ Workload::Workload(const Settings& settings, Scheduler& scheduler, Lines& lines,
       coverage_(coverage),
       prng_(settings.seed ^ 0xc11e27),
       customers_(settings.clients) {
-  customers_.reserve(settings.clients + settings.nodes);
+  customers_.reserve(settings.clients + settings.nodes + 2);
 }
 
 void Workload::start() {
@@ -67,6 +67,19 @@ void Workload::start() {
     renew(customer);
     act_later(i);
   }
+  if (customers_.empty()) return;
+  visitors_ = customers_.size();
+  for (int i = 0; i < 2; ++i) {
+    Customer& visitor = customers_.emplace_back();
+    visitor.visits = true;
+    renew(visitor);
+  }
+}
+
+void Workload::calm_down() {
+  calm_ = true;
+  for (Customer& customer : customers_)
+    if (customer.visits) renew(customer);  // they wait for nothing any more
 }
 
 void Workload::probe(NodeNumber node) {
@@ -130,31 +143,31 @@ void Workload::act(std::size_t number) {
   act_later(number);
 }
 
-void Workload::read_at(NodeNumber node) {
-  if (!asking_) return;
-  std::uint32_t left = 3;
-  for (std::size_t number = 0; number < customers_.size(); ++number) {
-    Customer& customer = customers_[number];
-    const bool is_there = customer.connection != 0 && customer.node == node;
-    if (!is_there || customer.probes || !customer.asked.empty()) continue;
-    ask(customer, 0);
-    attend(number);
-    if (--left == 0) return;
-  }
+void Workload::visit(NodeNumber node, bool writes) {
+  if (!asking_ || calm_ || !visitors_) return;
+  const std::size_t number = *visitors_ + (writes ? 1 : 0);
+  Customer& customer = customers_[number];
+  // A new client asks who leads before it asks anything else.
+  const bool is_there =
+      customer.connection != 0 && customer.node == node && customer.client->is_open();
+  if (writes || !is_there) renew(customer, node);
+  for (int i = writes ? 1 : 0; i < 2; ++i) ask(customer, writes ? 100 : 0);
+  attend(number);
 }
 
 bool Workload::is_idle_time() const {
   return settings_.idle_every_us > 0 && scheduler_.now_us() / settings_.idle_every_us % 2 == 1;
 }
 
-// A probe is patient: what it finds out is whether an answer comes at all.
+// A probe is patient: what it finds out is whether an answer comes at all. So is a visitor.
 std::uint64_t Workload::timeout_us(const Customer& customer) const {
-  return 1000 * (customer.probes ? std::max<std::uint64_t>(settings_.timeout_ms, 3'000)
-                                 : settings_.timeout_ms);
+  return 1000 * (customer.probes || customer.visits
+                     ? std::max<std::uint64_t>(settings_.timeout_ms, 3'000)
+                     : settings_.timeout_ms);
 }
 
 // Another client, as if the program had been started again.
-void Workload::renew(Customer& customer) {
+void Workload::renew(Customer& customer, std::optional<NodeNumber> node) {
   if (customer.client) {
     customer.client->close();
     collect(customer, 0);
@@ -165,7 +178,7 @@ void Workload::renew(Customer& customer) {
   options.seed = prng_.next();
   options.stay = !customer.wanders;
   const auto drawn = static_cast<NodeNumber>(prng_.below(settings_.nodes));
-  const NodeNumber first = customer.probes.value_or(drawn);
+  const NodeNumber first = node.value_or(customer.probes.value_or(drawn));
   for (NodeNumber i = 0; i < (customer.wanders ? settings_.nodes : 1); ++i)
     options.servers.push_back(address_of((first + i) % settings_.nodes));
   customer.client = std::make_unique<client::Client>(std::move(options));
@@ -432,6 +445,7 @@ void Workload::read_reply(Op& op, const client::Reply& reply) {
   op.number = static_cast<std::uint64_t>(reply.number);
   if (op.outcome != Op::Outcome::done) return;
   ++acknowledged_;
+  if (op.kind != Op::Kind::stale_get) last_told_ = std::max(last_told_, op.rev);
   if (op.found) last_seen_[op.key] = {op.rev, op.told};
 }
 

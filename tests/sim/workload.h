@@ -45,13 +45,16 @@ class Workload {
 
   void start();
   void stop_asking() { asking_ = false; }
-  void calm_down() { calm_ = true; }  // a few requests a second from now on
-  bool is_at_rest() const;            // every question was answered
+  void calm_down();         // a few requests a second from now on
+  bool is_at_rest() const;  // every question was answered
   // Another customer who stays with this node, writes and reads until both were done once.
   void probe(NodeNumber node);
   bool probes_are_done() const;
-  // Some who are connected to this node, and wait for nothing, read.
-  void read_at(NodeNumber node);
+  // One of two who are sent around goes to this node, and writes; the other stays there if it is
+  // there already, whatever it waits for, and reads.
+  void visit(NodeNumber node, bool writes);
+  // Up to here in the log somebody has been told of what others have to show from now on.
+  std::uint64_t last_told() const { return last_told_; }
   // Of the questions that wait: how long the longest has waited beyond its time.
   std::uint64_t overdue_us() const;
 
@@ -76,6 +79,7 @@ class Workload {
     std::map<client::Token, std::size_t> asked;  // of ops_
     bool due = false;                            // an act() is scheduled
     bool wanders = false;
+    bool visits = false;               // where it is sent, and asks nothing by itself
     std::optional<NodeNumber> probes;  // this node
     bool wrote = false, read = false;  // of a probe
     std::uint64_t write_percent = 55;
@@ -92,7 +96,7 @@ class Workload {
   void make_value(Op& op);
   void make_write(Op& op, client::Request& request, std::uint64_t dice);
   client::Condition make_condition(const Op& op);
-  void renew(Customer& customer);
+  void renew(Customer& customer, std::optional<NodeNumber> node = std::nullopt);
 
   // What follows from anything that a client was told, by a node that has applied the log so far:
   // its wishes, its words, its answers.
@@ -112,6 +116,7 @@ class Workload {
   Coverage& coverage_;
   Prng prng_;
   std::vector<Customer> customers_;
+  std::optional<std::size_t> visitors_;  // the first of two
   std::map<node::ClientId, std::size_t> by_connection_;
   std::vector<Op> ops_;
   std::map<std::string, std::pair<std::uint64_t, std::string>> last_seen_;  // for conditions
@@ -120,6 +125,7 @@ class Workload {
   std::uint64_t last_answer_ = 0;
   std::uint64_t last_value_ = 0;
   std::uint64_t acknowledged_ = 0;
+  std::uint64_t last_told_ = 0;
   bool asking_ = true;
   bool calm_ = false;
   std::string problem_;
