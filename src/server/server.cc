@@ -20,8 +20,9 @@ Error cannot_listen(const Error& error, const Address& address) {
       return {Code::io, 0, "", where + " is in use; is this node running already? see ss -ltnp"};
     case EADDRNOTAVAIL:
       return {Code::io, 0, "",
-              where + " is no address of this machine: is this the right id for it? Behind NAT, or to "
-                      "listen on all addresses, give -a 0.0.0.0"};
+              where +
+                  " is no address of this machine: is this the right id for it? Behind NAT, or to "
+                  "listen on all addresses, give -a 0.0.0.0"};
     case EACCES:
       return {Code::io, 0, "",
               "no permission to listen on " + where + "; choose a port above 1023"};

@@ -89,11 +89,12 @@ Result<Slots> read_slots(Disk& disk) {
     place[i] = std::move(*read);
   }
   if (!place[0].good && !place[1].good)
-    return Error{Code::corrupt, 0, "damaged identity is not empty",
-                 std::string(hard_state_name) +
-                     ": both copies of this node's identity and vote are unreadable. Put back a whole "
-                     "copy that is as new, or move the directory away: then the node gets the log "
-                     "from the others, and neither votes nor counts"};
+    return Error{
+        Code::corrupt, 0, "damaged identity is not empty",
+        std::string(hard_state_name) +
+            ": both copies of this node's identity and vote are unreadable. Put back a whole "
+            "copy that is as new, or move the directory away: then the node gets the log "
+            "from the others, and neither votes nor counts"};
   Slots found;
   found.one_is_bad = !place[0].good || !place[1].good;
   const auto is_newer = [&](std::uint64_t a, std::uint64_t b) {

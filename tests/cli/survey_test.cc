@@ -176,7 +176,8 @@ TEST_CASE("nobody answers") {
   const Survey survey = survey_of(asked);
   CHECK(!survey.quorum);
   CHECK(table_of(survey, false) ==
-        "down: the one server that was asked does not answer (--servers or ZATT_SERVERS name others)\n"
+        "down: the one server that was asked does not answer (--servers or ZATT_SERVERS name "
+        "others)\n"
         "\n"
         "  NODE  ADDRESS         ROLE       TERM  LAG  UP\n"
         "  ?     127.0.0.1:5254  no answer     -    -   -  Connection refused\n");

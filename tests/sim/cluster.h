@@ -105,6 +105,8 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void on_stopped(NodeNumber number);
   void on_start_failed(NodeNumber number, const Error& error);
   void look_again(Machine& machine);
+  static std::vector<Term> held_by(const Machine& machine);
+  static void doubt_what_is_gone(Machine& machine, const std::vector<Term>& before);
   void enter(NodeNumber number, std::uint64_t process,
              std::function<void(node::Node&)> what) override {
     enter(number, process, {{}, std::move(what)});

@@ -173,7 +173,7 @@ bool Cluster::damage_segment(NodeNumber number) {
   const std::string& name =
       prng_.chance(2, 3) ? segments.back() : segments[prng_.below(segments.size())];
   const std::uint64_t size = *machine.disk->size(name);
-  const Index before = machine.durable->whole_up_to();
+  const std::vector<Term> before = held_by(machine);
   const std::uint64_t way = prng_.below(5);
   if (way == 0) {
     static_cast<void>(machine.disk->remove(name));
@@ -191,10 +191,9 @@ bool Cluster::damage_segment(NodeNumber number) {
   coverage_.count(Deed::segment_damaged);
   machine.has_rotted = true;
   machine.durable->rescan();
-  machine.in_doubt_up_to = std::max(machine.in_doubt_up_to, before);
-  machine.durable->doubt_up_to(machine.in_doubt_up_to);
+  doubt_what_is_gone(machine, before);
   log(number, name + " is damaged, way " + std::to_string(way) + "; up to entry " +
-                  std::to_string(raw(before)) + " was there");
+                  std::to_string(before.size()) + " was there");
   return true;
 }
 

@@ -41,7 +41,7 @@ bool has_failed(const Machine& machine) {
 
 // It held the entry once and may have lost it by rot, so that nobody lies who still counts on it.
 bool is_in_doubt(const Machine& machine, Index index) {
-  return index <= machine.in_doubt_up_to && index > machine.durable->whole_up_to();
+  return index <= machine.in_doubt_up_to && index >= machine.in_doubt_from;
 }
 
 }  // namespace
@@ -116,7 +116,8 @@ void Judge::after_event(std::size_t machine) {
     fail(Invariant::silent_after_damage,
          "a call of the disk of node " + raft.self().id + " has failed, and it goes on");
   if (Index& doubt = machines_[machine].in_doubt_up_to;
-      doubt > Index{0} && machines_[machine].durable->whole_up_to() >= doubt)
+      doubt > Index{0} &&
+      machines_[machine].durable->is_entry_durable(doubt, machines_[machine].in_doubt_term))
     doubt = Index{0};
   check_term(raft, seen);
   check_log(raft, seen);

@@ -83,9 +83,13 @@ struct Machine {
   bool is_stopping = false;        // in good order
   bool may_rot = false;            // the budget of damage is spent on these
   bool has_rotted = false;         // since its directory was made
-  Index in_doubt_up_to{};          // what it held before a bit rotted, until it holds that again
-  bool is_gone = false;            // is never started again
-  bool is_spoiled = false;         // refuses to start: its directory is to be emptied
+  // What it held before a bit rotted and does not hold now, until it holds that again: the last
+  // entry with its term, since an older branch of the log may come back in its place.
+  Index in_doubt_from{};
+  Index in_doubt_up_to{};
+  Term in_doubt_term{};
+  bool is_gone = false;     // is never started again
+  bool is_spoiled = false;  // refuses to start: its directory is to be emptied
 
   // The process; gone with it. Declared so that the node goes first.
   std::uint64_t process = 0;  // its number; 0: not running

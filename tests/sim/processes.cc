@@ -277,9 +277,34 @@ void Cluster::lose_power(NodeNumber number, test::Crash mode) {
 
 // What its device holds has changed. Where a bit has rotted, what is gone was promised once.
 void Cluster::look_again(Machine& machine) {
-  const Index before = machine.durable->whole_up_to();
+  const std::vector<Term> before = held_by(machine);
   machine.durable->rescan();
-  if (machine.has_rotted) machine.in_doubt_up_to = std::max(machine.in_doubt_up_to, before);
+  if (machine.has_rotted) doubt_what_is_gone(machine, before);
+}
+
+// The terms of its log, from entry 1 on.
+std::vector<Term> Cluster::held_by(const Machine& machine) {
+  std::vector<Term> terms;
+  const Index last = machine.durable->whole_up_to();
+  for (Index at{1}; at <= last; at = at + 1) terms.push_back(*machine.durable->term_at(at));
+  return terms;
+}
+
+void Cluster::doubt_what_is_gone(Machine& machine, const std::vector<Term>& before) {
+  Index gone{1};
+  for (const Term term : before) {
+    if (!machine.durable->is_entry_durable(gone, term)) break;
+    gone = gone + 1;
+  }
+  const Index last{before.size()};
+  if (gone <= last) {
+    const bool is_new = machine.in_doubt_up_to == Index{0};
+    machine.in_doubt_from = is_new ? gone : std::min(machine.in_doubt_from, gone);
+    if (last > machine.in_doubt_up_to) {
+      machine.in_doubt_up_to = last;
+      machine.in_doubt_term = before.back();
+    }
+  }
   machine.durable->doubt_up_to(machine.in_doubt_up_to);
 }
 

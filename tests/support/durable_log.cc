@@ -197,11 +197,15 @@ bool DurableLog::holds(std::uint64_t index, std::uint64_t term, std::uint64_t su
 }
 
 bool DurableLog::is_entry_durable(Index index, Term term) const {
-  if (index == Index{0}) return true;
+  return index == Index{0} || term_at(index) == term;
+}
+
+std::optional<Term> DurableLog::term_at(Index index) const {
   const Life* life = life_of(raw(index));
-  if (life == nullptr) return false;
+  if (life == nullptr) return std::nullopt;
   const std::uint64_t at = raw(index) - life->first_index;
-  return at < life->terms.size() && life->terms[at] == raw(term);
+  if (at >= life->terms.size()) return std::nullopt;
+  return Term{life->terms[at]};
 }
 
 // The end that the newest of all good records names, where it speaks of the newest life.

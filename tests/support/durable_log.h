@@ -32,6 +32,7 @@ class DurableLog {
 
   // Whether the log as the device holds it has this entry, and every one before it.
   bool is_entry_durable(Index index, Term term) const;
+  std::optional<Term> term_at(Index index) const;
   Index last_index() const;
   // Up to where there is no gap.
   Index whole_up_to() const;
