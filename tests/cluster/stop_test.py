@@ -59,7 +59,7 @@ class Stop(ClusterTest):
         node = cluster[0]
         node.delay_syncs(60_000)
         node.start(shim=True)
-        wait_for(lambda: (node.storage / "lock").exists(), "it is starting")
+        wait_for(lambda: node.storage.exists(), "it is starting")
         node.signal(signal.SIGTERM)
         self.assertEqual(node.wait_exit(), 0, node.log())
         self.assertIn("stopped while it was starting", node.log())
