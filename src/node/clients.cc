@@ -140,8 +140,10 @@ void Clients::for_each(const std::function<void(Pending&)>& visit) {
       if (pending.state != Pending::State::done) visit(pending);
 }
 
-bool Clients::has_room(const Client& client) {
-  return client.reply_bytes + env_.unread_bytes(client.id) < max_unread_bytes;
+bool Clients::has_room(const Client& client) { return has_room_behind(client, client.reply_bytes); }
+
+bool Clients::has_room_behind(const Client& client, std::uint64_t ahead) {
+  return ahead + env_.unread_bytes(client.id) < max_unread_bytes;
 }
 
 void Clients::flush() {

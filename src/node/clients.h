@@ -106,6 +106,8 @@ class Clients {
 
   // Whether one more reply may be made for this client now.
   bool has_room(const Client& client);
+  // The same, where only so many bytes of the replies that are there leave before it.
+  bool has_room_behind(const Client& client, std::uint64_t ahead);
   void flush();
   std::size_t pending() const { return tokens_.size(); }  // not answered
   std::uint64_t bytes() const { return bytes_; }

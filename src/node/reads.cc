@@ -120,18 +120,28 @@ void Replica::on_client_room(ClientId id) {
 
 // In the order sent: a later read must not show an earlier state. And only as fast as its client
 // reads: what waits here is small, the answers may be large.
-void Replica::finish_readable(Client& client) {
+// Answers behind one that is not there yet take room, and would never leave were that one to wait
+// for room: up to it only what is ahead of it counts. Whether there are new answers.
+bool Replica::finish_readable(Client& client) {
+  bool is_next_to_leave = true;
+  bool any = false;
+  std::uint64_t ahead = 0;  // bytes of answers that leave before it
   for (Pending& pending : client.queue) {
-    if (pending.state == Pending::State::waiting) return;
+    if (pending.state == Pending::State::waiting) return any;
+    if (pending.state == Pending::State::writing) is_next_to_leave = false;
+    if (pending.state == Pending::State::done) ahead += pending.answer.text.size();
     if (pending.state != Pending::State::reading) continue;
-    if (!pending.readable) return;
-    if (!clients_.has_room(client)) {
+    if (!pending.readable) return any;
+    if (is_next_to_leave ? !clients_.has_room_behind(client, ahead) : !clients_.has_room(client)) {
       saw(Sight::reply_held_back);
       held_back_.insert(client.id);
-      return;
+      return any;
     }
     finish_read(pending, false);
+    ahead += pending.answer.text.size();
+    any = true;
   }
+  return any;
 }
 
 // Reads that had no room for their answer. Whether there are new answers to send.
@@ -141,8 +151,7 @@ bool Replica::answer_held_back() {
   for (const ClientId id : held_back) {
     Client* client = clients_.find(id);
     if (client == nullptr) continue;
-    any = any || clients_.has_room(*client);
-    finish_readable(*client);
+    any = finish_readable(*client) || any;
   }
   return any;
 }

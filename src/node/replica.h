@@ -191,7 +191,7 @@ class Replica final : public LinksOwner {
   void wait_for_apply(ReadGroup group);
   void answer_reads();
   void finish_reads(const std::vector<Token>& readable);
-  void finish_readable(Client& client);
+  bool finish_readable(Client& client);
   bool answer_held_back();
   void finish_read(Pending& pending, bool stale);
   void fail(const ReadGroup& group);

@@ -133,4 +133,21 @@ TEST_CASE("reads: stale answers behind a write that waits do not gather without 
   CHECK(stage.env.clients[c].wanted);
 }
 
+TEST_CASE("reads: answers behind a read do not take the room that its own needs") {
+  Stage stage("1");
+  stage.follow("0");
+  stage.leader_appends({set_command("k", "\"" + std::string(1'000'000, 'x') + "\"")});
+  const ClientId c = stage.client();
+  stage.line(c, get_k);
+  stage.settle();
+  const auto read = stage.peer("0").take<ReadIndex>();
+  REQUIRE(read);
+  for (int i = 0; i < 2; ++i) stage.line(c, R"({"op":"get","key":"k","stale":true})");
+  stage.settle();
+  CHECK(stage.replies(c).empty());
+  confirm(stage, *read, stage.node->raft().commit_index());
+  stage.settle();
+  CHECK(stage.replies(c).size() == 3);
+}
+
 }  // namespace zatt::node

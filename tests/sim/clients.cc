@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The connections between clients and nodes: lines in, lines out, each in its time.
+
+#include "node/clients.h"
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -139,18 +142,23 @@ void Cluster::deliver_reply(NodeNumber number, std::uint64_t process, node::Clie
   it->second.unread_bytes -= lines.size();
   const std::uint64_t after = machine.unread_factor * it->second.unread_bytes;
   constexpr std::uint64_t half = 1 << 19;
-  if (before >= half && after < half)
+  if (before >= half && after < half) {
+    it->second.read_on_us = scheduler_.now_us();
     enter(number, process,
           from_client(client, [client](node::Node& n) { n.on_client_room(client); }));
+  }
 }
 
-// A process that stood still answers once it goes on.
+// A process that stood still answers once it goes on, a read whose client does not read once it
+// does.
 void Cluster::check_due(NodeNumber number, const Connection& connection) {
   const Machine& machine = machines_[number];
   if (connection.due_us.empty() || machine.paused_until_us > scheduler_.now_us()) return;
+  if (machine.unread_factor * connection.unread_bytes >= node::max_unread_bytes) return;
   const std::uint64_t now = node_time(number, scheduler_.now_us());
   const std::uint64_t due =
-      std::max(connection.due_us.front(), node_time(number, machine.went_on_us));
+      std::max(connection.due_us.front(),
+               node_time(number, std::max(machine.went_on_us, connection.read_on_us)));
   if (now > due + grace_us)
     judge_.fail(Invariant::answered_in_time,
                 "node " + std::to_string(number) + " has let a request wait " +

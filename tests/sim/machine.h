@@ -45,6 +45,7 @@ struct Connection {  // of a client
   std::uint64_t unread_bytes = 0;  // of replies on their way to it
   std::deque<std::string> held;    // arrived and not wanted yet; with slack behind each
   std::uint64_t last_line_us = 0, last_reply_us = 0;
+  std::uint64_t read_on_us = 0;      // its client had more unread than it may, until then
   std::deque<std::uint64_t> due_us;  // by the node's clock, of the lines that it owes an answer
 };
 
