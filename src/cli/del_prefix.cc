@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/narrow.h"
 #include "cli/batch.h"
 #include "cli/commands.h"
 #include "cli/complaints.h"
@@ -60,7 +61,7 @@ class PrefixDelete {
     Progress progress("deleted", true);
     progress.expect(total_);
     Batch batch(
-        work_, std::max<std::uint64_t>(2, total_),
+        work_, narrow<std::size_t>(std::max<std::uint64_t>(2, total_)),
         [&](const std::string&, const Reply& reply) {
           ++(reply.found ? deleted_ : gone_);
           progress.show(deleted_ + gone_, deleted_);
