@@ -2,7 +2,6 @@
 #include "zattd/process.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -12,7 +11,6 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
-#include <string_view>
 #include <system_error>
 
 #include "base/last_words.h"
@@ -99,9 +97,7 @@ void prepare_process() {
 
 void stop_at_once_when_told() {
   const auto end = [](int) {
-    constexpr std::string_view text = "zattd: stopped while it was starting\n";
-    pollfd out = {STDERR_FILENO, POLLOUT, 0};
-    if (poll(&out, 1, 0) == 1 && write(STDERR_FILENO, text.data(), text.size()) < 0) _exit(stopped);
+    say_at_once("zattd: stopped while it was starting\n");
     _exit(stopped);
   };
   for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGXCPU}) signal(number, end);
