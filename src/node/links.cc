@@ -4,17 +4,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/health.h"
+
 namespace zatt::node {
 namespace {
 
 constexpr std::uint64_t live_us = 500'000;        // whoever spoke this lately is running
 constexpr std::uint32_t max_greeting_pieces = 8;  // of a message, before there was a greeting
-constexpr std::uint64_t hour_us = 3'600'000'000;
 
 }  // namespace
 
 bool Said::is_news(const std::string& text, std::uint64_t now_us) {
-  std::erase_if(at_us_, [&](const auto& said) { return now_us - said.second >= hour_us; });
+  std::erase_if(at_us_,
+                [&](const auto& said) { return now_us - said.second >= Health::repeat_us; });
   return at_us_.size() < most_ && at_us_.try_emplace(text, now_us).second;
 }
 

@@ -6,11 +6,11 @@
 
 #include "codec/frame.h"
 #include "loop/loop.h"
+#include "node/health.h"
 
 namespace zatt::server {
 namespace {
 
-constexpr std::uint64_t shortage_log_us = 3'600'000'000;
 // Where there is no room for clients, a peer still gets through: so many may wait at once to say
 // who they are, and the oldest of them makes way.
 constexpr std::size_t waiting_without_room = 8;
@@ -100,7 +100,7 @@ void Door::send_on(Caller caller, loop::Stream stream, std::string_view first, b
 
 void Door::on_shortage() {
   const std::uint64_t now_us = loop::now_us();
-  if (last_shortage_us_ && now_us - *last_shortage_us_ < shortage_log_us) return;
+  if (last_shortage_us_ && now_us - *last_shortage_us_ < node::Health::repeat_us) return;
   last_shortage_us_ = now_us;
   events_.log(node::LogLevel::warning,
               "too many connections: new ones are closed until others end; raise the limit of "
