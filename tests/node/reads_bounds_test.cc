@@ -6,27 +6,17 @@
 #include <vector>
 
 #include "kv/reply.h"
-#include "tests/node/words.h"
-#include "tests/support/fake_env.h"
+#include "tests/node/reads.h"
 
 namespace zatt::node {
 namespace {
 
 using codec::Forward;
 using codec::ReadIndex;
-using codec::ReadIndexReply;
 using test::is_error;
 using test::Lines;
-using test::Peer;
 using test::set_command;
 using test::Stage;
-
-const std::string get_k = R"({"op":"get","key":"k"})";
-const std::string absent = R"({"ok":true,"found":false})";
-
-void confirm(Stage& stage, const ReadIndex& read, Index index) {
-  stage.peer("0").say(ReadIndexReply{read.number, true, Term{1}, index, index});
-}
 
 }  // namespace
 

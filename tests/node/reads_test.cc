@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include "tests/node/reads.h"
+
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
 #include "kv/reply.h"
-#include "tests/node/words.h"
-#include "tests/support/fake_env.h"
 
 namespace zatt::node {
 namespace {
@@ -20,16 +20,9 @@ using test::Peer;
 using test::set_command;
 using test::Stage;
 
-const std::string get_k = R"({"op":"get","key":"k"})";
-const std::string absent = R"({"ok":true,"found":false})";
-
 std::string present(int value, std::uint64_t rev) {
   return R"({"ok":true,"found":true,"value":)" + std::to_string(value) + R"(,"rev":)" +
          std::to_string(rev) + "}";
-}
-
-void confirm(Stage& stage, const ReadIndex& read, Index index) {
-  stage.peer("0").say(ReadIndexReply{read.number, true, Term{1}, index, index});
 }
 
 }  // namespace

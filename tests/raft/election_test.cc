@@ -8,12 +8,6 @@
 namespace zatt::raft {
 namespace {
 
-RequestVote pre_vote(std::uint64_t term, std::uint64_t index = 1, std::uint64_t log_term = 0) {
-  return {Term{term}, Index{index}, Term{log_term}, true};
-}
-RequestVote vote(std::uint64_t term, std::uint64_t index = 1, std::uint64_t log_term = 0) {
-  return {Term{term}, Index{index}, Term{log_term}, false};
-}
 constexpr std::uint64_t timeout = 600'000;
 
 }  // namespace

@@ -5,16 +5,6 @@
 #include "tests/raft/one_server.h"
 
 namespace zatt::raft {
-namespace {
-
-RequestVote pre_vote(std::uint64_t term, std::uint64_t index = 1, std::uint64_t log_term = 0) {
-  return {Term{term}, Index{index}, Term{log_term}, true};
-}
-RequestVote vote(std::uint64_t term, std::uint64_t index = 1, std::uint64_t log_term = 0) {
-  return {Term{term}, Index{index}, Term{log_term}, false};
-}
-
-}  // namespace
 
 TEST_CASE("the floor: below it nobody campaigns, nor votes for a log below it") {
   // What is left after damage: entry 2 of term 1. Its files showed (3, 7).

@@ -35,6 +35,14 @@ inline AppendEntries append_of(std::uint64_t term, std::uint64_t prev, std::uint
   return {Term{term}, Index{prev}, Term{prev_term}, Index{commit}, std::move(entries)};
 }
 
+inline RequestVote pre_vote(std::uint64_t term, std::uint64_t index = 1,
+                            std::uint64_t log_term = 0) {
+  return {Term{term}, Index{index}, Term{log_term}, true};
+}
+inline RequestVote vote(std::uint64_t term, std::uint64_t index = 1, std::uint64_t log_term = 0) {
+  return {Term{term}, Index{index}, Term{log_term}, false};
+}
+
 // Server 1, founded (index 1, term 0), everything durable, connected to all others.
 class OneServer {
  public:
