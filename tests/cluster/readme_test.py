@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 import install_test
+from cli_harness import own_signals
 from harness import BUILD, HOST, ROOT, ClusterTest, free_port, wait_for
 
 README = (ROOT / "README.md").read_text()
@@ -78,7 +79,8 @@ class FromAnEmptyCluster(install_test.Installed):
         self.addCleanup(said.close)
         process = subprocess.Popen(  # pylint: disable=consider-using-with
             [sys.executable, ROOT / "tools/run_cluster.py", "--build", BUILD, "--port", str(first),
-             "--folder", self.folder / "run"], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+             "--folder", self.folder / "run"], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+            preexec_fn=own_signals)
         self.addCleanup(process.wait, 20)
         self.addCleanup(process.send_signal, signal.SIGINT)
         log = self.folder / "run.log"

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "storage/slots.h"
+#include "storage/steps.h"
 #include "tests/storage/harness.h"
 
 namespace zatt::storage {
@@ -133,6 +134,23 @@ TEST_CASE("log end: a log that is gone altogether is damage, as its last segment
     if (is_clean) CHECK(host.damage->floor_index == Index{3});
     CHECK(host.damage->floor_is_open == !is_clean);
   }
+}
+
+TEST_CASE("log end: a directory of a later term that names no segment and has none is refused") {
+  SimDisk disk;
+  HardState state;
+  state.self = {"0", 77};
+  state.current_term = Term{1};
+  SlotTurn turn;
+  Batch batch;
+  make_notes(hard_state_name, batch.steps);
+  write_slots(state, LogEndRecord{}, hard_state_name, turn, batch.steps);
+  batch.steps.push_back(sync_directory_step());
+  REQUIRE(run(disk, batch).status);
+  const auto found = inspect(disk, {.directory = "d"}, [](const EntryView&) {});
+  REQUIRE(!found);
+  CHECK(found.error().code == Code::corrupt);
+  CHECK(found.error().detail.find("no segment is there") != std::string::npos);
 }
 
 TEST_CASE("log end: a note that finds no room is done without") {

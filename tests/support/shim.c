@@ -137,26 +137,28 @@ static int is_one_too_many(int flags) {
   return 1;
 }
 
-static mode_t mode_of(int flags, va_list rest) {
-  return flags & O_CREAT ? va_arg(rest, mode_t) : 0;
+static int open_at(int (*real)(int, const char *, int, ...), int directory, const char *name,
+                   int flags, va_list rest) {
+  const mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;
+  return is_one_too_many(flags) ? -1 : real(directory, name, flags, mode);
 }
 
 int openat(int directory, const char *name, int flags, ...) {
   va_list rest;
   REAL(openat)
   va_start(rest, flags);
-  const mode_t mode = mode_of(flags, rest);
+  const int result = open_at(real, directory, name, flags, rest);
   va_end(rest);
-  return is_one_too_many(flags) ? -1 : real(directory, name, flags, mode);
+  return result;
 }
 
 int openat64(int directory, const char *name, int flags, ...) {
   va_list rest;
   REAL(openat64)
   va_start(rest, flags);
-  const mode_t mode = mode_of(flags, rest);
+  const int result = open_at(real, directory, name, flags, rest);
   va_end(rest);
-  return is_one_too_many(flags) ? -1 : real(directory, name, flags, mode);
+  return result;
 }
 
 int renameat(int from_fd, const char *from, int to_fd, const char *to) {
