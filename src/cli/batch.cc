@@ -72,12 +72,7 @@ void Batch::take(const std::string& key, const Reply& reply) {
                      ? Exit::interrupted
                      : work_.code_of(reply));
   }
-  const std::string what = total_ > 1 ? shown_key(key) : std::string();
-  const bool interrupted = work_.session.was_interrupted() && reply.error != ZATT_EUNKNOWN;
-  if (json_ == Json::a_line_each || interrupted) return count(work_.fail(reply, what));
-  const Exit code = work_.code_of(reply);
-  complain_of(reply, what, code);
-  count(code);
+  count(work_.fail(reply, total_ > 1 ? shown_key(key) : std::string(), json_));
 }
 
 void Batch::count(Exit code) {

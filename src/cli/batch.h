@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -19,7 +18,6 @@ class Batch {
  public:
   // What to do with an answer that is no error; it says what that is worth.
   using OnAnswer = std::function<Exit(const std::string& key, const Reply& reply)>;
-  enum class Json : std::uint8_t { a_line_each, none };
   Batch(Work& work, std::size_t total, OnAnswer on_answer, Json json = Json::a_line_each)
       : work_(work), total_(total), on_answer_(std::move(on_answer)), json_(json) {}
 

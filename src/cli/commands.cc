@@ -62,10 +62,10 @@ void add_line(Work& work, const std::string& line) {
 
 }  // namespace
 
-Exit Work::fail(const Reply& reply, const std::string& what) {
+Exit Work::fail(const Reply& reply, const std::string& what, Json json) {
   if (session.was_interrupted() && reply.error != ZATT_EUNKNOWN) return Exit::interrupted;
   if (reply.error == ZATT_EINVAL) return complain_usage(reply.message);
-  if (arguments.json) add_json(reply);
+  if (arguments.json && json == Json::a_line_each) add_json(reply);
   const Exit code = code_of(reply);
   complain_of(reply, what, code);
   return code;

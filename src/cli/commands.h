@@ -2,6 +2,7 @@
 // The verbs. Each does its work over a session and answers what the command ends with.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "cli/arguments.h"
@@ -13,6 +14,9 @@
 namespace zatt::cli {
 
 // What a verb has to work with.
+// Whether what fails is also an object on standard output, under --json.
+enum class Json : std::uint8_t { a_line_each, none };
+
 struct Work {
   const Arguments& arguments;
   Interrupts& interrupts;
@@ -23,8 +27,8 @@ struct Work {
   std::optional<bool> others_have_room = std::nullopt;  // as asked once
 
   // What a failed request ends with; says why, but for a plain no and after ^C where nothing was
-  // written. With --json also as an object.
-  Exit fail(const Reply& reply, const std::string& what = {});
+  // written.
+  Exit fail(const Reply& reply, const std::string& what = {}, Json json = Json::a_line_each);
   // What it ends with, without a word. Where there was no room for a write it asks the members
   // whether one of them could take it.
   Exit code_of(const Reply& reply);

@@ -10,18 +10,13 @@
 #include "cli/batch.h"
 #include "cli/commands.h"
 #include "cli/complaints.h"
+#include "cli/pages.h"
 #include "cli/progress.h"
 #include "cli/question.h"
 #include "cli/text.h"
 
 namespace zatt::cli {
 namespace {
-
-constexpr std::uint32_t keys_a_page = 10'000;
-
-std::string keys(std::uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " key" : " keys");
-}
 
 class PrefixDelete {
  public:
@@ -49,8 +44,9 @@ class PrefixDelete {
 
  private:
   std::string question() const {
-    return prefix_.empty() ? "delete all keys, " + std::to_string(total_) + "? [y/N] "
-                           : "delete " + keys(total_) + " under " + shown_quoted() + "? [y/N] ";
+    return prefix_.empty()
+               ? "delete all keys, " + std::to_string(total_) + "? [y/N] "
+               : "delete " + keys_text(total_) + " under " + shown_quoted() + "? [y/N] ";
   }
   std::string shown_quoted() const {
     const bool plain = !has_control_characters(prefix_) && prefix_.find('\'') == std::string::npos;
@@ -67,38 +63,28 @@ class PrefixDelete {
           progress.show(deleted_ + gone_, deleted_);
           return Exit::done;
         },
-        Batch::Json::none);
-    const Exit listed = each_page(batch);
+        Json::none);
+    const Exit listed = delete_pages(batch);
     progress.end();
     return report(std::max(listed, batch.worst()), batch.unknown());
   }
 
   // The deletes of a page are answered before the next is asked for: none overtakes another.
-  Exit each_page(Batch& batch) {
+  Exit delete_pages(Batch& batch) {
     zatt_request scan = zatt_request_of(ZATT_OP_SCAN);
     scan.prefix = bytes_of(prefix_);
-    scan.limit = keys_a_page;
     scan.keys_only = 1;
     zatt_request erase = zatt_request_of(ZATT_OP_DELETE);
-    std::string after;
-    for (;;) {
-      const Reply page = work_.session.ask(scan);
-      if (page.error != ZATT_OK) return fail(page);
-      for (const Item& item : page.items) {
-        erase.key = bytes_of(item.key);
-        if (!batch.send(erase)) break;
-      }
-      batch.drain();
-      if (batch.is_stopped() || !page.more || page.items.empty()) return Exit::done;
-      after = page.items.back().key;
-      scan.after = bytes_of(after);
-    }
-  }
-
-  Exit fail(const Reply& reply) {
-    if (work_.session.was_interrupted()) return Exit::interrupted;
-    complain_of(reply, "", exit_of(reply.error));
-    return exit_of(reply.error);
+    const auto failed =
+        each_page(work_.session, scan, UINT64_MAX, most_a_page, [&](const Reply& page) {
+          for (const Item& item : page.items) {
+            erase.key = bytes_of(item.key);
+            if (!batch.send(erase)) break;
+          }
+          batch.drain();
+          return !batch.is_stopped();
+        });
+    return failed ? work_.fail(*failed, {}, Json::none) : Exit::done;
   }
 
   Exit report(Exit code, std::uint64_t unknown) {
@@ -110,7 +96,7 @@ class PrefixDelete {
     if (code != Exit::done)
       complain(how_far(code, unknown));
     else if (!work_.arguments.json)
-      work_.out.add(keys(deleted_) + " deleted\n");
+      work_.out.add(keys_text(deleted_) + " deleted\n");
     return code == Exit::done && deleted_ == 0 ? Exit::no : code;
   }
 
@@ -120,7 +106,7 @@ class PrefixDelete {
     return code == Exit::done || gone >= total_ ? 0 : total_ - gone;
   }
   std::string how_far(Exit code, std::uint64_t unknown) const {
-    std::string text = std::to_string(deleted_) + " of " + keys(total_) + " deleted";
+    std::string text = std::to_string(deleted_) + " of " + keys_text(total_) + " deleted";
     if (unknown > 0) text += ", of " + std::to_string(unknown) + " it is unknown";
     return text + "; " + std::to_string(left(code, unknown)) +
            " left: the same command again deletes what is left";

@@ -131,7 +131,7 @@ class Import {
            "; nothing behind it was sent";
   }
   std::string how_many() const {
-    std::string text = std::to_string(set_) + (set_ == 1 ? " key set" : " keys set");
+    std::string text = keys_text(set_) + " set";
     if (work_.arguments.condition.kind == Option::if_absent)
       text += ", " + std::to_string(kept_) + " kept as they were";
     if (not_done_ > 0) text += ", " + std::to_string(not_done_) + " not set";

@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <optional>
 #include <utility>
@@ -41,10 +40,7 @@ LineReader::Typed LineReader::read_plain(std::string& line) {
     pollfd input[] = {{STDIN_FILENO, POLLIN, 0}};
     if (!session_.turn(input)) return Typed::interrupted;
     if (input[0].revents == 0) continue;
-    std::array<char, 4'096> buffer{};
-    const ssize_t size = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (size > 0) cutter_.add({buffer.data(), static_cast<std::size_t>(size)});
-    if (size <= 0) cutter_.end();
+    if (!cutter_.read_from(STDIN_FILENO).empty()) cutter_.end();  // the terminal is gone
   }
   line = typed.text;
   return Typed::line;

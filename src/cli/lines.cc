@@ -32,6 +32,20 @@ bool LineCutter::next(Line& line) {
   }
 }
 
+std::string LineCutter::read_from(int fd) {
+  std::array<char, 65'536> buffer{};
+  const ssize_t size = read(fd, buffer.data(), buffer.size());
+  if (size > 0) {
+    bytes_read_ += static_cast<std::uint64_t>(size);
+    add({buffer.data(), static_cast<std::size_t>(size)});
+  } else if (size == 0) {
+    end();
+  } else if (errno != EINTR && errno != EAGAIN) {
+    return "the input could not be read: " + std::string(std::strerror(errno));
+  }
+  return "";
+}
+
 Exit LinePump::run() {
   for (;;) {
     take_lines();
@@ -56,19 +70,10 @@ void LinePump::take_lines() {
 }
 
 void LinePump::read_some() {
-  std::array<char, 65'536> buffer{};
-  const ssize_t size = read(fd_, buffer.data(), buffer.size());
-  if (size > 0) {
-    bytes_read_ += static_cast<std::uint64_t>(size);
-    return cutter_.add({buffer.data(), static_cast<std::size_t>(size)});
-  }
-  if (size < 0 && (errno == EINTR || errno == EAGAIN)) return;
-  if (size < 0) {
-    why_ = "the input could not be read: " + std::string(std::strerror(errno));
-    code_ = Exit::wrong_usage;
-    stopped_ = true;
-  }
-  cutter_.end();
+  why_ = cutter_.read_from(fd_);
+  if (why_.empty()) return;
+  code_ = Exit::wrong_usage;
+  stopped_ = true;
 }
 
 }  // namespace zatt::cli

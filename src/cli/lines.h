@@ -23,6 +23,9 @@ class LineCutter {
 
   void add(std::string_view bytes) { text_.append(bytes); }
   void end() { ended_ = true; }
+  // Adds what a descriptor has now, some 64 KiB at most, or ends. A sentence where it could not be
+  // read; else "".
+  std::string read_from(int fd);
 
   struct Line {
     std::string_view text;  // until the next call; without newline and '\r'
@@ -31,6 +34,8 @@ class LineCutter {
   // Nothing: there is no whole line yet.
   bool next(Line& line);
   bool at_end() const { return ended_ && begin_ == text_.size(); }
+  bool has_ended() const { return ended_; }  // there may be lines left
+  std::uint64_t bytes_read() const { return bytes_read_; }
 
  private:
   std::string text_;
@@ -38,6 +43,7 @@ class LineCutter {
   std::size_t looked_ = 0;  // no newline before it
   bool skipping_ = false;   // the rest of one that was too long
   bool ended_ = false;
+  std::uint64_t bytes_read_ = 0;  // by read_from()
 };
 
 class LinePump {
@@ -55,7 +61,7 @@ class LinePump {
 
   // Until the input has ended, all is answered and the output written. Done, or what ends it.
   Exit run();
-  std::uint64_t bytes_read() const { return bytes_read_; }
+  std::uint64_t bytes_read() const { return cutter_.bytes_read(); }
   const std::string& why() const { return why_; }  // the input failed, or ""
 
  private:
@@ -67,7 +73,6 @@ class LinePump {
   const Handlers handlers_;
   LineCutter cutter_;
   std::uint64_t number_ = 0;
-  std::uint64_t bytes_read_ = 0;
   bool stopped_ = false;
   Exit code_ = Exit::done;
   std::string why_;

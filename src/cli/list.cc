@@ -7,13 +7,13 @@
 
 #include "cli/commands.h"
 #include "cli/complaints.h"
+#include "cli/pages.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 
 namespace zatt::cli {
 namespace {
 
-constexpr std::uint32_t most_a_page = 10'000;
 constexpr std::uint32_t a_page_for_people = 1'000;
 constexpr std::size_t widest_key = 40;
 
@@ -25,25 +25,18 @@ struct Ended {
 };
 
 // Each page has been handed on, and what that added to the output is written.
-Ended each_page(Work& work, zatt_request request, const OnPage& on_page) {
+Ended each_written(Work& work, zatt_request request, const OnPage& on_page) {
   const Arguments& arguments = work.arguments;
   if (!arguments.operands.empty()) request.prefix = bytes_of(arguments.operands[0]);
   request.stale = arguments.stale ? 1 : 0;
-  std::uint64_t left = arguments.limit == 0 ? UINT64_MAX : arguments.limit;
-  std::string after;
-  while (left > 0) {
-    const std::uint32_t page = work.out.is_terminal() ? a_page_for_people : most_a_page;
-    request.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, page));
-    Reply reply = work.session.ask(request);
-    if (reply.error != ZATT_OK) return {exit_of(reply.error), std::move(reply)};
-    on_page(reply);
-    if (!work.out.flush()) return {work.out.exit_code(), std::nullopt};
-    if (!reply.more || reply.items.empty()) break;
-    left -= std::min<std::uint64_t>(left, reply.items.size());
-    after = reply.items.back().key;
-    request.after = bytes_of(after);
-  }
-  return {};
+  auto failed =
+      each_page(work.session, request, arguments.limit == 0 ? UINT64_MAX : arguments.limit,
+                work.out.is_terminal() ? a_page_for_people : most_a_page, [&](const Reply& page) {
+                  on_page(page);
+                  return work.out.flush();
+                });
+  if (failed) return {exit_of(failed->error), std::move(failed)};
+  return {work.out.failed() ? work.out.exit_code() : Exit::done, std::nullopt};
 }
 
 std::string as_json(const Item& item, bool with_value, bool with_rev) {
@@ -74,7 +67,7 @@ Exit run_list(Work& work) {
   zatt_request request = zatt_request_of(ZATT_OP_SCAN);
   const bool with_values = work.arguments.verb == Verb::scan;
   request.keys_only = with_values ? 0 : 1;
-  const Ended ended = each_page(work, request, [&work, with_values](const Reply& page) {
+  const Ended ended = each_written(work, request, [&work, with_values](const Reply& page) {
     if (work.arguments.json) {
       for (const Item& item : page.items) work.out.add(as_json(item, with_values, true));
     } else if (with_values) {
@@ -97,7 +90,7 @@ Exit run_export(Work& work) {
     progress.expect(static_cast<std::uint64_t>(count.number));
   }
   std::uint64_t keys = 0;
-  const Ended ended = each_page(work, zatt_request_of(ZATT_OP_SCAN), [&](const Reply& page) {
+  const Ended ended = each_written(work, zatt_request_of(ZATT_OP_SCAN), [&](const Reply& page) {
     for (const Item& item : page.items) work.out.add(as_json(item, true, false));
     keys += page.items.size();
     progress.show(keys, keys);

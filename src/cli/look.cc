@@ -4,21 +4,16 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <utility>
 
+#include "cli/clock.h"
 #include "zatt/zatt.h"
 
 namespace zatt::cli {
 namespace {
 
 constexpr int first_look_ms = 200;  // by then one that refuses has refused
-
-std::int64_t now_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
-}
 
 // One server, asked until it answers, refuses, or has had its time.
 class Probe {

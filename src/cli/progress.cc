@@ -4,18 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
+
+#include "cli/clock.h"
 
 namespace zatt::cli {
 namespace {
 
 constexpr std::uint64_t columns = 30;
 constexpr std::int64_t every_ms = 100;
-
-std::int64_t now_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
-}
 
 void draw(const std::string& text) {
   if (write(STDERR_FILENO, text.data(), text.size()) < 0) {

@@ -5,10 +5,7 @@
 // output waits for is written before the next line is read.
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
 
 #include "cli/commands.h"
 #include "cli/complaints.h"
@@ -29,8 +26,8 @@ class Script {
         if (const Exit code = run_one(line); is_the_end(code)) return end();
       if (cutter_.at_end()) return first_;
       if (!wait_for_input()) return Exit::interrupted;
-      if (const std::string why = read_some(); !why.empty()) {
-        complain("the input could not be read: " + why);
+      if (const std::string why = cutter_.read_from(STDIN_FILENO); !why.empty()) {
+        complain(why);
         return first_ == Exit::done ? Exit::wrong_usage : first_;
       }
     }
@@ -57,7 +54,8 @@ class Script {
   Exit end() {
     const bool lost = work_.session.was_interrupted() || work_.out.failed();
     pollfd input = {STDIN_FILENO, POLLIN, 0};
-    if (!lost && !ended_ && poll(&input, 1, 0) == 1) read_some();  // its end, mostly
+    if (!lost && !cutter_.has_ended() && poll(&input, 1, 0) == 1)
+      cutter_.read_from(STDIN_FILENO);  // its end, mostly
     if (!lost && !cutter_.at_end())
       complain("the lines after line " + std::to_string(number_) +
                " were not run; --keep-going runs them all");
@@ -72,20 +70,8 @@ class Script {
     return true;
   }
 
-  // "" or why it could not.
-  std::string read_some() {
-    std::array<char, 65'536> buffer{};
-    const ssize_t size = read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (size < 0) return errno == EINTR || errno == EAGAIN ? "" : std::strerror(errno);
-    cutter_.add({buffer.data(), static_cast<std::size_t>(size)});
-    ended_ = size == 0;
-    if (ended_) cutter_.end();
-    return "";
-  }
-
   Work& work_;
   LineCutter cutter_;
-  bool ended_ = false;
   std::uint64_t number_ = 0;
   Exit first_ = Exit::done;  // of what failed
 };

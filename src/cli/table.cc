@@ -47,8 +47,7 @@ std::string headline(const Survey& survey, bool colour) {
 
 std::string known_of(const Survey& survey) {
   if (survey.cluster.empty()) return "";
-  std::string text = "cluster " + one_line(survey.cluster) + ", " + std::to_string(survey.keys) +
-                     (survey.keys == 1 ? " key" : " keys");
+  std::string text = "cluster " + one_line(survey.cluster) + ", " + keys_text(survey.keys);
   std::vector<std::string> versions;
   for (const Row& row : survey.rows)
     if (row.answer != nullptr &&

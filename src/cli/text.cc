@@ -119,6 +119,10 @@ std::string padded(std::string_view text, std::size_t width) {
   return out;
 }
 
+std::string keys_text(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " key" : " keys");
+}
+
 std::optional<int> to_timeout_ms(std::string_view seconds) {
   const std::size_t point = seconds.find('.');
   const std::string_view whole = seconds.substr(0, point);

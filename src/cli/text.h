@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ std::string one_line(std::string_view text);
 // Code points: about the columns it takes.
 std::size_t width_of(std::string_view text);
 std::string padded(std::string_view text, std::size_t width);
+
+std::string keys_text(std::uint64_t count);  // "1 key", "2 keys"
 
 // "1.5" seconds; from one millisecond to ten minutes.
 std::optional<int> to_timeout_ms(std::string_view seconds);
