@@ -41,9 +41,9 @@ enum class Sight : std::uint8_t {
   // storage/
   torn_tail_cut,
   damage_found,
-  unvouched_entries_copied,
+  unproven_entries_copied,
   bad_slot_found,
-  headless_file_found,
+  bad_header_found,
   rolled_over,
   cut_over_a_roll_over,
   spare_reused,

@@ -54,7 +54,7 @@ Status judge_cluster(const Options& options, const raft::Configuration& last) {
   return ok;
 }
 
-Status judge_damage(const Options& options, const storage::Found& found,
+Status judge_damage(const Options& options, const storage::ScanResult& found,
                     const raft::Configuration& last) {
   // Where the damage took the configuration too, the file says whether there is anybody to ask.
   const std::size_t members = last.empty() ? options.cluster.size() : last.members.size();
@@ -109,7 +109,7 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
   storage_options.directory = options.storage;
   storage_options.segment_bytes = options.segment_bytes;
   storage_options.probe = options.probe;
-  auto found = storage::inspect(disk, storage_options,
+  auto found = storage::scan(disk, storage_options,
                                 [&](const EntryView& entry) { raft->restore(entry); });
   if (!found) return found.error();
 

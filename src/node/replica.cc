@@ -68,7 +68,7 @@ void Replica::write(const raft::Output& output) {
     hard_state_.floor_open_term = raft_->floor().open_term;
     ticket = storage_->save(hard_state_);
   }
-  if (output.cut) ticket = storage_->cut(*output.cut);
+  if (output.truncate) ticket = storage_->truncate(*output.truncate);
   if (!output.append.empty()) ticket = storage_->append(output.append);
   raft_writes_.emplace_back(ticket, output.write);
 }

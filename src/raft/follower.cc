@@ -46,8 +46,8 @@ void Raft::on_message(const Server& from, const AppendEntries& append) {
 void Raft::take_entries(const AppendEntries& append) {
   for (const EntryView& entry : append.entries) {
     if (log_.holds(entry.index, entry.term)) continue;  // a late or repeated message cuts nothing
-    if (entry.index <= log_.last_index()) cut_log(entry.index - 1);  // rule 3
-    append_entry(entry.term, entry.kind, std::string(entry.body));   // rule 4
+    if (entry.index <= log_.last_index()) truncate_log(entry.index - 1);  // rule 3
+    append_entry(entry.term, entry.kind, std::string(entry.body));        // rule 4
   }
 }
 

@@ -60,7 +60,7 @@ void Log::append(Term term, EntryKind kind, std::string body) {
   entries_.push_back({last_index_, term, kind, std::move(body)});
 }
 
-void Log::cut(Index last) {
+void Log::truncate(Index last) {
   ZATT_ASSERT(last <= last_index_);
   while (!entries_.empty() && entries_.back().index > last) {
     bytes_ -= cost(entries_.back().body.size());

@@ -42,7 +42,7 @@ class Log {
   std::vector<EntryView> slice(Index first, Index last, std::uint64_t max_bytes) const;
 
   void append(Term term, EntryKind kind, std::string body);
-  void cut(Index last);  // drops what is above
+  void truncate(Index last);  // drops what is above
   // Forgets the bodies of the oldest entries, up to `limit`, while they hold over max_bytes.
   void forget(Index limit, std::uint64_t max_bytes);
   std::uint64_t bytes_in_memory() const { return bytes_; }

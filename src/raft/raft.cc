@@ -204,7 +204,7 @@ void Raft::on(const Found& found) {
 void Raft::on(const Unfound&) {
   ZATT_ASSERT(current_term() == Term{0} && commit_index_ == Index{0});
   become_follower(Term{0}, std::nullopt);
-  cut_log(Index{0});
+  truncate_log(Index{0});
 }
 
 // --- writes, and what waits for them -------------------------------------------------------------
@@ -224,13 +224,13 @@ void Raft::append_entry(Term term, EntryKind kind, std::string body) {
   configurations_.emplace_back(entry.index, std::move(*configuration));
 }
 
-void Raft::cut_log(Index last) {
+void Raft::truncate_log(Index last) {
   ZATT_ASSERT(last >= commit_index_);
   ZATT_ASSERT(!appended_from_);
   saw(Sight::suffix_cut);
   begin_write();
-  output_.cut = last;
-  log_.cut(last);
+  output_.truncate = last;
+  log_.truncate(last);
   durable_index_ = std::min(durable_index_, last);
   for (Write& write : writes_) write.last = std::min(write.last, last);
   while (!configurations_.empty() && configurations_.back().first > last)

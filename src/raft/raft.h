@@ -147,7 +147,7 @@ struct Output {
   // to be written.
   std::uint64_t write = 0;
   std::optional<HardState> hard_state;
-  std::optional<Index> cut;  // drop the entries above
+  std::optional<Index> truncate;  // drop the entries above
   std::vector<EntryView> append;
 
   std::vector<Envelope> messages;  // borrowed views in them: until the next step
@@ -233,7 +233,7 @@ class Raft {
   bool takes_turn(Turn turn) { return takes(options_.probe, turn); }
   void begin_write();
   void append_entry(Term term, EntryKind kind, std::string body);
-  void cut_log(Index last);
+  void truncate_log(Index last);
   void collect_write();
   void release_held();
   void send(const Server& to, Message message, std::uint64_t after_write = 0);

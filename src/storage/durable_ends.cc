@@ -43,7 +43,7 @@ void DurableEnds::served(const LogEnd& end) {
 bool DurableEnds::is_moot(std::uint64_t segment, Index index, const Served& log) const {
   if (index <= log.base || !log.goes_through_base) return true;
   return std::any_of(headers_.begin(), headers_.end(), [&](const SegmentHeader& header) {
-    return header.life > segment && header.first_index() <= index;
+    return header.segment > segment && header.first_index() <= index;
   });
 }
 
@@ -57,10 +57,10 @@ bool DurableEnds::is_predecessor(const LogEnd& end) const {
 std::optional<DurableEnds::Missing> DurableEnds::missing_copied_end(const Served& log) const {
   for (const SegmentHeader& header : headers_) {
     const Index index = header.copied_index;
-    if (index == Index{0} || is_moot(header.life, index, log)) continue;
+    if (index == Index{0} || is_moot(header.segment, index, log)) continue;
     const Expected* copied = find(index, header.copied_checksum);
     if (copied->is_served) continue;
-    return Missing{index, record_.is_clean || copied->is_seen, header.life, ""};
+    return Missing{index, record_.is_clean || copied->is_seen, header.segment, ""};
   }
   return std::nullopt;
 }
@@ -68,7 +68,7 @@ std::optional<DurableEnds::Missing> DurableEnds::missing_copied_end(const Served
 std::optional<DurableEnds::Missing> DurableEnds::missing_log_end(const Served& log) const {
   if (record_.segment == 0) return std::nullopt;
   const Index index = record_.end.index;
-  const std::uint64_t newest = headers_.empty() ? 0 : headers_.back().life;
+  const std::uint64_t newest = headers_.empty() ? 0 : headers_.back().segment;
   if (newest < record_.segment) {
     // Where its records are there, under a bad header, its end is there too.
     if (bad_headers_.count(record_.segment) > 0) return std::nullopt;

@@ -60,7 +60,7 @@ std::string encode(const SegmentHeader& header) {
   Writer out(bytes);
   out.u64(segment_magic);
   out.u32(log_format);
-  out.u64(header.life);
+  out.u64(header.segment);
   out.u64(header.incarnation);
   out.u64(raw(header.first_index()));
   out.u64(raw(header.predecessor.term));
@@ -70,7 +70,7 @@ std::string encode(const SegmentHeader& header) {
   out.u64(header.copied_checksum);
   ZATT_ASSERT(bytes.size() == segment_header_size);
   store_le(bytes.data(), checksum(std::string_view(bytes).substr(8),
-                                  checksum_key(header.incarnation, header.life)));
+                                  checksum_key(header.incarnation, header.segment)));
   bytes.resize(unit, '\0');
   return bytes;
 }
@@ -92,7 +92,7 @@ HeaderRead decode_header(std::string_view bytes) {
   HeaderRead read;
   const std::uint32_t format = in.u32();
   SegmentHeader header;
-  header.life = in.u64();
+  header.segment = in.u64();
   header.incarnation = in.u64();
   const std::uint64_t first_index = in.u64();
   header.predecessor.term = Term{in.u64()};
@@ -100,7 +100,7 @@ HeaderRead decode_header(std::string_view bytes) {
   header.size = in.u64();
   header.copied_index = Index{in.u64()};
   header.copied_checksum = in.u64();
-  const std::uint64_t key = checksum_key(header.incarnation, header.life);
+  const std::uint64_t key = checksum_key(header.incarnation, header.segment);
   if (magic != segment_magic || format == 0 ||
       checksum(bytes.substr(8, header_size_of(format) - 8), key) != sum)
     return {};

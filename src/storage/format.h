@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What a segment of the log looks like on disk, for those who write it and those who read it.
 //
-// A segment, `<life>.seg`: a header, then batches of records. Little-endian.
+// A segment, `<segment>.seg`: a header, then batches of records. Little-endian.
 //
 //   header  +------------+---------+-----------+--------+---------------+----------------+
-//           |checksum u64|magic u64|format  u32|life u64|incarnation u64|first_index  u64|
+//           |checksum u64|magic u64|format  u32|segment u64|incarnation u64|first_index  u64|
 //           +------------+---------+-----------+--------+---------------+----------------+
 //           |predecessor_term u64  |predecessor_checksum u64  |size u64|copied_index  u64|
 //           +----------------------+--------------------------+--------+----------------+
@@ -19,17 +19,17 @@
 // The header and every batch begin on a unit of 4 KiB and share it with nothing else: a torn page
 // never reaches what was promised before. Within a batch records follow each other; the
 // rest of its last unit is zeros. Every checksum covers the rest of its header or record and is
-// keyed by incarnation and life, a number never used again: what a recycled file held before, or a
+// keyed by incarnation and segment, a number never used again: what a recycled file held before, or a
 // record from another place, is noise.
 //
-// previous is the checksum of the entry before, in whichever life that is (0 before the first).
+// previous is the checksum of the entry before, in whichever segment that is (0 before the first).
 // predecessor_term and predecessor_checksum are those of the entry at first_index - 1, which was
-// durable before this header was written: where a life begins below the end of the one before, the
+// durable before this header was written: where a segment begins below the end of the one before, the
 // log was cut there. durable_index is how far the log was durable when the record was written.
 //
 // size is the file's, all of which was durable before this header was written: a file that is
 // shorter has lost something. copied_index and copied_checksum name the last entry that the start
-// which began this life copied into it (0 where it copied none, and in all other lives).
+// which began this segment copied into it (0 where it copied none, and in all other segments).
 //
 // Later formats keep the header's layout and its checksum, so that this one can say what it met.
 #pragma once
@@ -65,7 +65,7 @@ struct LogEnd {
 };
 
 struct SegmentHeader {
-  std::uint64_t life = 0;
+  std::uint64_t segment = 0;
   std::uint64_t incarnation = 0;
   LogEnd predecessor;  // first_index is its index + 1
   std::uint64_t size = 0;
@@ -114,7 +114,7 @@ RecordHead decode_record_head(std::string_view bytes);
 // The record that `bytes` begin with, if it checks.
 std::optional<Record> decode_record(std::string_view bytes, std::uint64_t key);
 
-// Visits every record of a life, good neighbours or not: one behind the other, and from the next
+// Visits every record of a segment, good neighbours or not: one behind the other, and from the next
 // unit on where there is none.
 class RecordWalk {
  public:
@@ -163,7 +163,7 @@ class RecordBuffer {
   std::vector<std::uint64_t> starts_;
 };
 
-// Names: a life's segment, one being made or copied, and one waiting to be used. The numbers are
+// Names: a segment's segment, one being made or copied, and one waiting to be used. The numbers are
 // from one series, and none is ever used again.
 enum class FileKind : std::uint8_t { segment, unfinished, spare };
 inline constexpr std::uint64_t max_file_number = 999'999'999'999'999'999;

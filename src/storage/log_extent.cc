@@ -9,27 +9,29 @@
 
 namespace zatt::storage {
 
-std::optional<Extent> find_extent(const std::vector<Life>& lives, Index first, Index last,
+std::optional<Extent> find_extent(const std::vector<Segment>& segments, Index first, Index last,
                                   std::uint64_t max_bytes) {
-  if (first > last || lives.empty() || first < lives.front().first()) return std::nullopt;
-  const auto next = std::upper_bound(lives.begin(), lives.end(), first,
-                                     [](Index index, const Life& l) { return index < l.first(); });
-  const Life& life = *(next - 1);
+  if (first > last || segments.empty() || first < segments.front().first()) return std::nullopt;
+  const auto next =
+      std::upper_bound(segments.begin(), segments.end(), first,
+                       [](Index index, const Segment& l) { return index < l.first(); });
+  const Segment& segment = *(next - 1);
   Extent extent;
-  extent.life = life.number;
+  extent.segment = segment.number;
   extent.wanted = first;
-  // A cut that waits may lie before the next life's beginning.
-  extent.last = next == lives.end() ? last : std::min(last, next->predecessor.index);
+  // A cut that waits may lie before the next segment's beginning.
+  extent.last = next == segments.end() ? last : std::min(last, next->predecessor.index);
   const auto behind =
-      std::upper_bound(life.positions.begin(), life.positions.end(), first,
+      std::upper_bound(segment.positions.begin(), segment.positions.end(), first,
                        [](Index index, const Position& p) { return index < p.index; });
   const Position& begin = *(behind - 1);
   extent.begins = begin.index;
   extent.offset = begin.offset;
   const std::uint64_t most = std::min(most_read_bytes, max_bytes + position_every_bytes);
-  std::uint64_t end = behind == life.positions.end() ? life.end : behind->offset;
-  for (auto at = behind; at != life.positions.end(); ++at) {
-    const std::uint64_t further = at + 1 == life.positions.end() ? life.end : (at + 1)->offset;
+  std::uint64_t end = behind == segment.positions.end() ? segment.end : behind->offset;
+  for (auto at = behind; at != segment.positions.end(); ++at) {
+    const std::uint64_t further =
+        at + 1 == segment.positions.end() ? segment.end : (at + 1)->offset;
     if (further - begin.offset > most) break;
     end = further;
   }
@@ -39,7 +41,7 @@ std::optional<Extent> find_extent(const std::vector<Life>& lives, Index first, I
 
 Result<std::vector<ExtentEntry>> read_extent(const Extent& extent, std::string_view bytes,
                                              std::uint64_t incarnation, std::uint64_t max_bytes) {
-  RecordWalk walk(bytes, extent.offset, checksum_key(incarnation, extent.life));
+  RecordWalk walk(bytes, extent.offset, checksum_key(incarnation, extent.segment));
   std::vector<ExtentEntry> entries;
   Index expected = extent.begins;
   std::uint64_t body_bytes = 0;
@@ -52,7 +54,7 @@ Result<std::vector<ExtentEntry>> read_extent(const Extent& extent, std::string_v
       continue;
     if (!record && entries.empty())
       return Error{Code::corrupt, 0, "an entry of the log is damaged",
-                   file_name(FileKind::segment, extent.life) + ": entry " +
+                   file_name(FileKind::segment, extent.segment) + ": entry " +
                        std::to_string(raw(expected)) + ", at or behind byte " +
                        std::to_string(extent.offset)};
     if (!record) break;  // the stretch ends here

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "storage/lives.h"
+#include "storage/segments.h"
 #include "storage/storage.h"
 
 namespace zatt::storage {
@@ -16,17 +16,17 @@ namespace zatt::storage {
 inline constexpr std::uint64_t most_read_bytes = 256 << 10;  // and one record
 
 struct Extent {
-  std::uint64_t life = 0;
+  std::uint64_t segment = 0;
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
   Index begins{};  // the entry whose record is at `offset`
   Index wanted{};  // the first entry asked for
-  Index last{};    // of the log in this life: what is behind was cut off
+  Index last{};    // of the log in this segment: what is behind was cut off
 };
 
 // Where entry `first` is, and up to about max_bytes more of the log behind it. Nothing where the
-// log, which ends at `last`, does not hold it. (A life's header makes it begin at 1.)
-std::optional<Extent> find_extent(const std::vector<Life>& lives, Index first, Index last,
+// log, which ends at `last`, does not hold it. (A segment's header makes it begin at 1.)
+std::optional<Extent> find_extent(const std::vector<Segment>& segments, Index first, Index last,
                                   std::uint64_t max_bytes);
 
 struct ExtentEntry {

@@ -11,7 +11,7 @@
 #include "base/checksum.h"
 #include "base/narrow.h"
 #include "storage/durable_ends.h"
-#include "storage/lives.h"
+#include "storage/segments.h"
 
 namespace zatt::storage {
 namespace {
@@ -29,13 +29,13 @@ std::string grouped(std::uint64_t number) {
 class LogReader {
  public:
   LogReader(Disk& disk, const LogQuestion& question,
-            const std::function<void(const EntryView&)>& on_entry, Found& found)
+            const std::function<void(const EntryView&)>& on_entry, ScanResult& found)
       : disk_(disk), question_(question), on_entry_(on_entry), found_(found), log_(*found.log) {}
 
   Status run(const std::vector<std::string>& names);
 
  private:
-  struct Segment {  // a file whose header is bad
+  struct BadHeader {  // a file whose header is bad
     std::uint64_t number = 0;
     std::uint64_t size = 0;
     bool has_records = false;
@@ -43,19 +43,19 @@ class LogReader {
 
   Status sort_out(const std::vector<std::string>& names);
   Status read_header(std::uint64_t number);
-  void drop_dead();
+  void drop_obsolete();
   std::size_t first_needed() const;
   Status walk_all();
-  Status walk(Life& life, const Life* next);
-  bool take(Life& life, const Life* next, const RecordWalk& walk, const Record& record);
-  Status look_only(Segment& segment);
-  Status look_at_spoiled();
-  void judge_spoiled();
+  Status walk(Segment& segment, const Segment* next);
+  bool take(Segment& segment, const Segment* next, const RecordWalk& walk, const Record& record);
+  Status look_only(BadHeader& segment);
+  Status look_at_bad_headers();
+  void judge_bad_headers();
   void drop_before_snapshot();
   void begin_at(const LogEnd& end);
   void see(const Record& record);
   void see(Term term, Index index);
-  void vouch(Index durable_index);
+  void prove_durable(Index durable_index);
   DurableEnds::Served served() const;
   void check_ends();
   void check_lengths();
@@ -75,17 +75,17 @@ class LogReader {
   Disk& disk_;
   const LogQuestion& question_;
   const std::function<void(const EntryView&)>& on_entry_;
-  Found& found_;
-  Found::Log& log_;
+  ScanResult& found_;
+  ScanResult::Log& log_;
 
   DurableEnds ends_;
-  std::vector<Segment> spoiled_;
-  std::uint64_t newest_ = 0;           // of the lives with a good header
+  std::vector<BadHeader> bad_headers_;
+  std::uint64_t newest_ = 0;           // of the segments with a good header
   std::map<Index, Term> newer_terms_;  // of records after all good headers
   std::vector<LogEnd> window_;         // the entries behind log_.vouched
   bool holds_base_ = true;             // the log so far goes through the snapshot's end
   bool is_dropped_ = false;            // it does not: nothing of it is served
-  std::uint64_t bad_at_ = unit;        // in the life walked last: where the log can't go on
+  std::uint64_t bad_at_ = unit;        // in the segment walked last: where the log can't go on
   Term highest_term_{};                // seen anywhere: the floor, where there is damage
   Index highest_index_{};
 };
@@ -124,38 +124,38 @@ Status LogReader::read_header(std::uint64_t number) {
   const HeaderRead read = decode_header(*bytes);
   if (read.format != 0 && read.format != log_format)
     return other_format(question_.directory + "/" + name, read.format, log_format);
-  if (!read.header || read.header->life != number) {
-    zatt::see(question_.probe, Sight::headless_file_found);
-    spoiled_.push_back({number, *size, false});
+  if (!read.header || read.header->segment != number) {
+    zatt::see(question_.probe, Sight::bad_header_found);
+    bad_headers_.push_back({number, *size, false});
     return ok;
   }
   if (read.header->incarnation != question_.incarnation)
     return error(Code::foreign, "a segment of another directory", name,
                  "it was not written by this node; was it copied here?");
-  Life life;
-  life.number = number;
-  life.predecessor = read.header->predecessor;
-  life.size = *size;
-  life.full_size = read.header->size;
-  log_.lives.push_back(std::move(life));
+  Segment segment;
+  segment.number = number;
+  segment.predecessor = read.header->predecessor;
+  segment.size = *size;
+  segment.full_size = read.header->size;
+  log_.segments.push_back(std::move(segment));
   ends_.expect(*read.header);
   return ok;
 }
 
-// A life is dead if a later one begins at or before its first index (rule 8).
-void LogReader::drop_dead() {
-  std::vector<Life> alive;
+// A segment is obsolete if a later one begins at or before its first index (rule 8).
+void LogReader::drop_obsolete() {
+  std::vector<Segment> alive;
   Index lowest = no_limit;
-  for (auto life = log_.lives.rbegin(); life != log_.lives.rend(); ++life) {
-    if (life->first() >= lowest) {
-      log_.retired.push_back(life->file());
+  for (auto segment = log_.segments.rbegin(); segment != log_.segments.rend(); ++segment) {
+    if (segment->first() >= lowest) {
+      log_.retired.push_back(segment->file());
       continue;
     }
-    lowest = life->first();
-    alive.push_back(std::move(*life));
+    lowest = segment->first();
+    alive.push_back(std::move(*segment));
   }
   std::reverse(alive.begin(), alive.end());
-  log_.lives = std::move(alive);
+  log_.segments = std::move(alive);
 }
 
 // --- walking through it ----------------------------------------------------------------------
@@ -173,61 +173,64 @@ void LogReader::see(Term term, Index index) {
 
 void LogReader::begin_at(const LogEnd& end) {
   log_.last = end;
-  log_.vouched = end;
+  log_.proven_durable = end;
   window_.clear();
 }
 
-void LogReader::vouch(Index durable_index) {
+void LogReader::prove_durable(Index durable_index) {
   durable_index = std::min(durable_index, log_.last.index);  // of what damage has left
-  if (durable_index <= log_.vouched.index) return;
-  const auto at = static_cast<std::ptrdiff_t>(durable_index - log_.vouched.index);
-  log_.vouched = window_[static_cast<std::size_t>(at - 1)];
+  if (durable_index <= log_.proven_durable.index) return;
+  const auto at = static_cast<std::ptrdiff_t>(durable_index - log_.proven_durable.index);
+  log_.proven_durable = window_[static_cast<std::size_t>(at - 1)];
   window_.erase(window_.begin(), window_.begin() + at);
 }
 
-// The life to begin with: the last one that needs no predecessor (rule 11).
+// The segment to begin with: the last one that needs no predecessor (rule 11).
 std::size_t LogReader::first_needed() const {
-  std::size_t first = log_.lives.size();
-  for (std::size_t i = 0; i < log_.lives.size(); ++i)
-    if (log_.lives[i].first() <= question_.base.index + 1) first = i;
+  std::size_t first = log_.segments.size();
+  for (std::size_t i = 0; i < log_.segments.size(); ++i)
+    if (log_.segments[i].first() <= question_.base.index + 1) first = i;
   return first;
 }
 
 Status LogReader::walk_all() {
   begin_at({question_.base.index, question_.base.term, 0});
-  for (const Life& life : log_.lives) see(life.predecessor.term, life.predecessor.index);
+  for (const Segment& segment : log_.segments)
+    see(segment.predecessor.term, segment.predecessor.index);
   std::size_t i = first_needed();
-  if (i < log_.lives.size()) {
-    begin_at(log_.lives[i].predecessor);
+  if (i < log_.segments.size()) {
+    begin_at(log_.segments[i].predecessor);
     holds_base_ = question_.base.index == Index{0} || (log_.last.index == question_.base.index &&
                                                        log_.last.term == question_.base.term);
     for (std::size_t before = 0; before < i; ++before)
-      log_.retired.push_back(log_.lives[before].file());
-    log_.lives.erase(log_.lives.begin(), log_.lives.begin() + static_cast<std::ptrdiff_t>(i));
+      log_.retired.push_back(log_.segments[before].file());
+    log_.segments.erase(log_.segments.begin(),
+                        log_.segments.begin() + static_cast<std::ptrdiff_t>(i));
     i = 0;
-  } else if (!log_.lives.empty()) {
-    const Life& first = log_.lives.front();
+  } else if (!log_.segments.empty()) {
+    const Segment& first = log_.segments.front();
     damage(first.file(), 0,
            "the log begins at entry " + text(first.first()) + "; the segment before is missing");
     i = 0;
   }
-  for (; i < log_.lives.size() && !found_.damage && !is_dropped_; ++i) {
-    const bool is_last = i + 1 == log_.lives.size();
-    if (auto walked = walk(log_.lives[i], is_last ? nullptr : &log_.lives[i + 1]); !walked)
+  for (; i < log_.segments.size() && !found_.damage && !is_dropped_; ++i) {
+    const bool is_last = i + 1 == log_.segments.size();
+    if (auto walked = walk(log_.segments[i], is_last ? nullptr : &log_.segments[i + 1]); !walked)
       return walked;
   }
-  for (std::size_t rest = i; rest < log_.lives.size(); ++rest) {
-    const Life& life = log_.lives[rest];
-    Segment unread{life.number, life.size, false};
+  for (std::size_t rest = i; rest < log_.segments.size(); ++rest) {
+    const Segment& segment = log_.segments[rest];
+    BadHeader unread{segment.number, segment.size, false};
     if (auto looked = look_only(unread); !looked) return looked;
-    log_.retired.push_back(life.file());
+    log_.retired.push_back(segment.file());
   }
-  log_.lives.resize(i);
+  log_.segments.resize(i);
   return ok;
 }
 
 // Takes the record if it is the log's next one. False: it ought to be, and is not.
-bool LogReader::take(Life& life, const Life* next, const RecordWalk& walk, const Record& record) {
+bool LogReader::take(Segment& segment, const Segment* next, const RecordWalk& walk,
+                     const Record& record) {
   const LogEnd end{record.index, record.term, record.checksum};
   if (next != nullptr && record.index == next->predecessor.index && end != next->predecessor)
     return false;
@@ -244,48 +247,48 @@ bool LogReader::take(Life& life, const Life* next, const RecordWalk& walk, const
   if (record.kind == static_cast<std::uint8_t>(EntryKind::configuration))
     log_.configurations.push_back(record.index);
   ends_.served(end);
-  if (end == question_.log_end.end) vouch(end.index);
-  life.note(record.index, walk.offset());
-  life.end = round_up(walk.position());
+  if (end == question_.log_end.end) prove_durable(end.index);
+  segment.note(record.index, walk.offset());
+  segment.end = round_up(walk.position());
   if (record.index > question_.base.index)
     on_entry_({record.index, record.term, static_cast<EntryKind>(record.kind), record.body});
   return true;
 }
 
-Status LogReader::walk(Life& life, const Life* next) {
-  auto bytes = disk_.read(life.file(), 0, life.size);
+Status LogReader::walk(Segment& segment, const Segment* next) {
+  auto bytes = disk_.read(segment.file(), 0, segment.size);
   if (!bytes) return bytes.error();
-  ZATT_ASSERT(log_.last.index == life.predecessor.index);
-  begin_at(life.predecessor);
+  ZATT_ASSERT(log_.last.index == segment.predecessor.index);
+  begin_at(segment.predecessor);
   const Index limit = next == nullptr ? no_limit : next->predecessor.index;
   RecordWalk walk(std::string_view(*bytes).substr(std::min<std::size_t>(unit, bytes->size())), unit,
-                  key(life.number));
+                  key(segment.number));
   Index durable_index{};
   std::uint64_t bad_at = unit;  // where the first entry that is missing should be
   std::uint64_t torn_bytes = 0;
   bool is_stopped = false;
   while (const auto record = walk.next()) {
     if (!is_known_kind(*record))
-      return error(Code::newer, "a later version of zatt wrote this log", life.file(),
+      return error(Code::newer, "a later version of zatt wrote this log", segment.file(),
                    "an entry of kind " + std::to_string(record->kind));
     see(*record);
     durable_index = std::max(durable_index, record->durable_index);
     const bool is_next =
         record->index == log_.last.index + 1 && record->previous == log_.last.checksum;
     if (is_next && record->index <= limit && !is_stopped && !is_dropped_) {
-      is_stopped = !take(life, next, walk, *record);
+      is_stopped = !take(segment, next, walk, *record);
       if (!is_stopped) bad_at = walk.position();
     } else if (!is_next) {
       torn_bytes += record->size();
     }
-    vouch(record->durable_index);
+    prove_durable(record->durable_index);
   }
   if (is_dropped_) return ok;
   const Index promised = next == nullptr ? durable_index : limit;
   const Index last = std::max(log_.last.index, question_.base.index);
   if (last < promised)
     damage(
-        life.file(), bad_at,
+        segment.file(), bad_at,
         "entries " + text(last + 1) + " to " + text(promised) + " were durable and are unreadable");
   bad_at_ = bad_at;
   if (next == nullptr && !found_.damage) {
@@ -297,7 +300,7 @@ Status LogReader::walk(Life& life, const Life* next) {
 }
 
 // Nothing of this segment is served: what it holds only counts for the floor.
-Status LogReader::look_only(Segment& segment) {
+Status LogReader::look_only(BadHeader& segment) {
   auto bytes = disk_.read(file_name(FileKind::segment, segment.number), 0, segment.size);
   if (!bytes) return bytes.error();
   RecordWalk walk(std::string_view(*bytes).substr(std::min<std::size_t>(unit, bytes->size())), unit,
@@ -310,8 +313,8 @@ Status LogReader::look_only(Segment& segment) {
   return ok;
 }
 
-Status LogReader::look_at_spoiled() {
-  for (Segment& segment : spoiled_) {
+Status LogReader::look_at_bad_headers() {
+  for (BadHeader& segment : bad_headers_) {
     if (auto looked = look_only(segment); !looked) return looked;
     if (segment.has_records) ends_.saw_records_of(segment.number);
     log_.retired.push_back(file_name(FileKind::segment, segment.number));
@@ -320,9 +323,9 @@ Status LogReader::look_at_spoiled() {
 }
 
 // Rule 10: over records keyed by the file's name, a bad header is damage; over none it was never
-// in force. Where a later life follows the one before without a gap, this one was dead.
-void LogReader::judge_spoiled() {
-  for (const Segment& segment : spoiled_)
+// in force. Where a later segment follows the one before without a gap, this one was obsolete.
+void LogReader::judge_bad_headers() {
+  for (const BadHeader& segment : bad_headers_)
     if (segment.has_records && (found_.damage || segment.number > newest_))
       damage(file_name(FileKind::segment, segment.number), 0,
              "the segment's header is unreadable over records that were written");
@@ -354,7 +357,8 @@ DurableEnds::Served LogReader::served() const {
 void LogReader::check_ends() {
   const auto check = [&](const std::optional<DurableEnds::Missing>& missing) {
     if (!missing) return;
-    const bool is_in_last = !log_.lives.empty() && log_.lives.back().number == missing->segment;
+    const bool is_in_last =
+        !log_.segments.empty() && log_.segments.back().number == missing->segment;
     lose(missing->last, missing->is_end_known, file_name(FileKind::segment, missing->segment),
          is_in_last ? bad_at_ : 0, missing->what);
   };
@@ -367,15 +371,16 @@ void LogReader::check_ends() {
 // A file is as long as its header says, or something was cut off it. Before the log's last segment
 // all that a file held is either there or missed by now; of the last one a clean end is there.
 void LogReader::check_lengths() {
-  for (const Life& life : log_.lives) {
-    if (life.size >= life.full_size) continue;
+  for (const Segment& segment : log_.segments) {
+    if (segment.size >= segment.full_size) continue;
     const std::string lengths =
-        "the file has " + grouped(life.size) + " bytes and had " + grouped(life.full_size);
-    const bool is_last = life.number == log_.lives.back().number;
+        "the file has " + grouped(segment.size) + " bytes and had " + grouped(segment.full_size);
+    const bool is_last = segment.number == log_.segments.back().number;
     if (is_last && !question_.log_end.is_clean && !is_dropped_ && holds_base_)
-      lose(log_.last.index, false, life.file(), life.size, lengths);
+      lose(log_.last.index, false, segment.file(), segment.size, lengths);
     else if (!found_.damage)
-      found_.notes.push_back(life.file() + ": " + lengths + "; nothing of what it held is missing");
+      found_.notes.push_back(segment.file() + ": " + lengths +
+                             "; nothing of what it held is missing");
   }
 }
 
@@ -405,10 +410,10 @@ Error LogReader::error(Code code, const char* what, const std::string& file,
   return Error{code, 0, what, question_.directory + "/" + file + ": " + why};
 }
 
-// Nothing of the log goes on from the snapshot: a new life will, and needs none of it.
+// Nothing of the log goes on from the snapshot: a new segment will, and needs none of it.
 void LogReader::drop_before_snapshot() {
-  for (const Life& life : log_.lives) log_.retired.push_back(life.file());
-  log_.lives.clear();
+  for (const Segment& segment : log_.segments) log_.retired.push_back(segment.file());
+  log_.segments.clear();
   log_.configurations.clear();
   begin_at({question_.base.index, question_.base.term, 0});
 }
@@ -416,11 +421,11 @@ void LogReader::drop_before_snapshot() {
 Status LogReader::run(const std::vector<std::string>& names) {
   if (auto sorted = sort_out(names); !sorted) return sorted;
   ends_.expect(question_.log_end);
-  drop_dead();
-  if (!log_.lives.empty()) newest_ = log_.lives.back().number;
-  if (auto looked = look_at_spoiled(); !looked) return looked;
+  drop_obsolete();
+  if (!log_.segments.empty()) newest_ = log_.segments.back().number;
+  if (auto looked = look_at_bad_headers(); !looked) return looked;
   if (auto walked = walk_all(); !walked) return walked;
-  judge_spoiled();
+  judge_bad_headers();
   check_ends();
   check_lengths();
   if (is_dropped_ || log_.last.index < question_.base.index || !holds_base_) drop_before_snapshot();
@@ -437,7 +442,7 @@ Status LogReader::run(const std::vector<std::string>& names) {
 }  // namespace
 
 Status read_log(Disk& disk, const LogQuestion& question, const std::vector<std::string>& names,
-                const std::function<void(const EntryView&)>& on_entry, Found& found) {
+                const std::function<void(const EntryView&)>& on_entry, ScanResult& found) {
   return LogReader(disk, question, on_entry, found).run(names);
 }
 

@@ -33,6 +33,6 @@ struct LogQuestion {
 
 // Fills all of `found` that concerns the log.
 Status read_log(Disk& disk, const LogQuestion& question, const std::vector<std::string>& names,
-                const std::function<void(const EntryView&)>& on_entry, Found& found);
+                const std::function<void(const EntryView&)>& on_entry, ScanResult& found);
 
 }  // namespace zatt::storage

@@ -13,44 +13,44 @@
 
 #include "base/probe.h"
 #include "storage/batch.h"
-#include "storage/lives.h"
+#include "storage/segment_pool.h"
+#include "storage/segments.h"
 #include "storage/slots.h"
-#include "storage/spares.h"
 
 namespace zatt::storage {
 
 class LogWriter {
  public:
   // `configurations`: the indexes of the log's configuration entries, ascending.
-  LogWriter(std::uint64_t incarnation, std::vector<Life> lives, LogEnd end,
+  LogWriter(std::uint64_t incarnation, std::vector<Segment> segments, LogEnd end,
             std::vector<Index> configurations, Probe* probe);
 
   // --- gathering ------------------------------------------------------------------------------
-  void cut(Index last);
+  void truncate(Index last);
   void append(std::span<const EntryView> entries);
   Index last_index() const { return last_; }
   std::uint64_t gathered_bytes() const { return gathered_.bytes(); }
-  bool has_work() const { return cut_.has_value() || !gathered_.empty(); }
-  std::optional<Index> pending_cut() const { return cut_; }
+  bool has_work() const { return truncate_to_.has_value() || !gathered_.empty(); }
+  std::optional<Index> pending_truncation() const { return truncate_to_; }
 
   // --- laying out -----------------------------------------------------------------------------
   // The entry a cut ends at, where its term and checksum have to be read first; then told.
-  std::optional<Index> unknown_cut_end() const;
-  void tell_cut_end(const LogEnd& end) { known_ = end; }
+  std::optional<Index> unknown_truncation_end() const;
+  void tell_truncation_end(const LogEnd& end) { known_ = end; }
   // Steps that make durable what gathered: all of it, or as much as there are segments ready for.
   // The rest waits for one (waits_for_segment); nothing here makes a file longer. `file` is told of
   // every new segment, and of a configuration before that counts as durable.
-  void lay_out(Spares& spares, HardStateFile& file, std::vector<Step>& steps);
+  void lay_out(SegmentPool& pool, HardStateFile& file, std::vector<Step>& steps);
   // How large a segment has to be ready before more can be laid out.
   std::optional<std::uint64_t> waits_for_segment() const { return waits_for_segment_; }
   // Of all that is laid out, once those steps are done.
   LogEndRecord log_end() const;
-  // The life that a start begins with (rule 13): `tail` holds the entries behind end(), which
-  // nothing vouches for. The lives that it ends are the caller's to retire.
-  std::vector<Life> begin_again(RecordBuffer tail, Spares& spares, HardStateFile& file,
-                                std::vector<Step>& steps);
+  // The segment that a start begins with (rule 13): `tail` holds the entries behind end(), which
+  // nothing vouches for. The segments that it ends are the caller's to retire.
+  std::vector<Segment> begin_copied_segment(RecordBuffer tail, SegmentPool& pool,
+                                            HardStateFile& file, std::vector<Step>& steps);
 
-  const std::vector<Life>& lives() const { return lives_; }
+  const std::vector<Segment>& segments() const { return segments_; }
   const LogEnd& end() const { return end_; }
   std::uint64_t room() const;  // bytes left for records in the present segment
   bool is_half_full() const;
@@ -60,28 +60,28 @@ class LogWriter {
 
  private:
   std::uint64_t end_bytes() const;
-  Life& present() { return lives_.back(); }
+  Segment& present() { return segments_.back(); }
   std::uint64_t key() const;
   std::optional<LogEnd> find_end(Index index) const;
   void put(RecordBuffer& records, std::size_t from, std::size_t to, const std::string& file,
            Index durable_index, std::vector<Step>& steps);
-  void lay_out_cut(Spares& spares, HardStateFile& file, std::vector<Step>& steps);
-  void lay_out_gathered(Spares& spares, HardStateFile& file, std::vector<Step>& steps);
-  bool is_segment_ready(std::uint64_t record_bytes, const Spares& spares);
-  void begin_life(std::uint64_t record_bytes, Spares& spares, HardStateFile& file,
-                  std::vector<Step>& steps);
-  SegmentHeader header_of(const Life& life) const;
-  std::vector<Life> take_dead();
+  void lay_out_truncation(SegmentPool& pool, HardStateFile& file, std::vector<Step>& steps);
+  void lay_out_gathered(SegmentPool& pool, HardStateFile& file, std::vector<Step>& steps);
+  bool is_segment_ready(std::uint64_t record_bytes, const SegmentPool& pool);
+  void begin_segment(std::uint64_t record_bytes, SegmentPool& pool, HardStateFile& file,
+                     std::vector<Step>& steps);
+  SegmentHeader header_of(const Segment& segment) const;
+  std::vector<Segment> take_obsolete();
 
   std::uint64_t incarnation_;
   Probe* probe_;
-  std::vector<Life> lives_;  // ascending; the last is the one written to
-  LogEnd end_;               // as laid out
-  bool is_dirty_ = false;    // the present segment has writes that no sync followed
+  std::vector<Segment> segments_;  // ascending; the last is the one written to
+  LogEnd end_;                     // as laid out
+  bool is_dirty_ = false;          // the present segment has writes that no sync followed
 
-  std::optional<Index> cut_;     // waits: below end_
-  std::optional<LogEnd> known_;  // what the entry there says
-  RecordBuffer gathered_;        // waits, behind the cut
+  std::optional<Index> truncate_to_;  // waits: below end_
+  std::optional<LogEnd> known_;       // what the entry there says
+  RecordBuffer gathered_;             // waits, behind the cut
   Index last_{};
   std::vector<Index> configurations_;  // of entries in the log or gathered, ascending
   std::optional<std::uint64_t> waits_for_segment_;

@@ -8,12 +8,12 @@
 
 #include "base/assert.h"
 #include "base/checksum.h"
-#include "storage/lives.h"
 #include "storage/log_extent.h"
 #include "storage/log_writer.h"
+#include "storage/recovery.h"
+#include "storage/segment_pool.h"
+#include "storage/segments.h"
 #include "storage/slots.h"
-#include "storage/spares.h"
-#include "storage/start.h"
 #include "storage/steps.h"
 
 namespace zatt::storage {
@@ -32,7 +32,7 @@ struct ReadUnderWay {
   bool is_for_cut = false;
 };
 
-struct Flight {
+struct InFlightBatch {
   Storage::Ticket ticket = 0;  // durable, once this is
   std::uint64_t bytes = 0;
   bool writes_log = false;
@@ -45,7 +45,7 @@ struct Flight {
 
 // A batch of which a step had no room: that step and those behind it, to be tried again.
 struct Stall {
-  Flight flight;
+  InFlightBatch flight;
   std::vector<Step> rest;
   std::uint64_t retry_at_us = 0;
 };
@@ -60,7 +60,7 @@ struct Promise {
 
 // What a spare is wanted for: to be the reserve, or the next segment beside it, or because no room
 // is left but the reserve, or because the log waits for it.
-enum class Want { nothing, reserve, next_segment, room, waiting };
+enum class SpareDemand { nothing, reserve, next_segment, room, waiting };
 
 // Or a file may not be as large, or no more may be open: all of them can pass.
 bool is_disk_full(const Error& error) {
@@ -78,16 +78,16 @@ bool can_be_tried_again(const Step& step) {
 }  // namespace
 
 struct Storage::Impl {
-  Impl(const Options& given, Started started)
+  Impl(const Options& given, Recovered started)
       : options(given),
         file(std::move(started.file)),
         log(std::move(started.log)),
-        spares(std::move(started.spares)) {}
+        pool(std::move(started.pool)) {}
 
   Options options;
   HardStateFile file;
   LogWriter log;
-  Spares spares;
+  SegmentPool pool;
 
   bool save_waits = false;
   Ticket ticket = 0;  // the last given out
@@ -98,7 +98,7 @@ struct Storage::Impl {
   bool is_stopped = false;
   std::uint64_t next_read = 1;
   std::vector<ReadQuestion> reads;
-  std::optional<Flight> flight;
+  std::optional<InFlightBatch> flight;
   std::optional<Stall> stall;  // then there is no flight
   std::uint64_t stall_us = first_stall_us;
   std::optional<Error> no_room;
@@ -107,29 +107,31 @@ struct Storage::Impl {
   std::optional<std::uint64_t> quiet_at_us;
   std::optional<std::uint64_t> note_at_us;
   std::optional<std::uint64_t> sync_at_us;
-  Want tried_for = Want::nothing;  // the last try to make a spare, where less is not wanted now
+  SpareDemand tried_for =
+      SpareDemand::nothing;  // the last try to make a spare, where less is not wanted now
 
   bool has_writes() const { return ticket > durable; }
   std::optional<std::uint64_t> missing_bytes() const;
   Room room() const;
-  Want wanted_spare() const;
-  std::optional<std::uint64_t> spare_at_us(Want wanted, bool has_work) const;
+  SpareDemand wanted_spare() const;
+  std::optional<std::uint64_t> spare_at_us(SpareDemand wanted, bool has_work) const;
   void plan_spare(std::vector<Step>& steps);
-  void plan_reads(Flight& going, std::vector<Step>& steps);
-  void plan_writes(Flight& going, std::vector<Step>& steps);
+  void plan_reads(InFlightBatch& going, std::vector<Step>& steps);
+  void plan_writes(InFlightBatch& going, std::vector<Step>& steps);
   Ticket laid_out_ticket() const;
-  void plan_note(Flight& going, bool is_quiet, std::uint64_t now_us, std::vector<Step>& steps);
-  void plan_stop(Flight& going, std::vector<Step>& steps);
+  void plan_note(InFlightBatch& going, bool is_quiet, std::uint64_t now_us,
+                 std::vector<Step>& steps);
+  void plan_stop(InFlightBatch& going, std::vector<Step>& steps);
   Ticket promise(Index last);
-  bool may_fail(const Flight& done, const BatchResult& result, std::uint64_t now_us);
-  bool wait_for_room(Flight& done, BatchResult& result, std::uint64_t now_us);
+  bool may_fail(const InFlightBatch& done, const BatchResult& result, std::uint64_t now_us);
+  bool wait_for_room(InFlightBatch& done, BatchResult& result, std::uint64_t now_us);
   std::optional<Batch> resume(std::uint64_t now_us);
-  Status finish_reads(Flight& done, std::vector<ReadDone>& out);
+  Status finish_reads(InFlightBatch& done, std::vector<ReadDone>& out);
 };
 
-Result<std::unique_ptr<Storage>> Storage::start(Disk& disk, const Options& options, Found found,
-                                                const HardState& state) {
-  auto started = start_directory(disk, options, std::move(found), state);
+Result<std::unique_ptr<Storage>> Storage::start(Disk& disk, const Options& options,
+                                                ScanResult found, const HardState& state) {
+  auto started = recover_directory(disk, options, std::move(found), state);
   if (!started) return started.error();
   auto impl = std::make_unique<Impl>(options, std::move(*started));
   return std::unique_ptr<Storage>(new Storage(std::move(impl)));
@@ -155,12 +157,12 @@ Storage::Ticket Storage::save(const HardState& state) {
   return impl_->promise(Index{0});
 }
 
-Storage::Ticket Storage::cut(Index last) {
+Storage::Ticket Storage::truncate(Index last) {
   Impl& s = *impl_;
-  s.log.cut(last);
+  s.log.truncate(last);
   for (Promise& promise : s.promises) promise.last = std::min(promise.last, last);
   const Ticket ticket = s.promise(last);
-  if (s.log.pending_cut() && !s.cut_from) s.cut_from = ticket;
+  if (s.log.pending_truncation() && !s.cut_from) s.cut_from = ticket;
   return ticket;
 }
 
@@ -185,59 +187,59 @@ std::uint64_t Storage::read(Index first, std::uint64_t max_bytes) {
 // Of the segment that the log waits for, where there is none.
 std::optional<std::uint64_t> Storage::Impl::missing_bytes() const {
   const auto bytes = log.waits_for_segment();
-  return bytes && !spares.has_ready(*bytes) ? bytes : std::nullopt;
+  return bytes && !pool.has_ready(*bytes) ? bytes : std::nullopt;
 }
 
 // One is kept in reserve, for the day when the disk is full; the next roll-over has another.
-Want Storage::Impl::wanted_spare() const {
-  if (missing_bytes()) return Want::waiting;
-  if (room() != Room::plenty) return Want::room;
-  if (spares.ready() == 0) return Want::reserve;
-  return spares.ready() == 1 && log.is_half_full() ? Want::next_segment : Want::nothing;
+SpareDemand Storage::Impl::wanted_spare() const {
+  if (missing_bytes()) return SpareDemand::waiting;
+  if (room() != Room::plenty) return SpareDemand::room;
+  if (pool.ready() == 0) return SpareDemand::reserve;
+  return pool.ready() == 1 && log.is_half_full() ? SpareDemand::next_segment : SpareDemand::nothing;
 }
 
 // When a spare is to be gone on with. A disk that was full is tried again at once where more hangs
 // on it than at the last try, and else after a while.
-std::optional<std::uint64_t> Storage::Impl::spare_at_us(Want wanted, bool has_work) const {
-  if (wanted == Want::nothing) return std::nullopt;
-  if (!spares.is_stuck() || wanted > tried_for) return 0;
-  if (wanted < Want::room && !has_work) return std::nullopt;
-  return spares.retry_at_us();
+std::optional<std::uint64_t> Storage::Impl::spare_at_us(SpareDemand wanted, bool has_work) const {
+  if (wanted == SpareDemand::nothing) return std::nullopt;
+  if (!pool.is_stuck() || wanted > tried_for) return 0;
+  if (wanted < SpareDemand::room && !has_work) return std::nullopt;
+  return pool.retry_at_us();
 }
 
 void Storage::Impl::plan_spare(std::vector<Step>& steps) {
   if (const auto bytes = missing_bytes())
-    spares.make_whole(*bytes, steps);
+    pool.make_whole(*bytes, steps);
   else
-    spares.make_slice(steps);
+    pool.make_slice(steps);
 }
 
-void Storage::Impl::plan_reads(Flight& going, std::vector<Step>& steps) {
-  const Index last = log.pending_cut().value_or(log.end().index);
+void Storage::Impl::plan_reads(InFlightBatch& going, std::vector<Step>& steps) {
+  const Index last = log.pending_truncation().value_or(log.end().index);
   for (const ReadQuestion& question : reads) {
-    const auto extent = find_extent(log.lives(), question.first, last, question.max_bytes);
+    const auto extent = find_extent(log.segments(), question.first, last, question.max_bytes);
     going.reads.push_back({.question = question, .extent = extent});
   }
   reads.clear();
-  if (const auto index = log.unknown_cut_end()) {
-    const auto extent = find_extent(log.lives(), *index, log.end().index, 0);
+  if (const auto index = log.unknown_truncation_end()) {
+    const auto extent = find_extent(log.segments(), *index, log.end().index, 0);
     ZATT_ASSERT(extent.has_value());
     going.reads.push_back({.question = {}, .extent = extent, .is_for_cut = true});
   }
   for (const ReadUnderWay& read : going.reads)
     if (read.extent)
-      steps.push_back(read_step(file_name(FileKind::segment, read.extent->life),
+      steps.push_back(read_step(file_name(FileKind::segment, read.extent->segment),
                                 read.extent->offset, read.extent->length));
 }
 
-void Storage::Impl::plan_writes(Flight& going, std::vector<Step>& steps) {
+void Storage::Impl::plan_writes(InFlightBatch& going, std::vector<Step>& steps) {
   if (save_waits) file.save(log.log_end(), steps);
   save_waits = false;
   going.bytes = log.gathered_bytes();
   going.writes_log = log.has_work();
-  if (log.has_work()) log.lay_out(spares, file, steps);
+  if (log.has_work()) log.lay_out(pool, file, steps);
   going.bytes -= log.gathered_bytes();
-  if (!log.pending_cut()) cut_from.reset();
+  if (!log.pending_truncation()) cut_from.reset();
   going.ticket = laid_out_ticket();
 }
 
@@ -252,7 +254,7 @@ Storage::Ticket Storage::Impl::laid_out_ticket() const {
 }
 
 // Whoever is idle writes nothing: after the last note nothing follows but a sync of it.
-void Storage::Impl::plan_note(Flight& going, bool is_quiet, std::uint64_t now_us,
+void Storage::Impl::plan_note(InFlightBatch& going, bool is_quiet, std::uint64_t now_us,
                               std::vector<Step>& steps) {
   const bool is_due = now_us >= (is_quiet ? quiet_at_us : note_at_us).value_or(UINT64_MAX);
   if (is_due && log.log_end() != file.log_end()) {
@@ -274,7 +276,7 @@ void Storage::Impl::plan_note(Flight& going, bool is_quiet, std::uint64_t now_us
 }
 
 // All is durable that can be: what has no room was never acknowledged.
-void Storage::Impl::plan_stop(Flight& going, std::vector<Step>& steps) {
+void Storage::Impl::plan_stop(InFlightBatch& going, std::vector<Step>& steps) {
   if ((has_writes() && !missing_bytes()) || !reads.empty()) return;
   LogEndRecord record = log.log_end();
   record.is_clean = true;
@@ -286,17 +288,17 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   Impl& s = *impl_;
   if (s.flight || s.failure || is_stopped()) return std::nullopt;
   if (s.stall) return s.resume(now_us);
-  Flight going;
+  InFlightBatch going;
   Batch batch;
   going.ticket = s.durable;
   const bool has_work = s.has_writes() || !s.reads.empty();
   if (s.is_stopping) s.plan_stop(going, batch.steps);
   if (!going.is_last) {
-    const bool cut_waits = s.log.unknown_cut_end().has_value();
+    const bool cut_waits = s.log.unknown_truncation_end().has_value();
     s.plan_reads(going, batch.steps);
     if (s.has_writes() && !cut_waits && !s.missing_bytes()) s.plan_writes(going, batch.steps);
     s.plan_note(going, !going.writes_log && !s.log.has_work(), now_us, batch.steps);
-    const Want wanted = s.wanted_spare();
+    const SpareDemand wanted = s.wanted_spare();
     s.tried_for = std::min(s.tried_for, wanted);
     if (const auto at_us = s.spare_at_us(wanted, has_work); at_us && now_us >= *at_us) {
       s.tried_for = wanted;
@@ -325,7 +327,7 @@ std::optional<std::uint64_t> Storage::wake_at_us() const {
   return at;
 }
 
-Status Storage::Impl::finish_reads(Flight& done, std::vector<ReadDone>& out) {
+Status Storage::Impl::finish_reads(InFlightBatch& done, std::vector<ReadDone>& out) {
   std::size_t next = 0;
   for (ReadUnderWay& read : done.reads) {
     ReadDone answer;
@@ -341,9 +343,9 @@ Status Storage::Impl::finish_reads(Flight& done, std::vector<ReadDone>& out) {
       }
       if (read.is_for_cut) {
         const ExtentEntry& first = entries->front();
-        log.tell_cut_end({first.entry.index, first.entry.term, first.checksum});
+        log.tell_truncation_end({first.entry.index, first.entry.term, first.checksum});
       }
-      const Index last = log.pending_cut().value_or(log.end().index);
+      const Index last = log.pending_truncation().value_or(log.end().index);
       for (ExtentEntry& entry : *entries)
         if (entry.entry.index <= last) answer.entries.push_back(std::move(entry.entry));
     }
@@ -354,17 +356,18 @@ Status Storage::Impl::finish_reads(Flight& done, std::vector<ReadDone>& out) {
 
 // A full disk may refuse a note, which then waits for the log's next end, or a spare, which is
 // tried again; all that was asked of the disk before it is done.
-bool Storage::Impl::may_fail(const Flight& done, const BatchResult& result, std::uint64_t now_us) {
+bool Storage::Impl::may_fail(const InFlightBatch& done, const BatchResult& result,
+                             std::uint64_t now_us) {
   if (!is_disk_full(result.status.error())) return false;
   no_room = result.status.error();
   if (done.note_step && result.steps_done == *done.note_step) return true;
   if (!done.slice_step || result.steps_done < *done.slice_step) return false;
-  spares.on_disk_full(now_us);
+  pool.on_disk_full(now_us);
   return true;
 }
 
 // Everything else that had no room: the flight goes on from the step that failed.
-bool Storage::Impl::wait_for_room(Flight& done, BatchResult& result, std::uint64_t now_us) {
+bool Storage::Impl::wait_for_room(InFlightBatch& done, BatchResult& result, std::uint64_t now_us) {
   if (!is_disk_full(result.status.error()) || !can_be_tried_again(result.rest.front()))
     return false;
   const auto move_on = [&result](std::optional<std::size_t>& step) {
@@ -389,7 +392,7 @@ std::optional<Batch> Storage::Impl::resume(std::uint64_t now_us) {
 Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   Impl& s = *impl_;
   ZATT_ASSERT(s.flight.has_value());
-  Flight flight = std::move(*s.flight);
+  InFlightBatch flight = std::move(*s.flight);
   s.flight.reset();
   Done done;
   done.durable = s.durable;
@@ -400,7 +403,7 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
     done.status = *s.failure;
     return done;
   }
-  if (result.status && flight.slice_step) s.spares.on_made_slice();
+  if (result.status && flight.slice_step) s.pool.on_made_slice();
   s.stall_us = first_stall_us;
   if (auto read = s.finish_reads(flight, done.reads); !read) {
     s.failure = read.error();
@@ -430,10 +433,10 @@ bool Storage::fits(std::uint64_t bytes) const {
 
 Room Storage::Impl::room() const {
   if (stall) return Room::none;
-  if (!spares.is_stuck()) return Room::plenty;
+  if (!pool.is_stuck()) return Room::plenty;
   if (missing_bytes()) return Room::none;  // for an entry larger than what is ready
-  if (spares.ready() == 0) return log.is_at_its_end() ? Room::none : Room::little;
-  return spares.ready() == 1 && log.is_nearly_full() ? Room::little : Room::plenty;
+  if (pool.ready() == 0) return log.is_at_its_end() ? Room::none : Room::little;
+  return pool.ready() == 1 && log.is_nearly_full() ? Room::little : Room::plenty;
 }
 
 std::uint64_t Storage::pending_bytes() const {

@@ -2,7 +2,7 @@
 // What survives a node: its hard state and its log, as one ordered stream of writes.
 //
 // A start has two steps, so that nothing is written before somebody has judged what was found:
-// inspect() only reads; start() writes what every start must. From then on save, cut and append
+// scan() only reads; start() writes what every start must. From then on save, cut and append
 // gather; the owner takes a batch when none is under way, has it run off its thread, and hands back
 // the result. Writes are named by tickets that only grow: "ticket 7 is durable" speaks of every
 // write up to it, where an index alone could not say which entry 16 it means.
@@ -55,12 +55,12 @@ struct Damage {
 };
 
 // What a directory holds, read and not changed. Moved into start().
-struct Found {
-  struct Log;  // the lives and where their entries are: of storage.cc alone
-  Found();
-  Found(Found&&) noexcept;
-  Found& operator=(Found&&) noexcept;
-  ~Found();
+struct ScanResult {
+  struct Log;  // the segments and where their entries are: of storage.cc alone
+  ScanResult();
+  ScanResult(ScanResult&&) noexcept;
+  ScanResult& operator=(ScanResult&&) noexcept;
+  ~ScanResult();
 
   std::optional<HardState> hard_state;  // nothing: the directory is empty
   Index last_index{};                   // of the log that start() will serve
@@ -72,17 +72,17 @@ struct Found {
 // Reads everything, and hands the log's entries to `on_entry`, in order, each once; their bodies
 // are borrowed for the call. Damage is no error here, it is Found::damage; errors are io, newer
 // formats, and an unreadable hard state (Code::corrupt).
-Result<Found> inspect(Disk& disk, const Options& options,
-                      const std::function<void(const EntryView&)>& on_entry);
+Result<ScanResult> scan(Disk& disk, const Options& options,
+                        const std::function<void(const EntryView&)>& on_entry);
 
 class Storage {
  public:
   // Writes, and waits for: `state` into both slots, with the floor raised (and opened, as
-  // Damage::floor_is_open says by now) where there was damage; then a new life of the log. Only
+  // Damage::floor_is_open says by now) where there was damage; then a new segment of the log. Only
   // when this returns may the node speak. `state` is what was found, or the identity of a new
   // directory.
-  static Result<std::unique_ptr<Storage>> start(Disk& disk, const Options& options, Found found,
-                                                const HardState& state);
+  static Result<std::unique_ptr<Storage>> start(Disk& disk, const Options& options,
+                                                ScanResult found, const HardState& state);
   ~Storage();
 
   const HardState& hard_state() const;  // as last handed to save()
@@ -92,7 +92,7 @@ class Storage {
 
   Ticket save(const HardState& state);
   // Drops the entries above `last`.
-  Ticket cut(Index last);
+  Ticket truncate(Index last);
   // The first continues the log, each the one before. Bodies are copied before this returns.
   Ticket append(std::span<const EntryView> entries);
 

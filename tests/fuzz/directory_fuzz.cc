@@ -34,7 +34,7 @@ std::unique_ptr<SimDisk> sound() {
   require(host.start(), "a new directory starts");
   for (std::uint64_t i = 0; i < 8; ++i) {
     if (i == 3) host.save(2, Server{"1", 5});
-    if (i == 4) host.cut(host.last() - 2);
+    if (i == 4) host.truncate(host.last() - 2);
     host.append(1 + i / 3, 2, i % 3 * 900);
     require(i == 6 ? host.start() : host.note(), "a sound disk works");
   }
@@ -154,7 +154,7 @@ int fuzz_directory(const std::uint8_t* data, std::size_t size) {
   for (const std::string& name : disk->durable_names()) bytes += disk->durable_size(name);
 
   test::Host host(*disk, fuzz::small_segments());
-  if (!host.inspect()) {
+  if (!host.scan()) {
     const Code code = host.error->code;
     fuzz::require(code == Code::corrupt || code == Code::newer || code == Code::foreign,
                   "what can't be started on is corrupt, newer or another's");
@@ -168,7 +168,7 @@ int fuzz_directory(const std::uint8_t* data, std::size_t size) {
   fuzz::require(host.work(), "it goes on");
   const storage::HardState state = host.storage->hard_state();
   disk->crash(prng, test::Crash::all_lost);
-  fuzz::require(host.inspect() && !host.damage, "what was started on is sound");
+  fuzz::require(host.scan() && !host.damage, "what was started on is sound");
   fuzz::require(host.found_hard_state == state, "its hard state is durable");
   fuzz::require(
       host.found_lines.size() == found.size() + 1 && test::is_prefix(found, host.found_lines),

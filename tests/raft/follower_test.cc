@@ -49,7 +49,7 @@ TEST_CASE("append: what is durable already is acknowledged at once") {
 TEST_CASE("append: a suffix of another term is replaced, in one write") {
   OneServer server({command(2, 1), command(3, 1), command(4, 1)}, {Term{1}, std::nullopt});
   server.receive("2", append_of(2, 2, 1, {command(3, 2)}));
-  CHECK(server.output.cut == Index{2});
+  CHECK(server.output.truncate == Index{2});
   REQUIRE(server.output.append.size() == 1);
   CHECK(server.output.append[0].index == Index{3});
   CHECK(server.output.hard_state);

@@ -63,7 +63,7 @@ TEST_CASE("log: cut and append as a vector would") {
   for (int i = 0; i < 2000; ++i) {
     if (prng.chance(1, 5)) {
       model.resize(prng.between(0, model.size()));
-      log.cut(Index{model.size()});
+      log.truncate(Index{model.size()});
     }
     term = std::max(term, model.empty() ? 0 : model.back());
     if (prng.chance(1, 4)) ++term;
@@ -101,7 +101,7 @@ TEST_CASE("forget: bodies go, terms stay") {
   CHECK(log.bytes_in_memory() == 0);
   log.append(Term{2}, EntryKind::command, "x");
   CHECK(log.at(Index{5}).index == Index{5});
-  log.cut(Index{2});  // below what is in memory
+  log.truncate(Index{2});  // below what is in memory
   CHECK(log.last_index() == Index{2});
   CHECK(log.first_in_memory() == Index{3});
   log.append(Term{3}, EntryKind::command, "y");

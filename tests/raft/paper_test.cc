@@ -77,18 +77,18 @@ TEST_CASE("figure 2, AppendEntries: the receiver") {
   }
   SUBCASE("3. an entry in conflict with a new one goes, and all behind it") {
     server.receive("2", append_of(4, 2, 1, {command(3, 4)}));
-    CHECK(server.output.cut == Index{2});
+    CHECK(server.output.truncate == Index{2});
     CHECK(server.raft.log().last_index() == Index{3});
     CHECK(server.raft.log().term_at(Index{3}) == Term{4});
   }
   SUBCASE("3. and without a conflict nothing goes") {
     server.receive("2", append_of(3, 1, 0, {command(2, 1, "a")}));
-    CHECK(!server.output.cut);
+    CHECK(!server.output.truncate);
     CHECK(server.raft.log().last_index() == Index{4});
   }
   SUBCASE("4. what the log has not yet is appended") {
     server.receive("2", append_of(3, 3, 1, {command(4, 3, "c"), command(5, 3, "d")}));
-    CHECK(!server.output.cut);
+    CHECK(!server.output.truncate);
     REQUIRE(server.output.append.size() == 1);
     CHECK(server.output.append[0].body == "d");
   }
@@ -280,9 +280,9 @@ TEST_CASE("figure 2, leaders") {
   }
   SUBCASE("it never overwrites its own log (leader append-only)") {
     server.propose("d");
-    CHECK(!server.output.cut);
+    CHECK(!server.output.truncate);
     server.acknowledge("2", Index{3});
-    CHECK(!server.output.cut);
+    CHECK(!server.output.truncate);
     CHECK(server.raft.log().last_index() == Index{6});
   }
   SUBCASE("whoever is behind next_index is sent what follows it") {

@@ -29,7 +29,7 @@ TEST_CASE("found: a configuration in term 0; a lone server begins at once, other
 TEST_CASE("unfound: the configuration is given up, and another may come") {
   OneServer server;
   server.step(Unfound{});
-  CHECK(server.output.cut == Index{0});
+  CHECK(server.output.truncate == Index{0});
   CHECK(server.raft.configuration().empty());
   server.step(Found{voters({"1", "4", "5"})});
   CHECK(server.raft.configuration().votes(peer("5")));
@@ -41,7 +41,7 @@ TEST_CASE("persisted: several writes at once, and in order hard state, cut, appe
   OneServer server({command(2, 1)}, {Term{1}, std::nullopt});
   server.receive("2", append_of(2, 1, 0, {command(2, 2), command(3, 2)}));
   CHECK(server.output.hard_state == HardState{Term{2}, std::nullopt});
-  CHECK(server.output.cut == Index{1});
+  CHECK(server.output.truncate == Index{1});
   CHECK(server.output.append.size() == 2);
   const std::uint64_t first = server.last_write;
   server.receive("2", append_of(2, 3, 2, {command(4, 2)}));

@@ -209,7 +209,7 @@ TEST_CASE("posix_disk: a storage lives on it") {
   for (std::uint64_t round = 0; round < 4; ++round) {
     auto disk = open_disk(options.directory);
     std::uint64_t entries = 0;
-    auto found = storage::inspect(*disk, options, [&](const EntryView& entry) {
+    auto found = storage::scan(*disk, options, [&](const EntryView& entry) {
       CHECK(raw(entry.index) == ++entries);
       CHECK(entry.body == body);
     });

@@ -79,7 +79,7 @@ std::string go_on(SimDisk& disk, Host& host) {
   host.append(late_term, 1, 700);
   Prng prng(1);
   disk.crash(prng, Crash::all_lost);
-  host.inspect();
+  host.scan();
   const std::string verdict = host.judge();
   return verdict.empty() ? "" : "after going on: " + verdict;
 }
@@ -150,7 +150,7 @@ void CrashRun::try_image(const SimDisk& disk, const std::vector<State>& told, st
   const auto image = crashed(disk, step, choice);
   if (crash_again) lose_power_in_recovery(*image, told, label);
   Host host(*image, crash_options());
-  host.inspect();
+  host.scan();
   std::string verdict = judge(host, told);
   if (verdict.empty()) verdict = go_on(*image, host);
   ++result_.images;
@@ -231,13 +231,13 @@ std::string CrashRun::judge_failure(SimDisk& disk, const std::vector<State>& tol
   for (const Crash mode : {Crash::all_lost, Crash::all_kept, Crash::random}) {
     const auto image = crashed(disk, 0, {mode, 0});
     Host host(*image, crash_options());
-    host.inspect();
+    host.scan();
     std::string verdict = judge(host, told);
     if (verdict.empty()) verdict = go_on(*image, host);
     if (!verdict.empty()) return std::string("power, ") + to_string(mode) + ": " + verdict;
   }
   Host host(disk, crash_options());
-  if (!host.inspect() && may_be_unreadable && host.error->sys == EIO) return "";
+  if (!host.scan() && may_be_unreadable && host.error->sys == EIO) return "";
   std::string verdict = judge(host, told);
   if (verdict.empty()) verdict = go_on(disk, host);
   return verdict.empty() ? "" : "page cache: " + verdict;

@@ -58,7 +58,7 @@ TEST_CASE("crash: the workload is what it says") {
   SimDisk disk;
   Host host(disk, test::crash_options());
   std::optional<DurableLog> log;
-  std::set<std::string> spares, gone;
+  std::set<std::string> pool, gone;
   std::size_t segments = 0;
   std::uint64_t most_entries = 0;
   run_crash_workload(disk, host, [&] {
@@ -67,16 +67,16 @@ TEST_CASE("crash: the workload is what it says") {
     most_entries = std::max(most_entries, host.last());
     std::set<std::string> names;
     for (const std::string& name : disk.durable_names()) names.insert(name);
-    for (const std::string& spare : spares)
+    for (const std::string& spare : pool)
       if (names.count(spare) == 0) gone.insert(spare);
     for (const std::string& name : names)
-      if (name.ends_with(".spare")) spares.insert(name);
+      if (name.ends_with(".spare")) pool.insert(name);
     const auto count = std::count_if(
         names.begin(), names.end(), [](const std::string& name) { return name.ends_with(".seg"); });
     segments = std::max(segments, static_cast<std::size_t>(count));
   });
   REQUIRE(!host.error);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(host.judge() == "");
   CHECK(test::crash_workload().size() > 200);
   CHECK(most_entries > 80);
@@ -140,7 +140,7 @@ std::string run_generations(std::uint64_t seed, std::uint64_t generations) {
         const std::uint64_t bytes = prng.chance(1, 10) ? 30'000 : prng.below(3000);
         if (what < 5) host.append(term, count, bytes);
         if (what == 5)
-          host.cut(host.last() - prng.below(std::min<std::uint64_t>(host.last(), 9) + 1));
+          host.truncate(host.last() - prng.below(std::min<std::uint64_t>(host.last(), 9) + 1));
         if (what == 6) host.save(term, Server{std::to_string(n), 1});
         if (what == 7) host.note();
         if (what == 8) host.begin();
@@ -152,7 +152,7 @@ std::string run_generations(std::uint64_t seed, std::uint64_t generations) {
     disk.clear_faults();
     const std::uint64_t mode = prng.below(std::size(test::every_crash) + 2);
     if (mode < std::size(test::every_crash)) disk.crash(prng, test::every_crash[mode]);
-    host.inspect();
+    host.scan();
     const bool is_new = host.history.front().hard_state == HardState{};
     if (is_new && !host.error && !host.damage && host.found_lines.empty()) continue;
     if (const std::string verdict = host.judge(); !verdict.empty())

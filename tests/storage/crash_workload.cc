@@ -46,17 +46,17 @@ void found(Script& script) {
 }
 
 // A suffix is replaced: within a segment, then over roll-overs, in a batch with what follows.
-void cut(Script& script) {
-  script.add(Kind::cut, 1);
+void truncate(Script& script) {
+  script.add(Kind::truncate, 1);
   script.add(Kind::save);
   script.write(1, 300);
   script.load(10);
-  script.add(Kind::cut, 12);
+  script.add(Kind::truncate, 12);
   script.add(Kind::save, 1);
   script.append(2, 70);
   script.add(Kind::note);
   script.load(6);
-  script.add(Kind::cut, 3);  // and nothing new behind it
+  script.add(Kind::truncate, 3);  // and nothing new behind it
   script.add(Kind::work);
 }
 
@@ -102,7 +102,7 @@ void stretch(Script& script) {
   script.add(Kind::save, 1);
   script.append(1, 0);
   script.add(Kind::begin);
-  script.add(Kind::cut, 1);  // of what is being written
+  script.add(Kind::truncate, 1);  // of what is being written
   script.append(1, 5000);
   script.add(Kind::note);
 }
@@ -110,14 +110,14 @@ void stretch(Script& script) {
 std::vector<Operation> make_workload() {
   Script script;
   found(script);
-  cut(script);
+  truncate(script);
   restart(script);
   stretch(script);
-  script.add(Kind::cut, 40);  // most segments become spares, and are used again
+  script.add(Kind::truncate, 40);  // most segments become spares, and are used again
   script.add(Kind::save);
   script.write(2, 20);
   script.load(12);
-  cut(script);
+  truncate(script);
   script.add(Kind::restart);
   die(script);
   script.load(4);
@@ -130,8 +130,8 @@ bool carry_out(SimDisk& disk, Host& host, const Operation& operation, std::uint6
     case Kind::append:
       host.append(term, operation.count, operation.bytes);
       return true;
-    case Kind::cut:
-      host.cut(host.last() - std::min(host.last(), operation.count));
+    case Kind::truncate:
+      host.truncate(host.last() - std::min(host.last(), operation.count));
       return true;
     case Kind::save:
       ++term;

@@ -18,16 +18,16 @@ namespace zatt::test {
 
 struct Operation {
   enum class Kind : std::uint8_t {
-    append,   // `count` entries of `bytes` each, of the present term
-    cut,      // the last `count` entries
-    save,     // the next term; a vote in it where `count` is 1
-    begin,    // a batch goes to the disk; what follows gathers for the next
-    work,     // all that is to be done, and what it leads to
-    note,     // the same, then quiet time passes
-    rest,     // the same, then so much that the note is synced
-    restart,  // kill -9: what gathered or was under way is gone, the page cache is not
-    die,      // kill -9 in a batch, when its first `count` steps are done
-    stop,     // in good order, and a start
+    append,    // `count` entries of `bytes` each, of the present term
+    truncate,  // the last `count` entries
+    save,      // the next term; a vote in it where `count` is 1
+    begin,     // a batch goes to the disk; what follows gathers for the next
+    work,      // all that is to be done, and what it leads to
+    note,      // the same, then quiet time passes
+    rest,      // the same, then so much that the note is synced
+    restart,   // kill -9: what gathered or was under way is gone, the page cache is not
+    die,       // kill -9 in a batch, when its first `count` steps are done
+    stop,      // in good order, and a start
   };
   Kind kind = Kind::work;
   std::uint64_t count = 0;

@@ -203,7 +203,7 @@ void DamageRun::try_damage(SimDisk& disk, bool is_whole_file, const Promise& pro
   ++result_.damages;
   const auto before = disk.clone();
   Host host(disk, crash_options());
-  host.inspect();
+  host.scan();
   if (host.error) {  // refused: nothing is served and nothing was written
     ++result_.found;
     if (host.error->code != Code::corrupt && host.error->code != Code::foreign)
@@ -267,7 +267,7 @@ void DamageRun::interrupt_repair(const SimDisk& disk, const Promise& promise,
       Prng prng(step);
       image->crash(prng, mode);
       Host next(*image, crash_options());
-      next.inspect();
+      next.scan();
       ++result_.repairs;
       const std::string where = label + ", repair " + std::to_string(step) + " " + to_string(mode);
       if (next.error)
@@ -281,7 +281,7 @@ void DamageRun::interrupt_repair(const SimDisk& disk, const Promise& promise,
   }
 }
 
-// A repaired directory lives on, and raises no alarm for what was damaged once.
+// A repaired directory segments on, and raises no alarm for what was damaged once.
 std::string DamageRun::go_on(SimDisk& disk) const {
   Host host(disk, crash_options());
   disk.clear_faults();
@@ -291,7 +291,7 @@ std::string DamageRun::go_on(SimDisk& disk) const {
   if (!host.work()) return "no work after a repair";
   Prng prng(1);
   disk.crash(prng, Crash::all_lost);
-  host.inspect();
+  host.scan();
   const std::string verdict = host.judge();
   return verdict.empty() ? "" : "after a repair: " + verdict;
 }

@@ -18,12 +18,12 @@ using test::is_prefix;
 using test::Lines;
 using test::SimDisk;
 
-// Two lives, a cut, several batches, saves, and a note at the end.
+// Two segments, a cut, several batches, saves, and a note at the end.
 bool run_workload(Host& host, Lines* before_the_cut = nullptr) {
   if (!host.start()) return false;
   for (int i = 0; i < 8; ++i) {
     if (i == 5 && before_the_cut != nullptr) *before_the_cut = host.lines();
-    if (i == 5) host.cut(host.last() - 2);
+    if (i == 5) host.truncate(host.last() - 2);
     if (i == 3) host.save(2, Server{"1", 2});
     host.append(i < 5 ? 1 : 2, 2, i % 3 == 0 ? 2500 : 90);
     if (!host.work()) return false;
@@ -45,7 +45,7 @@ std::unique_ptr<SimDisk> noted(Lines& lines, Lines* before_the_cut = nullptr) {
 // However a file was spoiled: what is served is the beginning of what was written, and where it
 // is less, that was noticed.
 std::string judge(Host& host, const Lines& lines) {
-  if (!host.inspect()) {
+  if (!host.scan()) {
     return host.error->code == Code::io ? "io: " + to_string(*host.error) : "";
   }
   if (!host.found_hard_state) return "taken for an empty directory";
@@ -76,7 +76,7 @@ bool runs_without_room(std::uint64_t n, int error, SimDisk::FailedWrite written)
   disk.set_failed_write(written);
   disk.fail_call(n, error);
   for (int i = 0; i < 8; ++i) {
-    if (i == 5) host.cut(host.last() - 2);
+    if (i == 5) host.truncate(host.last() - 2);
     if (i % 3 == 1) host.save(2 + static_cast<std::uint64_t>(i), Server{"1", 2});
     host.append(i < 5 ? 1 : 2, 2, i % 3 == 0 ? 5000 : 90);
     host.storage->read(Index{1}, 1 << 20);
@@ -90,7 +90,7 @@ bool runs_without_room(std::uint64_t n, int error, SimDisk::FailedWrite written)
   const bool was_met = disk.failure().has_value();
   lose_all(disk);
   const std::vector<test::State> told = host.history;
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(host.judge(told) == "");
   return was_met;
 }
@@ -154,7 +154,7 @@ TEST_CASE("faults: a segment that is gone is noticed, all but the last") {
     const auto image = disk->clone();
     REQUIRE(image->remove(segments[i]));
     Host host(*image);
-    REQUIRE(host.inspect());
+    REQUIRE(host.scan());
     CHECK(host.damage);
     CHECK(is_prefix(host.found_lines, lines));
   }
@@ -219,7 +219,7 @@ TEST_CASE("faults: files of anything at all") {
       }
     }
     Host host(*image);
-    if (!host.inspect()) {
+    if (!host.scan()) {
       CHECK(host.error->code == Code::corrupt);
       continue;
     }

@@ -35,7 +35,7 @@ TEST_CASE("format: the literal bytes of a segment") {
         "fca733676960cfe1"                  // checksum
         "0a7a617474736567"                  // magic
         "02000000"                          // format
-        "0100000000000000"                  // life
+        "0100000000000000"                  // segment
         "4d00000000000000"                  // incarnation
         "0100000000000000"                  // first_index
         "00000000000000000000000000000000"  // predecessor_term, predecessor_checksum
@@ -64,7 +64,7 @@ TEST_CASE("format: the literal bytes of a segment") {
   // And read back, field by field.
   const auto header = decode_header(bytes).header;
   REQUIRE(header);
-  CHECK(header->life == 1);
+  CHECK(header->segment == 1);
   CHECK(header->incarnation == 77);
   CHECK(header->first_index() == Index{1});
   RecordWalk walk(std::string_view(bytes).substr(unit), unit, checksum_key(77, 1));

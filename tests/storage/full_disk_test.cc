@@ -51,7 +51,7 @@ TEST_CASE("storage: room is kept in steps, and a disk that is full ends nothing"
   for (int i = 0; i < 10; ++i) host.append(1, 1, 3000);
   REQUIRE(host.work());
   const auto saved = host.save(9, std::nullopt);
-  host.cut(host.last() - 1);
+  host.truncate(host.last() - 1);
   REQUIRE(host.work());
   CHECK(host.durable < saved);
   CHECK(host.storage->pending_bytes() > 10'000);
@@ -103,7 +103,7 @@ TEST_CASE("storage: a full disk matters little to who has a segment ready beside
   }
   disk.limit_space(disk.used_bytes());
   fill_until(host, Room::little, 3000);
-  host.cut(0);
+  host.truncate(0);
   REQUIRE(host.work());
   disk.limit_space(disk.used_bytes());
   CHECK(count(disk, ".spare") == 2);
@@ -143,9 +143,9 @@ TEST_CASE("storage: what is cut off is not waited for") {
   host.append(1, 1, 100'000);
   REQUIRE(host.work());
   CHECK(host.storage->room() == Room::none);
-  const auto cut = host.cut(1);
+  const auto truncate = host.truncate(1);
   REQUIRE(host.work());
-  CHECK(host.durable >= cut);
+  CHECK(host.durable >= truncate);
   CHECK(host.storage->room() == Room::plenty);
 }
 

@@ -42,17 +42,17 @@ inline bool is_prefix(const Lines& shorter, const Lines& longer) {
          std::equal(shorter.begin(), shorter.end(), longer.begin());
 }
 
-// One process's life on `disk`, again and again.
+// One process's segment on `disk`, again and again.
 class Host {
  public:
   explicit Host(SimDisk& disk, storage::Options given = options())
       : given_(std::move(given)), disk_(&disk) {}
 
-  bool inspect();      // false where it failed: see `error`
-  bool start_found();  // behind inspect(), once
+  bool scan();         // false where it failed: see `error`
+  bool start_found();  // behind scan(), once
   bool start();        // both
   storage::Storage::Ticket append(std::uint64_t term, std::size_t count, std::size_t body_bytes);
-  storage::Storage::Ticket cut(std::uint64_t last);
+  storage::Storage::Ticket truncate(std::uint64_t last);
   storage::Storage::Ticket save(std::uint64_t term, std::optional<Server> voted_for);
   bool begin();   // takes a batch, if there is one
   bool finish();  // carries it out. False where it failed
@@ -90,18 +90,18 @@ class Host {
 
   storage::Options given_;
   SimDisk* disk_;
-  std::optional<storage::Found> found_;
+  std::optional<storage::ScanResult> found_;
   std::optional<storage::Batch> batch_;
   std::uint64_t bodies_ = 0;
 };
 
-inline bool Host::inspect() {
+inline bool Host::scan() {
   found_lines.clear();
   found_hard_state.reset();
   damage.reset();
   notes.clear();
   error.reset();
-  auto found = storage::inspect(*disk_, given_, [this](const EntryView& entry) {
+  auto found = storage::scan(*disk_, given_, [this](const EntryView& entry) {
     found_lines.push_back({raw(entry.index), raw(entry.term), std::string(entry.body)});
   });
   if (!found) {
@@ -118,7 +118,7 @@ inline bool Host::inspect() {
 inline bool Host::start() {
   storage.reset();
   batch_.reset();
-  return inspect() && start_found();
+  return scan() && start_found();
 }
 
 inline bool Host::start_found() {
@@ -158,8 +158,8 @@ inline storage::Storage::Ticket Host::append(std::uint64_t term, std::size_t cou
   return state.ticket;
 }
 
-inline storage::Storage::Ticket Host::cut(std::uint64_t last) {
-  State& state = next(storage->cut(Index{last}));
+inline storage::Storage::Ticket Host::truncate(std::uint64_t last) {
+  State& state = next(storage->truncate(Index{last}));
   state.lines.resize(last);
   return state.ticket;
 }

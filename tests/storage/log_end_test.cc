@@ -60,7 +60,7 @@ TEST_CASE("log end: the log-end record names the configuration before that is du
   lose_power(disk);
   REQUIRE(host.start());  // a start knows them from the log
   CHECK(named() == Index{3});
-  static_cast<void>(host.storage->cut(Index{2}));
+  static_cast<void>(host.storage->truncate(Index{2}));
   REQUIRE(host.work());
   CHECK(named() == Index{1});
 }
@@ -128,7 +128,7 @@ TEST_CASE("log end: a log that is gone altogether is damage, as its last segment
     disk.kill();
     for (const std::string& name : disk.durable_names())
       if (name.ends_with(".seg")) REQUIRE(disk.remove(name));
-    host.inspect();
+    host.scan();
     CHECK_FALSE(host.error);
     REQUIRE(host.damage);
     if (is_clean) CHECK(host.damage->floor_index == Index{3});
@@ -147,7 +147,7 @@ TEST_CASE("log end: a directory of a later term that names no segment and has no
   write_slots(state, LogEndRecord{}, hard_state_name, turn, batch.steps);
   batch.steps.push_back(sync_directory_step());
   REQUIRE(run(disk, batch).status);
-  const auto found = inspect(disk, {.directory = "d"}, [](const EntryView&) {});
+  const auto found = scan(disk, {.directory = "d"}, [](const EntryView&) {});
   REQUIRE(!found);
   CHECK(found.error().code == Code::corrupt);
   CHECK(found.error().detail.find("no segment is there") != std::string::npos);
@@ -167,7 +167,7 @@ TEST_CASE("log end: a note that finds no room is done without") {
   host.append(1, 1, 10);
   REQUIRE(host.work());
   lose_power(disk);
-  host.inspect();
+  host.scan();
   CHECK(host.judge() == "");
 }
 

@@ -10,17 +10,17 @@ using namespace zatt::storage;
 
 namespace {
 
-// Entries 1 to 6 in life 1, from 7 on in life 2.
-std::vector<Life> two_lives() {
-  std::vector<Life> lives(2);
-  lives[0].number = 1;
-  lives[0].end = 5 * unit;
-  lives[0].note(Index{1}, unit);
-  lives[1].number = 2;
-  lives[1].predecessor.index = Index{6};
-  lives[1].end = 3 * unit;
-  lives[1].note(Index{7}, unit);
-  return lives;
+// Entries 1 to 6 in segment 1, from 7 on in segment 2.
+std::vector<Segment> two_lives() {
+  std::vector<Segment> segments(2);
+  segments[0].number = 1;
+  segments[0].end = 5 * unit;
+  segments[0].note(Index{1}, unit);
+  segments[1].number = 2;
+  segments[1].predecessor.index = Index{6};
+  segments[1].end = 3 * unit;
+  segments[1].note(Index{7}, unit);
+  return segments;
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ TEST_CASE("find_extent: within one life, and no further than the log goes") {
     const char* why;
     Index first;
     Index last;
-    std::uint64_t life;
+    std::uint64_t segment;
     Index want;
   };
   const Row rows[] = {
@@ -43,7 +43,7 @@ TEST_CASE("find_extent: within one life, and no further than the log goes") {
     CAPTURE(row.why);
     const auto extent = find_extent(two_lives(), row.first, row.last, 1 << 20);
     REQUIRE(extent.has_value());
-    CHECK(extent->life == row.life);
+    CHECK(extent->segment == row.segment);
     CHECK(extent->wanted == row.first);
     CHECK(extent->last == row.want);
   }

@@ -7,8 +7,8 @@
 
 #include "base/checksum.h"
 #include "storage/format.h"
-#include "storage/lives.h"
 #include "storage/log_reader.h"
+#include "storage/segments.h"
 #include "tests/storage/harness.h"
 
 namespace zatt::storage {
@@ -19,7 +19,7 @@ using test::Host;
 using test::lose_power;
 using test::SimDisk;
 
-std::string segment(std::uint64_t life) { return file_name(FileKind::segment, life); }
+std::string segment(std::uint64_t segment) { return file_name(FileKind::segment, segment); }
 
 // Its number; 0 where there is none.
 std::uint64_t newest_segment(const SimDisk& disk) {
@@ -58,7 +58,7 @@ void crash_everywhere(const std::function<void(Host&)>& prepare,
         lose_power(*image, mode, seed);
         Host next(*image);
         next.history = host.history;
-        next.inspect();
+        next.scan();
         const std::string verdict = judge(next);
         CAPTURE(at);
         CAPTURE(static_cast<int>(mode));
@@ -70,8 +70,8 @@ void crash_everywhere(const std::function<void(Host&)>& prepare,
 
 std::string plain_judge(const Host& host) { return host.judge(); }
 
-// Fills the present life, whose records have room for seven units, and begins the next.
-void fill_a_life(Host& host, std::uint64_t term) {
+// Fills the present segment, whose records have room for seven units, and begins the next.
+void fill_a_segment(Host& host, std::uint64_t term) {
   for (int i = 0; i < 8; ++i) {
     host.append(term, 1, 100);
     REQUIRE(host.work());
@@ -91,7 +91,7 @@ TEST_CASE("rule 13: a start believes only what something vouches for") {
     REQUIRE(host.start());
     CHECK(host.found_lines.size() == 2);  // the page cache has them, so the node now speaks of them
     lose_power(disk);
-    host.inspect();
+    host.scan();
     CHECK(host.judge() == "");
   }
   SUBCASE("append, the sync fails, start, power loss") {
@@ -104,7 +104,7 @@ TEST_CASE("rule 13: a start believes only what something vouches for") {
     REQUIRE(host.start());
     CHECK(host.found_lines.size() == 2);
     lose_power(disk);
-    host.inspect();
+    host.scan();
     CHECK(host.judge() == "");
   }
 }
@@ -122,17 +122,17 @@ TEST_CASE("rule 13: damage elsewhere changes nothing about it") {
   CHECK(host.found_lines.size() == 4);
   host.append(1, 1, 100);
   REQUIRE(host.note());
-  disk.flip_bit(segment(3), 8 * 20);  // the life that entry 4 was copied into
+  disk.flip_bit(segment(3), 8 * 20);  // the segment that entry 4 was copied into
   REQUIRE(host.start());
   REQUIRE(host.damage.has_value());
-  CHECK(host.found_lines.size() == 4);  // from the first life, as the page cache has it
+  CHECK(host.found_lines.size() == 4);  // from the first segment, as the page cache has it
   lose_power(disk);
-  host.inspect();
+  host.scan();
   CHECK(host.judge() == "");
 }
 
 TEST_CASE("rule 6: the predecessor is durable before a header that speaks of it") {
-  // One batch that begins in one life and ends in the next.
+  // One batch that begins in one segment and ends in the next.
   crash_everywhere([](Host& host) { host.append(1, 1, 100); },
                    [](Host& host) { host.append(1, 9, 4000); }, plain_judge);
 }
@@ -152,7 +152,7 @@ TEST_CASE("rules 3 and 15: header and log-end record name the last entry's term"
     lose_power(disk);
   }
   disk.flip_bit(segment(1), (2 * unit + record_header_size) * 8);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   REQUIRE(host.damage);
   CHECK(host.damage->file == segment(1));
   CHECK(host.damage->last_good == Index{3});
@@ -180,12 +180,12 @@ TEST_CASE(
     ++begun;
     CAPTURE(at);
     Host whole(*image);
-    REQUIRE(whole.inspect());
+    REQUIRE(whole.scan());
     CHECK(whole.judge(host.history) == "");
     const std::uint64_t size = image->durable_size(segment(3));
     image->overwrite_at_rest(segment(3), unit, std::string(size - unit, '\0'));
     Host next(*image);
-    REQUIRE(next.inspect());
+    REQUIRE(next.scan());
     REQUIRE(next.damage.has_value());
     CHECK(next.damage->file == segment(3));
     CHECK(next.damage->floor_index == Index{5});
@@ -221,14 +221,14 @@ TEST_CASE("rule 15: a log without any segment is damage, not empty") {
   REQUIRE(host.start());
   REQUIRE(host.work());
   REQUIRE(disk.remove(segment(1)));
-  CHECK(host.inspect());  // before the first term nothing was promised
+  CHECK(host.scan());  // before the first term nothing was promised
   REQUIRE(host.start());
   host.save(1, std::nullopt);
   REQUIRE(host.work());
   lose_power(disk);
   for (const std::string& name : disk.durable_names())
     if (name.ends_with(".seg")) REQUIRE(disk.remove(name));
-  CHECK(host.inspect());
+  CHECK(host.scan());
   REQUIRE(host.damage);
   CHECK(host.damage->floor_is_open);
 }
@@ -241,7 +241,7 @@ TEST_CASE("rule 2: a spoiled header over records is damage, not an empty segment
   REQUIRE(host.work());
   lose_power(disk);
   disk.flip_bit(segment(1), 8 * 20);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   REQUIRE(host.damage);
   CHECK(host.damage->file == segment(1));
   CHECK(host.damage->floor_index == Index{2});
@@ -252,10 +252,10 @@ TEST_CASE("rule 7: the lives that a cut ends are given up only behind its header
   // Until the cut is in force nothing is gone; then exactly what was cut.
   crash_everywhere(
       [](Host& host) {
-        fill_a_life(host, 1);
-        fill_a_life(host, 1);
+        fill_a_segment(host, 1);
+        fill_a_segment(host, 1);
       },
-      [](Host& host) { host.cut(2); },
+      [](Host& host) { host.truncate(2); },
       [](const Host& host) -> std::string {
         if (const std::string verdict = host.judge(); !verdict.empty()) return verdict;
         const std::size_t found = host.found_lines.size();
@@ -264,18 +264,18 @@ TEST_CASE("rule 7: the lives that a cut ends are given up only behind its header
 }
 
 TEST_CASE("rule 8: dead lives are not read") {
-  // Of the lives that a cut ended, one is used again before the next is given up: what that one
+  // Of the segments that a cut ended, one is used again before the next is given up: what that one
   // followed is gone.
   SimDisk disk;
   Host host(disk);
   REQUIRE(host.start());
-  fill_a_life(host, 1);
-  fill_a_life(host, 1);
+  fill_a_segment(host, 1);
+  fill_a_segment(host, 1);
   std::vector<std::string> segments;
   for (const std::string& name : disk.durable_names())
     if (name.ends_with(".seg")) segments.push_back(name);
   REQUIRE(segments.size() == 3);
-  host.cut(2);
+  host.truncate(2);
   REQUIRE(host.step());  // reads what entry 2 says, for the header
   host.begin();
   const auto before = disk.clone();  // with every segment in place
@@ -289,16 +289,16 @@ TEST_CASE("rule 8: dead lives are not read") {
   REQUIRE(before->write(newest, 0, header));
   REQUIRE(before->remove(segments[1]));
   Host next(*before);
-  REQUIRE(next.inspect());
+  REQUIRE(next.scan());
   CHECK(!next.damage);
   CHECK(next.found_lines == host.lines());
 
   crash_everywhere(
       [](Host& other) {
-        fill_a_life(other, 1);
-        fill_a_life(other, 1);
+        fill_a_segment(other, 1);
+        fill_a_segment(other, 1);
       },
-      [](Host& other) { other.cut(0); }, plain_judge);
+      [](Host& other) { other.truncate(0); }, plain_judge);
 }
 
 TEST_CASE("rule 11: a log that does not go through the snapshot's end is dropped") {
@@ -313,7 +313,7 @@ TEST_CASE("rule 11: a log that does not go through the snapshot's end is dropped
     question.directory = "d";
     question.incarnation = 77;
     question.base = {Term{term}, Index{index}};
-    Found found;
+    ScanResult found;
     std::vector<std::uint64_t> entries;
     const auto names = disk.list();
     REQUIRE(names);
@@ -331,12 +331,12 @@ TEST_CASE("rule 11: a log that does not go through the snapshot's end is dropped
   CHECK(entries_behind(1, 2) == Indexes{});
   CHECK(entries_behind(3, 9) == Indexes{});
 
-  // A life that begins behind the snapshot's first entry needs nothing before it.
-  fill_a_life(host, 1);
+  // A segment that begins behind the snapshot's first entry needs nothing before it.
+  fill_a_segment(host, 1);
   lose_power(disk);
   REQUIRE(disk.remove(segment(1)));
   CHECK(entries_behind(1, 8).size() == 2);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(host.damage);
 }
 
@@ -351,13 +351,13 @@ TEST_CASE("rule 7: durable_index falls with a cut") {
   REQUIRE(host.start());
   host.append(1, 3, 100);
   REQUIRE(host.work());
-  host.cut(1);
+  host.truncate(1);
   SUBCASE("in a batch of its own") { REQUIRE(host.work()); }
   SUBCASE("in the batch that appends") {}
   host.append(2, 1, 100);
   REQUIRE(host.work());
   lose_power(disk);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(host.judge() == "");
   CHECK(host.found_lines == host.lines());
 }
@@ -373,7 +373,7 @@ TEST_CASE("rule 14: both slots are durable before the hard state is acted on") {
     REQUIRE(host.start());
     REQUIRE(host.storage->hard_state().voted_for);  // and the vote is repeated to somebody
     lose_power(disk);
-    host.inspect();
+    host.scan();
     CHECK(host.judge() == "");
   }
   SUBCASE("either slot may rot") {
@@ -385,7 +385,7 @@ TEST_CASE("rule 14: both slots are durable before the hard state is acted on") {
       REQUIRE(host.work());
       lose_power(disk);
       disk.flip_bit(hard_state_name, (slot * slot_bytes + 40) * 8);
-      REQUIRE(host.inspect());
+      REQUIRE(host.scan());
       CHECK(host.judge() == "");
       REQUIRE(host.notes.size() == 1);
     }

@@ -26,7 +26,7 @@ using test::SimDisk;
 TEST_CASE("storage: an empty directory, then what was written is there again") {
   SimDisk disk;
   Host host(disk);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(!host.found_hard_state);
   CHECK(host.found_lines.empty());
   CHECK(disk.bytes_written() == 0);
@@ -41,7 +41,7 @@ TEST_CASE("storage: an empty directory, then what was written is there again") {
   CHECK(host.storage->pending_bytes() == 0);
 
   lose_power(disk);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(host.judge() == "");
   REQUIRE(host.start());
   CHECK(host.notes.empty());
@@ -80,7 +80,7 @@ TEST_CASE("storage: what gathered is one batch") {
 
   // A cut of what was not yet handed to the disk costs nothing.
   host.append(2, 5, 10);
-  const auto ticket = host.cut(20);
+  const auto ticket = host.truncate(20);
   const std::uint64_t written = disk.bytes_written();
   REQUIRE(host.work());
   CHECK(host.durable == ticket);
@@ -133,7 +133,7 @@ TEST_CASE("storage: entries are read back, over lives, cuts and notes") {
     for (int i = 0; i < 12; ++i) {
       host.append(1, 3, i % 2 == 0 ? 20 : 3000);
       REQUIRE((i % 3 == 0 ? host.note() : host.work()));
-      if (i == 5) host.cut(host.last() - 7);
+      if (i == 5) host.truncate(host.last() - 7);
     }
     CHECK(host.read_all(max_bytes) == host.lines());
     lose_power(disk, Crash::all_kept);
@@ -152,7 +152,7 @@ TEST_CASE("storage: entries are read back, over lives, cuts and notes") {
     host.reads.clear();
     host.storage->read(Index{5}, 1 << 20);
     REQUIRE(host.begin());
-    host.cut(5);
+    host.truncate(5);
     host.append(3, 2, 10);
     REQUIRE(host.finish());
     REQUIRE(host.reads.size() == 1);
@@ -192,7 +192,7 @@ TEST_CASE("storage: an entry larger than a segment") {
   lose_power(disk);
   REQUIRE(host.start());
   CHECK(host.found_lines == host.lines());
-  host.cut(1);
+  host.truncate(1);
   REQUIRE(host.work());
   CHECK(host.read_all(1) == host.lines());
 }
@@ -204,8 +204,8 @@ TEST_CASE("storage: a reserve and the next segment are made ahead, in slices") {
   Host host(disk, given);
   REQUIRE(host.start());
   std::uint64_t most = 0;
-  const auto append_until = [&](std::uint64_t spares) {
-    while (count(disk, ".spare") < spares) {
+  const auto append_until = [&](std::uint64_t pool) {
+    while (count(disk, ".spare") < pool) {
       host.append(1, 1, 8000);
       const std::uint64_t written = disk.bytes_written();
       REQUIRE(host.step());
@@ -244,7 +244,7 @@ TEST_CASE("storage: of a backlog larger than the ready segments, what is synced 
   }
   CHECK(durable.size() > 6);
   lose_power(disk);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(host.judge() == "");
   CHECK(host.found_lines.size() == 12);
 }
@@ -262,18 +262,18 @@ TEST_CASE("storage: behind a cut that waits for a segment nothing is durable, be
   REQUIRE(!host.error);
   const Storage::Ticket reached = host.durable;
   const Storage::Ticket before = host.save(2, std::nullopt);
-  const Storage::Ticket cut = host.cut(1);
+  const Storage::Ticket truncate = host.truncate(1);
   host.append(2, 1, 100);
   for (int i = 0; i < 3 && host.begin(); ++i) REQUIRE(host.finish());
   CHECK(host.durable >= reached);
-  CHECK(host.durable < cut);
-  CHECK(before < cut);
+  CHECK(host.durable < truncate);
+  CHECK(before < truncate);
   disk.limit_space(std::nullopt);
   host.now_us += 120'000'000;
   REQUIRE(host.work());
-  CHECK(host.durable > cut);
+  CHECK(host.durable > truncate);
   lose_power(disk);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(host.judge() == "");
   CHECK(host.found_lines.size() == 2);
 }
@@ -287,7 +287,7 @@ TEST_CASE("storage: segments that a cut ends are used again, and at most two are
     REQUIRE(host.work());
   }
   CHECK(count(disk, ".seg") > 5);
-  host.cut(0);
+  host.truncate(0);
   REQUIRE(host.work());
   CHECK(count(disk, ".seg") == 1);
   CHECK(count(disk, ".spare") == 2);
@@ -312,7 +312,7 @@ TEST_CASE("storage: a torn tail is cut off, and a person is told") {
   host.work();
   lose_power(disk, Crash::all_kept);
   disk.overwrite_at_rest("0000000001.seg", 2 * unit + 512, std::string(512, 'x'));
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(!host.damage);
   CHECK(host.found_lines.size() == 1);
   REQUIRE(host.notes.size() == 1);
@@ -343,7 +343,7 @@ TEST_CASE("storage: damage is named, its floor is stored, and the log goes on wh
   host.append(3, 1, 100);
   REQUIRE(host.work());
   lose_power(disk);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(host.judge() == "");  // it is repaired as far as this directory goes
   CHECK(host.found_hard_state->floor_index == Index{4});
 }
@@ -359,7 +359,7 @@ TEST_CASE("storage: a directory that is not ours, or not all there, is refused i
     const auto spoiled = disk.clone();
     spoil(*spoiled);
     Host next(*spoiled);
-    CHECK(!next.inspect());
+    CHECK(!next.scan());
     return next.error.value_or(Error{Code::io, 0, "", ""});
   };
   const Error both = refusal([](SimDisk& d) {
@@ -376,7 +376,7 @@ TEST_CASE("storage: a directory that is not ours, or not all there, is refused i
   CHECK(missing.detail == "zatt.0.persist: hard_state is missing, but 0000000001.seg is there");
 
   SegmentHeader header;
-  header.life = 1;
+  header.segment = 1;
   header.incarnation = 78;
   const Error foreign =
       refusal([&](SimDisk& d) { d.overwrite_at_rest("0000000001.seg", 0, encode(header)); });
@@ -392,7 +392,7 @@ TEST_CASE("storage: what a later version wrote is refused, not guessed at") {
     const auto changed = disk.clone();
     changed->overwrite_at_rest(name, offset, bytes);
     Host next(*changed);
-    CHECK(!next.inspect());
+    CHECK(!next.scan());
     return next.error.value_or(Error{Code::io, 0, "", ""});
   };
   const auto raise = [](std::string bytes, std::size_t format_at, std::size_t size,

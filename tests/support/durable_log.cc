@@ -88,15 +88,15 @@ void DurableLog::on_synced(const std::string& name) {
       follow(name, *number, false);
     return;
   }
-  // Names came and went. A life's number never means another life, so what is known stays known.
+  // Names came and went. A segment's number never means another segment, so what is known stays known.
   read_slots();
   const std::vector<std::string> names = disk_->durable_names();
   for (const std::string& durable : names)
     if (const auto number = segment_number(durable)) follow(durable, *number, false);
-  std::map<std::uint64_t, Life> kept;
+  std::map<std::uint64_t, Segment> kept;
   for (const std::string& durable : names)
     if (const auto number = segment_number(durable))
-      if (auto life = lives_.extract(*number); !life.empty()) kept.insert(std::move(life));
+      if (auto segment = lives_.extract(*number); !segment.empty()) kept.insert(std::move(segment));
   lives_ = std::move(kept);
 }
 
@@ -111,22 +111,22 @@ void DurableLog::read_slots() {
     notes_[i] = parse_slot(disk_->durable_read("hard_state", first_note + i * page, page), 2 + i);
 }
 
-// Reads the header of a life not yet known. False: it has none.
+// Reads the header of a segment not yet known. False: it has none.
 bool DurableLog::begin(const std::string& name, std::uint64_t number, bool judge) {
   const std::string bytes = disk_->durable_read(name, 0, header_bytes);
   if (bytes.size() < header_bytes || number_at(bytes, 20, 8) != number) return false;
-  Life life;
-  life.incarnation = number_at(bytes, 28, 8);
-  const std::uint64_t key = checksum_key(life.incarnation, number);
+  Segment segment;
+  segment.incarnation = number_at(bytes, 28, 8);
+  const std::uint64_t key = checksum_key(segment.incarnation, number);
   if (checksum(std::string_view(bytes).substr(8), key) != number_at(bytes, 0, 8)) return false;
-  life.first_index = number_at(bytes, 36, 8);
-  life.position = page;
-  life.predecessor = life.checksum = number_at(bytes, 52, 8);
+  segment.first_index = number_at(bytes, 36, 8);
+  segment.position = page;
+  segment.predecessor = segment.checksum = number_at(bytes, 52, 8);
   const std::uint64_t term = number_at(bytes, 44, 8);
-  const std::uint64_t before = life.first_index - 1;
-  if (judge && before > in_doubt_up_to_ && problem_.empty() && !holds(before, term, life.checksum))
+  const std::uint64_t before = segment.first_index - 1;
+  if (judge && before > in_doubt_up_to_ && problem_.empty() && !holds(before, term, segment.checksum))
     problem_ = name + " is durable before entry " + std::to_string(before) + ", which it follows";
-  lives_.emplace(number, std::move(life));
+  lives_.emplace(number, std::move(segment));
   return true;
 }
 
@@ -154,10 +154,10 @@ std::optional<DurableLog::Parsed> DurableLog::record_at(const std::string& name,
 // be.
 void DurableLog::follow(const std::string& name, std::uint64_t number, bool look_on) {
   if (lives_.find(number) == lives_.end() && !begin(name, number, !look_on)) return;
-  Life& life = lives_.at(number);
-  const std::uint64_t key = checksum_key(life.incarnation, number);
+  Segment& segment = lives_.at(number);
+  const std::uint64_t key = checksum_key(segment.incarnation, number);
   const std::uint64_t end = disk_->durable_size(name);
-  std::uint64_t at = life.position;
+  std::uint64_t at = segment.position;
   while (at + record_head <= end) {
     const auto record = record_at(name, at, key);
     if (!record) {
@@ -167,31 +167,31 @@ void DurableLog::follow(const std::string& name, std::uint64_t number, bool look
     }
     const Place place{name, at, record->size};
     at += record->size;
-    life.position = at;
-    life.durable_index = std::max(life.durable_index, record->durable_index);
-    if (record->index != life.first_index + life.terms.size() || record->previous != life.checksum)
+    segment.position = at;
+    segment.durable_index = std::max(segment.durable_index, record->durable_index);
+    if (record->index != segment.first_index + segment.terms.size() || record->previous != segment.checksum)
       continue;
-    life.terms.push_back(record->term);
-    life.checksums.push_back(record->checksum);
-    life.places.push_back(place);
-    life.checksum = record->checksum;
+    segment.terms.push_back(record->term);
+    segment.checksums.push_back(record->checksum);
+    segment.places.push_back(place);
+    segment.checksum = record->checksum;
   }
 }
 
-// The newest life that begins at or before `index` is the one in force there.
-const DurableLog::Life* DurableLog::life_of(std::uint64_t index) const {
-  for (auto life = lives_.rbegin(); life != lives_.rend(); ++life)
-    if (life->second.first_index <= index) return &life->second;
+// The newest segment that begins at or before `index` is the one in force there.
+const DurableLog::Segment* DurableLog::life_of(std::uint64_t index) const {
+  for (auto segment = lives_.rbegin(); segment != lives_.rend(); ++segment)
+    if (segment->second.first_index <= index) return &segment->second;
   return nullptr;
 }
 
 bool DurableLog::holds(std::uint64_t index, std::uint64_t term, std::uint64_t sum) const {
-  // A header may name the entry that a life still in force had before it.
-  for (auto life = lives_.rbegin(); life != lives_.rend(); ++life) {
-    if (life->second.first_index > index) continue;
-    const std::uint64_t at = index - life->second.first_index;
-    return at < life->second.terms.size() && life->second.terms[at] == term &&
-           life->second.checksums[at] == sum;
+  // A header may name the entry that a segment still in force had before it.
+  for (auto segment = lives_.rbegin(); segment != lives_.rend(); ++segment) {
+    if (segment->second.first_index > index) continue;
+    const std::uint64_t at = index - segment->second.first_index;
+    return at < segment->second.terms.size() && segment->second.terms[at] == term &&
+           segment->second.checksums[at] == sum;
   }
   return false;
 }
@@ -201,14 +201,14 @@ bool DurableLog::is_entry_durable(Index index, Term term) const {
 }
 
 std::optional<Term> DurableLog::term_at(Index index) const {
-  const Life* life = life_of(raw(index));
-  if (life == nullptr) return std::nullopt;
-  const std::uint64_t at = raw(index) - life->first_index;
-  if (at >= life->terms.size()) return std::nullopt;
-  return Term{life->terms[at]};
+  const Segment* segment = life_of(raw(index));
+  if (segment == nullptr) return std::nullopt;
+  const std::uint64_t at = raw(index) - segment->first_index;
+  if (at >= segment->terms.size()) return std::nullopt;
+  return Term{segment->terms[at]};
 }
 
-// The end that the newest of all good records names, where it speaks of the newest life.
+// The end that the newest of all good records names, where it speaks of the newest segment.
 std::uint64_t DurableLog::noted_end() const {
   const Vote* newest = nullptr;
   for (const auto* vote : {&slots_[0], &slots_[1], &notes_[0], &notes_[1]})
@@ -222,12 +222,12 @@ std::vector<DurableLog::Place> DurableLog::promised_entries() const {
   std::vector<Place> found;
   std::uint64_t limit =
       lives_.empty() ? 0 : std::max(lives_.rbegin()->second.durable_index, noted_end()) + 1;
-  for (auto life = lives_.rbegin(); life != lives_.rend(); ++life) {
-    const Life& l = life->second;
+  for (auto segment = lives_.rbegin(); segment != lives_.rend(); ++segment) {
+    const Segment& l = segment->second;
     for (std::size_t i = 0; i < l.places.size() && l.first_index + i < limit; ++i)
       found.push_back(l.places[i]);
-    limit = std::min(limit, l.first_index);  // what is behind is a later life's
-    if (life == lives_.rbegin()) limit = l.first_index;
+    limit = std::min(limit, l.first_index);  // what is behind is a later segment's
+    if (segment == lives_.rbegin()) limit = l.first_index;
   }
   return found;
 }
@@ -235,12 +235,12 @@ std::vector<DurableLog::Place> DurableLog::promised_entries() const {
 std::vector<DurableLog::Place> DurableLog::promised_headers() const {
   std::vector<Place> found;
   std::uint64_t limit = UINT64_MAX;
-  for (auto life = lives_.rbegin(); life != lives_.rend(); ++life) {
-    const Life& l = life->second;
+  for (auto segment = lives_.rbegin(); segment != lives_.rend(); ++segment) {
+    const Segment& l = segment->second;
     if (l.first_index >= limit) continue;  // dead
     limit = l.first_index;
     // Of the newest, only when its own records say that they count.
-    const bool is_newest = life == lives_.rbegin();
+    const bool is_newest = segment == lives_.rbegin();
     if (!l.places.empty() &&
         (!is_newest || std::max(l.durable_index, noted_end()) >= l.first_index))
       found.push_back({l.places.front().name, 0, header_bytes});
@@ -255,26 +255,26 @@ std::optional<DurableLog::Place> DurableLog::slot_place(std::size_t i) const {
 
 Index DurableLog::last_index() const {
   if (lives_.empty()) return Index{0};
-  const Life& newest = lives_.rbegin()->second;
+  const Segment& newest = lives_.rbegin()->second;
   return Index{newest.first_index - 1 + newest.terms.size()};
 }
 
 Index DurableLog::whole_up_to() const {
-  std::vector<const Life*> in_force;  // the newest first
-  for (auto life = lives_.rbegin(); life != lives_.rend(); ++life)
-    if (in_force.empty() || life->second.first_index < in_force.back()->first_index)
-      in_force.push_back(&life->second);
+  std::vector<const Segment*> in_force;  // the newest first
+  for (auto segment = lives_.rbegin(); segment != lives_.rend(); ++segment)
+    if (in_force.empty() || segment->second.first_index < in_force.back()->first_index)
+      in_force.push_back(&segment->second);
   std::uint64_t end = 0;
-  const Life* before = nullptr;
-  for (auto life = in_force.rbegin(); life != in_force.rend(); before = *life++) {
-    const std::uint64_t first = (*life)->first_index;
+  const Segment* before = nullptr;
+  for (auto segment = in_force.rbegin(); segment != in_force.rend(); before = *segment++) {
+    const std::uint64_t first = (*segment)->first_index;
     const bool follows =
         before == nullptr
             ? first == 1
             : first <= end + 1 &&
-                  before->checksums[first - 1 - before->first_index] == (*life)->predecessor;
+                  before->checksums[first - 1 - before->first_index] == (*segment)->predecessor;
     if (!follows) break;
-    end = first - 1 + (*life)->terms.size();
+    end = first - 1 + (*segment)->terms.size();
   }
   return Index{end};
 }

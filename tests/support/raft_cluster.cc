@@ -40,7 +40,7 @@ raft::Message Letter::open() const {
 
 void Disk::keep(const Write& write, raft::HardState& hard_state, std::vector<raft::Entry>& log) {
   if (write.hard_state) hard_state = *write.hard_state;
-  if (write.cut) log.resize(std::min<std::size_t>(log.size(), raw(*write.cut)));
+  if (write.truncate) log.resize(std::min<std::size_t>(log.size(), raw(*write.truncate)));
   for (const raft::Entry& entry : write.append) {
     ZATT_ASSERT(entry.index == Index{log.size() + 1});
     log.push_back(entry);
@@ -159,7 +159,7 @@ Index RaftCluster::step(const std::string& id, decltype(raft::Input::event) even
 void RaftCluster::take_output(const std::string& id, const raft::Output& output) {
   Seat& s = seat(id);
   if (output.write != 0) {
-    Disk::Write write{output.write, output.hard_state, output.cut, {}};
+    Disk::Write write{output.write, output.hard_state, output.truncate, {}};
     for (const EntryView& view : output.append) write.append.push_back(owned(view));
     s.disk.under_way.push_back(std::move(write));
   }

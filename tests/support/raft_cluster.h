@@ -39,7 +39,7 @@ struct Disk {
   struct Write {
     std::uint64_t number = 0;
     std::optional<raft::HardState> hard_state;
-    std::optional<Index> cut;
+    std::optional<Index> truncate;
     std::vector<raft::Entry> append;
   };
   raft::HardState hard_state;

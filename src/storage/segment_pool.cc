@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "storage/spares.h"
+#include "storage/segment_pool.h"
 
 #include <algorithm>
 #include <utility>
@@ -26,8 +26,8 @@ void fill(const std::string& name, std::uint64_t from, std::uint64_t to, std::ve
 
 }  // namespace
 
-Spares::Spares(std::uint64_t segment_bytes, std::vector<FileSize> ready,
-               std::optional<std::uint64_t> unfinished, std::uint64_t next_number)
+SegmentPool::SegmentPool(std::uint64_t segment_bytes, std::vector<FileSize> ready,
+                         std::optional<std::uint64_t> unfinished, std::uint64_t next_number)
     : segment_bytes_(segment_bytes),
       ready_(std::move(ready)),
       next_number_(next_number),
@@ -36,12 +36,12 @@ Spares::Spares(std::uint64_t segment_bytes, std::vector<FileSize> ready,
   if (unfinished) making_ = Making{*unfinished, segment_bytes_, 0, 0};
 }
 
-std::uint64_t Spares::file_bytes(std::uint64_t bytes) const {
+std::uint64_t SegmentPool::file_bytes(std::uint64_t bytes) const {
   return std::max(segment_bytes_, round_up(bytes));
 }
 
 // The smallest that is large enough.
-std::optional<std::size_t> Spares::best_ready(std::uint64_t bytes) const {
+std::optional<std::size_t> SegmentPool::best_ready(std::uint64_t bytes) const {
   const std::uint64_t size = file_bytes(bytes);
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < ready_.size(); ++i)
@@ -49,8 +49,8 @@ std::optional<std::size_t> Spares::best_ready(std::uint64_t bytes) const {
   return best;
 }
 
-std::uint64_t Spares::provide(const std::string& name, std::uint64_t bytes,
-                              std::vector<Step>& steps) {
+std::uint64_t SegmentPool::provide(const std::string& name, std::uint64_t bytes,
+                                   std::vector<Step>& steps) {
   std::uint64_t size = file_bytes(bytes);
   if (const auto best = best_ready(bytes)) {
     size = ready_[*best].size;
@@ -71,7 +71,7 @@ std::uint64_t Spares::provide(const std::string& name, std::uint64_t bytes,
   return size;
 }
 
-void Spares::retire(const std::string& name, std::uint64_t size, std::vector<Step>& steps) {
+void SegmentPool::retire(const std::string& name, std::uint64_t size, std::vector<Step>& steps) {
   const auto parsed = parse_file_name(name);
   ZATT_ASSERT(parsed.has_value());
   if (size != segment_bytes_ || ready_.size() >= most_spares) {
@@ -83,7 +83,7 @@ void Spares::retire(const std::string& name, std::uint64_t size, std::vector<Ste
   ready_.push_back({std::move(spare), size});
 }
 
-void Spares::trim(std::vector<Step>& steps) {
+void SegmentPool::trim(std::vector<Step>& steps) {
   std::vector<FileSize> kept;
   for (FileSize& file : ready_) {
     if (file.size == segment_bytes_ && kept.size() < most_spares)
@@ -94,13 +94,13 @@ void Spares::trim(std::vector<Step>& steps) {
   ready_ = std::move(kept);
 }
 
-void Spares::make_slice(std::vector<Step>& steps) { make(segment_bytes_, slice_bytes, steps); }
+void SegmentPool::make_slice(std::vector<Step>& steps) { make(segment_bytes_, slice_bytes, steps); }
 
-void Spares::make_whole(std::uint64_t bytes, std::vector<Step>& steps) {
+void SegmentPool::make_whole(std::uint64_t bytes, std::vector<Step>& steps) {
   make(file_bytes(bytes), UINT64_MAX, steps);
 }
 
-void Spares::make(std::uint64_t bytes, std::uint64_t slice, std::vector<Step>& steps) {
+void SegmentPool::make(std::uint64_t bytes, std::uint64_t slice, std::vector<Step>& steps) {
   if (!making_) making_ = Making{take_number(), bytes, 0, 0};
   making_->size = std::max(making_->size, bytes);
   const std::string unfinished = file_name(FileKind::unfinished, making_->number);
@@ -112,7 +112,7 @@ void Spares::make(std::uint64_t bytes, std::uint64_t slice, std::vector<Step>& s
   steps.push_back(sync_directory_step());
 }
 
-void Spares::on_made_slice() {
+void SegmentPool::on_made_slice() {
   ZATT_ASSERT(making_.has_value());
   making_->filled += making_->slice;
   retry_at_us_ = 0;
@@ -123,7 +123,7 @@ void Spares::on_made_slice() {
   making_.reset();
 }
 
-void Spares::on_disk_full(std::uint64_t now_us) {
+void SegmentPool::on_disk_full(std::uint64_t now_us) {
   ZATT_ASSERT(making_.has_value());
   making_->filled =
       0;  // what was written may be lost with the failure: the next try writes it anew

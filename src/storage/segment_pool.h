@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Segment files that wait for their next life.
+// Segment files that wait for their next segment.
 //
 // A file that was written once already costs a sync no metadata, so a segment no longer needed is
 // kept for reuse, and a new one is made ahead, in slices that delay no batch by much. A full disk
@@ -12,18 +12,18 @@
 #include <vector>
 
 #include "storage/batch.h"
-#include "storage/lives.h"
+#include "storage/segments.h"
 
 namespace zatt::storage {
 
-class Spares {
+class SegmentPool {
  public:
   // `unfinished`: the number of a file of that kind which is there, and is gone on with.
-  Spares(std::uint64_t segment_bytes, std::vector<FileSize> ready,
-         std::optional<std::uint64_t> unfinished, std::uint64_t next_number);
+  SegmentPool(std::uint64_t segment_bytes, std::vector<FileSize> ready,
+              std::optional<std::uint64_t> unfinished, std::uint64_t next_number);
 
   std::uint64_t segment_bytes() const { return segment_bytes_; }
-  // The one series that lives, spares and unfinished files take their numbers from.
+  // The one series that segments, spares and unfinished files take their numbers from.
   std::uint64_t take_number() { return next_number_++; }
 
   // Whether one of at least `bytes` waits.

@@ -3,17 +3,17 @@
 #include <algorithm>
 #include <utility>
 
-#include "storage/lives.h"
 #include "storage/log_reader.h"
+#include "storage/segments.h"
 #include "storage/slots.h"
 #include "storage/storage.h"
 
 namespace zatt::storage {
 
-Found::Found() : log(std::make_unique<Log>()) {}
-Found::Found(Found&&) noexcept = default;
-Found& Found::operator=(Found&&) noexcept = default;
-Found::~Found() = default;
+ScanResult::ScanResult() : log(std::make_unique<Log>()) {}
+ScanResult::ScanResult(ScanResult&&) noexcept = default;
+ScanResult& ScanResult::operator=(ScanResult&&) noexcept = default;
+ScanResult::~ScanResult() = default;
 
 namespace {
 
@@ -37,9 +37,9 @@ const std::string* find_segment(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Result<Found> inspect(Disk& disk, const Options& options,
-                      const std::function<void(const EntryView&)>& on_entry) {
-  Found found;
+Result<ScanResult> scan(Disk& disk, const Options& options,
+                        const std::function<void(const EntryView&)>& on_entry) {
+  ScanResult found;
   auto names = disk.list();
   if (!names) return names.error();
   if (!holds(*names, hard_state_name)) {
@@ -66,7 +66,7 @@ Result<Found> inspect(Disk& disk, const Options& options,
   found.log->older_slot = slots->older_slot;
   found.log->log_end = slots->log_end;
   found.hard_state = std::move(slots->state);
-  // The first life is durable, and recorded, before its node first speaks of a term.
+  // The first segment is durable, and recorded, before its node first speaks of a term.
   if (found.hard_state->current_term > Term{0} && !has_log(*names) &&
       found.log->log_end.segment == 0)
     return Error{Code::corrupt, 0, "the log is missing",

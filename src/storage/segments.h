@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The log in memory: its lives, and roughly where their entries are.
+// The log in memory: its segments, and roughly where their entries are.
 //
 // A position every 64 KiB of log is kept, so that an entry is found by reading little more than
 // itself, and a log of gigabytes costs kilobytes.
@@ -23,7 +23,7 @@ struct Position {
   std::uint64_t offset = 0;  // of its record
 };
 
-struct Life {
+struct Segment {
   std::uint64_t number = 0;
   LogEnd predecessor;
   std::uint64_t size = 0;       // of the file
@@ -46,16 +46,16 @@ struct FileSize {
   std::uint64_t size = 0;
 };
 
-// All that start() has to know of what inspect() found.
-struct Found::Log {
+// All that start() has to know of what scan() found.
+struct ScanResult::Log {
   bool is_empty = true;              // the directory: nothing was ever promised here
   SlotTurn turn;                     // of the hard state's next write
   std::uint64_t older_slot = 0;      // the one that does not hold what was read
   LogEndRecord log_end;              // as the hard state's file has it
-  std::vector<Life> lives;           // those in force, ascending, each cut by the next
+  std::vector<Segment> segments;     // those in force, ascending, each cut by the next
   LogEnd last;                       // of the log that is served
-  LogEnd vouched;                    // up to here it was durable, whatever the page cache shows
-  std::vector<std::string> retired;  // segments no longer needed once a new life is in force
+  LogEnd proven_durable;             // up to here it was durable, whatever the page cache shows
+  std::vector<std::string> retired;  // segments no longer needed once a new segment is in force
   std::vector<FileSize> spares;
   std::vector<std::string> unfinished;  // what a crash left behind
   std::uint64_t highest_number = 0;     // in any file's name, or in the log-end record

@@ -2,26 +2,26 @@
 // The second step of a start: what every start writes before its node may speak.
 //
 // The page cache after kill -9, or after a failed sync, shows what the disk does not have. So a
-// start writes its hard state anew, and begins a new life of the log that holds a copy of every
+// start writes its hard state anew, and begins a new segment of the log that holds a copy of every
 // entry which nothing vouches for (docs/storage.md, rules 12 to 15).
 #pragma once
 
 #include "base/result.h"
 #include "storage/log_writer.h"
+#include "storage/segment_pool.h"
 #include "storage/slots.h"
-#include "storage/spares.h"
 #include "storage/storage.h"
 
 namespace zatt::storage {
 
-struct Started {
+struct Recovered {
   HardStateFile file;
   LogWriter log;
-  Spares spares;
+  SegmentPool pool;
 };
 
 // The hard state is `state`, with its floor raised where there was damage.
-Result<Started> start_directory(Disk& disk, const Options& options, Found found,
-                                const HardState& state);
+Result<Recovered> recover_directory(Disk& disk, const Options& options, ScanResult found,
+                                    const HardState& state);
 
 }  // namespace zatt::storage

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Spare segments larger than one slice. Most other tests have segments of a slice or less.
-#include "storage/spares.h"
+#include "storage/segment_pool.h"
 
 #include <doctest/doctest.h>
 
@@ -39,10 +39,10 @@ std::uint64_t written_by(SimDisk& disk, Plan plan) {
   return disk.bytes_written() - before;
 }
 
-std::uint64_t make_slice(SimDisk& disk, Spares& spares) {
+std::uint64_t make_slice(SimDisk& disk, SegmentPool& pool) {
   const std::uint64_t bytes =
-      written_by(disk, [&](std::vector<Step>& steps) { spares.make_slice(steps); });
-  spares.on_made_slice();
+      written_by(disk, [&](std::vector<Step>& steps) { pool.make_slice(steps); });
+  pool.on_made_slice();
   return bytes;
 }
 
@@ -59,56 +59,56 @@ const std::string spare = file_name(FileKind::spare, 7);
 
 TEST_CASE("spares: one larger than a slice is made in slices, and is ready after the last") {
   SimDisk disk;
-  Spares spares(segment_bytes, {}, std::nullopt, 7);
+  SegmentPool pool(segment_bytes, {}, std::nullopt, 7);
   for (std::uint64_t made = 1; made < slices; ++made) {
-    CHECK(make_slice(disk, spares) == slice_bytes);
+    CHECK(make_slice(disk, pool) == slice_bytes);
     CHECK(size(disk, unfinished) == made * slice_bytes);
-    CHECK(spares.ready() == 0);
-    CHECK(!spares.has_ready(1));
+    CHECK(pool.ready() == 0);
+    CHECK(!pool.has_ready(1));
   }
-  CHECK(make_slice(disk, spares) == slice_bytes / 2);
-  CHECK(spares.ready() == 1);
-  CHECK(spares.has_ready(segment_bytes));
+  CHECK(make_slice(disk, pool) == slice_bytes / 2);
+  CHECK(pool.ready() == 1);
+  CHECK(pool.has_ready(segment_bytes));
   CHECK(disk.durable_names() == std::vector{spare});
   CHECK(disk.durable_size(spare) == segment_bytes);
 }
 
 TEST_CASE("spares: who needs one that is half made writes only what is missing of it") {
   SimDisk disk;
-  Spares spares(segment_bytes, {}, std::nullopt, 7);
-  make_slice(disk, spares);
-  make_slice(disk, spares);
+  SegmentPool pool(segment_bytes, {}, std::nullopt, 7);
+  make_slice(disk, pool);
+  make_slice(disk, pool);
   const std::string name = file_name(FileKind::segment, 1);
   CHECK(written_by(disk, [&](std::vector<Step>& steps) {
-          CHECK(spares.provide(name, 1, steps) == segment_bytes);
+          CHECK(pool.provide(name, 1, steps) == segment_bytes);
         }) == segment_bytes - 2 * slice_bytes);
   CHECK(disk.durable_names() == std::vector{name});
   CHECK(disk.durable_size(name) == segment_bytes);
   // The next one begins anew, under a number of its own.
-  CHECK(make_slice(disk, spares) == slice_bytes);
+  CHECK(make_slice(disk, pool) == slice_bytes);
   CHECK(size(disk, file_name(FileKind::unfinished, 8)) == slice_bytes);
 }
 
 TEST_CASE("spares: a disk that fills up between slices: the next try writes all anew") {
   SimDisk disk;
-  Spares spares(segment_bytes, {}, std::nullopt, 7);
-  make_slice(disk, spares);
+  SegmentPool pool(segment_bytes, {}, std::nullopt, 7);
+  make_slice(disk, pool);
   disk.limit_space(slice_bytes);
   Batch batch;
-  spares.make_slice(batch.steps);
+  pool.make_slice(batch.steps);
   REQUIRE(!run(disk, batch).status);
-  spares.on_disk_full(1);
-  CHECK(spares.is_stuck());
+  pool.on_disk_full(1);
+  CHECK(pool.is_stuck());
   disk.limit_space(std::nullopt);
   std::uint64_t written = 0;
   for (std::uint64_t made = 0; made < slices; ++made) {
-    CHECK(spares.is_stuck());
-    CHECK(spares.ready() == 0);
-    written += make_slice(disk, spares);
+    CHECK(pool.is_stuck());
+    CHECK(pool.ready() == 0);
+    written += make_slice(disk, pool);
   }
   CHECK(written == segment_bytes);
-  CHECK(!spares.is_stuck());
-  CHECK(spares.ready() == 1);
+  CHECK(!pool.is_stuck());
+  CHECK(pool.ready() == 1);
 }
 
 TEST_CASE("spares: a crash in or between the slices of one leaves it to be finished") {
@@ -126,7 +126,7 @@ TEST_CASE("spares: a crash in or between the slices of one leaves it to be finis
       lose_power(disk, mode);
       disk.clear_faults();
       between += count(disk, ".new");
-      REQUIRE(host.inspect());
+      REQUIRE(host.scan());
       REQUIRE(host.judge() == "");
       REQUIRE(host.start());
       REQUIRE(host.work());
@@ -156,7 +156,7 @@ TEST_CASE("spares: the segment that a crash left unfinished is a good one later"
     REQUIRE(host.last() < 400);
   }
   lose_power(disk, Crash::all_lost);
-  REQUIRE(host.inspect());
+  REQUIRE(host.scan());
   CHECK(host.judge() == "");
   REQUIRE(host.start());
   CHECK(host.read_all(1 << 20) == host.lines());
@@ -183,7 +183,7 @@ TEST_CASE("spares: one that somebody made longer is used for as much of it as is
       REQUIRE(host.work());
     }
     lose_power(disk);
-    REQUIRE(host.inspect());
+    REQUIRE(host.scan());
     CHECK(host.judge() == "");
   }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "storage/start.h"
+#include "storage/recovery.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/checksum.h"
-#include "storage/lives.h"
+#include "storage/segments.h"
 #include "storage/steps.h"
 
 namespace zatt::storage {
@@ -34,7 +34,8 @@ void raise_floor(const std::optional<Damage>& damage, HardState& state) {
 // The record that was read stays the record until there is a log that it could speak of. After
 // damage what is written first is the slot that holds nothing: the other one still has what was
 // found, once the device has it too. Else a torn write would take the floor with it.
-Status store_hard_state(Disk& disk, const HardState& state, const Found& found, SlotTurn& turn) {
+Status store_hard_state(Disk& disk, const HardState& state, const ScanResult& found,
+                        SlotTurn& turn) {
   std::vector<Step> steps;
   if (found.damage) {
     steps.push_back(sync_step(hard_state_name));
@@ -55,24 +56,24 @@ Status make_hard_state(Disk& disk, const HardState& state, SlotTurn& turn) {
   return run_steps(disk, steps);
 }
 
-// The entries that nothing vouches for: all of them are in the last life.
-Result<RecordBuffer> read_tail(Disk& disk, const Found::Log& log, std::uint64_t incarnation) {
+// The entries that nothing vouches for: all of them are in the last segment.
+Result<RecordBuffer> read_tail(Disk& disk, const ScanResult::Log& log, std::uint64_t incarnation) {
   RecordBuffer tail;
-  if (log.vouched.index == log.last.index) return tail;
-  const Life& life = log.lives.back();
+  if (log.proven_durable.index == log.last.index) return tail;
+  const Segment& segment = log.segments.back();
   const auto behind = std::upper_bound(
-      life.positions.begin(), life.positions.end(), log.vouched.index + 1,
+      segment.positions.begin(), segment.positions.end(), log.proven_durable.index + 1,
       [](Index index, const Position& position) { return index < position.index; });
-  ZATT_ASSERT(behind != life.positions.begin());
+  ZATT_ASSERT(behind != segment.positions.begin());
   const std::uint64_t offset = (behind - 1)->offset;
-  auto bytes = disk.read(life.file(), offset, life.end - offset);
+  auto bytes = disk.read(segment.file(), offset, segment.end - offset);
   if (!bytes) return bytes.error();
-  RecordWalk walk(*bytes, offset, checksum_key(incarnation, life.number));
-  LogEnd end = log.vouched;
+  RecordWalk walk(*bytes, offset, checksum_key(incarnation, segment.number));
+  LogEnd end = log.proven_durable;
   while (end.index < log.last.index) {
     const auto record = walk.next();
     if (!record)
-      return Error{Code::corrupt, 0, "an entry of the log can't be read again", life.file()};
+      return Error{Code::corrupt, 0, "an entry of the log can't be read again", segment.file()};
     if (record->index != end.index + 1 || record->previous != end.checksum) continue;
     tail.add({record->index, record->term, static_cast<EntryKind>(record->kind), record->body});
     end = {record->index, record->term, record->checksum};
@@ -80,16 +81,17 @@ Result<RecordBuffer> read_tail(Disk& disk, const Found::Log& log, std::uint64_t 
   return tail;
 }
 
-// What is no longer needed, now that the new life is in force.
-Status tidy(Disk& disk, const Found::Log& found, const std::vector<Life>& dead, Spares& spares) {
+// What is no longer needed, now that the new segment is in force.
+Status remove_obsolete(Disk& disk, const ScanResult::Log& found,
+                       const std::vector<Segment>& obsolete, SegmentPool& pool) {
   std::vector<Step> steps;
-  spares.trim(steps);
+  pool.trim(steps);
   std::vector<std::string> retired = found.retired;
-  for (const Life& life : dead) retired.push_back(life.file());
+  for (const Segment& segment : obsolete) retired.push_back(segment.file());
   for (const std::string& name : retired) {
     auto size = disk.size(name);
     if (!size) return size.error();
-    spares.retire(name, *size, steps);
+    pool.retire(name, *size, steps);
   }
   if (!steps.empty()) steps.push_back(sync_directory_step());
   return run_steps(disk, steps);
@@ -97,7 +99,7 @@ Status tidy(Disk& disk, const Found::Log& found, const std::vector<Life>& dead, 
 
 // A disk may be full, and every failed start would leave another file half made: all but the newest
 // go first, and that one is gone on with. Its number stays in use either way.
-Result<std::optional<std::uint64_t>> newest_unfinished(Disk& disk, const Found::Log& found) {
+Result<std::optional<std::uint64_t>> newest_unfinished(Disk& disk, const ScanResult::Log& found) {
   if (found.unfinished.empty()) return std::optional<std::uint64_t>();
   std::vector<Step> steps;
   for (std::size_t i = 0; i + 1 < found.unfinished.size(); ++i)
@@ -109,9 +111,9 @@ Result<std::optional<std::uint64_t>> newest_unfinished(Disk& disk, const Found::
 
 }  // namespace
 
-Result<Started> start_directory(Disk& disk, const Options& options, Found found,
-                                const HardState& state) {
-  Found::Log& log = *found.log;
+Result<Recovered> recover_directory(Disk& disk, const Options& options, ScanResult found,
+                                    const HardState& state) {
+  ScanResult::Log& log = *found.log;
   const std::uint64_t incarnation = state.self.incarnation;
   ZATT_ASSERT(log.is_empty || found.hard_state->self.incarnation == incarnation);
   HardState raised = state;
@@ -122,19 +124,20 @@ Result<Started> start_directory(Disk& disk, const Options& options, Found found,
   if (!stored) return stored.error();
   auto tail = read_tail(disk, log, incarnation);
   if (!tail) return tail.error();
-  if (!tail->empty()) see(options.probe, Sight::unvouched_entries_copied);
+  if (!tail->empty()) see(options.probe, Sight::unproven_entries_copied);
   auto unfinished = newest_unfinished(disk, log);
   if (!unfinished) return unfinished.error();
-  Spares spares(std::max(round_up(options.segment_bytes), least_segment_bytes),
-                std::move(log.spares), *unfinished, log.highest_number + 1);
+  SegmentPool pool(std::max(round_up(options.segment_bytes), least_segment_bytes),
+                   std::move(log.spares), *unfinished, log.highest_number + 1);
   HardStateFile file(std::move(raised), log.log_end, turn);
-  LogWriter writer(incarnation, std::move(log.lives), log.vouched, std::move(log.configurations),
-                   options.probe);
+  LogWriter writer(incarnation, std::move(log.segments), log.proven_durable,
+                   std::move(log.configurations), options.probe);
   std::vector<Step> steps;
-  const std::vector<Life> dead = writer.begin_again(std::move(*tail), spares, file, steps);
+  const std::vector<Segment> obsolete =
+      writer.begin_copied_segment(std::move(*tail), pool, file, steps);
   if (auto begun = run_steps(disk, steps); !begun) return begun.error();
-  if (auto tidied = tidy(disk, log, dead, spares); !tidied) return tidied.error();
-  return Started{std::move(file), std::move(writer), std::move(spares)};
+  if (auto tidied = remove_obsolete(disk, log, obsolete, pool); !tidied) return tidied.error();
+  return Recovered{std::move(file), std::move(writer), std::move(pool)};
 }
 
 }  // namespace zatt::storage
