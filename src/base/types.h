@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The words that every floor shares: Index, Term, Server, Address.
+// The words that every floor shares: Index, Term, MemberId, Address.
 //
 // Index and Term are distinct types, so that swapping the two does not compile.
 #pragma once
@@ -24,13 +24,13 @@ constexpr Index& operator++(Index& index) { return index = index + 1; }
 constexpr Term operator+(Term term, std::uint64_t n) { return Term{raw(term) + n}; }
 
 // A member as votes and acknowledgements count it: its id, and the random number that its storage
-// directory got when it was made. A wiped directory under the same id is another Server.
-struct Server {
+// directory got when it was made. A wiped directory under the same id is another MemberId.
+struct MemberId {
   std::string id;
   std::uint64_t incarnation = 0;
 
-  friend bool operator==(const Server&, const Server&) = default;
-  friend std::strong_ordering operator<=>(const Server&, const Server&) = default;
+  friend bool operator==(const MemberId&, const MemberId&) = default;
+  friend std::strong_ordering operator<=>(const MemberId&, const MemberId&) = default;
 };
 
 struct Address {
@@ -53,7 +53,7 @@ inline std::string to_string(const Address& address) {
 
 // What a node's disk has room for: anything; nothing that grows; nothing but what the log itself
 // needs. The numbers are in frames.
-enum class Room : std::uint8_t { plenty = 0, little = 1, none = 2 };
+enum class DiskSpace : std::uint8_t { enough = 0, low = 1, full = 2 };
 
 // What an entry of the log is for. The numbers are in files and frames and are never reused.
 enum class EntryKind : std::uint8_t {

@@ -33,7 +33,7 @@ class Out {
   Out(std::string& out, Kind kind) : writer_(out) { writer_.u8(static_cast<std::uint8_t>(kind)); }
 
   Out& operator<<(bool flag) { return writer_.u8(flag ? 1 : 0), *this; }
-  Out& operator<<(Room room) { return writer_.u8(static_cast<std::uint8_t>(room)), *this; }
+  Out& operator<<(DiskSpace room) { return writer_.u8(static_cast<std::uint8_t>(room)), *this; }
   Out& operator<<(std::uint8_t n) { return writer_.u8(n), *this; }
   Out& operator<<(std::uint16_t n) { return writer_.u16(n), *this; }
   Out& operator<<(std::uint32_t n) { return writer_.u32(n), *this; }
@@ -41,7 +41,7 @@ class Out {
   Out& operator<<(Index index) { return writer_.u64(raw(index)), *this; }
   Out& operator<<(Term term) { return writer_.u64(raw(term)), *this; }
   Out& operator<<(std::string_view bytes) { return writer_.bytes(bytes), *this; }
-  Out& operator<<(const Server& server) { return *this << server.id << server.incarnation; }
+  Out& operator<<(const MemberId& server) { return *this << server.id << server.incarnation; }
   Out& operator<<(const Standing& standing) {
     *this << standing.cluster << standing.acted << standing.asks
           << static_cast<std::uint32_t>(standing.offers.size());
@@ -66,10 +66,10 @@ class In {
     if (n > 1) reader_.fail();
     return n == 1;
   }
-  Room room() {
+  DiskSpace room() {
     const std::uint8_t n = reader_.u8();
-    if (n > static_cast<std::uint8_t>(Room::none)) reader_.fail();
-    return Room{n};
+    if (n > static_cast<std::uint8_t>(DiskSpace::full)) reader_.fail();
+    return DiskSpace{n};
   }
   std::uint8_t u8() { return reader_.u8(); }
   std::uint16_t u16() { return reader_.u16(); }
@@ -88,8 +88,8 @@ class In {
     if (n > max || n > reader_.left() / least) reader_.fail();
     return reader_.ok() ? n : 0;
   }
-  Server server() {
-    Server server;
+  MemberId server() {
+    MemberId server;
     server.id = text(64);
     server.incarnation = u64();
     return server;

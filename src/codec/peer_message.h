@@ -36,7 +36,7 @@ struct Standing {
 struct Hello {
   std::uint16_t lowest_version = codec::lowest_version;  // spoken: the highest common one is used
   std::uint16_t highest_version = codec::highest_version;
-  Server server;
+  MemberId server;
   std::string to;                // the id the caller dialed; empty in the answer
   Address address;               // where others dial the sender
   std::vector<std::string> ids;  // of the sender's configuration: compared while founding

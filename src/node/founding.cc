@@ -44,7 +44,7 @@ raft::Offer make_offer(const FoundingView& view) {
   ++offer.number;
   for (const auto& [id, address] : view.cluster) {
     const Met* met = met_id(view, id);
-    const Server server = id == view.mine.self.id ? view.mine.self : met->server;
+    const MemberId server = id == view.mine.self.id ? view.mine.self : met->server;
     offer.configuration.members.push_back({server, address, true, false, false});
   }
   std::sort(offer.configuration.members.begin(), offer.configuration.members.end(),

@@ -25,7 +25,7 @@ namespace zatt::node {
 
 // A connected peer: who it is, and how far its directory is.
 struct Met {
-  Server server;
+  MemberId server;
   codec::Standing standing;
 };
 

@@ -130,8 +130,8 @@ void Health::look_at_disk(const Picture& now, std::uint64_t now_us) {
 }
 
 void Health::look_at_room(const Picture& now, std::uint64_t now_us) {
-  const bool used_up = now.room == Room::none;
-  Change change = judge(full_, now.room != Room::plenty, now_us);
+  const bool used_up = now.room == DiskSpace::full;
+  Change change = judge(full_, now.room != DiskSpace::enough, now_us);
   if (change == Change::none && used_up && !used_up_said_) {
     change = Change::worse;
     full_.said_us = now_us;

@@ -31,7 +31,7 @@ struct Picture {
   bool led = false;     // a leader is known
   std::uint64_t term = 0;
   bool disk_slow = false;
-  Room room = Room::plenty;
+  DiskSpace room = DiskSpace::enough;
   std::string storage;  // the directory's name
   std::string no_room;  // where its disk has none: which one, and why
 };

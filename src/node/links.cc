@@ -137,7 +137,7 @@ void Links::on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_s
 
 // Connections are numbered as they are made. What that process sent over an earlier one it sent
 // before what came over the newer one, whose requests may be answered already.
-bool Links::is_overtaken(const Link& link, const Server& server, std::uint64_t start) const {
+bool Links::is_overtaken(const Link& link, const MemberId& server, std::uint64_t start) const {
   const auto newest = newest_.find(server.id);
   return newest != newest_.end() && newest->second.server == server &&
          newest->second.start == start && link.id < newest->second.link;
@@ -194,7 +194,7 @@ Link* Links::find_id(std::string_view id) const {
   return it == by_id_.end() ? nullptr : links_.at(it->second).get();
 }
 
-Link* Links::find(const Server& server) const {
+Link* Links::find(const MemberId& server) const {
   Link* link = find_id(server.id);
   return link != nullptr && link->server == server ? link : nullptr;
 }

@@ -30,7 +30,7 @@ struct Link {
   std::uint64_t heard_us = 0;  // a frame of its present process
   bool greeted = false;        // the peer's hello was good
   bool over = false;           // closed by us: what still comes is not read
-  Server server;
+  MemberId server;
   std::uint64_t start = 0;  // of the peer's process
   Address address;
   codec::Standing standing;
@@ -83,7 +83,7 @@ class Links {
   void on_link_down(LinkId id, std::string_view why);
 
   // The greeted link to a member; null where there is none.
-  Link* find(const Server& server) const;
+  Link* find(const MemberId& server) const;
   Link* find_id(std::string_view id) const;
   Link* find_link(LinkId id) const;  // greeted and in use
   const std::map<std::string, LinkId>& by_id() const { return by_id_; }
@@ -104,7 +104,7 @@ class Links {
   std::optional<codec::Refused> check(const Link& link, const codec::Hello& hello,
                                       std::uint64_t from_start);
   bool is_of_another_start(const Link& link, const codec::Frame& frame) const;
-  bool is_overtaken(const Link& link, const Server& server, std::uint64_t start) const;
+  bool is_overtaken(const Link& link, const MemberId& server, std::uint64_t start) const;
   void refuse(Link& link, const std::string& id, const codec::Refused& refused);
   void complain(const Link& link, const std::string& text);
   void log_once(const std::string& text);
@@ -116,7 +116,7 @@ class Links {
   std::map<LinkId, std::unique_ptr<Link>> links_;
   std::map<std::string, LinkId> by_id_;  // greeted links, by the peer's id
   struct Newest {  // of a peer's process: the connection greeted last, ended or not
-    Server server;
+    MemberId server;
     std::uint64_t start = 0;
     LinkId link = 0;
   };

@@ -109,8 +109,8 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
   storage_options.directory = options.storage;
   storage_options.segment_bytes = options.segment_bytes;
   storage_options.probe = options.probe;
-  auto found = storage::scan(disk, storage_options,
-                                [&](const EntryView& entry) { raft->restore(entry); });
+  auto found =
+      storage::scan(disk, storage_options, [&](const EntryView& entry) { raft->restore(entry); });
   if (!found) return found.error();
 
   storage::HardState state;

@@ -228,7 +228,7 @@ void Replica::on_message(Link& link, const raft::Message& message) {
 bool Replica::fits(const raft::AppendEntries& append) const {
   if (append.entries.empty()) return true;
   if (storage_->pending_bytes() > max_unsynced_bytes) return false;
-  if (storage_->room() != Room::none) return true;
+  if (storage_->room() != DiskSpace::full) return true;
   std::uint64_t bytes = 0;
   for (const EntryView& entry : append.entries) bytes += raft::cost(entry.body.size());
   return storage_->fits(bytes);

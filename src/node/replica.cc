@@ -106,9 +106,9 @@ void Replica::on_disk(storage::BatchResult result) {
 
 void Replica::on_room_changed() {
   room_ = storage_->room();
-  saw(room_ == Room::plenty ? Sight::disk_has_room : Sight::disk_full);
+  saw(room_ == DiskSpace::enough ? Sight::disk_has_room : Sight::disk_full);
   health_.stir(env_.now_us());
-  drive(raft::RoomChanged{room_});
+  drive(raft::DiskSpaceChanged{room_});
 }
 
 // A limit of the process is no full disk, and it would be looked for in vain.
@@ -215,7 +215,7 @@ void Replica::note_changes() {
 }
 
 void Replica::announce_leader() {
-  const std::optional<Server> leader = raft_->leader();
+  const std::optional<MemberId> leader = raft_->leader();
   if (leader && (leader != known_leader_ || raft_->current_term() != known_term_))
     env_.log(LogLevel::info,
              (leader->id == options_.id ? "this node leads" : "node " + leader->id + " leads") +

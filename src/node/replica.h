@@ -210,7 +210,7 @@ class Replica final : public LinksOwner {
   std::string stored_members_differ() const;
   std::string what_the_disk_owes() const;
   std::string who_is_far_behind() const;
-  std::string member_notice(const Server& member) const;
+  std::string member_notice(const MemberId& member) const;
   std::string where(const std::string& id) const;
 
   Options options_;
@@ -238,7 +238,7 @@ class Replica final : public LinksOwner {
   bool disk_busy_ = false;
   std::uint64_t disk_busy_since_us_ = 0;
   std::uint64_t disk_slow_until_us_ = 0;  // the last batch that took too long, and a while
-  Room room_ = Room::plenty;
+  DiskSpace room_ = DiskSpace::enough;
 
   // Reads from the log on disk: for followers far behind, and for applying after a start.
   std::map<std::uint64_t, raft::Fetch> fetches_;  // by storage's number
@@ -263,7 +263,7 @@ class Replica final : public LinksOwner {
     std::uint64_t twice_since_us = 0;
   };
   std::map<std::string, Acquaintance> acquaintances_;
-  std::set<Server> in_raft_;  // peers whose PeerUp the core has had
+  std::set<MemberId> in_raft_;  // peers whose PeerUp the core has had
   bool acted_shown_ = false;
   bool was_below_floor_ = false;  // as at the start: the log is being repaired
   std::uint64_t look_after_links_at_us_ = 0;
@@ -301,7 +301,7 @@ class Replica final : public LinksOwner {
   std::set<ClientId> held_back_;               // with reads whose answers have no room yet
 
   // Who leads, as last announced.
-  std::optional<Server> known_leader_;
+  std::optional<MemberId> known_leader_;
   Term known_term_{};
   bool retry_waiting_ = false;
   Target declined_;  // who said to be this term's leader no more: not to be asked again

@@ -119,7 +119,7 @@ std::optional<ErrorCode> Replica::load_error(const Pending& pending) const {
 
 // Asked of a leader.
 bool Replica::has_no_room_for(bool growth) const {
-  return raft_->room() > (growth ? Room::plenty : Room::little);
+  return raft_->room() > (growth ? DiskSpace::enough : DiskSpace::low);
 }
 
 // What waits for the disk, for a majority, or for the machine is in memory.
@@ -255,8 +255,8 @@ std::string Replica::why_not_caught_up() const {
   return std::string("the leader has confirmed the read, and this node has not caught up in time") +
          (is_disk_slow()
               ? ": its own disk does not answer, or takes over a second; ask another node"
-          : room_ != Room::plenty ? ": its own disk has no room; ask another node"
-                                  : "");
+          : room_ != DiskSpace::enough ? ": its own disk has no room; ask another node"
+                                       : "");
 }
 
 }  // namespace zatt::node

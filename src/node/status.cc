@@ -70,7 +70,7 @@ std::string Replica::where(const std::string& id) const {
   return text + ")";
 }
 
-std::string Replica::member_notice(const Server& member) const {
+std::string Replica::member_notice(const MemberId& member) const {
   if (member == hard_state_.self) return {};
   const Link* link = links_.find_id(member.id);
   const bool other =
@@ -96,7 +96,7 @@ std::string Replica::notice() const {
     tell(
         "the log was damaged and is not repaired yet: this node does not lead, and votes only "
         "for logs that hold what it had promised, until the others have repaired it");
-  if (room_ != Room::plenty)
+  if (room_ != DiskSpace::enough)
     tell(no_room() + "; make room there: until then writes that need more room are refused");
   tell(what_the_disk_owes());
   // An election that passes before health has looked is worth no word.
@@ -189,7 +189,7 @@ Picture Replica::picture() const {
   now.disk_slow = is_disk_slow();
   now.room = storage_->room();
   now.storage = options_.storage;
-  if (now.room != Room::plenty) now.no_room = no_room();
+  if (now.room != DiskSpace::enough) now.no_room = no_room();
   return now;
 }
 
@@ -315,7 +315,7 @@ void Replica::finish_status(Pending& pending) {
   status.version = options_.version;
   status.uptime_s = (env_.now_us() - started_us_) / 1'000'000;
   if (hard_state_.cluster != 0) status.cluster = cluster_name(hard_state_.cluster);
-  status.disk_is_full = room_ != Room::plenty;
+  status.disk_is_full = room_ != DiskSpace::enough;
   status.notice = notice();
   std::string line;
   codec::write_status(line, pending.request.id, status);

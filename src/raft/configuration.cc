@@ -55,7 +55,7 @@ bool Configuration::is_joint() const {
   return std::any_of(members.begin(), members.end(), [](const Member& m) { return m.outgoing; });
 }
 
-const Member* Configuration::find(const Server& server) const {
+const Member* Configuration::find(const MemberId& server) const {
   for (const Member& member : members)
     if (member.server == server) return &member;
   return nullptr;
@@ -67,7 +67,7 @@ const Member* Configuration::find_id(std::string_view id) const {
   return nullptr;
 }
 
-bool Configuration::votes(const Server& server) const {
+bool Configuration::votes(const MemberId& server) const {
   const Member* member = find(server);
   return member != nullptr && (member->voter || member->outgoing);
 }

@@ -2,7 +2,7 @@
 // Who the cluster is: the body of a configuration entry, in its final form.
 //
 // Voters are counted in two halves while membership changes (joint consensus, thesis 4.3): the
-// incoming voters, and the outgoing ones, which is empty otherwise. Both are sets of Server, so
+// incoming voters, and the outgoing ones, which is empty otherwise. Both are sets of MemberId, so
 // that a wiped directory under a known id counts for nobody.
 #pragma once
 
@@ -17,7 +17,7 @@
 namespace zatt::raft {
 
 struct Member {
-  Server server;
+  MemberId server;
   Address address;
   bool voter = false;     // of the incoming half; outside a change, of the only one
   bool outgoing = false;  // of the outgoing half
@@ -32,9 +32,9 @@ struct Configuration {
 
   bool empty() const { return members.empty(); }
   bool is_joint() const;
-  const Member* find(const Server& server) const;
+  const Member* find(const MemberId& server) const;
   const Member* find_id(std::string_view id) const;  // the first under this id
-  bool votes(const Server& server) const;            // in either half
+  bool votes(const MemberId& server) const;          // in either half
 
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };

@@ -66,7 +66,7 @@ bool Raft::is_above_floor(Index last_log_index, Term last_log_term) const {
          std::pair(last_log_term, last_log_index) >= std::pair(floor_.term, floor_.index);
 }
 
-void Raft::on_message(const Server& from, const RequestVote& request) {
+void Raft::on_message(const MemberId& from, const RequestVote& request) {
   const bool up_to_date = is_up_to_date(request.last_log_index, request.last_log_term);
   if (request.pre_vote) {  // changes nothing here, whatever the answer
     const bool granted = request.term > current_term() && !heard_from_leader() && up_to_date;
@@ -90,7 +90,7 @@ void Raft::on_message(const Server& from, const RequestVote& request) {
   send(from, VoteReply{current_term(), granted, false});  // waits for term and vote to be durable
 }
 
-void Raft::on_message(const Server& from, const VoteReply& reply) {
+void Raft::on_message(const MemberId& from, const VoteReply& reply) {
   if (!reply.granted) return;  // a higher term in it has been adopted already
   auto* pre_candidate = std::get_if<PreCandidate>(&role_);
   auto* candidate = std::get_if<Candidate>(&role_);
@@ -106,12 +106,12 @@ void Raft::on_message(const Server& from, const VoteReply& reply) {
 void Raft::count_votes() {
   // By value: what follows replaces the role that holds them.
   if (const auto* pre_candidate = std::get_if<PreCandidate>(&role_)) {
-    const std::set<Server> votes = pre_candidate->votes;
-    if (is_quorum(configuration(), [&](const Server& s) { return votes.contains(s); }))
+    const std::set<MemberId> votes = pre_candidate->votes;
+    if (is_quorum(configuration(), [&](const MemberId& s) { return votes.contains(s); }))
       start_election();
   } else if (const auto* candidate = std::get_if<Candidate>(&role_)) {
-    const std::set<Server> votes = candidate->votes;
-    if (is_quorum(configuration(), [&](const Server& s) { return votes.contains(s); }))
+    const std::set<MemberId> votes = candidate->votes;
+    if (is_quorum(configuration(), [&](const MemberId& s) { return votes.contains(s); }))
       become_leader();
   }
 }
@@ -133,7 +133,7 @@ void Raft::become_leader() {
   send_heartbeats();
 }
 
-void Raft::on_message(const Server&, const TimeoutNow& request) {
+void Raft::on_message(const MemberId&, const TimeoutNow& request) {
   // Thesis 3.10: the leader itself asks, so nobody has to be asked whether it is alive.
   if (request.term != current_term() || is_leader() || !votes()) return;
   if (disk_is_stuck(options_.election_timeout_us) || is_below_floor()) return;
@@ -143,7 +143,7 @@ void Raft::on_message(const Server&, const TimeoutNow& request) {
 void Raft::check_quorum() {
   auto& leader = std::get<Leader>(role_);
   leader.check_quorum_at_us = now_us_ + options_.election_timeout_us;
-  const bool heard = is_quorum(configuration(), [&](const Server& server) {
+  const bool heard = is_quorum(configuration(), [&](const MemberId& server) {
     if (server == options_.self) return true;
     const auto it = leader.progress.find(server);
     return it != leader.progress.end() &&
@@ -156,12 +156,12 @@ void Raft::check_quorum() {
 
 void Raft::hand_over() {
   const auto& leader = std::get<Leader>(role_);
-  const Server* heir = nullptr;
+  const MemberId* heir = nullptr;
   std::pair<bool, Index> best;  // has room and all that is committed; then, how long its log is
   for (const auto& [server, progress] : leader.progress) {
     if (!progress.connected || !configuration().votes(server)) continue;
     const Index match = progress.match_index;
-    const std::pair rank(progress.room == Room::plenty && match >= commit_index_, match);
+    const std::pair rank(progress.room == DiskSpace::enough && match >= commit_index_, match);
     if (heir != nullptr && rank <= best) continue;
     heir = &server;
     best = rank;

@@ -7,7 +7,7 @@
 
 namespace zatt::raft {
 
-void Raft::accept_leader(const Server& from) {
+void Raft::accept_leader(const MemberId& from) {
   ZATT_ASSERT(!is_leader());  // election safety: one leader a term
   auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr) {
@@ -21,7 +21,7 @@ void Raft::accept_leader(const Server& from) {
   draw_election_deadline();
 }
 
-void Raft::on_message(const Server& from, const AppendEntries& append) {
+void Raft::on_message(const MemberId& from, const AppendEntries& append) {
   if (append.term < current_term()) {  // rule 1: an old leader, which hears of our term
     saw(Sight::old_leader_corrected);
     AppendReply reply;
@@ -51,7 +51,7 @@ void Raft::take_entries(const AppendEntries& append) {
   }
 }
 
-void Raft::refuse_append(const Server& from, const AppendEntries& append) {
+void Raft::refuse_append(const MemberId& from, const AppendEntries& append) {
   saw(Sight::append_refused);
   AppendReply reply;
   reply.term = current_term();
@@ -74,7 +74,7 @@ void Raft::send_append_reply() {
   send(*follower->leader, reply);
 }
 
-void Raft::on_message(const Server& from, const Heartbeat& heartbeat) {
+void Raft::on_message(const MemberId& from, const Heartbeat& heartbeat) {
   HeartbeatReply reply;
   reply.term = current_term();
   if (heartbeat.term == current_term()) {

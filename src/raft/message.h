@@ -43,7 +43,7 @@ struct AppendReply {
   Index rejected{};        // of a refusal: the prev_log_index refused,
   Index hint_index{};      // and where the logs may meet: the follower's last entry at or below it
   Term hint_term{};        // whose term is not above prev_log_term
-  Room room = Room::plenty;  // the sender's disk
+  DiskSpace room = DiskSpace::enough;  // the sender's disk
 };
 
 struct Heartbeat {
@@ -58,7 +58,7 @@ struct HeartbeatReply {
   std::uint64_t round = 0;
   Index match_index{};
   Index received_index{};
-  Room room = Room::plenty;
+  DiskSpace room = DiskSpace::enough;
 };
 
 struct TimeoutNow {

@@ -16,7 +16,7 @@ Index majority_index(std::span<const Index> match_index) {
 }
 
 Index quorum_index(const Configuration& configuration,
-                   const std::function<Index(const Server&)>& match_index) {
+                   const std::function<Index(const MemberId&)>& match_index) {
   std::vector<Index> incoming, outgoing;
   for (const Member& member : configuration.members) {
     if (!member.voter && !member.outgoing) continue;
@@ -39,8 +39,8 @@ bool has_even_halves(const Configuration& configuration) {
 }
 
 bool is_quorum(const Configuration& configuration,
-               const std::function<bool(const Server&)>& said_yes) {
-  return quorum_index(configuration, [&](const Server& server) {
+               const std::function<bool(const MemberId&)>& said_yes) {
+  return quorum_index(configuration, [&](const MemberId& server) {
            return Index{said_yes(server) ? 1U : 0U};
          }) == Index{1};
 }

@@ -18,7 +18,7 @@ Index majority_index(std::span<const Index> match_index);
 
 // The highest index that a majority of each half stores. 0 where nobody votes.
 Index quorum_index(const Configuration& configuration,
-                   const std::function<Index(const Server&)>& match_index);
+                   const std::function<Index(const MemberId&)>& match_index);
 
 // Whether each half has an even number of voters: then a majority that stores an entry and one that
 // elects share two of them.
@@ -26,6 +26,6 @@ bool has_even_halves(const Configuration& configuration);
 
 // Whether a majority of each half said yes. False where nobody votes.
 bool is_quorum(const Configuration& configuration,
-               const std::function<bool(const Server&)>& said_yes);
+               const std::function<bool(const MemberId&)>& said_yes);
 
 }  // namespace zatt::raft

@@ -10,7 +10,7 @@ namespace zatt::raft {
 
 Raft::Raft(const Options& options) : options_(options), prng_(options.seed) {}
 
-void Raft::restore(const Server& self, const HardState& hard_state, const Floor& floor) {
+void Raft::restore(const MemberId& self, const HardState& hard_state, const Floor& floor) {
   options_.self = self;
   hard_state_ = hard_state;
   floor_ = floor;
@@ -57,7 +57,7 @@ Index Raft::configuration_index() const {
   return configurations_.empty() ? Index{0} : configurations_.back().first;
 }
 
-std::optional<Server> Raft::leader() const {
+std::optional<MemberId> Raft::leader() const {
   if (is_leader()) return options_.self;
   if (const auto* follower = std::get_if<Follower>(&role_)) return follower->leader;
   return std::nullopt;
@@ -90,14 +90,14 @@ void Raft::spare_the_cluster_our_disk() {
   const bool stuck = disk_is_stuck(patience_us);
   const std::uint64_t full_since_us = std::get<Leader>(role_).full_since_us;
   const bool full =
-      room_ != Room::plenty && now_us_ - full_since_us > patience_us && others_have_room();
+      room_ != DiskSpace::enough && now_us_ - full_since_us > patience_us && others_have_room();
   if (!stuck && !full) return;
   saw(stuck ? Sight::hung_disk_handed_over : Sight::full_disk_handed_over);
   hand_over();
 }
 
-void Raft::on(const RoomChanged& changed) {
-  if (auto* leader = std::get_if<Leader>(&role_); leader != nullptr && room_ == Room::plenty)
+void Raft::on(const DiskSpaceChanged& changed) {
+  if (auto* leader = std::get_if<Leader>(&role_); leader != nullptr && room_ == DiskSpace::enough)
     leader->full_since_us = now_us_;
   room_ = changed.room;
 }
@@ -255,7 +255,7 @@ void Raft::release_held() {
   held_ = std::move(still_held);
 }
 
-void Raft::send(const Server& to, Message message, std::uint64_t after_write) {
+void Raft::send(const MemberId& to, Message message, std::uint64_t after_write) {
   // Whatever we say, we say it in a term; after a crash we must not act in a lower one.
   const std::uint64_t after = std::max(after_write, term_write_);
   if (after <= durable_write_) {
@@ -271,7 +271,7 @@ void Raft::send(const Server& to, Message message, std::uint64_t after_write) {
   held_.push_back({after, {to, std::move(message)}});
 }
 
-void Raft::save_term(Term term, std::optional<Server> voted_for) {
+void Raft::save_term(Term term, std::optional<MemberId> voted_for) {
   ZATT_ASSERT(term >= current_term());
   begin_write();
   if (term > current_term()) {  // these speak of this term's leader
@@ -283,7 +283,7 @@ void Raft::save_term(Term term, std::optional<Server> voted_for) {
   term_write_ = output_.write;
 }
 
-void Raft::become_follower(Term term, std::optional<Server> leader) {
+void Raft::become_follower(Term term, std::optional<MemberId> leader) {
   const bool led = is_leader();
   if (led) fail_reads();
   if (term > current_term()) save_term(term, std::nullopt);

@@ -33,7 +33,7 @@
 namespace zatt::raft {
 
 struct Options {
-  Server self;
+  MemberId self;
   std::uint64_t seed = 0;
   std::uint64_t election_timeout_us = 600'000;  // drawn anew from this up to twice this
   std::uint64_t max_append_bytes = 256 << 10;   // of one AppendEntries; a larger entry goes alone
@@ -45,7 +45,7 @@ struct Options {
 // Figure 2, "persistent state", but for the log.
 struct HardState {
   Term current_term{};
-  std::optional<Server> voted_for;
+  std::optional<MemberId> voted_for;
 
   friend bool operator==(const HardState&, const HardState&) = default;
 };
@@ -70,15 +70,15 @@ struct Floor {
 
 struct Tick {};  // time has passed
 struct Received {
-  Server from;
+  MemberId from;
   const Message* message = nullptr;  // borrowed for the step
 };
 struct PeerUp {  // a connection to this server. Another start number: forget what its log held
-  Server server;
+  MemberId server;
   std::uint64_t start = 0;
 };
 struct PeerDown {
-  Server server;
+  MemberId server;
 };
 struct Proposal {
   EntryKind kind = EntryKind::command;
@@ -113,21 +113,21 @@ struct CommitHint {  // the leader of this term said so, with a read's index
   Term term{};
   Index leader_commit{};
 };
-struct RoomChanged {  // the disk's; append replies say it
-  Room room = Room::plenty;
+struct DiskSpaceChanged {  // the disk's; append replies say it
+  DiskSpace room = DiskSpace::enough;
 };
 
 struct Input {
   std::uint64_t now_us = 0;
   std::variant<Tick, Received, PeerUp, PeerDown, Propose, Persisted, Fetched, ReadRequests, Applied,
-               Found, Unfound, HandOver, CommitHint, RoomChanged>
+               Found, Unfound, HandOver, CommitHint, DiskSpaceChanged>
       event;
 };
 
 // --- what to do about it ----------------------------------------------------------------------
 
 struct Envelope {
-  Server to;
+  MemberId to;
   Message message;
 };
 struct Fetch {  // read entries from `first` on from disk, then step Fetched{number}
@@ -159,19 +159,19 @@ struct Output {
 // --- the roles (paper 5.1, thesis 9.6) --------------------------------------------------------
 
 struct Follower {
-  std::optional<Server> leader;
+  std::optional<MemberId> leader;
   std::uint64_t heard_us = 0;  // the leader's last word; 0: none, or its connection has closed
 };
 struct PreCandidate {
-  std::set<Server> votes;
+  std::set<MemberId> votes;
 };
 struct Candidate {
-  std::set<Server> votes;
+  std::set<MemberId> votes;
   std::uint64_t own_vote_write = 0;  // counted once this is durable; 0: it is
 };
 struct Leader {
-  std::map<Server, Progress> progress;  // of everybody else who gets the log
-  Index noop_index{};                   // its first entry (thesis 6.4)
+  std::map<MemberId, Progress> progress;  // of everybody else who gets the log
+  Index noop_index{};                     // its first entry (thesis 6.4)
   std::uint64_t heartbeat_at_us = 0;
   std::uint64_t check_quorum_at_us = 0;
   std::uint64_t full_since_us = 0;  // it leads, and its disk has no room; else of no account
@@ -191,16 +191,16 @@ class Raft {
   // before the first step.
   explicit Raft(const Options& options);
   void restore(const EntryView& entry);
-  void restore(const Server& self, const HardState& hard_state, const Floor& floor);
+  void restore(const MemberId& self, const HardState& hard_state, const Floor& floor);
 
   Output step(const Input& input);
 
   // When Tick is due. Calling later is fine, calling earlier does nothing.
   std::uint64_t wake_at_us() const;
 
-  const Server& self() const { return options_.self; }
+  const MemberId& self() const { return options_.self; }
   Term current_term() const { return hard_state_.current_term; }
-  const std::optional<Server>& voted_for() const { return hard_state_.voted_for; }
+  const std::optional<MemberId>& voted_for() const { return hard_state_.voted_for; }
   Index commit_index() const { return commit_index_; }
   Index durable_index() const { return durable_index_; }
   const Log& log() const { return log_; }
@@ -210,12 +210,12 @@ class Raft {
   Index configuration_index() const;
   bool is_leader() const { return std::holds_alternative<Leader>(role_); }
   const std::variant<Follower, PreCandidate, Candidate, Leader>& role() const { return role_; }
-  std::optional<Server> leader() const;
-  bool is_connected(const Server& server) const { return connected_.contains(server); }
+  std::optional<MemberId> leader() const;
+  bool is_connected(const MemberId& server) const { return connected_.contains(server); }
   bool is_below_floor() const;
   // What a quorum's disks and its own have room for, as far as this leader has heard.
-  Room room() const;
-  Room own_room() const { return room_; }
+  DiskSpace room() const;
+  DiskSpace own_room() const { return room_; }
   const Options& options() const { return options_; }
 
  private:
@@ -228,7 +228,7 @@ class Raft {
   void on(const Applied& applied);
   void on(const Found& found);
   void on(const Unfound&);
-  void on(const RoomChanged& changed);
+  void on(const DiskSpaceChanged& changed);
   void saw(Sight sight) { see(options_.probe, sight); }
   bool takes_turn(Turn turn) { return takes(options_.probe, turn); }
   void begin_write();
@@ -236,9 +236,9 @@ class Raft {
   void truncate_log(Index last);
   void collect_write();
   void release_held();
-  void send(const Server& to, Message message, std::uint64_t after_write = 0);
-  void become_follower(Term term, std::optional<Server> leader);
-  void save_term(Term term, std::optional<Server> voted_for);
+  void send(const MemberId& to, Message message, std::uint64_t after_write = 0);
+  void become_follower(Term term, std::optional<MemberId> leader);
+  void save_term(Term term, std::optional<MemberId> voted_for);
   bool votes() const { return configuration().votes(options_.self); }
   bool disk_is_stuck(std::uint64_t for_us) const;
   void spare_the_cluster_our_disk();
@@ -252,9 +252,9 @@ class Raft {
   bool heard_from_leader() const;
   bool is_up_to_date(Index last_log_index, Term last_log_term) const;
   bool is_above_floor(Index last_log_index, Term last_log_term) const;
-  void on_message(const Server& from, const RequestVote& request);
-  void on_message(const Server& from, const VoteReply& reply);
-  void on_message(const Server& from, const TimeoutNow& request);
+  void on_message(const MemberId& from, const RequestVote& request);
+  void on_message(const MemberId& from, const VoteReply& reply);
+  void on_message(const MemberId& from, const TimeoutNow& request);
   void count_votes();
   void check_quorum();
   void hand_over();
@@ -263,29 +263,29 @@ class Raft {
   void on(const Propose& propose);
   void on(const Fetched& fetched);
   void on(const HandOver&);
-  void on_message(const Server& from, const AppendReply& reply);
-  void on_message(const Server& from, const HeartbeatReply& reply);
-  void add_progress(const Server& server);
-  bool gets_the_log(const Server& server) const;
-  void learn(const Server& from, Progress& progress, Index match_index, Index received_index);
-  void send_entries(const Server& to, Progress& progress);
-  void send_append(const Server& to, Progress& progress, std::vector<EntryView> entries);
+  void on_message(const MemberId& from, const AppendReply& reply);
+  void on_message(const MemberId& from, const HeartbeatReply& reply);
+  void add_progress(const MemberId& server);
+  bool gets_the_log(const MemberId& server) const;
+  void learn(const MemberId& from, Progress& progress, Index match_index, Index received_index);
+  void send_entries(const MemberId& to, Progress& progress);
+  void send_append(const MemberId& to, Progress& progress, std::vector<EntryView> entries);
   void send_to_all();
   void send_to_bare_quorum();
   std::uint64_t append_bytes();
   void resend_lost(Progress& progress, Index received_index);
   void send_heartbeats();
   void advance_commit_index();
-  Index match_of(const Server& server) const;
-  Room room_of(const Server& server) const;
+  Index match_of(const MemberId& server) const;
+  DiskSpace room_of(const MemberId& server) const;
   bool others_have_room() const;
 
   // follower.cc: the follower's side
-  void on_message(const Server& from, const AppendEntries& append);
-  void on_message(const Server& from, const Heartbeat& heartbeat);
-  void accept_leader(const Server& from);
+  void on_message(const MemberId& from, const AppendEntries& append);
+  void on_message(const MemberId& from, const Heartbeat& heartbeat);
+  void accept_leader(const MemberId& from);
   void take_entries(const AppendEntries& append);
-  void refuse_append(const Server& from, const AppendEntries& append);
+  void refuse_append(const MemberId& from, const AppendEntries& append);
   void send_append_reply();
   void on(const CommitHint& hint);
   void commit_to(Index leader_commit);
@@ -309,11 +309,11 @@ class Raft {
   Index applied_index_{};
   // Follower: the log is the leader's of this term up to here; nothing: not compared yet.
   std::optional<Index> verified_index_;
-  std::map<Server, std::uint64_t> connected_;  // with the start of each one's process
+  std::map<MemberId, std::uint64_t> connected_;  // with the start of each one's process
   std::uint64_t now_us_ = 0;
   std::uint64_t election_at_us_ = 0;
   std::uint64_t fetches_ = 0;
-  Room room_ = Room::plenty;
+  DiskSpace room_ = DiskSpace::enough;
 
   // Writes. An index alone can't say which entry 16 is durable: a cut lowers what is under way.
   struct Write {

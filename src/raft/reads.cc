@@ -40,7 +40,7 @@ void Raft::finish_round() {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || leader->round == leader->round_done) return;
   const std::uint64_t round = leader->round;
-  const bool answered = is_quorum(configuration(), [&](const Server& server) {
+  const bool answered = is_quorum(configuration(), [&](const MemberId& server) {
     if (server == options_.self) return true;
     const auto it = leader->progress.find(server);
     return it != leader->progress.end() && it->second.round >= round;

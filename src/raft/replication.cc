@@ -25,14 +25,14 @@ void Raft::on(const Propose& propose) {
     send_to_all();
 }
 
-bool Raft::gets_the_log(const Server& server) const {
+bool Raft::gets_the_log(const MemberId& server) const {
   if (server == options_.self) return false;
   if (configuration().find(server) != nullptr) return true;
   // A member's directory was wiped: it is sent the log, and counts for nothing.
   return connected_.contains(server) && configuration().find_id(server.id) != nullptr;
 }
 
-void Raft::add_progress(const Server& server) {
+void Raft::add_progress(const MemberId& server) {
   auto& leader = std::get<Leader>(role_);
   if (leader.progress.contains(server)) return;
   Progress progress;
@@ -51,9 +51,9 @@ void Raft::send_to_all() {
 }
 
 void Raft::send_to_bare_quorum() {
-  std::set<Server> chosen{options_.self};
+  std::set<MemberId> chosen{options_.self};
   for (auto& [server, progress] : std::get<Leader>(role_).progress) {
-    if (is_quorum(configuration(), [&](const Server& s) { return chosen.contains(s); })) return;
+    if (is_quorum(configuration(), [&](const MemberId& s) { return chosen.contains(s); })) return;
     if (!progress.connected) continue;
     chosen.insert(server);
     send_entries(server, progress);
@@ -64,7 +64,7 @@ std::uint64_t Raft::append_bytes() {
   return takes_turn(Turn::one_entry_append) ? 1 : options_.max_append_bytes;
 }
 
-void Raft::send_entries(const Server& to, Progress& progress) {
+void Raft::send_entries(const MemberId& to, Progress& progress) {
   if (!progress.connected || progress.fetch != 0) return;
   // Who does not vote is sent only what is committed: nothing it holds is ever taken back.
   const Index limit = configuration().votes(to) ? log_.last_index() : commit_index_;
@@ -89,7 +89,7 @@ void Raft::send_entries(const Server& to, Progress& progress) {
   }
 }
 
-void Raft::send_append(const Server& to, Progress& progress, std::vector<EntryView> entries) {
+void Raft::send_append(const MemberId& to, Progress& progress, std::vector<EntryView> entries) {
   const Index prev = progress.next_index - 1;
   std::uint64_t bytes = 0;
   for (const EntryView& entry : entries) bytes += cost(entry.body.size());
@@ -114,7 +114,7 @@ void Raft::on(const Fetched& fetched) {
   }
 }
 
-void Raft::on_message(const Server& from, const AppendReply& reply) {
+void Raft::on_message(const MemberId& from, const AppendReply& reply) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || reply.term != current_term()) {
     saw(Sight::reply_of_earlier_term_ignored);
@@ -138,7 +138,7 @@ void Raft::on_message(const Server& from, const AppendReply& reply) {
   send_entries(from, progress);
 }
 
-void Raft::on_message(const Server& from, const HeartbeatReply& reply) {
+void Raft::on_message(const MemberId& from, const HeartbeatReply& reply) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || reply.term != current_term()) return;
   const auto it = leader->progress.find(from);
@@ -152,7 +152,8 @@ void Raft::on_message(const Server& from, const HeartbeatReply& reply) {
   finish_round();
 }
 
-void Raft::learn(const Server& from, Progress& progress, Index match_index, Index received_index) {
+void Raft::learn(const MemberId& from, Progress& progress, Index match_index,
+                 Index received_index) {
   ZATT_ASSERT(received_index <= log_.last_index() && match_index <= received_index);
   progress.received(received_index);
   if (received_index > Index{0} && progress.state == Progress::State::probe)
@@ -191,7 +192,7 @@ void Raft::send_heartbeats() {
   }
 }
 
-Index Raft::match_of(const Server& server) const {
+Index Raft::match_of(const MemberId& server) const {
   if (server == options_.self) return durable_index_;  // only once our own sync is done
   const auto& leader = std::get<Leader>(role_);
   const auto it = leader.progress.find(server);
@@ -200,7 +201,7 @@ Index Raft::match_of(const Server& server) const {
 
 void Raft::advance_commit_index() {
   const Index stored =
-      quorum_index(configuration(), [this](const Server& server) { return match_of(server); });
+      quorum_index(configuration(), [this](const MemberId& server) { return match_of(server); });
   const Index before = commit_index_;
   commit_index_ = advance_commit(commit_index_, current_term(), log_, stored);
   if (commit_index_ == before) return;
@@ -212,27 +213,27 @@ void Raft::advance_commit_index() {
 }
 
 // As far as this leader has heard: of who is not there, nothing.
-Room Raft::room_of(const Server& server) const {
+DiskSpace Raft::room_of(const MemberId& server) const {
   if (server == options_.self) return room_;
   const auto& leader = std::get<Leader>(role_);
   const auto it = leader.progress.find(server);
-  return it == leader.progress.end() ? Room::none : it->second.room;
+  return it == leader.progress.end() ? DiskSpace::full : it->second.room;
 }
 
 // A quorum without us, of those who can be asked to lead.
 bool Raft::others_have_room() const {
-  return is_quorum(configuration(), [&](const Server& server) {
-    return server != options_.self && is_connected(server) && room_of(server) == Room::plenty;
+  return is_quorum(configuration(), [&](const MemberId& server) {
+    return server != options_.self && is_connected(server) && room_of(server) == DiskSpace::enough;
   });
 }
 
-Room Raft::room() const {
+DiskSpace Raft::room() const {
   if (!is_leader()) return room_;
-  for (const Room room : {Room::plenty, Room::little})
+  for (const DiskSpace room : {DiskSpace::enough, DiskSpace::low})
     if (room >= room_ &&
-        is_quorum(configuration(), [&](const Server& server) { return room_of(server) <= room; }))
+        is_quorum(configuration(), [&](const MemberId& server) { return room_of(server) <= room; }))
       return room;
-  return Room::none;
+  return DiskSpace::full;
 }
 
 }  // namespace zatt::raft

@@ -14,13 +14,13 @@
 namespace zatt::storage {
 namespace {
 
-void put_server(Writer& out, const Server& server) {
+void put_server(Writer& out, const MemberId& server) {
   out.bytes(server.id);
   out.u64(server.incarnation);
 }
 
-Server take_server(Reader& in) {
-  Server server;
+MemberId take_server(Reader& in) {
+  MemberId server;
   server.id = in.bytes();
   server.incarnation = in.u64();
   return server;

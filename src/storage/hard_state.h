@@ -18,10 +18,10 @@ namespace zatt::storage {
 using raft::Offer;
 
 struct HardState {
-  Server self;                // the id and incarnation of this directory
+  MemberId self;              // the id and incarnation of this directory
   std::uint64_t cluster = 0;  // 0: not yet in one. Else an offer's, or that of a cluster joined
   Term current_term{};
-  std::optional<Server> voted_for;
+  std::optional<MemberId> voted_for;
   Term floor_term{};    // until the log reaches (floor_term, floor_index) again, after damage,
   Index floor_index{};  // this node does not campaign and votes only for logs at or past it
   // Where damage took what was promised behind the floor, too: the term at that time. Until the log

@@ -112,7 +112,7 @@ struct Storage::Impl {
 
   bool has_writes() const { return ticket > durable; }
   std::optional<std::uint64_t> missing_bytes() const;
-  Room room() const;
+  DiskSpace room() const;
   SpareDemand wanted_spare() const;
   std::optional<std::uint64_t> spare_at_us(SpareDemand wanted, bool has_work) const;
   void plan_spare(std::vector<Step>& steps);
@@ -193,7 +193,7 @@ std::optional<std::uint64_t> Storage::Impl::missing_bytes() const {
 // One is kept in reserve, for the day when the disk is full; the next roll-over has another.
 SpareDemand Storage::Impl::wanted_spare() const {
   if (missing_bytes()) return SpareDemand::waiting;
-  if (room() != Room::plenty) return SpareDemand::room;
+  if (room() != DiskSpace::enough) return SpareDemand::room;
   if (pool.ready() == 0) return SpareDemand::reserve;
   return pool.ready() == 1 && log.is_half_full() ? SpareDemand::next_segment : SpareDemand::nothing;
 }
@@ -423,7 +423,7 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   return done;
 }
 
-Room Storage::room() const { return impl_->room(); }
+DiskSpace Storage::room() const { return impl_->room(); }
 
 const std::optional<Error>& Storage::no_room() const { return impl_->no_room; }
 
@@ -431,12 +431,12 @@ bool Storage::fits(std::uint64_t bytes) const {
   return !impl_->stall && impl_->log.keeps_half_of_its_end(bytes);
 }
 
-Room Storage::Impl::room() const {
-  if (stall) return Room::none;
-  if (!pool.is_stuck()) return Room::plenty;
-  if (missing_bytes()) return Room::none;  // for an entry larger than what is ready
-  if (pool.ready() == 0) return log.is_at_its_end() ? Room::none : Room::little;
-  return pool.ready() == 1 && log.is_nearly_full() ? Room::little : Room::plenty;
+DiskSpace Storage::Impl::room() const {
+  if (stall) return DiskSpace::full;
+  if (!pool.is_stuck()) return DiskSpace::enough;
+  if (missing_bytes()) return DiskSpace::full;  // for an entry larger than what is ready
+  if (pool.ready() == 0) return log.is_at_its_end() ? DiskSpace::full : DiskSpace::low;
+  return pool.ready() == 1 && log.is_nearly_full() ? DiskSpace::low : DiskSpace::enough;
 }
 
 std::uint64_t Storage::pending_bytes() const {

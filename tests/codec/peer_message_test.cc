@@ -120,13 +120,13 @@ std::vector<Sample> samples() {
        "01000000 01000000 30 0700000000000000 01000000 68 0201 01 00000000"},
       {"append_reply",
        raft_encoded(raft::AppendReply{Term{1}, true, Index{2}, Index{3}, Index{4}, Index{5},
-                                      Term{6}, Room::none}),
+                                      Term{6}, DiskSpace::full}),
        "0d 0100000000000000 01 0200000000000000 0300000000000000 0400000000000000"
        "0500000000000000 0600000000000000 02"},
       {"heartbeat", raft_encoded(raft::Heartbeat{Term{1}, Index{2}, 3, Index{4}}),
        "0e 0100000000000000 0200000000000000 0300000000000000 0400000000000000"},
       {"heartbeat_reply",
-       raft_encoded(raft::HeartbeatReply{Term{1}, 2, Index{3}, Index{4}, Room::little}),
+       raft_encoded(raft::HeartbeatReply{Term{1}, 2, Index{3}, Index{4}, DiskSpace::low}),
        "0f 0100000000000000 0200000000000000 0300000000000000 0400000000000000 01"},
       {"timeout_now", raft_encoded(raft::TimeoutNow{Term{258}}), "10 0201000000000000"},
       {"forward", encoded(Forward{1, Term{2}, true, "cmd"}),
@@ -195,7 +195,7 @@ TEST_CASE("peer message: every kind comes back as it was said") {
   const auto& h = std::get<Hello>(*message);
   CHECK(h.lowest_version == 1);
   CHECK(h.highest_version == 3);
-  CHECK(h.server == Server{"1", 9});
+  CHECK(h.server == MemberId{"1", 9});
   CHECK(h.to == "0");
   CHECK(h.address == Address{"n", 5255});
   CHECK(h.ids == std::vector<std::string>{"0", "1"});

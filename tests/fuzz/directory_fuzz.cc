@@ -33,7 +33,7 @@ std::unique_ptr<SimDisk> sound() {
   Host host(*disk, small_segments());
   require(host.start(), "a new directory starts");
   for (std::uint64_t i = 0; i < 8; ++i) {
-    if (i == 3) host.save(2, Server{"1", 5});
+    if (i == 3) host.save(2, MemberId{"1", 5});
     if (i == 4) host.truncate(host.last() - 2);
     host.append(1 + i / 3, 2, i % 3 * 900);
     require(i == 6 ? host.start() : host.note(), "a sound disk works");

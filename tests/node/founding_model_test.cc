@@ -20,7 +20,7 @@ namespace {
 using What = FoundingStep::What;
 
 struct Seen {  // of a peer, over one connection
-  Server server;
+  MemberId server;
   codec::Standing standing;
 };
 
@@ -30,7 +30,7 @@ struct Directory {
   bool saving = false;
   bool founded = false;  // its first configuration is in the log
   bool stuck = false;
-  std::set<Server> grants;  // of its campaign, ours too
+  std::set<MemberId> grants;  // of its campaign, ours too
   std::map<std::size_t, Seen> met;
   std::map<std::size_t, std::deque<Seen>> under_way;  // to us, by who said it
   bool acted() const { return state.current_term > Term{0}; }
@@ -217,7 +217,7 @@ class Game {
     vote(i);
     act(j);
     vote(j);
-    const std::set<Server>& voters = voted_in_[cluster];
+    const std::set<MemberId>& voters = voted_in_[cluster];
     const auto there =
         std::count_if(configuration.members.begin(), configuration.members.end(),
                       [&](const raft::Member& m) { return voters.contains(m.server); });
@@ -304,8 +304,8 @@ class Game {
   std::uint64_t last_cluster_ = 100;
   std::map<std::string, Address> cluster_;
   std::vector<Directory> all_;
-  std::size_t deaf_;                                    // or nobody
-  std::map<std::uint64_t, std::set<Server>> voted_in_;  // by cluster: who voted in it, ever
+  std::size_t deaf_;                                      // or nobody
+  std::map<std::uint64_t, std::set<MemberId>> voted_in_;  // by cluster: who voted in it, ever
   std::set<std::uint64_t> elected_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> held_both_;  // by one directory
 };

@@ -14,7 +14,7 @@ const std::map<std::string, Address> three{
     {"0", {"h", 5254}}, {"1", {"h", 5255}}, {"2", {"h", 5256}}};
 
 // A directory's name in these tables: its id and its incarnation, "1b" being node 1's second.
-Server server(std::string_view name) {
+MemberId server(std::string_view name) {
   return {std::string(1, name[0]), static_cast<std::uint64_t>(name.size() > 1 ? name[1] : 'a')};
 }
 
@@ -22,7 +22,7 @@ raft::Offer offer(std::uint64_t number, std::uint64_t cluster,
                   const std::vector<std::string>& names) {
   raft::Offer made{number, cluster, {}};
   for (const std::string& name : names) {
-    const Server who = server(name);
+    const MemberId who = server(name);
     const auto at = three.find(who.id);
     made.configuration.members.push_back(
         {who, at == three.end() ? Address{} : at->second, true, false, false});
@@ -326,7 +326,7 @@ TEST_CASE("founding: an offer is shown once it is durable, and not before") {
     if (id == "1") {
       raft::Offer made{1, 0xab12, {}};
       for (const auto& [member, address] : stage.options.cluster) {
-        const Server who = member == "1" ? stage.node->raft().self() : stage.peer(member).server;
+        const MemberId who = member == "1" ? stage.node->raft().self() : stage.peer(member).server;
         made.configuration.members.push_back({who, address, true, false, false});
       }
       stage.peer("0").standing.cluster = made.cluster;

@@ -141,7 +141,7 @@ TEST_CASE("health: a full disk, its reserve used up, each hour, and room again")
   Picture picture = well();
   picture.storage = "d";
   picture.no_room = "d: the disk is full";
-  picture.room = Room::little;
+  picture.room = DiskSpace::low;
   const std::string full =
       "! d: the disk is full; writes that need more room are refused until there is some\n";
   const std::string used_up =
@@ -149,18 +149,18 @@ TEST_CASE("health: a full disk, its reserve used up, each hour, and room again")
       "room\n";
   CHECK(lines(health.look(picture, second)) == full);
   CHECK(health.wake_at_us() == second + Health::repeat_us);
-  picture.room = Room::none;
+  picture.room = DiskSpace::full;
   CHECK(lines(health.look(picture, 2 * second)) == used_up);
-  picture.room = Room::little;  // back and forth is no news
+  picture.room = DiskSpace::low;  // back and forth is no news
   CHECK(lines(health.look(picture, 3 * second)).empty());
-  picture.room = Room::none;
+  picture.room = DiskSpace::full;
   CHECK(lines(health.look(picture, 4 * second)).empty());
   CHECK(lines(health.look(picture, 1 * second + Health::repeat_us)).empty());
   CHECK(lines(health.look(picture, 2 * second + Health::repeat_us)) == used_up);
-  picture.room = Room::plenty;
+  picture.room = DiskSpace::enough;
   CHECK(lines(health.look(picture, 3 * second + Health::repeat_us)) ==
         "d: the disk has room again, after 3602 s\n");
-  picture.room = Room::none;
+  picture.room = DiskSpace::full;
   CHECK(lines(health.look(picture, 4 * second + Health::repeat_us)) == used_up);
 }
 
@@ -171,7 +171,7 @@ TEST_CASE("health: each lasting state is said again each hour, and no more often
   picture.peers["2"].behind = Health::far_behind + 1;
   picture.majority = picture.led = false;
   picture.disk_slow = true;
-  picture.room = Room::little;
+  picture.room = DiskSpace::low;
   std::size_t said = 0;
   constexpr std::uint64_t hours = 5;
   for (std::uint64_t s = 0; s < hours * 3600; s += 10)

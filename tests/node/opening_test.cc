@@ -61,7 +61,7 @@ TEST_CASE("opening: what was written is there again") {
   Stage stage("0", 1);
   stage.lead_alone();
   CHECK(stage.ask(R"({"op":"set","key":"k","value":[1]})") == R"({"ok":true,"rev":3})");
-  const Server self = stage.node->raft().self();
+  const MemberId self = stage.node->raft().self();
   stage.close();
   stage.lead_alone();
   CHECK(stage.node->raft().self() == self);

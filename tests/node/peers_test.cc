@@ -51,7 +51,7 @@ TEST_CASE("peers: a leader whom a majority does not follow takes only so much") 
     stage.pass_ms(150);  // its time is up, and its entry stays
     for (const char* id : {"1", "2"})
       for (const auto& beat : stage.peer(id).take_all<raft::Heartbeat>())
-        stage.peer(id).say(raft::HeartbeatReply{beat.term, beat.round, {}, {}, Room::plenty});
+        stage.peer(id).say(raft::HeartbeatReply{beat.term, beat.round, {}, {}, DiskSpace::enough});
     const std::vector<std::string> said = stage.replies(c);
     REQUIRE(said.size() == 1);
     last = said[0];

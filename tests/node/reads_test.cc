@@ -49,9 +49,10 @@ TEST_CASE("reads: a leader answers once a majority says that it still leads, and
   REQUIRE(beat.has_value());
   // The answer to an earlier question confirms nothing.
   stage.peer("1").say(
-      raft::HeartbeatReply{Term{1}, beat->round - 1, Index{2}, Index{2}, Room::plenty});
+      raft::HeartbeatReply{Term{1}, beat->round - 1, Index{2}, Index{2}, DiskSpace::enough});
   CHECK(stage.replies(c).empty());
-  stage.peer("1").say(raft::HeartbeatReply{Term{1}, beat->round, Index{2}, Index{2}, Room::plenty});
+  stage.peer("1").say(
+      raft::HeartbeatReply{Term{1}, beat->round, Index{2}, Index{2}, DiskSpace::enough});
   CHECK(stage.replies(c) == Lines{absent});
 }
 
@@ -207,7 +208,7 @@ TEST_CASE("reads: a leader that is deposed before it was confirmed answers none 
   REQUIRE_FALSE(beat.empty());
   stage.follow("2", 2);
   stage.peer("1").say(
-      raft::HeartbeatReply{Term{1}, beat.back().round, Index{2}, Index{2}, Room::plenty});
+      raft::HeartbeatReply{Term{1}, beat.back().round, Index{2}, Index{2}, DiskSpace::enough});
   CHECK(stage.replies(c).empty());
   const auto answer = stage.peer("1").take<ReadIndexReply>();
   REQUIRE(answer.has_value());
@@ -227,7 +228,8 @@ TEST_CASE("reads: an index that the next leader's log does not reach is asked fo
     stage.settle();
     for (const char* id : {"1", "2"})
       for (const raft::Heartbeat& m : stage.peer(id).take_all<raft::Heartbeat>())
-        stage.peer(id).say(raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, Room::plenty});
+        stage.peer(id).say(
+            raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, DiskSpace::enough});
     stage.pass_ms(60);
     CHECK(stage.replies(c).size() == 5);
     raft::AppendEntries append{Term{2}, Index{2}, Term{1}, Index{3}, {}};
@@ -290,7 +292,8 @@ TEST_CASE("reads: asked by a follower, answered with an index that has been appl
   CHECK_FALSE(refused->confirmed);
   for (int i = 0; i < 3; ++i)  // leadership alone is confirmed
     for (const raft::Heartbeat& m : stage.peer("2").take_all<raft::Heartbeat>())
-      stage.peer("2").say(raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, Room::plenty});
+      stage.peer("2").say(
+          raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, DiskSpace::enough});
   const auto at_commit = one.take_all<ReadIndexReply>();
   REQUIRE(at_commit.size() == 1);
   CHECK(at_commit[0].number == 3);

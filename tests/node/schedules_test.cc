@@ -208,14 +208,16 @@ TEST_CASE("schedule 5: a read behind a write that timed out") {
     stage.settle();
     for (const char* id : {"1", "2"})
       for (const raft::Heartbeat& m : stage.peer(id).take_all<raft::Heartbeat>())
-        stage.peer(id).say(raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, Room::plenty});
+        stage.peer(id).say(
+            raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, DiskSpace::enough});
     CHECK(stage.replies(c).empty());
     const ClientId other = stage.client();  // who has sent no write need not wait
     stage.line(other, get("w"));
     stage.settle();
     for (const char* id : {"1", "2"})
       for (const raft::Heartbeat& m : stage.peer(id).take_all<raft::Heartbeat>())
-        stage.peer(id).say(raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, Room::plenty});
+        stage.peer(id).say(
+            raft::HeartbeatReply{m.term, m.round, Index{2}, Index{2}, DiskSpace::enough});
     CHECK(stage.replies(other) == Lines{R"({"ok":true,"found":false})"});
     stage.let_peers_follow();
     CHECK(stage.replies(c) == Lines{R"({"ok":true,"found":true,"value":1,"rev":3})"});

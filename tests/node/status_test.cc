@@ -31,7 +31,7 @@ raft::AppendEntries first_entries(Stage& stage, std::uint64_t incarnation) {
   static std::string body;
   raft::Configuration configuration;
   for (const auto& [id, address] : stage.options.cluster) {
-    const Server server = id == "1" ? Server{"1", incarnation} : stage.peer(id).server;
+    const MemberId server = id == "1" ? MemberId{"1", incarnation} : stage.peer(id).server;
     configuration.members.push_back({server, address, true, false, false});
   }
   body.clear();
@@ -180,7 +180,7 @@ TEST_CASE("status: a leader names who is far behind, until it has caught up") {
       stage.pass_ms(100);
       stage.peer(with).follow();
       for (const auto& beat : stage.peer("2").take_all<raft::Heartbeat>())
-        stage.peer("2").say(raft::HeartbeatReply{beat.term, beat.round, {}, {}, Room::plenty});
+        stage.peer("2").say(raft::HeartbeatReply{beat.term, beat.round, {}, {}, DiskSpace::enough});
     }
   };
   for (int i = 0; i < 40; ++i) {

@@ -141,7 +141,7 @@ TEST_CASE("writes: a disk that fails ends the node, and nothing is said after it
   stage.node->flush();
   for (const char* id : {"1", "2"})
     stage.peer(id).say(
-        raft::AppendReply{Term{1}, true, Index{3}, Index{3}, {}, {}, {}, Room::plenty});
+        raft::AppendReply{Term{1}, true, Index{3}, Index{3}, {}, {}, {}, DiskSpace::enough});
   stage.peer("1").say(Forward{1, Term{1}, true, set_command("x", "1")});
   stage.line(c, set("w", 2));
   stage.node->on_client_end(c);
@@ -314,8 +314,8 @@ TEST_CASE("forwards: a full disk refuses growth and lets deletes pass") {
   Stage stage("0");
   stage.lead();
   for (const char* id : {"1", "2"})
-    stage.peer(id).say(raft::HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::little});
-  REQUIRE(stage.node->raft().room() == Room::little);
+    stage.peer(id).say(raft::HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::low});
+  REQUIRE(stage.node->raft().room() == DiskSpace::low);
   Peer& one = stage.peer("1");
   one.say(Forward{1, Term{1}, true, set_command("w", "1")});
   CHECK(one.take<ForwardReply>()->what == What::storage_full);
@@ -338,7 +338,7 @@ TEST_CASE("forwards: where the reserve is used up, deletes are refused too") {
   Stage stage("0");
   stage.lead();
   for (const char* id : {"1", "2"})
-    stage.peer(id).say(raft::HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::none});
+    stage.peer(id).say(raft::HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::full});
   Peer& one = stage.peer("1");
   one.say(Forward{1, Term{1}, false, set_command("w", "1")});
   CHECK(one.take<ForwardReply>()->what == What::storage_full);

@@ -221,14 +221,14 @@ TEST_CASE("check quorum: a leader that hears no majority for a timeout steps dow
   server.persist();
   for (int i = 0; i < 20; ++i) {  // two of four are enough
     server.fire();
-    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
-    server.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
+    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::enough});
+    server.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::enough});
     REQUIRE(server.raft.is_leader());
   }
   const std::uint64_t since = server.now_us;
   while (server.raft.is_leader()) {
     server.fire();
-    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
+    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::enough});
     REQUIRE(server.now_us - since <= 2 * timeout + timeout / 5);
   }
   CHECK(server.is_follower());

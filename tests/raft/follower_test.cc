@@ -170,18 +170,18 @@ TEST_CASE("an old leader hears of the new term, and resets nothing") {
 
 TEST_CASE("a full disk is said in every answer") {
   OneServer server;
-  server.step(RoomChanged{Room::little});
+  server.step(DiskSpaceChanged{DiskSpace::low});
   server.receive("2", append_of(1, 1, 0));
   server.persist();
   server.receive("2", append_of(1, 1, 0));
-  CHECK(server.sent<AppendReply>().at(0).room == Room::little);
+  CHECK(server.sent<AppendReply>().at(0).room == DiskSpace::low);
   server.receive("2", append_of(1, 9, 1));
-  CHECK(server.sent<AppendReply>().at(0).room == Room::little);
+  CHECK(server.sent<AppendReply>().at(0).room == DiskSpace::low);
   server.receive("2", Heartbeat{Term{1}, Index{0}, 0});
-  CHECK(server.sent<HeartbeatReply>().at(0).room == Room::little);
-  server.step(RoomChanged{Room::plenty});
+  CHECK(server.sent<HeartbeatReply>().at(0).room == DiskSpace::low);
+  server.step(DiskSpaceChanged{DiskSpace::enough});
   server.receive("2", Heartbeat{Term{1}, Index{0}, 0});
-  CHECK(server.sent<HeartbeatReply>().at(0).room == Room::plenty);
+  CHECK(server.sent<HeartbeatReply>().at(0).room == DiskSpace::enough);
 }
 
 TEST_CASE("a configuration is in force when appended, and rolled back when cut") {

@@ -54,9 +54,9 @@ TEST_CASE("a stuck disk: its server does not campaign, and its leader hands over
   while (leader.raft.is_leader()) {
     leader.fire();
     REQUIRE(leader.now_us - since <= 3'200'000);
-    leader.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, Room::plenty});
+    leader.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, DiskSpace::enough});
     if (!leader.raft.is_leader()) break;
-    leader.receive("2", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, Room::plenty});
+    leader.receive("2", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, DiskSpace::enough});
   }
   CHECK(leader.now_us - since > 3'000'000);
 }
@@ -71,7 +71,7 @@ TEST_CASE("a busy disk is none that hangs: its leader stays as long as something
     for (const std::uint64_t until = leader.now_us + 2'000'000; leader.now_us < until;) {
       leader.fire();
       for (const char* id : {"2", "3"})
-        leader.receive(id, HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
+        leader.receive(id, HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::enough});
     }
     REQUIRE(leader.raft.is_leader());
     leader.step(Persisted{++oldest});
@@ -82,14 +82,14 @@ TEST_CASE("a busy disk is none that hangs: its leader stays as long as something
 TEST_CASE("a full disk: its leader hands over to who has room, where a quorum has it") {
   const auto beat = [](OneServer& leader, const char* id, std::uint64_t match, bool full) {
     leader.receive(id, HeartbeatReply{Term{1}, 0, Index{match}, Index{match},
-                                      full ? Room::little : Room::plenty});
+                                      full ? DiskSpace::low : DiskSpace::enough});
   };
   OneServer leader(voters({"1", "2", "3", "4", "5"}));
   leader.elect();
   leader.persist();
   leader.propose();
   leader.persist();
-  leader.step(RoomChanged{Room::little});
+  leader.step(DiskSpaceChanged{DiskSpace::low});
   const auto wait_us = [&](std::uint64_t us, bool three_is_full) {
     for (const std::uint64_t until = leader.now_us + us;
          leader.raft.is_leader() && leader.now_us < until;) {
@@ -103,9 +103,9 @@ TEST_CASE("a full disk: its leader hands over to who has room, where a quorum ha
   };
   wait_us(4'000'000, true);  // two of five have room
   REQUIRE(leader.raft.is_leader());
-  leader.step(RoomChanged{Room::plenty});
+  leader.step(DiskSpaceChanged{DiskSpace::enough});
   wait_us(1'000'000, false);
-  leader.step(RoomChanged{Room::little});
+  leader.step(DiskSpaceChanged{DiskSpace::low});
   wait_us(2'900'000, false);  // not at once: it may have room again soon
   REQUIRE(leader.raft.is_leader());
   wait_us(300'000, false);
@@ -119,14 +119,14 @@ TEST_CASE("hand over: rather to who has room, if it has all that is committed") 
   server.persist();
   server.propose();
   server.persist();
-  server.receive("2", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, Room::little});
+  server.receive("2", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, DiskSpace::low});
   SUBCASE("it has") {
-    server.receive("3", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, Room::plenty});
+    server.receive("3", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, DiskSpace::enough});
     server.step(HandOver{});
     CHECK(server.sent<TimeoutNow>("3").size() == 1);
   }
   SUBCASE("it has not") {
-    server.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, Room::plenty});
+    server.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, DiskSpace::enough});
     server.step(HandOver{});
     CHECK(server.sent<TimeoutNow>("2").size() == 1);
   }

@@ -13,7 +13,7 @@
 
 namespace zatt::raft {
 
-inline Server peer(const std::string& id) { return {id, 10 + std::stoull(id)}; }
+inline MemberId peer(const std::string& id) { return {id, 10 + std::stoull(id)}; }
 
 inline Configuration voters(const std::vector<std::string>& ids,
                             const std::vector<std::string>& learners = {}) {
@@ -43,7 +43,7 @@ inline RequestVote vote(std::uint64_t term, std::uint64_t index = 1, std::uint64
   return {Term{term}, Index{index}, Term{log_term}, false};
 }
 
-// Server 1, founded (index 1, term 0), everything durable, connected to all others.
+// MemberId 1, founded (index 1, term 0), everything durable, connected to all others.
 class OneServer {
  public:
   explicit OneServer(const Configuration& configuration = voters({"1", "2", "3"}),

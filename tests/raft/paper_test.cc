@@ -9,7 +9,7 @@
 namespace zatt::raft {
 namespace {
 
-// Server 1 in term 3: its log is 0 (configuration), 1, 1, 3.
+// MemberId 1 in term 3: its log is 0 (configuration), 1, 1, 3.
 OneServer follower() {
   return OneServer({command(2, 1, "a"), command(3, 1, "b"), command(4, 3, "c")},
                    {Term{3}, std::nullopt});
@@ -168,7 +168,7 @@ TEST_CASE("figure 2, all servers") {
                                 append_of(9, 99, 9),
                                 append_reply,
                                 Heartbeat{Term{9}, Index{0}, 0},
-                                HeartbeatReply{Term{9}, 0, Index{0}, Index{0}, Room::plenty}};
+                                HeartbeatReply{Term{9}, 0, Index{0}, Index{0}, DiskSpace::enough}};
     for (const Message& message : messages) {
       CAPTURE(test::name_of(test::kind_of(message)));
       OneServer leader;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr unsigned nodes = 5;
 
-Server node(unsigned i) { return {std::to_string(i), 7}; }
+MemberId node(unsigned i) { return {std::to_string(i), 7}; }
 
 // Sets of nodes are bits. `in` and `out` are the halves; who is in neither is a learner.
 Configuration joint(unsigned in, unsigned out) {
@@ -34,7 +34,7 @@ bool oracle(unsigned in, unsigned out, unsigned yes) {
   return in != 0 && carries(in, yes) && (out == 0 || carries(out, yes));
 }
 
-unsigned bit_of(const Server& server) { return 1U << (server.id[0] - '0'); }
+unsigned bit_of(const MemberId& server) { return 1U << (server.id[0] - '0'); }
 
 }  // namespace
 
@@ -63,7 +63,7 @@ TEST_CASE("is_quorum: all pairs of halves of five, all answers, against counting
       const Configuration configuration = joint(in, out);
       for (unsigned yes = 0; yes < 32; ++yes) {
         const bool got =
-            is_quorum(configuration, [&](const Server& s) { return (yes & bit_of(s)) != 0; });
+            is_quorum(configuration, [&](const MemberId& s) { return (yes & bit_of(s)) != 0; });
         if (got != oracle(in, out, yes)) FAIL_CHECK("in ", in, " out ", out, " yes ", yes);
       }
     }
@@ -89,8 +89,8 @@ TEST_CASE("quorum_index: the highest that a quorum stores, against counting") {
           index = rest % 3;
           rest /= 3;
         }
-        const Index got =
-            quorum_index(configuration, [&](const Server& s) { return Index{at[s.id[0] - '0']}; });
+        const Index got = quorum_index(configuration,
+                                       [&](const MemberId& s) { return Index{at[s.id[0] - '0']}; });
         std::uint64_t want = 0;
         for (unsigned index = 1; index <= 2; ++index) {
           unsigned yes = 0;
@@ -178,7 +178,7 @@ TEST_CASE("commit, reads and check quorum: every set of answers, as a quorum of 
       server.now_us += 1;
       for (unsigned i = 1; i < nodes; ++i) {
         if ((yes >> (i - 1) & 1) == 0) continue;
-        server.receive(id_of(i), HeartbeatReply{Term{1}, 1, Index{2}, Index{2}, Room::plenty});
+        server.receive(id_of(i), HeartbeatReply{Term{1}, 1, Index{2}, Index{2}, DiskSpace::enough});
         confirmed += server.output.reads.size();
       }
       REQUIRE((server.raft.commit_index() == Index{2}) == want);

@@ -8,7 +8,7 @@ namespace zatt::raft {
 namespace {
 
 HeartbeatReply answer(std::uint64_t round, std::uint64_t index = 2) {
-  return {Term{1}, round, Index{index}, Index{index}, Room::plenty};
+  return {Term{1}, round, Index{index}, Index{index}, DiskSpace::enough};
 }
 
 void read(OneServer& server, std::uint64_t id, bool to_log_end = false) {
@@ -68,7 +68,7 @@ TEST_CASE("reads: before the leader's own entry is committed, its index is the b
   OneServer server({command(2, 1), command(3, 1)}, {Term{1}, std::nullopt});
   server.elect();
   read(server, 1);
-  server.receive("2", HeartbeatReply{Term{2}, 1, Index{0}, Index{0}, Room::plenty});
+  server.receive("2", HeartbeatReply{Term{2}, 1, Index{0}, Index{0}, DiskSpace::enough});
   REQUIRE(server.output.reads.size() == 1);
   CHECK(server.raft.commit_index() == Index{0});
   CHECK(server.output.reads[0].index == Index{4});  // the no-op of term 2

@@ -253,7 +253,7 @@ TEST_CASE("a lost message is sent again, with growing patience") {
   const std::uint64_t since = server.now_us;
   while (server.now_us - since < 10 * timeout) {
     server.fire();
-    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
+    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::enough});
     const auto sent = server.sent<AppendEntries>("2");
     if (sent.empty()) continue;
     CHECK(sent[0].entries.at(0).body == "lost");
@@ -275,7 +275,7 @@ TEST_CASE("what has arrived is not sent again because a disk is slow") {
   server.persist();
   while (server.now_us - since < 20 * timeout) {
     server.fire();
-    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, Room::plenty});
+    server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, DiskSpace::enough});
     REQUIRE(server.sent<AppendEntries>("2").empty());
   }
   CHECK(server.progress("2").match_index == Index{2});
@@ -367,24 +367,24 @@ TEST_CASE("room: what a quorum's disks have, our own included") {
   OneServer server;
   server.elect();
   server.persist();
-  CHECK(server.raft.room() == Room::plenty);
-  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::little});
-  CHECK(server.raft.room() == Room::plenty);
+  CHECK(server.raft.room() == DiskSpace::enough);
+  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::low});
+  CHECK(server.raft.room() == DiskSpace::enough);
   AppendReply full;
   full.term = Term{1};
   full.success = true;
-  full.room = Room::none;
+  full.room = DiskSpace::full;
   server.receive("3", full);
-  CHECK(server.raft.room() == Room::little);
-  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::plenty});
-  CHECK(server.raft.room() == Room::plenty);
-  server.step(RoomChanged{Room::little});
-  CHECK(server.raft.room() == Room::little);
-  server.step(RoomChanged{Room::none});
-  CHECK(server.raft.room() == Room::none);
-  server.step(RoomChanged{Room::plenty});
-  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, Room::none});
-  CHECK(server.raft.room() == Room::none);
+  CHECK(server.raft.room() == DiskSpace::low);
+  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::enough});
+  CHECK(server.raft.room() == DiskSpace::enough);
+  server.step(DiskSpaceChanged{DiskSpace::low});
+  CHECK(server.raft.room() == DiskSpace::low);
+  server.step(DiskSpaceChanged{DiskSpace::full});
+  CHECK(server.raft.room() == DiskSpace::full);
+  server.step(DiskSpaceChanged{DiskSpace::enough});
+  server.receive("2", HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::full});
+  CHECK(server.raft.room() == DiskSpace::full);
 }
 
 }  // namespace zatt::raft

@@ -15,9 +15,9 @@ const char* role_of(const raft::Raft& raft) {
   return roles[raft.role().index()];
 }
 
-std::string names(const std::set<Server>& servers) {
+std::string names(const std::set<MemberId>& servers) {
   Words ids;
-  for (const Server& server : servers) ids.push_back(server.id);
+  for (const MemberId& server : servers) ids.push_back(server.id);
   return "[" + join(ids) + "]";
 }
 
@@ -260,7 +260,7 @@ std::string ScenarioPlayer::why_not(const Words& condition) {
 // One leads, and a majority follows it.
 std::string ScenarioPlayer::why_no_one_leads() const {
   const Words ids = world_->ids();
-  std::optional<Server> leader;
+  std::optional<MemberId> leader;
   std::size_t leaders = 0, following = 0;
   for (const std::string& id : ids) {
     if (!world_->is_up(id) || !world_->raft(id).is_leader()) continue;

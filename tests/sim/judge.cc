@@ -18,7 +18,7 @@ std::string at(Index index, Term term) {
   return "(" + number(index) + ", term " + number(term) + ")";
 }
 
-std::string name(const Server& server) {
+std::string name(const MemberId& server) {
   return server.id + "/" + std::to_string(server.incarnation % 10'000);
 }
 
@@ -230,7 +230,7 @@ void Judge::check_configuration(const raft::Raft& raft) {
          "node " + name(raft.self()) + " holds two configurations that are not committed");
 }
 
-const Machine* Judge::machine_of(const Server& server) const {
+const Machine* Judge::machine_of(const MemberId& server) const {
   const auto found = std::find_if(machines_.begin(), machines_.end(),
                                   [&](const Machine& m) { return m.self == server; });
   return found == machines_.end() ? nullptr : &*found;
@@ -385,10 +385,10 @@ void Judge::on_frame_sent(std::size_t machine, std::uint64_t to, Frame& sent) {
   if (said == nullptr) return;
   sent.term = term_of(*said);
   const auto other = processes_.find(to);
-  check_said(machine, other == processes_.end() ? Server{} : other->second, *said);
+  check_said(machine, other == processes_.end() ? MemberId{} : other->second, *said);
 }
 
-void Judge::check_said(std::size_t machine, const Server& to, const raft::Message& message) {
+void Judge::check_said(std::size_t machine, const MemberId& to, const raft::Message& message) {
   const Machine& m = machines_[machine];
   const test::DurableLog& durable = *m.durable;
   const std::string who = "node " + name(m.self);
@@ -436,7 +436,7 @@ void Judge::check_campaign(const Machine& m, const raft::RequestVote& request) {
 
 // Given is what somebody is told to have: who says to two that it is for them has voted twice,
 // whatever it remembers.
-void Judge::check_vote(const Machine& m, Term term, const Server& given_to) {
+void Judge::check_vote(const Machine& m, Term term, const MemberId& given_to) {
   const std::string who = "node " + name(m.self);
   const auto [it, first] = votes_.emplace(std::pair{term, m.self}, given_to);
   if (it->second != given_to)

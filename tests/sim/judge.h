@@ -63,7 +63,7 @@ class Judge {
     Term last_term{};
     Term led_term{};  // 0: it does not lead
     std::size_t role = 0;
-    std::map<Server, Index> matches;  // of a leader
+    std::map<MemberId, Index> matches;  // of a leader
   };
   void check_silence(std::size_t machine, const char* deed);
   bool may_stop(std::size_t machine) const;
@@ -75,14 +75,14 @@ class Judge {
   void check_matches(const raft::Raft& raft, Watched& seen);
   void check_configuration(const raft::Raft& raft);
   void check_told(std::size_t machine, Index index, std::string_view words);
-  void check_said(std::size_t machine, const Server& to, const raft::Message& message);
+  void check_said(std::size_t machine, const MemberId& to, const raft::Message& message);
   void check_campaign(const Machine& machine, const raft::RequestVote& request);
-  void check_vote(const Machine& machine, Term term, const Server& given_to);
+  void check_vote(const Machine& machine, Term term, const MemberId& given_to);
   void tell_changes(const raft::Raft& raft, const Watched& seen);
   std::string who_holds(Index index, Term term) const;
   bool is_durable_on_quorum(Index index, Term term, const raft::Configuration& configuration);
   raft::Configuration configuration_for(std::size_t machine) const;
-  const Machine* machine_of(const Server& server) const;
+  const Machine* machine_of(const MemberId& server) const;
 
   std::vector<Machine>& machines_;
   Coverage& coverage_;
@@ -92,10 +92,10 @@ class Judge {
     std::set<std::uint64_t> ever;
   };
   std::vector<Belonging> clusters_;
-  std::map<Term, Server> leaders_;
-  std::map<std::uint64_t, Server> processes_;        // who each was
-  std::map<std::pair<Term, Server>, Server> votes_;  // (term, voter): whom it was told to
-  std::map<Server, Term> said_;                      // the highest term each ever spoke in
+  std::map<Term, MemberId> leaders_;
+  std::map<std::uint64_t, MemberId> processes_;          // who each was
+  std::map<std::pair<Term, MemberId>, MemberId> votes_;  // (term, voter): whom it was told to
+  std::map<MemberId, Term> said_;                        // the highest term each ever spoke in
   struct Past {
     Term previous{};
     std::uint64_t body = 0;

@@ -65,7 +65,7 @@ struct Event {
 struct Machine {
   std::unique_ptr<test::SimDisk> disk;
   std::unique_ptr<test::DurableLog> durable;  // what the disk would still hold after a power loss
-  Server self;                                // of the process that ran last
+  MemberId self;                              // of the process that ran last
   // Its own settings.
   std::uint64_t timeout_percent = 100;
   std::uint64_t segment_bytes = 0;

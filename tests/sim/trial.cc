@@ -191,7 +191,7 @@ void Trial::mend_core() {
 // --- what they owe -------------------------------------------------------------------------------
 
 bool Trial::leads_well() const {
-  std::optional<Server> leader;
+  std::optional<MemberId> leader;
   for (const NodeNumber number : core_) {
     const Machine& machine = cluster_.machine(number);
     if (!machine.node) return false;
@@ -211,14 +211,14 @@ bool Trial::leads_well() const {
 bool Trial::is_stuck_leader(const Machine& machine) {
   if (!machine.node || !machine.node->raft().is_leader()) return false;
   const raft::Raft& raft = machine.node->raft();
-  return raft.own_room() != Room::plenty ||
+  return raft.own_room() != DiskSpace::enough ||
          (machine.hung && raft.durable_index() < raft.log().last_index());
 }
 
 bool Trial::has_room() const {
   return std::all_of(core_.begin(), core_.end(), [&](NodeNumber number) {
     const Machine& machine = cluster_.machine(number);
-    return !machine.node || machine.node->raft().own_room() == Room::plenty;
+    return !machine.node || machine.node->raft().own_room() == DiskSpace::enough;
   });
 }
 

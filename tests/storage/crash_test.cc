@@ -141,7 +141,7 @@ std::string run_generations(std::uint64_t seed, std::uint64_t generations) {
         if (what < 5) host.append(term, count, bytes);
         if (what == 5)
           host.truncate(host.last() - prng.below(std::min<std::uint64_t>(host.last(), 9) + 1));
-        if (what == 6) host.save(term, Server{std::to_string(n), 1});
+        if (what == 6) host.save(term, MemberId{std::to_string(n), 1});
         if (what == 7) host.note();
         if (what == 8) host.begin();
         if (what >= 8) host.finish();

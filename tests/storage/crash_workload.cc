@@ -135,7 +135,7 @@ bool carry_out(SimDisk& disk, Host& host, const Operation& operation, std::uint6
       return true;
     case Kind::save:
       ++term;
-      host.save(term, operation.count == 1 ? std::optional(Server{"1", term}) : std::nullopt);
+      host.save(term, operation.count == 1 ? std::optional(MemberId{"1", term}) : std::nullopt);
       return true;
     case Kind::begin:
       host.begin();

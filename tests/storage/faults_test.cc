@@ -24,7 +24,7 @@ bool run_workload(Host& host, Lines* before_the_cut = nullptr) {
   for (int i = 0; i < 8; ++i) {
     if (i == 5 && before_the_cut != nullptr) *before_the_cut = host.lines();
     if (i == 5) host.truncate(host.last() - 2);
-    if (i == 3) host.save(2, Server{"1", 2});
+    if (i == 3) host.save(2, MemberId{"1", 2});
     host.append(i < 5 ? 1 : 2, 2, i % 3 == 0 ? 2500 : 90);
     if (!host.work()) return false;
   }
@@ -77,13 +77,13 @@ bool runs_without_room(std::uint64_t n, int error, SimDisk::FailedWrite written)
   disk.fail_call(n, error);
   for (int i = 0; i < 8; ++i) {
     if (i == 5) host.truncate(host.last() - 2);
-    if (i % 3 == 1) host.save(2 + static_cast<std::uint64_t>(i), Server{"1", 2});
+    if (i % 3 == 1) host.save(2 + static_cast<std::uint64_t>(i), MemberId{"1", 2});
     host.append(i < 5 ? 1 : 2, 2, i % 3 == 0 ? 5000 : 90);
     host.storage->read(Index{1}, 1 << 20);
     work_on(host);
     if (host.error) break;
     const bool is_late = host.durable < host.history.back().ticket;
-    if (is_late) CHECK(host.storage->room() == Room::plenty);  // what waits has gone through
+    if (is_late) CHECK(host.storage->room() == DiskSpace::enough);  // what waits has gone through
     CHECK(!is_late);
   }
   if (host.error) CHECK(std::string(host.error->what).starts_with("syncing"));

@@ -27,7 +27,7 @@ struct FullDisk {
 };
 
 // Appends until the disk has room for no more than this. Returns how many entries that took.
-std::uint64_t fill_until(Host& host, Room room, std::size_t body_bytes) {
+std::uint64_t fill_until(Host& host, DiskSpace room, std::size_t body_bytes) {
   const std::uint64_t before = host.last();
   while (host.storage->room() != room) {
     host.append(1, 1, body_bytes);
@@ -42,9 +42,9 @@ std::uint64_t fill_until(Host& host, Room room, std::size_t body_bytes) {
 TEST_CASE("storage: room is kept in steps, and a disk that is full ends nothing") {
   FullDisk full;
   auto& [disk, host] = full;
-  CHECK(host.storage->room() == Room::plenty);
-  CHECK(fill_until(host, Room::little, 3000) >= 4);  // three quarters of a segment
-  CHECK(fill_until(host, Room::none, 100) >= 3);     // what was left of it, and the reserve
+  CHECK(host.storage->room() == DiskSpace::enough);
+  CHECK(fill_until(host, DiskSpace::low, 3000) >= 4);  // three quarters of a segment
+  CHECK(fill_until(host, DiskSpace::full, 100) >= 3);  // what was left of it, and the reserve
   CHECK(count(disk, ".seg") == 2);
 
   // Handed over all the same: it waits, and is not called durable; nor is what comes behind it.
@@ -62,7 +62,7 @@ TEST_CASE("storage: room is kept in steps, and a disk that is full ends nothing"
     CHECK(wait_us <= 60'000'000);
     host.now_us = *host.storage->wake_at_us();
     REQUIRE(host.work());
-    CHECK(host.storage->room() == Room::none);
+    CHECK(host.storage->room() == DiskSpace::full);
   }
   CHECK(host.durable < saved);
 
@@ -70,7 +70,7 @@ TEST_CASE("storage: room is kept in steps, and a disk that is full ends nothing"
   host.now_us = *host.storage->wake_at_us();
   REQUIRE(host.work());
   CHECK(host.durable >= saved);
-  CHECK(host.storage->room() == Room::plenty);
+  CHECK(host.storage->room() == DiskSpace::enough);
   CHECK(host.read_all(1 << 20) == host.lines());
   lose_power(disk);
   REQUIRE(host.start());
@@ -85,12 +85,12 @@ TEST_CASE("storage: an entry too large for the reserve waits, and there is no ro
   const auto saved = host.save(2, std::nullopt);  // behind it
   REQUIRE(host.work());
   CHECK(host.durable < saved);
-  CHECK(host.storage->room() == Room::none);
+  CHECK(host.storage->room() == DiskSpace::full);
   disk.limit_space(std::nullopt);
   host.now_us = *host.storage->wake_at_us();
   REQUIRE(host.work());
   CHECK(host.durable >= saved);
-  CHECK(host.storage->room() == Room::plenty);
+  CHECK(host.storage->room() == DiskSpace::enough);
 }
 
 TEST_CASE("storage: a full disk matters little to who has a segment ready beside the reserve") {
@@ -102,18 +102,18 @@ TEST_CASE("storage: a full disk matters little to who has a segment ready beside
     REQUIRE(host.work());
   }
   disk.limit_space(disk.used_bytes());
-  fill_until(host, Room::little, 3000);
+  fill_until(host, DiskSpace::low, 3000);
   host.truncate(0);
   REQUIRE(host.work());
   disk.limit_space(disk.used_bytes());
   CHECK(count(disk, ".spare") == 2);
   while (count(disk, ".seg") == 1) {
-    CHECK(host.storage->room() == Room::plenty);
+    CHECK(host.storage->room() == DiskSpace::enough);
     host.append(1, 1, 500);
     REQUIRE(host.work());
     REQUIRE(host.last() < 100);
   }
-  CHECK(fill_until(host, Room::little, 500) >= 5);  // three quarters of the second
+  CHECK(fill_until(host, DiskSpace::low, 500) >= 5);  // three quarters of the second
 }
 
 TEST_CASE("storage: a disk that was full is tried at once when more hangs on it") {
@@ -124,7 +124,7 @@ TEST_CASE("storage: a disk that was full is tried at once when more hangs on it"
   disk.limit_space(std::nullopt);
   host.append(1, 1, 10);
   REQUIRE(host.work());
-  CHECK(host.storage->room() == Room::plenty);
+  CHECK(host.storage->room() == DiskSpace::enough);
   CHECK(count(disk, ".spare") == 1);  // it was full just now
   while (count(disk, ".spare") == 1) {
     host.append(1, 1, 500);
@@ -132,7 +132,7 @@ TEST_CASE("storage: a disk that was full is tried at once when more hangs on it"
     REQUIRE(host.last() < 100);
   }
   CHECK(count(disk, ".seg") == 1);
-  CHECK(host.storage->room() == Room::plenty);
+  CHECK(host.storage->room() == DiskSpace::enough);
   CHECK(host.now_us < 5'000'000);
 }
 
@@ -142,18 +142,18 @@ TEST_CASE("storage: what is cut off is not waited for") {
   host.append(1, 1, 100);
   host.append(1, 1, 100'000);
   REQUIRE(host.work());
-  CHECK(host.storage->room() == Room::none);
+  CHECK(host.storage->room() == DiskSpace::full);
   const auto truncate = host.truncate(1);
   REQUIRE(host.work());
   CHECK(host.durable >= truncate);
-  CHECK(host.storage->room() == Room::plenty);
+  CHECK(host.storage->room() == DiskSpace::enough);
 }
 
 TEST_CASE("storage: a crash while the log waits for room loses nothing that was promised") {
   for (const Crash mode : {Crash::all_lost, Crash::all_kept}) {
     FullDisk full;
     auto& [disk, host] = full;
-    fill_until(host, Room::none, 500);
+    fill_until(host, DiskSpace::full, 500);
     for (int i = 0; i < 10; ++i) host.append(1, 1, 3000);
     REQUIRE(host.work());
     lose_power(disk, mode);
@@ -166,7 +166,7 @@ TEST_CASE("storage: a crash while the log waits for room loses nothing that was 
 TEST_CASE("storage: starts on a full disk leave nothing more behind each time") {
   FullDisk full;
   auto& [disk, host] = full;
-  fill_until(host, Room::none, 500);
+  fill_until(host, DiskSpace::full, 500);
   const std::uint64_t used = disk.used_bytes();
   const std::uint64_t piece = test::options().segment_bytes / 4;
   for (std::uint64_t pieces = 1; pieces <= 3; ++pieces) {

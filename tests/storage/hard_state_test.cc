@@ -11,7 +11,7 @@ HardState full() {
   state.self = {"1", 77};
   state.cluster = 5;
   state.current_term = Term{9};
-  state.voted_for = Server{"2", 78};
+  state.voted_for = MemberId{"2", 78};
   state.floor_term = Term{3};
   state.floor_index = Index{4};
   raft::Configuration configuration;

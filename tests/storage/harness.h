@@ -53,7 +53,7 @@ class Host {
   bool start();        // both
   storage::Storage::Ticket append(std::uint64_t term, std::size_t count, std::size_t body_bytes);
   storage::Storage::Ticket truncate(std::uint64_t last);
-  storage::Storage::Ticket save(std::uint64_t term, std::optional<Server> voted_for);
+  storage::Storage::Ticket save(std::uint64_t term, std::optional<MemberId> voted_for);
   bool begin();   // takes a batch, if there is one
   bool finish();  // carries it out. False where it failed
   bool step() { return begin() && finish(); }
@@ -164,7 +164,7 @@ inline storage::Storage::Ticket Host::truncate(std::uint64_t last) {
   return state.ticket;
 }
 
-inline storage::Storage::Ticket Host::save(std::uint64_t term, std::optional<Server> voted_for) {
+inline storage::Storage::Ticket Host::save(std::uint64_t term, std::optional<MemberId> voted_for) {
   storage::HardState hard_state = storage->hard_state();
   hard_state.current_term = Term{term};
   hard_state.voted_for = std::move(voted_for);

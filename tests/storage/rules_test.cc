@@ -367,7 +367,7 @@ TEST_CASE("rule 14: both slots are durable before the hard state is acted on") {
     SimDisk disk;
     Host host(disk);
     REQUIRE(host.start());
-    host.save(4, Server{"1", 2});
+    host.save(4, MemberId{"1", 2});
     work_until_call(disk, host, 1);  // one slot is written, and not synced
     disk.kill();
     REQUIRE(host.start());
@@ -381,7 +381,7 @@ TEST_CASE("rule 14: both slots are durable before the hard state is acted on") {
       SimDisk disk;
       Host host(disk);
       REQUIRE(host.start());
-      host.save(4, Server{"1", 2});
+      host.save(4, MemberId{"1", 2});
       REQUIRE(host.work());
       lose_power(disk);
       disk.flip_bit(hard_state_name, (slot * slot_bytes + 40) * 8);
@@ -393,10 +393,10 @@ TEST_CASE("rule 14: both slots are durable before the hard state is acted on") {
   SUBCASE("torn at any write") {
     crash_everywhere(
         [](Host& host) {
-          host.save(4, Server{"1", 2});
+          host.save(4, MemberId{"1", 2});
         },
         [](Host& host) {
-          host.save(5, Server{"2", 3});
+          host.save(5, MemberId{"2", 3});
         },
         plain_judge);
   }

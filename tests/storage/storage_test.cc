@@ -31,7 +31,7 @@ TEST_CASE("storage: an empty directory, then what was written is there again") {
   CHECK(host.found_lines.empty());
   CHECK(disk.bytes_written() == 0);
   REQUIRE(host.start());
-  const auto saved = host.save(3, Server{"1", 5});
+  const auto saved = host.save(3, MemberId{"1", 5});
   const auto appended = host.append(3, 5, 100);
   CHECK(host.durable < saved);
   CHECK(host.storage->pending_bytes() > 500);

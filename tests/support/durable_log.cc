@@ -33,11 +33,11 @@ std::optional<std::uint64_t> segment_number(const std::string& name) {
   return number;
 }
 
-std::optional<Server> server_at(std::string_view& bytes) {
+std::optional<MemberId> server_at(std::string_view& bytes) {
   if (bytes.size() < 4) return std::nullopt;
   const std::uint64_t length = number_at(bytes, 0, 4);
   if (bytes.size() < 4 + length + 8) return std::nullopt;
-  Server server{std::string(bytes.substr(4, length)), number_at(bytes, 4 + length, 8)};
+  MemberId server{std::string(bytes.substr(4, length)), number_at(bytes, 4 + length, 8)};
   bytes.remove_prefix(4 + length + 8);
   return server;
 }
@@ -124,7 +124,8 @@ bool DurableLog::begin(const std::string& name, std::uint64_t number, bool judge
   segment.predecessor = segment.checksum = number_at(bytes, 52, 8);
   const std::uint64_t term = number_at(bytes, 44, 8);
   const std::uint64_t before = segment.first_index - 1;
-  if (judge && before > in_doubt_up_to_ && problem_.empty() && !holds(before, term, segment.checksum))
+  if (judge && before > in_doubt_up_to_ && problem_.empty() &&
+      !holds(before, term, segment.checksum))
     problem_ = name + " is durable before entry " + std::to_string(before) + ", which it follows";
   lives_.emplace(number, std::move(segment));
   return true;
@@ -169,7 +170,8 @@ void DurableLog::follow(const std::string& name, std::uint64_t number, bool look
     at += record->size;
     segment.position = at;
     segment.durable_index = std::max(segment.durable_index, record->durable_index);
-    if (record->index != segment.first_index + segment.terms.size() || record->previous != segment.checksum)
+    if (record->index != segment.first_index + segment.terms.size() ||
+        record->previous != segment.checksum)
       continue;
     segment.terms.push_back(record->term);
     segment.checksums.push_back(record->checksum);
@@ -284,7 +286,7 @@ bool DurableLog::is_term_durable(Term term) const {
          slots_[1]->current_term >= term;
 }
 
-bool DurableLog::is_vote_durable(Term term, const Server& voted_for) const {
+bool DurableLog::is_vote_durable(Term term, const MemberId& voted_for) const {
   const auto says_so = [&](const std::optional<Vote>& vote) {
     return vote && (vote->current_term > term ||
                     (vote->current_term == term && vote->voted_for == voted_for));

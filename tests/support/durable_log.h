@@ -45,14 +45,14 @@ class DurableLog {
   // As the two slots have it, each: nothing where it is bad.
   struct Vote {
     Term current_term{};
-    std::optional<Server> voted_for;
+    std::optional<MemberId> voted_for;
     std::uint64_t number = 0;
     LogEnd log_end;
   };
   const std::optional<Vote>& slot(std::size_t i) const { return slots_[i]; }
   // Both slots say so: no crash and no single bad sector takes it back.
   bool is_term_durable(Term term) const;
-  bool is_vote_durable(Term term, const Server& voted_for) const;
+  bool is_vote_durable(Term term, const MemberId& voted_for) const;
 
   // Where bytes are that later ones vouch for: that they are gone can be told from a torn write.
   struct Place {

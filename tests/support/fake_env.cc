@@ -59,7 +59,7 @@ std::size_t FakeEnv::count_logged(std::string_view words) const {
 
 // --- a peer ----------------------------------------------------------------------------------
 
-Peer::Peer(Stage& stage, Server given, std::uint64_t given_start)
+Peer::Peer(Stage& stage, MemberId given, std::uint64_t given_start)
     : server(std::move(given)), start(given_start), stage_(stage) {}
 
 codec::Hello Peer::hello() const {
@@ -133,7 +133,7 @@ void Peer::follow() {
     }
     while (const auto m = take<raft::Heartbeat>()) {
       more = true;
-      say(raft::HeartbeatReply{m->term, m->round, {}, {}, Room::plenty});
+      say(raft::HeartbeatReply{m->term, m->round, {}, {}, DiskSpace::enough});
     }
   }
 }
@@ -149,7 +149,7 @@ Stage::Stage(std::string id, std::size_t members) {
     const std::string name = std::to_string(i);
     options.cluster[name] = {"127.0.0.1", static_cast<std::uint16_t>(5254 + i)};
     if (name != options.id)
-      peers[name] = std::make_unique<Peer>(*this, Server{name, 100 + i}, 9000 + i);
+      peers[name] = std::make_unique<Peer>(*this, MemberId{name, 100 + i}, 9000 + i);
   }
 }
 
@@ -225,7 +225,7 @@ void Stage::found() {
   } else {
     raft::Offer offer{1, 0xab12cd34, {}};
     for (const auto& [id, address] : options.cluster) {
-      const Server server = id == options.id ? node->raft().self() : peers.at(id)->server;
+      const MemberId server = id == options.id ? node->raft().self() : peers.at(id)->server;
       offer.configuration.members.push_back({server, address, true, false, false});
     }
     shown.cluster = offer.cluster;

@@ -84,9 +84,9 @@ class Stage;
 // Another member, as far as the node can tell.
 class Peer {
  public:
-  Peer(Stage& stage, Server server, std::uint64_t start);
+  Peer(Stage& stage, MemberId server, std::uint64_t start);
 
-  Server server;
+  MemberId server;
   std::uint64_t start;
   codec::Standing standing;
   node::LinkId link = 0;  // of its present connection

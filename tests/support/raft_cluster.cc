@@ -21,7 +21,7 @@ bool is_meant(const Which& which, const Letter& letter) {
 }
 }  // namespace
 
-Letter::Letter(Server sender, const raft::Envelope& envelope)
+Letter::Letter(MemberId sender, const raft::Envelope& envelope)
     : from(std::move(sender)), to(envelope.to), message(envelope.message) {
   if (auto* append = std::get_if<raft::AppendEntries>(&message)) {
     for (const EntryView& view : append->entries) entries.push_back(owned(view));

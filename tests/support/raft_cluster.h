@@ -25,12 +25,12 @@ namespace zatt::test {
 
 // A message under way, with the bodies of its entries: the sender's views are gone by now.
 struct Letter {
-  Server from;
-  Server to;
+  MemberId from;
+  MemberId to;
   raft::Message message;
   std::vector<raft::Entry> entries;
 
-  Letter(Server sender, const raft::Envelope& envelope);
+  Letter(MemberId sender, const raft::Envelope& envelope);
   raft::Message open() const;  // its views live as long as this letter
 };
 
@@ -67,7 +67,7 @@ class RaftCluster {
   bool is_seat(const std::string& id) const { return seats_.contains(id); }
   const Disk& disk(const std::string& id) const { return seat(id).disk; }
   std::vector<std::string> ids() const;
-  Server server(const std::string& id) const { return seat(id).self; }
+  MemberId server(const std::string& id) const { return seat(id).self; }
   std::optional<std::string> leader() const;  // of the highest term, if it is up
   std::uint64_t terms_led() const { return leaders_.size(); }
   Index step(const std::string& id, decltype(raft::Input::event) event);  // Output::proposed
@@ -128,7 +128,7 @@ class RaftCluster {
 
  private:
   struct Seat {
-    Server self;
+    MemberId self;
     std::unique_ptr<raft::Raft> raft;
     Disk disk;
     std::uint64_t start = 0;
@@ -178,7 +178,7 @@ class RaftCluster {
   std::map<Sent, std::uint64_t> sent_;
   std::uint64_t now_us_ = 1'000'000;
   std::uint64_t starts_ = 0;
-  std::map<Term, Server> leaders_;
+  std::map<Term, MemberId> leaders_;
   std::map<Index, Committed> committed_;
   std::vector<std::string> violations_;
 };

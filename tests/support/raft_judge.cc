@@ -30,7 +30,7 @@ void RaftCluster::judge_said(const Seat& s, const raft::Envelope& envelope) {
   if (!hypothetical && term_of(message) > durable.current_term)
     complain(s, name + " of term " + text(term_of(message)) + " before that term is durable");
 
-  const auto promised = [&](Term term, const Server& to) {
+  const auto promised = [&](Term term, const MemberId& to) {
     return durable.current_term == term && durable.voted_for == to;
   };
   if (request != nullptr && !request->pre_vote && !promised(request->term, s.self))
