@@ -43,7 +43,7 @@ void Links::on_frame(LinkId id, std::string_view bytes) {
     return;
   }
   if (is_of_another_start(link, *frame)) return;
-  link.heard_us = env_.now_us();
+  link.last_contact_us = env_.now_us();
   if (!link.greeted && frame->piece >= max_greeting_pieces) return close(link);
   const auto whole = link.assembler.add(*frame);
   if (!whole) return;
@@ -106,7 +106,7 @@ std::optional<codec::Refused> Links::check(const Link& link, const codec::Hello&
                               own.server.id + ", or a node has called itself"};
   const Link* older = find_id(hello.server.id);
   if (older != nullptr && older->server == hello.server && older->start != from_start &&
-      env_.now_us() - older->heard_us < live_us)
+      env_.now_us() - older->last_contact_us < live_us)
     return codec::Refused{Why::twice,
                           "node " + hello.server.id +
                               " is running already, as another process: was its storage directory "

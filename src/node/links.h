@@ -27,9 +27,9 @@ struct Link {
   std::optional<std::string> dialed;
   std::string why;  // it has ended, as far as that is known
   std::uint64_t up_us = 0;
-  std::uint64_t heard_us = 0;  // a frame of its present process
-  bool greeted = false;        // the peer's hello was good
-  bool over = false;           // closed by us: what still comes is not read
+  std::uint64_t last_contact_us = 0;  // a frame of its present process
+  bool greeted = false;               // the peer's hello was good
+  bool over = false;                  // closed by us: what still comes is not read
   MemberId server;
   std::uint64_t start = 0;  // of the peer's process
   Address address;

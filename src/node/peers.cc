@@ -292,7 +292,7 @@ void Replica::carry_out(const FoundingStep& step) {
       return;
     case What::found:
       if (is_in_cluster()) return;  // long since
-      drive(raft::Found{step.configuration});
+      drive(raft::Bootstrap{step.configuration});
       env_.log(LogLevel::info,
                "cluster " + cluster_name(hard_state_.cluster) + " of " +
                    std::to_string(step.configuration.members.size()) +
@@ -316,7 +316,7 @@ void Replica::unfound() {
   saw(Sight::offer_given_up);
   for (const Met& other : met())
     if (Link* link = links_.find(other.server)) leave(*link);
-  drive(raft::Unfound{});
+  drive(raft::AbandonBootstrap{});
   say_missing_at_us_ = std::min(say_missing_at_us_, env_.now_us() + say_every_us);
 }
 
@@ -326,7 +326,7 @@ void Replica::drop_what_was_unfounded() {
   const raft::Offer* offer = current_offer(hard_state_);
   if (offer != nullptr && offer->configuration == raft_->configuration()) return;
   saw(Sight::cut_of_offer_lost);
-  drive(raft::Unfound{});
+  drive(raft::AbandonBootstrap{});
   save_founding();
 }
 

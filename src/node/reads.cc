@@ -67,7 +67,7 @@ void Replica::on_message(Link& link, const codec::ReadIndexReply& reply) {
     return;
   }
   group.index = reply.index;
-  drive(raft::CommitHint{reply.term, reply.commit});
+  drive(raft::LeaderCommit{reply.term, reply.commit});
   wait_for_apply(std::move(group));
 }
 

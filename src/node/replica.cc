@@ -261,7 +261,7 @@ void Replica::flush() {
 void Replica::ship() {
   if (shutting_down_ && !handed_over_ && clients_.pending() == 0) {
     handed_over_ = true;
-    drive(raft::HandOver{});
+    drive(raft::TransferLeadership{});
   }
   if (handed_over_ && !closing_ && clients_.pending() == 0 && waiters_.empty()) {
     closing_ = true;

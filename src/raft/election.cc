@@ -50,8 +50,8 @@ void Raft::start_election() {
 bool Raft::heard_from_leader() const {
   if (is_leader()) return true;
   const auto* follower = std::get_if<Follower>(&role_);
-  return follower != nullptr && follower->leader && follower->heard_us != 0 &&
-         now_us_ - follower->heard_us < options_.election_timeout_us;
+  return follower != nullptr && follower->leader && follower->last_contact_us != 0 &&
+         now_us_ - follower->last_contact_us < options_.election_timeout_us;
 }
 
 bool Raft::is_up_to_date(Index last_log_index, Term last_log_term) const {
@@ -125,7 +125,7 @@ void Raft::become_leader() {
   for (const Member& member : configuration().members)
     if (member.server != options_.self) add_progress(member.server);
   for (const auto& [server, start] : connected_)
-    if (gets_the_log(server)) add_progress(server);
+    if (is_replication_target(server)) add_progress(server);
   // Thesis 6.4: until an entry of this term is committed, nothing below is known to be.
   append_entry(current_term(), EntryKind::noop, {});
   std::get<Leader>(role_).noop_index = log_.last_index();
@@ -147,14 +147,14 @@ void Raft::check_quorum() {
     if (server == options_.self) return true;
     const auto it = leader.progress.find(server);
     return it != leader.progress.end() &&
-           now_us_ - it->second.heard_us <= options_.election_timeout_us;
+           now_us_ - it->second.last_contact_us <= options_.election_timeout_us;
   });
   if (heard) return;
   saw(Sight::quorum_lost);
   become_follower(current_term(), std::nullopt);  // thesis 6.2
 }
 
-void Raft::hand_over() {
+void Raft::transfer_leadership() {
   const auto& leader = std::get<Leader>(role_);
   const MemberId* heir = nullptr;
   std::pair<bool, Index> best;  // has room and all that is committed; then, how long its log is
@@ -170,8 +170,8 @@ void Raft::hand_over() {
   become_follower(current_term(), std::nullopt);
 }
 
-void Raft::on(const HandOver&) {
-  if (is_leader() && configuration().members.size() > 1) hand_over();
+void Raft::on(const TransferLeadership&) {
+  if (is_leader() && configuration().members.size() > 1) transfer_leadership();
 }
 
 }  // namespace zatt::raft

@@ -16,7 +16,7 @@ void Raft::accept_leader(const MemberId& from) {
   } else {
     ZATT_ASSERT(!follower->leader || *follower->leader == from);
     follower->leader = from;
-    follower->heard_us = now_us_;
+    follower->last_contact_us = now_us_;
   }
   draw_election_deadline();
 }
@@ -36,14 +36,14 @@ void Raft::on_message(const MemberId& from, const AppendEntries& append) {
     return;
   }
   const Index last = append.prev_log_index + append.entries.size();
-  take_entries(append);
+  append_from_leader(append);
   verified_index_ = std::max(verified_index_.value_or(Index{0}), last);
   commit_to(append.leader_commit);
   // The promise waits for the disk: Persisted sends it. Where nothing is to be waited for, now.
   if (last <= durable_index_) send_append_reply();
 }
 
-void Raft::take_entries(const AppendEntries& append) {
+void Raft::append_from_leader(const AppendEntries& append) {
   for (const EntryView& entry : append.entries) {
     if (log_.holds(entry.index, entry.term)) continue;  // a late or repeated message cuts nothing
     if (entry.index <= log_.last_index()) truncate_log(entry.index - 1);  // rule 3
@@ -106,7 +106,7 @@ void Raft::settle_floor() {
   output_.hard_state = hard_state_;
 }
 
-void Raft::on(const CommitHint& hint) {
+void Raft::on(const LeaderCommit& hint) {
   if (hint.term == current_term() && std::holds_alternative<Follower>(role_))
     commit_to(hint.leader_commit);
 }

@@ -23,7 +23,7 @@ struct Progress {
   bool connected = false;
   std::uint64_t start = 0;             // of the follower's process: another one starts from nothing
   DiskSpace room = DiskSpace::enough;  // its disk
-  std::uint64_t heard_us = 0;          // its last word in our term
+  std::uint64_t last_contact_us = 0;   // its last word in our term
   std::uint64_t round = 0;             // the last round of reads that it answered
   std::uint64_t resend_us = 0;         // how long an AppendEntries may go unanswered
   std::uint64_t fetch = 0;             // number of the fetch from disk under way, or 0

@@ -74,8 +74,8 @@ bool Raft::is_below_floor() const {
 void Raft::on(const Tick&) {
   if (auto* leader = std::get_if<Leader>(&role_)) {
     if (now_us_ >= leader->check_quorum_at_us) check_quorum();
-    if (is_leader()) spare_the_cluster_our_disk();
-    if (is_leader() && takes_turn(Turn::stop_leading)) hand_over();
+    if (is_leader()) transfer_if_disk_unusable();
+    if (is_leader() && takes_turn(Turn::stop_leading)) transfer_leadership();
     if (is_leader() && now_us_ >= leader->heartbeat_at_us) send_heartbeats();
     return;
   }
@@ -84,7 +84,7 @@ void Raft::on(const Tick&) {
 
 // A leader whose own disk has stopped answering, or has no room where a quorum of the others has
 // it, does not keep its cluster hostage.
-void Raft::spare_the_cluster_our_disk() {
+void Raft::transfer_if_disk_unusable() {
   const std::uint64_t patience_us =
       std::max<std::uint64_t>(5 * options_.election_timeout_us, 3'000'000);
   const bool stuck = disk_is_stuck(patience_us);
@@ -93,7 +93,7 @@ void Raft::spare_the_cluster_our_disk() {
       room_ != DiskSpace::enough && now_us_ - full_since_us > patience_us && others_have_room();
   if (!stuck && !full) return;
   saw(stuck ? Sight::hung_disk_handed_over : Sight::full_disk_handed_over);
-  hand_over();
+  transfer_leadership();
 }
 
 void Raft::on(const DiskSpaceChanged& changed) {
@@ -123,7 +123,7 @@ void Raft::on(const Received& received) {
 void Raft::on(const PeerUp& up) {
   connected_[up.server] = up.start;
   auto* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr || !gets_the_log(up.server)) return;
+  if (leader == nullptr || !is_replication_target(up.server)) return;
   add_progress(up.server);
   Progress& progress = leader->progress[up.server];
   if (progress.start != up.start) {
@@ -132,7 +132,7 @@ void Raft::on(const PeerUp& up) {
     progress.start = up.start;
     progress.next_index = next;
     progress.resend_us = options_.election_timeout_us;
-    progress.heard_us = now_us_;
+    progress.last_contact_us = now_us_;
   }
   progress.connected = true;
   progress.to_probe(progress.next_index);
@@ -153,7 +153,7 @@ void Raft::on(const PeerDown& down) {
   auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || follower->leader != down.server) return;
   follower->leader.reset();
-  follower->heard_us = 0;
+  follower->last_contact_us = 0;
   const std::uint64_t soon =
       prng_.between(options_.election_timeout_us / 60, options_.election_timeout_us / 10);
   election_at_us_ = std::min(election_at_us_, now_us_ + soon);
@@ -169,7 +169,7 @@ void Raft::on(const Persisted& persisted) {
     writes_.pop_front();
   }
   settle_floor();
-  release_held();
+  release_deferred();
 
   if (auto* candidate = std::get_if<Candidate>(&role_)) {
     if (candidate->own_vote_write != 0 && candidate->own_vote_write <= durable_write_) {
@@ -190,7 +190,7 @@ void Raft::on(const Applied& applied) {
   log_.forget(std::min(applied_index_, durable_index_), options_.max_log_bytes);
 }
 
-void Raft::on(const Found& found) {
+void Raft::on(const Bootstrap& found) {
   ZATT_ASSERT(log_.last_index() == Index{0});
   std::string body;
   encode(found.configuration, body);
@@ -201,7 +201,7 @@ void Raft::on(const Found& found) {
     election_at_us_ = now_us_;  // nobody to wait for
 }
 
-void Raft::on(const Unfound&) {
+void Raft::on(const AbandonBootstrap&) {
   ZATT_ASSERT(current_term() == Term{0} && commit_index_ == Index{0});
   become_follower(Term{0}, std::nullopt);
   truncate_log(Index{0});
@@ -244,15 +244,15 @@ void Raft::collect_write() {
   if (output_.write != 0) writes_.push_back({output_.write, log_.last_index(), now_us_});
 }
 
-void Raft::release_held() {
-  std::deque<Held> still_held;
-  for (Held& held : held_) {
+void Raft::release_deferred() {
+  std::deque<DeferredMessage> still_held;
+  for (DeferredMessage& held : deferred_) {
     if (held.after_write > durable_write_)
       still_held.push_back(std::move(held));
     else if (term_of(held.envelope.message) >= current_term())
       output_.messages.push_back(std::move(held.envelope));
   }
-  held_ = std::move(still_held);
+  deferred_ = std::move(still_held);
 }
 
 void Raft::send(const MemberId& to, Message message, std::uint64_t after_write) {
@@ -264,11 +264,11 @@ void Raft::send(const MemberId& to, Message message, std::uint64_t after_write) 
   }
   ZATT_ASSERT(!std::holds_alternative<AppendEntries>(message));  // its views would not live
   if (std::holds_alternative<HeartbeatReply>(message))  // a disk that hangs is not to fill memory
-    std::erase_if(held_, [&](const Held& held) {
+    std::erase_if(deferred_, [&](const DeferredMessage& held) {
       return held.envelope.to == to &&
              std::holds_alternative<HeartbeatReply>(held.envelope.message);
     });
-  held_.push_back({after, {to, std::move(message)}});
+  deferred_.push_back({after, {to, std::move(message)}});
 }
 
 void Raft::save_term(Term term, std::optional<MemberId> voted_for) {

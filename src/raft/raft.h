@@ -104,12 +104,13 @@ struct ReadRequests {
 struct Applied {  // the state machine has applied up to here; bodies below may be forgotten
   Index index{};
 };
-struct Found {  // the cluster's first configuration, stored by all its members; the log is empty
+struct
+    Bootstrap {  // the cluster's first configuration, stored by all its members; the log is empty
   Configuration configuration;
 };
-struct Unfound {};   // that configuration is given up for another's; in term 0 only
-struct HandOver {};  // stop leading, in favour of the follower with the longest log
-struct CommitHint {  // the leader of this term said so, with a read's index
+struct AbandonBootstrap {};    // that configuration is given up for another's; in term 0 only
+struct TransferLeadership {};  // stop leading, in favour of the follower with the longest log
+struct LeaderCommit {          // the leader of this term said so, with a read's index
   Term term{};
   Index leader_commit{};
 };
@@ -120,7 +121,7 @@ struct DiskSpaceChanged {  // the disk's; append replies say it
 struct Input {
   std::uint64_t now_us = 0;
   std::variant<Tick, Received, PeerUp, PeerDown, Propose, Persisted, Fetched, ReadRequests, Applied,
-               Found, Unfound, HandOver, CommitHint, DiskSpaceChanged>
+               Bootstrap, AbandonBootstrap, TransferLeadership, LeaderCommit, DiskSpaceChanged>
       event;
 };
 
@@ -160,7 +161,8 @@ struct Output {
 
 struct Follower {
   std::optional<MemberId> leader;
-  std::uint64_t heard_us = 0;  // the leader's last word; 0: none, or its connection has closed
+  std::uint64_t last_contact_us =
+      0;  // the leader's last word; 0: none, or its connection has closed
 };
 struct PreCandidate {
   std::set<MemberId> votes;
@@ -226,8 +228,8 @@ class Raft {
   void on(const PeerDown& down);
   void on(const Persisted& persisted);
   void on(const Applied& applied);
-  void on(const Found& found);
-  void on(const Unfound&);
+  void on(const Bootstrap& found);
+  void on(const AbandonBootstrap&);
   void on(const DiskSpaceChanged& changed);
   void saw(Sight sight) { see(options_.probe, sight); }
   bool takes_turn(Turn turn) { return takes(options_.probe, turn); }
@@ -235,13 +237,13 @@ class Raft {
   void append_entry(Term term, EntryKind kind, std::string body);
   void truncate_log(Index last);
   void collect_write();
-  void release_held();
+  void release_deferred();
   void send(const MemberId& to, Message message, std::uint64_t after_write = 0);
   void become_follower(Term term, std::optional<MemberId> leader);
   void save_term(Term term, std::optional<MemberId> voted_for);
   bool votes() const { return configuration().votes(options_.self); }
   bool disk_is_stuck(std::uint64_t for_us) const;
-  void spare_the_cluster_our_disk();
+  void transfer_if_disk_unusable();
 
   // election.cc
   void draw_election_deadline();
@@ -257,17 +259,18 @@ class Raft {
   void on_message(const MemberId& from, const TimeoutNow& request);
   void count_votes();
   void check_quorum();
-  void hand_over();
+  void transfer_leadership();
 
   // replication.cc: the leader's side
   void on(const Propose& propose);
   void on(const Fetched& fetched);
-  void on(const HandOver&);
+  void on(const TransferLeadership&);
   void on_message(const MemberId& from, const AppendReply& reply);
   void on_message(const MemberId& from, const HeartbeatReply& reply);
   void add_progress(const MemberId& server);
-  bool gets_the_log(const MemberId& server) const;
-  void learn(const MemberId& from, Progress& progress, Index match_index, Index received_index);
+  bool is_replication_target(const MemberId& server) const;
+  void update_progress(const MemberId& from, Progress& progress, Index match_index,
+                       Index received_index);
   void send_entries(const MemberId& to, Progress& progress);
   void send_append(const MemberId& to, Progress& progress, std::vector<EntryView> entries);
   void send_to_all();
@@ -284,10 +287,10 @@ class Raft {
   void on_message(const MemberId& from, const AppendEntries& append);
   void on_message(const MemberId& from, const Heartbeat& heartbeat);
   void accept_leader(const MemberId& from);
-  void take_entries(const AppendEntries& append);
+  void append_from_leader(const AppendEntries& append);
   void refuse_append(const MemberId& from, const AppendEntries& append);
   void send_append_reply();
-  void on(const CommitHint& hint);
+  void on(const LeaderCommit& hint);
   void commit_to(Index leader_commit);
   void settle_floor();
 
@@ -321,7 +324,7 @@ class Raft {
     Index last{};  // durable up to here once the write is, as far as no cut came after it
     std::uint64_t begun_us = 0;
   };
-  struct Held {
+  struct DeferredMessage {
     std::uint64_t after_write = 0;
     Envelope envelope;
   };
@@ -330,8 +333,8 @@ class Raft {
   std::uint64_t durable_write_ = 0;
   std::uint64_t term_write_ = 0;  // the write that made current_term durable
   Index durable_index_{};
-  std::deque<Write> writes_;  // under way
-  std::deque<Held> held_;     // ascending by after_write
+  std::deque<Write> writes_;              // under way
+  std::deque<DeferredMessage> deferred_;  // ascending by after_write
   std::optional<Index> appended_from_;
   Output output_;
 };

@@ -25,7 +25,7 @@ void Raft::on(const Propose& propose) {
     send_to_all();
 }
 
-bool Raft::gets_the_log(const MemberId& server) const {
+bool Raft::is_replication_target(const MemberId& server) const {
   if (server == options_.self) return false;
   if (configuration().find(server) != nullptr) return true;
   // A member's directory was wiped: it is sent the log, and counts for nothing.
@@ -41,7 +41,7 @@ void Raft::add_progress(const MemberId& server) {
     progress.connected = true;
     progress.start = peer->second;
   }
-  progress.heard_us = now_us_;
+  progress.last_contact_us = now_us_;
   progress.resend_us = options_.election_timeout_us;
   leader.progress.emplace(server, std::move(progress));
 }
@@ -123,11 +123,11 @@ void Raft::on_message(const MemberId& from, const AppendReply& reply) {
   const auto it = leader->progress.find(from);
   if (it == leader->progress.end()) return;
   Progress& progress = it->second;
-  progress.heard_us = now_us_;
+  progress.last_contact_us = now_us_;
   progress.room = reply.room;
   if (reply.success) {
     if (progress.state == Progress::State::probe) progress.to_replicate(reply.received_index);
-    learn(from, progress, reply.match_index, reply.received_index);
+    update_progress(from, progress, reply.match_index, reply.received_index);
     return;
   }
   if (reply.rejected <= progress.match_index) return;  // overtaken by later answers
@@ -144,16 +144,16 @@ void Raft::on_message(const MemberId& from, const HeartbeatReply& reply) {
   const auto it = leader->progress.find(from);
   if (it == leader->progress.end()) return;
   Progress& progress = it->second;
-  progress.heard_us = now_us_;
+  progress.last_contact_us = now_us_;
   progress.room = reply.room;
   progress.round = std::max(progress.round, reply.round);
   resend_lost(progress, reply.received_index);
-  learn(from, progress, reply.match_index, reply.received_index);
+  update_progress(from, progress, reply.match_index, reply.received_index);
   finish_round();
 }
 
-void Raft::learn(const MemberId& from, Progress& progress, Index match_index,
-                 Index received_index) {
+void Raft::update_progress(const MemberId& from, Progress& progress, Index match_index,
+                           Index received_index) {
   ZATT_ASSERT(received_index <= log_.last_index() && match_index <= received_index);
   progress.received(received_index);
   if (received_index > Index{0} && progress.state == Progress::State::probe)

@@ -113,7 +113,7 @@ TEST_CASE("commit: no further than this leader has verified") {
   CHECK(server.raft.commit_index() == Index{2});
   server.receive("2", Heartbeat{Term{2}, Index{5}, 0});
   CHECK(server.raft.commit_index() == Index{2});
-  server.step(CommitHint{Term{2}, Index{5}});
+  server.step(LeaderCommit{Term{2}, Index{5}});
   CHECK(server.raft.commit_index() == Index{2});
   server.receive("2", append_of(2, 2, 1, {command(3, 2)}, 3));
   CHECK(server.raft.commit_index() == Index{3});
@@ -127,9 +127,9 @@ TEST_CASE("commit: no further than this leader has verified") {
 TEST_CASE("commit hint: of this term, to a follower") {
   OneServer server;
   server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
-  server.step(CommitHint{Term{2}, Index{2}});
+  server.step(LeaderCommit{Term{2}, Index{2}});
   CHECK(server.raft.commit_index() == Index{0});
-  server.step(CommitHint{Term{1}, Index{2}});
+  server.step(LeaderCommit{Term{1}, Index{2}});
   CHECK(server.raft.commit_index() == Index{2});
 }
 

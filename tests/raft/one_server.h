@@ -50,7 +50,7 @@ class OneServer {
                      Options options = {}, bool founded = true)
       : raft(with_self(std::move(options))) {
     if (!founded) return;
-    step(Found{configuration});
+    step(Bootstrap{configuration});
     persist();
     for (const Member& member : configuration.members)
       if (member.server != raft.self()) step(PeerUp{member.server, 1});

@@ -16,10 +16,10 @@ namespace zatt::raft {
 TEST_CASE("found: a configuration in term 0; a lone server begins at once, others wait") {
   OneServer alone(voters({"1"}), {}, false);
   CHECK(alone.raft.wake_at_us() == UINT64_MAX);
-  alone.step(Found{voters({"1"})});
+  alone.step(Bootstrap{voters({"1"})});
   CHECK(alone.raft.wake_at_us() == alone.now_us);
   OneServer one_of_three(voters({"1"}), {}, false);
-  one_of_three.step(Found{voters({"1", "2", "3"})});
+  one_of_three.step(Bootstrap{voters({"1", "2", "3"})});
   CHECK(one_of_three.raft.wake_at_us() >= one_of_three.now_us + 600'000);
   REQUIRE(one_of_three.output.append.size() == 1);
   CHECK(one_of_three.output.append[0].kind == EntryKind::configuration);
@@ -28,10 +28,10 @@ TEST_CASE("found: a configuration in term 0; a lone server begins at once, other
 
 TEST_CASE("unfound: the configuration is given up, and another may come") {
   OneServer server;
-  server.step(Unfound{});
+  server.step(AbandonBootstrap{});
   CHECK(server.output.truncate == Index{0});
   CHECK(server.raft.configuration().empty());
-  server.step(Found{voters({"1", "4", "5"})});
+  server.step(Bootstrap{voters({"1", "4", "5"})});
   CHECK(server.raft.configuration().votes(peer("5")));
   server.persist();
   CHECK(server.raft.durable_index() == Index{1});

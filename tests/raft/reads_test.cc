@@ -95,7 +95,7 @@ TEST_CASE("reads: whatever ends the leadership refuses them") {
        [](OneServer& s) {
          s.receive("3", Heartbeat{Term{9}, Index{0}, 0});
        }},
-      {"handed over", [](OneServer& s) { s.step(HandOver{}); }},
+      {"handed over", [](OneServer& s) { s.step(TransferLeadership{}); }},
       {"no quorum heard",
        [](OneServer& s) {
          s.now_us += 2'000'000;

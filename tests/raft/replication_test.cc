@@ -176,7 +176,7 @@ TEST_CASE("answers to an earlier leadership's heartbeats: no match, no round, no
   server.elect();
   server.persist();
   server.step(ReadRequests{{{1, false}}});
-  const std::uint64_t heard_us = server.progress("2").heard_us;
+  const std::uint64_t last_contact_us = server.progress("2").last_contact_us;
   server.now_us += 100'000;
   HeartbeatReply old;
   old.term = Term{0};
@@ -185,7 +185,7 @@ TEST_CASE("answers to an earlier leadership's heartbeats: no match, no round, no
   server.receive("2", old);
   CHECK(server.output.reads.empty());
   CHECK(server.progress("2").match_index == Index{0});
-  CHECK(server.progress("2").heard_us == heard_us);
+  CHECK(server.progress("2").last_contact_us == last_contact_us);
   CHECK(server.raft.commit_index() == Index{0});
 
   old.term = Term{1};  // of this one, the same answer is all of it

@@ -112,7 +112,7 @@ RaftCluster::RaftCluster(const std::vector<std::string>& voters,
             [](const raft::Member& a, const raft::Member& b) { return a.server < b.server; });
   for (auto& [id, s] : seats_) {
     make_raft(s);
-    step(id, raft::Found{configuration});
+    step(id, raft::Bootstrap{configuration});
     complete_write(id);
   }
   for (auto a = seats_.begin(); a != seats_.end(); ++a)
