@@ -42,7 +42,7 @@ class Out {
   Out& operator<<(Term term) { return writer_.u64(raw(term)), *this; }
   Out& operator<<(std::string_view bytes) { return writer_.bytes(bytes), *this; }
   Out& operator<<(const MemberId& server) { return *this << server.id << server.incarnation; }
-  Out& operator<<(const Standing& standing) {
+  Out& operator<<(const BootstrapState& standing) {
     *this << standing.cluster << standing.acted << standing.asks
           << static_cast<std::uint32_t>(standing.offers.size());
     for (const raft::Offer& offer : standing.offers) {
@@ -94,8 +94,8 @@ class In {
     server.incarnation = u64();
     return server;
   }
-  Standing standing() {
-    Standing standing;
+  BootstrapState standing() {
+    BootstrapState standing;
     standing.cluster = u64();
     standing.acted = flag();
     standing.asks = flag();
@@ -341,7 +341,9 @@ void encode(const Refused& refused, std::string& out) {
   Out(out, Kind::refused) << static_cast<std::uint8_t>(refused.why) << refused.text;
 }
 
-void encode(const Standing& standing, std::string& out) { Out(out, Kind::standing) << standing; }
+void encode(const BootstrapState& standing, std::string& out) {
+  Out(out, Kind::standing) << standing;
+}
 
 void encode(const raft::Message& message, std::string& out) {
   std::visit(RaftEncoder{out}, message);

@@ -23,13 +23,13 @@ inline constexpr std::uint16_t lowest_version = 1;
 inline constexpr std::uint16_t highest_version = 1;
 
 // How far a directory is on its way into a cluster.
-struct Standing {
+struct BootstrapState {
   std::uint64_t cluster = 0;        // 0: in none yet
   bool acted = false;               // it has been in a term: it has voted or taken entries
   bool asks = false;                // the sender wants to hear the receiver's
   std::vector<raft::Offer> offers;  // held ever, oldest first; empty once it has acted
 
-  friend bool operator==(const Standing&, const Standing&) = default;
+  friend bool operator==(const BootstrapState&, const BootstrapState&) = default;
 };
 
 // The first message in each direction of a connection.
@@ -40,7 +40,7 @@ struct Hello {
   std::string to;                // the id the caller dialed; empty in the answer
   Address address;               // where others dial the sender
   std::vector<std::string> ids;  // of the sender's configuration: compared while founding
-  Standing standing;
+  BootstrapState standing;
   std::uint8_t authentication = 0;  // kind: none
   std::string proof;                // its bytes
 };
@@ -94,12 +94,12 @@ struct ReadIndexReply {
   Index commit{};
 };
 
-using PeerMessage = std::variant<Hello, Refused, Standing, raft::Message, Forward, ForwardReply,
-                                 ReadIndex, ReadIndexReply>;
+using PeerMessage = std::variant<Hello, Refused, BootstrapState, raft::Message, Forward,
+                                 ForwardReply, ReadIndex, ReadIndexReply>;
 
 void encode(const Hello& hello, std::string& out);
 void encode(const Refused& refused, std::string& out);
-void encode(const Standing& standing, std::string& out);
+void encode(const BootstrapState& standing, std::string& out);
 void encode(const raft::Message& message, std::string& out);
 void encode(const Forward& forward, std::string& out);
 void encode(const ForwardReply& reply, std::string& out);

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "node/opening.h"
+#include "node/recovery.h"
 #include "node/replica.h"
 
 namespace zatt::node {

@@ -2,7 +2,7 @@
 // Greetings, founding, and messages between members.
 #include <algorithm>
 
-#include "node/opening.h"
+#include "node/recovery.h"
 #include "node/replica.h"
 
 namespace zatt::node {
@@ -37,12 +37,12 @@ void Replica::on_link_up(LinkId link, std::optional<std::string> dialed) {
   links_.on_link_up(link, std::move(dialed));
 }
 
-codec::Standing Replica::standing() const {
-  codec::Standing standing;
+codec::BootstrapState Replica::standing() const {
+  codec::BootstrapState standing;
   const storage::HardState& state = hard_state_;
   standing.acted = has_acted();
   // What is not durable yet is not shown.
-  if (founding_ticket_ != 0) return standing;
+  if (bootstrap_ticket_ != 0) return standing;
   standing.cluster = state.cluster;
   if (!standing.acted) standing.offers = state.offers;
   return standing;
@@ -61,10 +61,10 @@ bool Replica::is_known_id(const std::string& id) {
   return options_.cluster.contains(id) || raft_->configuration().find_id(id) != nullptr;
 }
 
-std::optional<codec::Refused> Replica::judge(const codec::Hello& hello, bool called) {
+std::optional<codec::Refused> Replica::validate(const codec::Hello& hello, bool called) {
   auto refused = why_refused(hello);
   if (!refused || !is_known_id(hello.server.id)) return refused;
-  Acquaintance& known = acquaintances_[hello.server.id];
+  PeerInfo& known = peer_infos_[hello.server.id];
   // Who is connected is another process than the one that is refused.
   if (links_.find_id(hello.server.id) == nullptr) known.refusal = "it is refused: " + refused->text;
   health_.stir(env_.now_us());
@@ -95,7 +95,7 @@ std::optional<codec::Refused> Replica::why_refused(const codec::Hello& hello) {
                                         joined(ids_of(options_.cluster))};
   if (!is_known_id(hello.server.id))
     return codec::Refused{Why::other, who + " is not a member of this cluster"};
-  const Link* link = links_.find_id(hello.server.id);
+  const PeerConnection* link = links_.find_id(hello.server.id);
   if (link != nullptr && link->server.incarnation != hello.server.incarnation) {
     saw(Sight::old_incarnation_refused);
     return codec::Refused{Why::twice, who +
@@ -106,61 +106,61 @@ std::optional<codec::Refused> Replica::why_refused(const codec::Hello& hello) {
 }
 
 bool Replica::is_in_cluster() const {
-  return hard_state_.cluster != 0 && founding_ticket_ == 0 &&
+  return hard_state_.cluster != 0 && bootstrap_ticket_ == 0 &&
          (raft_->log().last_index() > Index{0} || current_offer(hard_state_) == nullptr);
 }
 
-bool Replica::is_same_cluster(const Link& link) const {
+bool Replica::is_same_cluster(const PeerConnection& link) const {
   return hard_state_.cluster != 0 && link.standing.cluster == hard_state_.cluster;
 }
 
-void Replica::on_peer_up(Link& link) {
-  Acquaintance& known = acquaintances_[link.server.id];
+void Replica::on_peer_up(PeerConnection& link) {
+  PeerInfo& known = peer_infos_[link.server.id];
   known.seen_us = env_.now_us();
   known.dial_error.clear();
   known.alien_us.reset();
   known.refusal.clear();
   health_.stir(env_.now_us());
   env_.log(LogLevel::debug, "node " + link.server.id + " is connected");
-  meet(link);
-  pursue_founding();
+  attach_peer(link);
+  pursue_bootstrap();
   retry_waiting_ = true;
 }
 
-void Replica::on_peer_down(Link& link) {
-  Acquaintance& known = acquaintances_[link.server.id];
+void Replica::on_peer_down(PeerConnection& link) {
+  PeerInfo& known = peer_infos_[link.server.id];
   known.seen_us = env_.now_us();
   known.dial_error = link.why;
   health_.stir(env_.now_us());
   env_.log(LogLevel::debug, "node " + link.server.id + " is disconnected");
   lose_forwards(link.id);
   lose_reads(link.id);
-  leave(link);
+  detach_peer(link);
   retry_waiting_ = true;
 }
 
 void Replica::on_dial_failed(const std::string& id, std::string_view why) {
-  Acquaintance& known = acquaintances_[id];
+  PeerInfo& known = peer_infos_[id];
   if (known.dial_error == why) return;
   known.dial_error = std::string(why);
   env_.log(LogLevel::debug, "node " + id + where(id) + ": " + known.dial_error);
 }
 
 // The core speaks to a peer once both belong to one cluster and its first configuration is known.
-void Replica::meet(Link& link) {
+void Replica::attach_peer(PeerConnection& link) {
   if (!is_in_cluster() || !is_same_cluster(link) || in_raft_.contains(link.server)) return;
   in_raft_.insert(link.server);
   drive(raft::PeerUp{link.server, link.start});
 }
 
-void Replica::leave(Link& link) {
+void Replica::detach_peer(PeerConnection& link) {
   if (in_raft_.erase(link.server) > 0) drive(raft::PeerDown{link.server});
 }
 
 void Replica::on_refused(const std::string& id, const codec::Refused& refused) {
   if (!is_known_id(id)) return;
   const std::uint64_t now = env_.now_us();
-  Acquaintance& known = acquaintances_[id];
+  PeerInfo& known = peer_infos_[id];
   known.refusal = "it refuses this node: " + refused.text;
   health_.stir(now);
   if (refused.why == codec::Refused::Why::cluster) known.alien_us = now;
@@ -177,8 +177,8 @@ void Replica::end_if_refused(const std::string& why) {
     return at_us && now - *at_us <= refusal_counts_us;
   };
   const auto refusing =
-      std::count_if(acquaintances_.begin(), acquaintances_.end(), [&](const auto& acquaintance) {
-        const Acquaintance& known = acquaintance.second;
+      std::count_if(peer_infos_.begin(), peer_infos_.end(), [&](const auto& acquaintance) {
+        const PeerInfo& known = acquaintance.second;
         return is_recent(known.alien_us) ||
                (is_recent(known.twice_us) &&
                 *known.twice_us - known.twice_since_us >= twice_patience_us);
@@ -190,12 +190,12 @@ void Replica::end_if_refused(const std::string& why) {
   env_.stop(6);
 }
 
-void Replica::on_peer_message(Link& link, const codec::PeerMessage& message) {
-  acquaintances_[link.server.id].seen_us = env_.now_us();
+void Replica::on_peer_message(PeerConnection& link, const codec::PeerMessage& message) {
+  peer_infos_[link.server.id].seen_us = env_.now_us();
   std::visit([&](const auto& m) { on_message(link, m); }, message);
 }
 
-void Replica::on_message(Link& link, const raft::Message& message) {
+void Replica::on_message(PeerConnection& link, const raft::Message& message) {
   if (raw(term_of(message)) > raw(raft_->current_term()) + max_term_jump) {
     env_.log(LogLevel::warning, "node " + link.server.id + " speaks of term " +
                                     std::to_string(raw(term_of(message))) +
@@ -203,39 +203,39 @@ void Replica::on_message(Link& link, const raft::Message& message) {
     links_.close(link);
     return;
   }
-  if (!is_same_cluster(link) || founding_ticket_ != 0) return;
+  if (!is_same_cluster(link) || bootstrap_ticket_ != 0) return;
   const raft::Offer* offer = current_offer(hard_state_);
   if (!is_in_cluster() && offer != nullptr) {  // who speaks of terms knows that all have stored it
-    FoundingStep found;
-    found.what = FoundingStep::What::found;
+    BootstrapStep found;
+    found.what = BootstrapStep::What::found;
     found.configuration = offer->configuration;
     saw(Sight::founded_by_a_message);
     carry_out(found);
   }
   if (!is_in_cluster()) return;
-  meet(link);
+  attach_peer(link);
   const auto* append = std::get_if<raft::AppendEntries>(&message);
-  if (append == nullptr || fits(*append)) {
+  if (append == nullptr || has_space_for(*append)) {
     drive(raft::Received{link.server, &message});
   } else {
-    const raft::Message less = what_fits(*append);
+    const raft::Message less = without_commands(*append);
     drive(raft::Received{link.server, &less});
   }
 }
 
 // A disk that is full, or that hangs while more and more waits for it in memory, takes no entries:
 // its node then is a follower that has fallen behind, and goes on voting.
-bool Replica::fits(const raft::AppendEntries& append) const {
+bool Replica::has_space_for(const raft::AppendEntries& append) const {
   if (append.entries.empty()) return true;
   if (storage_->pending_bytes() > max_unsynced_bytes) return false;
   if (storage_->room() != DiskSpace::full) return true;
   std::uint64_t bytes = 0;
   for (const EntryView& entry : append.entries) bytes += raft::cost(entry.body.size());
-  return storage_->fits(bytes);
+  return storage_->has_space_for(bytes);
 }
 
 // What the log itself needs is small.
-raft::Message Replica::what_fits(const raft::AppendEntries& append) {
+raft::Message Replica::without_commands(const raft::AppendEntries& append) {
   saw(Sight::entries_not_taken);
   raft::AppendEntries less = append;
   const auto first =
@@ -247,24 +247,24 @@ raft::Message Replica::what_fits(const raft::AppendEntries& append) {
 
 // --- founding --------------------------------------------------------------------------------
 
-std::vector<Met> Replica::met() const {
-  std::vector<Met> all;
+std::vector<ConnectedPeer> Replica::connected_peers() const {
+  std::vector<ConnectedPeer> all;
   for (const auto& [id, link_id] : links_.by_id()) {
-    const Link* link = links_.find_link(link_id);
+    const PeerConnection* link = links_.find_link(link_id);
     if (link != nullptr) all.push_back({link->server, link->standing});
   }
   return all;
 }
 
-void Replica::pursue_founding() {
-  if (stopped_ || founding_ticket_ != 0 || (has_acted() && is_in_cluster())) return;
-  const std::vector<Met> all = met();
+void Replica::pursue_bootstrap() {
+  if (stopped_ || bootstrap_ticket_ != 0 || (has_acted() && is_in_cluster())) return;
+  const std::vector<ConnectedPeer> all = connected_peers();
   const std::uint64_t fresh = env_.random();
-  carry_out(next_founding_step({hard_state_, options_.cluster, all, fresh, options_.probe}));
+  carry_out(next_bootstrap_step({hard_state_, options_.cluster, all, fresh, options_.probe}));
 }
 
-void Replica::carry_out(const FoundingStep& step) {
-  using What = FoundingStep::What;
+void Replica::carry_out(const BootstrapStep& step) {
+  using What = BootstrapStep::What;
   if (step.what != What::stuck) stuck_.clear();
   switch (step.what) {
     case What::wait:
@@ -276,16 +276,16 @@ void Replica::carry_out(const FoundingStep& step) {
                  "directory and start it again";
         return;
       }
-      unfound();
+      abandon_bootstrap();
       hard_state_.offers.push_back(step.offer);
       hard_state_.cluster = step.offer.cluster;
-      save_founding();
+      save_bootstrap();
       return;
     case What::enter:
       saw(Sight::living_cluster_entered);
-      unfound();
+      abandon_bootstrap();
       hard_state_.cluster = step.cluster;
-      save_founding();
+      save_bootstrap();
       env_.log(LogLevel::warning, "this directory is new, and cluster " +
                                       cluster_name(step.cluster) +
                                       " lives: it belongs to it from now on");
@@ -297,8 +297,8 @@ void Replica::carry_out(const FoundingStep& step) {
                "cluster " + cluster_name(hard_state_.cluster) + " of " +
                    std::to_string(step.configuration.members.size()) +
                    (step.configuration.members.size() == 1 ? " member" : " members"));
-      for (const Met& other : met())
-        if (Link* link = links_.find(other.server)) meet(*link);
+      for (const ConnectedPeer& other : connected_peers())
+        if (PeerConnection* link = links_.find(other.server)) attach_peer(*link);
       return;
     case What::stuck:
       if (stuck_ != step.why) {
@@ -311,47 +311,47 @@ void Replica::carry_out(const FoundingStep& step) {
 }
 
 // What was founded and never acted in is given up.
-void Replica::unfound() {
+void Replica::abandon_bootstrap() {
   if (raft_->log().last_index() == Index{0}) return;
   saw(Sight::offer_given_up);
-  for (const Met& other : met())
-    if (Link* link = links_.find(other.server)) leave(*link);
+  for (const ConnectedPeer& other : connected_peers())
+    if (PeerConnection* link = links_.find(other.server)) detach_peer(*link);
   drive(raft::AbandonBootstrap{});
   say_missing_at_us_ = std::min(say_missing_at_us_, env_.now_us() + say_every_us);
 }
 
 // A crash can keep a new offer and lose the cut of what was founded before it. Not both as entry 1.
-void Replica::drop_what_was_unfounded() {
+void Replica::drop_abandoned_bootstrap() {
   if (has_acted() || raft_->log().last_index() == Index{0}) return;
   const raft::Offer* offer = current_offer(hard_state_);
   if (offer != nullptr && offer->configuration == raft_->configuration()) return;
   saw(Sight::cut_of_offer_lost);
   drive(raft::AbandonBootstrap{});
-  save_founding();
+  save_bootstrap();
 }
 
-void Replica::save_founding() { founding_ticket_ = storage_->save(hard_state_); }
+void Replica::save_bootstrap() { bootstrap_ticket_ = storage_->save(hard_state_); }
 
-void Replica::show_standing() {
-  const codec::Standing shown = standing();
-  for (const Met& other : met()) {
-    Link* link = links_.find(other.server);
+void Replica::show_bootstrap_state() {
+  const codec::BootstrapState shown = standing();
+  for (const ConnectedPeer& other : connected_peers()) {
+    PeerConnection* link = links_.find(other.server);
     if (link == nullptr) continue;
     links_.send(*link, Priority::control, shown);
-    meet(*link);
+    attach_peer(*link);
   }
 }
 
-void Replica::on_message(Link& link, const codec::Standing& standing) {
+void Replica::on_message(PeerConnection& link, const codec::BootstrapState& standing) {
   link.standing = standing;
   link.standing.asks = false;
   if (standing.asks) links_.send(link, Priority::control, this->standing());
   if (!is_same_cluster(link)) {
-    leave(link);
+    detach_peer(link);
     look_after_links_at_us_ = std::min(look_after_links_at_us_, env_.now_us() + look_every_us);
   }
-  meet(link);
-  pursue_founding();
+  attach_peer(link);
+  pursue_bootstrap();
 }
 
 // A hello that does not come ends its connection. What a peer shows may have been lost on the way:
@@ -359,10 +359,10 @@ void Replica::on_message(Link& link, const codec::Standing& standing) {
 void Replica::look_after_links() {
   look_after_links_at_us_ = env_.now_us() + look_every_us;
   bool waiting = links_.close_silent(look_every_us) || !is_in_cluster();
-  codec::Standing shown = standing();
+  codec::BootstrapState shown = standing();
   shown.asks = true;
-  for (const Met& other : met()) {
-    Link* link = links_.find(other.server);
+  for (const ConnectedPeer& other : connected_peers()) {
+    PeerConnection* link = links_.find(other.server);
     if (link == nullptr || (is_in_cluster() && is_same_cluster(*link))) continue;
     waiting = true;
     links_.send(*link, Priority::control, shown);
@@ -377,9 +377,9 @@ void Replica::say_who_is_missing() {
   say_missing_at_us_ = env_.now_us() + say_again_us;
   if (!observer)
     env_.log(LogLevel::warning, why_no_leader());
-  else if (const std::string text = notice(); !text.empty() && !founding_said_)
+  else if (const std::string text = notice(); !text.empty() && !bootstrap_said_)
     env_.log(LogLevel::warning, text);
-  founding_said_ = observer;
+  bootstrap_said_ = observer;
 }
 
 }  // namespace zatt::node

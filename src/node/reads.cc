@@ -10,7 +10,7 @@
 
 namespace zatt::node {
 
-void Replica::gather_read(Pending& pending, bool to_log_end, const Target& target) {
+void Replica::batch_read(PendingRequest& pending, bool to_log_end, const Target& target) {
   if (!gathered_reads_.tokens.empty() && gathered_target_ != target) ask_for_reads();
   gathered_target_ = target;
   gathered_to_log_end_ = gathered_to_log_end_ || to_log_end;
@@ -29,7 +29,7 @@ void Replica::ask_for_reads() {
     if (gathered_target_.link == 0) {
       requests.reads.push_back({++last_read_id_, to_log_end});
       asked_core_[last_read_id_] = std::move(group);
-    } else if (Link* link = links_.find_link(gathered_target_.link)) {
+    } else if (PeerConnection* link = links_.find_link(gathered_target_.link)) {
       codec::ReadIndex request{++link->last_number_sent, gathered_target_.term, to_log_end};
       links_.send(*link, Priority::bulk, request);  // behind the writes it has to see
       group.term = request.term;
@@ -41,7 +41,7 @@ void Replica::ask_for_reads() {
   if (!requests.reads.empty()) drive(std::move(requests));
 }
 
-void Replica::on_message(Link& link, const codec::ReadIndex& request) {
+void Replica::on_message(PeerConnection& link, const codec::ReadIndex& request) {
   if (request.number <= link.last_number_seen) return;  // repeated or overtaken
   link.last_number_seen = request.number;
   if (raft_->is_leader() && request.term == raft_->current_term())
@@ -50,13 +50,13 @@ void Replica::on_message(Link& link, const codec::ReadIndex& request) {
     fail({{}, link.id, request.number, {}});
 }
 
-void Replica::on_message(Link& link, const codec::ReadIndexReply& reply) {
+void Replica::on_message(PeerConnection& link, const codec::ReadIndexReply& reply) {
   const auto it = asked_peer_.find({link.id, reply.number});
   if (it == asked_peer_.end()) return;
   ReadGroup group = std::move(it->second);
   asked_peer_.erase(it);
   if (!reply.confirmed) {
-    declined_ = {link.id, group.term};
+    rejected_target_ = {link.id, group.term};
     fail(group);
     return;
   }
@@ -89,7 +89,7 @@ void Replica::wait_for_apply(ReadGroup group) {
   const Index index = group.index;
   if (index > applied_)
     for (const Token token : group.tokens)
-      if (Pending* pending = clients_.find_token(token)) pending->confirmed = true;
+      if (PendingRequest* pending = clients_.find_token(token)) pending->confirmed = true;
   confirmed_.emplace(index, std::move(group));
   answer_reads();
 }
@@ -98,7 +98,7 @@ void Replica::answer_reads() {
   while (!confirmed_.empty() && confirmed_.begin()->first <= applied_) {
     const ReadGroup group = std::move(confirmed_.begin()->second);
     confirmed_.erase(confirmed_.begin());
-    if (Link* link = links_.find_link(group.link))
+    if (PeerConnection* link = links_.find_link(group.link))
       links_.send(*link, Priority::bulk,
                   codec::ReadIndexReply{group.number, true, raft_->current_term(), group.index,
                                         raft_->commit_index()});
@@ -108,29 +108,30 @@ void Replica::answer_reads() {
 
 void Replica::finish_reads(const std::vector<Token>& readable) {
   for (const Token token : readable)
-    if (Pending* pending = clients_.find_token(token)) pending->readable = true;
+    if (PendingRequest* pending = clients_.find_token(token)) pending->readable = true;
   for (const Token token : readable)
-    if (Pending* pending = clients_.find_token(token))
+    if (PendingRequest* pending = clients_.find_token(token))
       finish_readable(*clients_.find(pending->client));
 }
 
 void Replica::on_client_room(ClientId id) {
-  if (Client* client = clients_.find(id); client != nullptr && !stopped_) finish_readable(*client);
+  if (ClientQueue* client = clients_.find(id); client != nullptr && !stopped_)
+    finish_readable(*client);
 }
 
 // In the order sent: a later read must not show an earlier state. And only as fast as its client
 // reads: what waits here is small, the answers may be large.
 // Answers behind one that is not there yet take room, and would never leave were that one to wait
 // for room: up to it only what is ahead of it counts. Whether there are new answers.
-bool Replica::finish_readable(Client& client) {
+bool Replica::finish_readable(ClientQueue& client) {
   bool is_next_to_leave = true;
   bool any = false;
   std::uint64_t ahead = 0;  // bytes of answers that leave before it
-  for (Pending& pending : client.queue) {
-    if (pending.state == Pending::State::waiting) return any;
-    if (pending.state == Pending::State::writing) is_next_to_leave = false;
-    if (pending.state == Pending::State::done) ahead += pending.answer.text.size();
-    if (pending.state != Pending::State::reading) continue;
+  for (PendingRequest& pending : client.queue) {
+    if (pending.state == PendingRequest::State::waiting) return any;
+    if (pending.state == PendingRequest::State::writing) is_next_to_leave = false;
+    if (pending.state == PendingRequest::State::done) ahead += pending.answer.text.size();
+    if (pending.state != PendingRequest::State::reading) continue;
     if (!pending.readable) return any;
     if (is_next_to_leave ? !clients_.has_room_behind(client, ahead) : !clients_.has_room(client)) {
       saw(Sight::reply_held_back);
@@ -149,17 +150,17 @@ bool Replica::answer_held_back() {
   bool any = false;
   const std::set<ClientId> held_back = std::exchange(held_back_, {});
   for (const ClientId id : held_back) {
-    Client* client = clients_.find(id);
+    ClientQueue* client = clients_.find(id);
     if (client == nullptr) continue;
     any = finish_readable(*client) || any;
   }
   return any;
 }
 
-void Replica::finish_read(Pending& pending, bool stale) {
+void Replica::finish_read(PendingRequest& pending, bool stale) {
   const codec::Request& request = pending.request;
   std::string line;
-  if (pending.kind == Pending::Kind::barrier)
+  if (pending.kind == PendingRequest::Kind::barrier)
     line.clear();  // that it is answered says all
   else if (request.op == codec::RequestOp::get)
     codec::write_get(line, request.id, store_->get(request.key), stale);
@@ -179,7 +180,7 @@ void Replica::finish_read(Pending& pending, bool stale) {
 
 // The question was not confirmed, which settles nothing: ask again whoever leads by then.
 void Replica::fail(const ReadGroup& group) {
-  if (Link* link = links_.find_link(group.link))
+  if (PeerConnection* link = links_.find_link(group.link))
     links_.send(*link, Priority::bulk, codec::ReadIndexReply{group.number, false, {}, {}, {}});
   for (const Token token : group.tokens) {
     saw(Sight::read_asked_again);

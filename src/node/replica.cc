@@ -40,9 +40,9 @@ void Replica::start() {
   for (const auto& [id, address] : options_.cluster)
     if (id > options_.id) peers.push_back({id, address});  // the lower id dials
   env_.dial(std::move(peers));
-  drop_what_was_unfounded();
+  drop_abandoned_bootstrap();
   drive(raft::Tick{});
-  pursue_founding();
+  pursue_bootstrap();
   flush();
 }
 
@@ -97,10 +97,10 @@ void Replica::on_disk(storage::BatchResult result) {
   if (persisted != 0 || done.synced) drive(raft::Persisted{persisted_});
   for (const storage::Storage::ReadDone& read : done.reads) on_read_done(read);
   if (storage_->room() != room_) on_room_changed();
-  if (founding_ticket_ != 0 && founding_ticket_ <= durable_ticket_) {
-    founding_ticket_ = 0;
-    show_standing();
-    pursue_founding();
+  if (bootstrap_ticket_ != 0 && bootstrap_ticket_ <= durable_ticket_) {
+    bootstrap_ticket_ = 0;
+    show_bootstrap_state();
+    pursue_bootstrap();
   }
 }
 
@@ -184,14 +184,14 @@ void Replica::apply(const EntryView& entry) {
   apply_reply_.clear();
   if (entry.kind == EntryKind::command) machine_.apply(entry.index, entry.body, apply_reply_);
   applied_ = entry.index;
-  settle(entry.index, entry.term, apply_reply_);
+  complete(entry.index, entry.term, apply_reply_);
 }
 
 // --- messages and time -----------------------------------------------------------------------
 
 void Replica::send(const std::vector<raft::Envelope>& envelopes) {
   for (const raft::Envelope& envelope : envelopes) {
-    Link* link = links_.find(envelope.to);
+    PeerConnection* link = links_.find(envelope.to);
     if (link != nullptr && is_same_cluster(*link))
       links_.send(*link, priority_of(envelope.message), envelope.message);
   }
@@ -210,7 +210,7 @@ void Replica::note_changes() {
   }
   if (has_acted() && !acted_shown_) {
     acted_shown_ = true;
-    show_standing();
+    show_bootstrap_state();
   }
 }
 
@@ -252,13 +252,13 @@ std::uint64_t Replica::wake_at_us() const {
 void Replica::flush() {
   if (stopped_) return;
   do {
-    hand_on_all();
-    ship();
+    dispatch_all();
+    submit_batch();
     clients_.flush();
   } while (answer_held_back());
 }
 
-void Replica::ship() {
+void Replica::submit_batch() {
   if (shutting_down_ && !handed_over_ && clients_.pending() == 0) {
     handed_over_ = true;
     drive(raft::TransferLeadership{});
@@ -280,11 +280,11 @@ void Replica::shut_down() {
   if (shutting_down_) return;
   shutting_down_ = true;
   std::vector<Token> waiting;
-  clients_.for_each([&](Pending& pending) {
-    if (pending.state == Pending::State::waiting) waiting.push_back(pending.token);
+  clients_.for_each([&](PendingRequest& pending) {
+    if (pending.state == PendingRequest::State::waiting) waiting.push_back(pending.token);
   });
   for (const Token token : waiting)
-    if (Pending* pending = clients_.find_token(token)) refuse_stopping(*pending);
+    if (PendingRequest* pending = clients_.find_token(token)) refuse_stopping(*pending);
 }
 
 }  // namespace zatt::node

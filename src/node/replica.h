@@ -17,11 +17,11 @@
 #include <utility>
 #include <vector>
 
-#include "node/clients.h"
-#include "node/founding.h"
+#include "node/bootstrap.h"
+#include "node/client_queues.h"
 #include "node/health.h"
-#include "node/links.h"
 #include "node/node.h"
+#include "node/peer_connections.h"
 #include "storage/storage.h"
 
 namespace zatt::node {
@@ -51,7 +51,7 @@ inline constexpr std::uint64_t max_unsynced_bytes = 64 << 20;  // that wait for 
 inline constexpr const char* no_room_text =
     "the disk has no room for this; reads go on. Make room on the disk: deleting keys makes none";
 
-class Replica final : public LinksOwner {
+class Replica final : public PeerConnectionsOwner {
  public:
   Replica(const Options& options, Env& env, StateMachine& machine, kv::Store* store,
           std::unique_ptr<storage::Storage> storage, std::unique_ptr<raft::Raft> raft,
@@ -71,10 +71,10 @@ class Replica final : public LinksOwner {
   void on_dial_failed(const std::string& id, std::string_view why);
   codec::Hello own_hello() override;
   bool is_known_id(const std::string& id) override;
-  std::optional<codec::Refused> judge(const codec::Hello& hello, bool called) override;
-  void on_peer_up(Link& link) override;
-  void on_peer_down(Link& link) override;
-  void on_peer_message(Link& link, const codec::PeerMessage& message) override;
+  std::optional<codec::Refused> validate(const codec::Hello& hello, bool called) override;
+  void on_peer_up(PeerConnection& link) override;
+  void on_peer_down(PeerConnection& link) override;
+  void on_peer_message(PeerConnection& link, const codec::PeerMessage& message) override;
   void on_refused(const std::string& id, const codec::Refused& refused) override;
   bool says_refusals_of(const std::string& id) override;
 
@@ -90,8 +90,8 @@ class Replica final : public LinksOwner {
   NodeState state() const;
 
   Env& env() { return env_; }
-  Links& links() { return links_; }
-  Clients& clients() { return clients_; }
+  PeerConnections& links() { return links_; }
+  ClientQueues& clients() { return clients_; }
   // Nothing that comes is heeded any more, but what the disk has done.
   bool is_stopped() const { return stopped_ || closing_; }
   bool takes_requests() const { return !stopped_; }  // if only to refuse them
@@ -115,7 +115,7 @@ class Replica final : public LinksOwner {
   void send(const std::vector<raft::Envelope>& envelopes);
   void fetch(const std::vector<raft::Fetch>& fetches);
   void on_read_done(const storage::Storage::ReadDone& read);
-  void ship();
+  void submit_batch();
   void apply_committed();
   void apply(const EntryView& entry);
   void note_changes();
@@ -125,81 +125,81 @@ class Replica final : public LinksOwner {
   std::string no_room() const;
 
   // peers.cc
-  codec::Standing standing() const;
-  bool is_same_cluster(const Link& link) const;
-  void meet(Link& link);
-  void leave(Link& link);
-  void pursue_founding();
-  void carry_out(const FoundingStep& step);
-  void unfound();
-  void drop_what_was_unfounded();
-  void save_founding();
-  void show_standing();
-  void on_message(Link& link, const codec::Standing& standing);
-  void on_message(Link& link, const raft::Message& message);
-  bool fits(const raft::AppendEntries& append) const;
-  raft::Message what_fits(const raft::AppendEntries& append);
-  void on_message(Link&, const codec::Hello&) {}  // links.cc has seen to these
-  void on_message(Link&, const codec::Refused&) {}
+  codec::BootstrapState standing() const;
+  bool is_same_cluster(const PeerConnection& link) const;
+  void attach_peer(PeerConnection& link);
+  void detach_peer(PeerConnection& link);
+  void pursue_bootstrap();
+  void carry_out(const BootstrapStep& step);
+  void abandon_bootstrap();
+  void drop_abandoned_bootstrap();
+  void save_bootstrap();
+  void show_bootstrap_state();
+  void on_message(PeerConnection& link, const codec::BootstrapState& standing);
+  void on_message(PeerConnection& link, const raft::Message& message);
+  bool has_space_for(const raft::AppendEntries& append) const;
+  raft::Message without_commands(const raft::AppendEntries& append);
+  void on_message(PeerConnection&, const codec::Hello&) {}  // links.cc has seen to these
+  void on_message(PeerConnection&, const codec::Refused&) {}
   bool is_in_cluster() const;  // the core may be spoken to
   bool has_acted() const { return hard_state_.current_term > Term{0}; }
-  std::vector<Met> met() const;
+  std::vector<ConnectedPeer> connected_peers() const;
   void look_after_links();
   void say_who_is_missing();
   std::optional<codec::Refused> why_refused(const codec::Hello& hello);
   void end_if_refused(const std::string& why);
 
   // requests.cc
-  void refuse(Client& client, const codec::Refusal& refusal);
-  Pending& enqueue(Client& client, Pending::Kind kind, codec::Request request);
-  void take_on(Client& client, Pending& pending);
-  std::optional<codec::ErrorCode> load_error(const Pending& pending) const;
+  void refuse(ClientQueue& client, const codec::Refusal& refusal);
+  PendingRequest& enqueue(ClientQueue& client, PendingRequest::Kind kind, codec::Request request);
+  void admit(ClientQueue& client, PendingRequest& pending);
+  std::optional<codec::ErrorCode> load_error(const PendingRequest& pending) const;
   std::string too_large_text() const;
   bool has_too_many_writes() const;
   bool has_no_room_for(bool growth) const;
-  void hand_on_all();
-  void hand_on(Client& client);
-  bool hand_on(Client& client, Pending& pending, const Target& target);
+  void dispatch_all();
+  void dispatch(ClientQueue& client);
+  bool dispatch(ClientQueue& client, PendingRequest& pending, const Target& target);
   std::optional<Target> target() const;
   void expire();
-  void expire(Pending& pending);
+  void expire(PendingRequest& pending);
   std::string why_not_caught_up() const;
-  void finish_error(Pending& pending, codec::ErrorCode code, std::string_view message);
+  void finish_error(PendingRequest& pending, codec::ErrorCode code, std::string_view message);
   void back_to_waiting(Token token);
-  void refuse_stopping(Pending& pending);
+  void refuse_stopping(PendingRequest& pending);
 
   // writes.cc
-  void gather_write(Pending& pending, const Target& target);
+  void batch_write(PendingRequest& pending, const Target& target);
   void propose_gathered();
   void propose(raft::Propose propose, const std::vector<Origin>& origins);
-  void on_message(Link& link, const codec::Forward& forward);
-  void on_message(Link& link, const codec::ForwardReply& reply);
+  void on_message(PeerConnection& link, const codec::Forward& forward);
+  void on_message(PeerConnection& link, const codec::ForwardReply& reply);
   void answer_forward(const Origin& origin, codec::ForwardReply::What what, std::string_view result,
                       Index index = {});
-  void settle(Index index, Term term, std::string_view result);
+  void complete(Index index, Term term, std::string_view result);
   void give_up_replaced(Term term);
   void finish_replaced(const Origin& origin);
-  void finish_write(Pending& pending, Index index, std::string_view result);
+  void finish_write(PendingRequest& pending, Index index, std::string_view result);
   void lose_forwards(LinkId link);
 
   // reads.cc
-  void gather_read(Pending& pending, bool to_log_end, const Target& target);
+  void batch_read(PendingRequest& pending, bool to_log_end, const Target& target);
   void ask_for_reads();
-  void on_message(Link& link, const codec::ReadIndex& request);
-  void on_message(Link& link, const codec::ReadIndexReply& reply);
+  void on_message(PeerConnection& link, const codec::ReadIndex& request);
+  void on_message(PeerConnection& link, const codec::ReadIndexReply& reply);
   void on_read_states(const std::vector<raft::ReadState>& reads);
   void wait_for_apply(ReadGroup group);
   void answer_reads();
   void finish_reads(const std::vector<Token>& readable);
-  bool finish_readable(Client& client);
+  bool finish_readable(ClientQueue& client);
   bool answer_held_back();
-  void finish_read(Pending& pending, bool stale);
+  void finish_read(PendingRequest& pending, bool stale);
   void fail(const ReadGroup& group);
   void lose_reads(LinkId link);
   void give_up_unreachable_reads();
 
   // status.cc
-  void finish_status(Pending& pending);
+  void finish_status(PendingRequest& pending);
   Role role() const;
   std::string notice() const;
   Picture picture() const;
@@ -220,8 +220,8 @@ class Replica final : public LinksOwner {
   std::unique_ptr<storage::Storage> storage_;
   std::unique_ptr<raft::Raft> raft_;
   storage::HardState hard_state_;
-  Links links_;
-  Clients clients_;
+  PeerConnections links_;
+  ClientQueues clients_;
   codec::RequestParser parser_;
   std::uint64_t start_;
   std::uint64_t started_us_ = 0;
@@ -232,7 +232,7 @@ class Replica final : public LinksOwner {
 
   // Writes under way: raft's write numbers by storage's tickets.
   std::deque<std::pair<storage::Storage::Ticket, std::uint64_t>> raft_writes_;
-  storage::Storage::Ticket founding_ticket_ = 0;  // the founding state last saved
+  storage::Storage::Ticket bootstrap_ticket_ = 0;  // the founding state last saved
   storage::Storage::Ticket durable_ticket_ = 0;
   std::uint64_t persisted_ = 0;  // raft's write number
   bool disk_busy_ = false;
@@ -250,10 +250,10 @@ class Replica final : public LinksOwner {
   std::uint64_t apply_at_us_ = UINT64_MAX;  // what was put off
 
   // Founding and acquaintance.
-  bool founding_said_ = false;
+  bool bootstrap_said_ = false;
   std::uint64_t say_missing_at_us_ = 0;
   std::string stuck_;
-  struct Acquaintance {
+  struct PeerInfo {
     std::uint64_t seen_us = 0;              // 0: never
     std::string dial_error;                 // or why its connection ended
     std::string refusal;                    // the last one, by either side
@@ -262,7 +262,7 @@ class Replica final : public LinksOwner {
     std::optional<std::uint64_t> twice_us;
     std::uint64_t twice_since_us = 0;
   };
-  std::map<std::string, Acquaintance> acquaintances_;
+  std::map<std::string, PeerInfo> peer_infos_;
   std::set<MemberId> in_raft_;  // peers whose PeerUp the core has had
   bool acted_shown_ = false;
   bool was_below_floor_ = false;  // as at the start: the log is being repaired
@@ -304,7 +304,7 @@ class Replica final : public LinksOwner {
   std::optional<MemberId> known_leader_;
   Term known_term_{};
   bool retry_waiting_ = false;
-  Target declined_;  // who said to be this term's leader no more: not to be asked again
+  Target rejected_target_;  // who said to be this term's leader no more: not to be asked again
 };
 
 }  // namespace zatt::node

@@ -7,8 +7,8 @@
 namespace zatt::node {
 namespace {
 
-using Kind = Pending::Kind;
-using State = Pending::State;
+using Kind = PendingRequest::Kind;
+using State = PendingRequest::State;
 using codec::ErrorCode;
 using codec::RequestOp;
 
@@ -21,7 +21,7 @@ constexpr std::string_view no_machine =
 }  // namespace
 
 void Replica::on_line(ClientId id, std::string_view line, bool too_long) {
-  Client* client = clients_.find(id);
+  ClientQueue* client = clients_.find(id);
   if (client == nullptr) return;
   if (too_long) {
     refuse(*client, {ErrorCode::too_large, too_large_text(), {}});
@@ -32,7 +32,8 @@ void Replica::on_line(ClientId id, std::string_view line, bool too_long) {
     refuse(*client, *refusal);
     return;
   }
-  Pending& pending = enqueue(*client, Kind::line, std::move(std::get<codec::Request>(parsed)));
+  PendingRequest& pending =
+      enqueue(*client, Kind::line, std::move(std::get<codec::Request>(parsed)));
   if (pending.request.op == RequestOp::ping) {
     std::string reply;
     codec::write_ping(reply, pending.request.id);
@@ -46,52 +47,52 @@ void Replica::on_line(ClientId id, std::string_view line, bool too_long) {
     finish_read(pending, true);
     if (!clients_.has_room(*client)) clients_.flush();  // whoever reads its lines may now stop
   } else {
-    take_on(*client, pending);
+    admit(*client, pending);
   }
 }
 
 void Replica::on_propose(ClientId id, std::string command, std::uint32_t timeout_ms) {
-  Client* client = clients_.find(id);
+  ClientQueue* client = clients_.find(id);
   if (client == nullptr) return;
   const bool too_large = command.size() > options_.max_request_bytes;
   codec::Request request;
   request.timeout_ms = timeout_ms;
   if (!too_large) request.command = std::move(command);
-  Pending& pending = enqueue(*client, Kind::proposal, std::move(request));
+  PendingRequest& pending = enqueue(*client, Kind::proposal, std::move(request));
   if (store_ != nullptr)
     finish_error(pending, ErrorCode::bad_request, no_machine);
   else if (too_large)
     finish_error(pending, ErrorCode::too_large, too_large_text());
   else
-    take_on(*client, pending);
+    admit(*client, pending);
 }
 
 void Replica::on_barrier(ClientId id, std::uint32_t timeout_ms) {
-  Client* client = clients_.find(id);
+  ClientQueue* client = clients_.find(id);
   if (client == nullptr) return;
   codec::Request request;
   request.timeout_ms = timeout_ms;
-  Pending& pending = enqueue(*client, Kind::barrier, std::move(request));
+  PendingRequest& pending = enqueue(*client, Kind::barrier, std::move(request));
   if (store_ != nullptr)
     finish_error(pending, ErrorCode::bad_request, no_machine);
   else
-    take_on(*client, pending);
+    admit(*client, pending);
 }
 
-void Replica::refuse(Client& client, const codec::Refusal& refusal) {
-  Pending& pending = clients_.add(client, Kind::line, {}, UINT64_MAX);
+void Replica::refuse(ClientQueue& client, const codec::Refusal& refusal) {
+  PendingRequest& pending = clients_.add(client, Kind::line, {}, UINT64_MAX);
   std::string reply;
   codec::write_error(reply, refusal.id, refusal.code, refusal.message);
   clients_.finish(pending, std::move(reply));
 }
 
-Pending& Replica::enqueue(Client& client, Kind kind, codec::Request request) {
+PendingRequest& Replica::enqueue(ClientQueue& client, Kind kind, codec::Request request) {
   const std::uint64_t deadline = env_.now_us() + 1000ULL * request.timeout_ms;
   return clients_.add(client, kind, std::move(request), deadline);
 }
 
 // What only a leader can settle.
-void Replica::take_on(Client& client, Pending& pending) {
+void Replica::admit(ClientQueue& client, PendingRequest& pending) {
   if (shutting_down_)
     finish_error(pending, ErrorCode::shutting_down, "this node is stopping");
   else if (const auto error = load_error(pending))
@@ -100,7 +101,7 @@ void Replica::take_on(Client& client, Pending& pending) {
                      ? no_room_text
                      : "too many requests wait already; try again a little later");
   else
-    hand_on(client);
+    dispatch(client);
 }
 
 std::string Replica::too_large_text() const {
@@ -109,7 +110,7 @@ std::string Replica::too_large_text() const {
          "16777216)";
 }
 
-std::optional<ErrorCode> Replica::load_error(const Pending& pending) const {
+std::optional<ErrorCode> Replica::load_error(const PendingRequest& pending) const {
   if (clients_.bytes() - pending.bytes > max_pending_bytes) return ErrorCode::overloaded;
   if (!is_write(pending)) return std::nullopt;
   if (has_too_many_writes()) return ErrorCode::overloaded;
@@ -133,27 +134,27 @@ std::optional<Target> Replica::target() const {
   const auto leader = raft_->leader();
   if (!leader) return std::nullopt;
   if (raft_->is_leader()) return Target{0, raft_->current_term()};
-  const Link* link = links_.find(*leader);
+  const PeerConnection* link = links_.find(*leader);
   if (link == nullptr || !in_raft_.contains(*leader)) return std::nullopt;
   const Target target{link->id, raft_->current_term()};
-  return target == declined_ ? std::nullopt : std::optional(target);
+  return target == rejected_target_ ? std::nullopt : std::optional(target);
 }
 
 // Until nothing moves: alone, a read is answered as soon as it is asked, and a write may wait for
 // it.
-void Replica::hand_on_all() {
+void Replica::dispatch_all() {
   do {
     if (std::exchange(retry_waiting_, false)) {
       const std::set<ClientId> waiting = clients_.waiting();
       for (const ClientId id : waiting)
-        if (Client* client = clients_.find(id)) hand_on(*client);
+        if (ClientQueue* client = clients_.find(id)) dispatch(*client);
     }
     propose_gathered();
     if (!retry_waiting_ && gathered_.empty()) ask_for_reads();
   } while (retry_waiting_ || !gathered_.empty());
 }
 
-void Replica::hand_on(Client& client) {
+void Replica::dispatch(ClientQueue& client) {
   const auto to = target();
   if (!to || client.waiting == 0) return;
   // Those that wait stand at the queue's end, but for what a leader did not take.
@@ -161,10 +162,10 @@ void Replica::hand_on(Client& client) {
   for (std::uint32_t left = client.waiting; left > 0;)
     if ((--at)->state == State::waiting) --left;
   for (; at != client.queue.end(); ++at)
-    if (at->state == State::waiting && !hand_on(client, *at, *to)) return;
+    if (at->state == State::waiting && !dispatch(client, *at, *to)) return;
 }
 
-bool Replica::hand_on(Client& client, Pending& pending, const Target& target) {
+bool Replica::dispatch(ClientQueue& client, PendingRequest& pending, const Target& target) {
   const bool under_way = client.writing + client.reading > 0;
   // What an earlier leader may still answer comes first: else it could overtake, or be overtaken.
   if (under_way && client.target != target) return false;
@@ -172,19 +173,20 @@ bool Replica::hand_on(Client& client, Pending& pending, const Target& target) {
     if (client.reading > 0) return false;  // the read must not see this write
     client.target = target;
     clients_.set_state(pending, State::writing);
-    if (takes(options_.probe, Turn::give_up_soon)) clients_.hasten(pending, env_.now_us());
-    gather_write(pending, target);
+    if (takes(options_.probe, Turn::give_up_soon))
+      clients_.shorten_deadline(pending, env_.now_us());
+    batch_write(pending, target);
   } else {
     const bool unsettled = client.unsettled || client.writing > 0;
     client.target = target;
     clients_.set_state(pending, State::reading);
-    gather_read(pending, unsettled, target);
+    batch_read(pending, unsettled, target);
   }
   return true;
 }
 
 void Replica::back_to_waiting(Token token) {
-  Pending* pending = clients_.find_token(token);
+  PendingRequest* pending = clients_.find_token(token);
   if (pending == nullptr) return;
   if (shutting_down_) return refuse_stopping(*pending);
   pending->readable = pending->confirmed = false;
@@ -193,13 +195,13 @@ void Replica::back_to_waiting(Token token) {
 }
 
 // One that is in nobody's hands: refused for certain.
-void Replica::refuse_stopping(Pending& pending) {
-  Client& client = *clients_.find(pending.client);
+void Replica::refuse_stopping(PendingRequest& pending) {
+  ClientQueue& client = *clients_.find(pending.client);
   finish_error(pending, ErrorCode::shutting_down, "this node is stopping");
   finish_readable(client);  // it may have stood in the way of reads behind it
 }
 
-void Replica::finish_error(Pending& pending, ErrorCode code, std::string_view message) {
+void Replica::finish_error(PendingRequest& pending, ErrorCode code, std::string_view message) {
   if (pending.kind == Kind::line) {
     std::string reply;
     codec::write_error(reply, pending.request.id, code, message);
@@ -212,15 +214,15 @@ void Replica::finish_error(Pending& pending, ErrorCode code, std::string_view me
 
 void Replica::expire() {
   for (const Token token : clients_.expired(env_.now_us())) {
-    Pending* pending = clients_.find_token(token);
+    PendingRequest* pending = clients_.find_token(token);
     if (pending == nullptr) continue;
-    Client& client = *clients_.find(pending->client);
+    ClientQueue& client = *clients_.find(pending->client);
     expire(*pending);
     finish_readable(client);  // it may have stood in the way of reads behind it
   }
 }
 
-void Replica::expire(Pending& pending) {
+void Replica::expire(PendingRequest& pending) {
   const bool led = target().has_value();
   switch (pending.state) {
     case State::writing:

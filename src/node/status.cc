@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "node/opening.h"
+#include "node/recovery.h"
 #include "node/replica.h"
 
 namespace zatt::node {
@@ -54,17 +54,17 @@ std::string Replica::where(const std::string& id) const {
   std::string text;
   if (const auto it = options_.cluster.find(id); it != options_.cluster.end())
     text = " at " + to_string(it->second);
-  const auto known = acquaintances_.find(id);
-  if (known != acquaintances_.end() && !known->second.refusal.empty())
+  const auto known = peer_infos_.find(id);
+  if (known != peer_infos_.end() && !known->second.refusal.empty())
     return text + " (" + known->second.refusal + ")";
-  if (known == acquaintances_.end() || known->second.seen_us == 0)
+  if (known == peer_infos_.end() || known->second.seen_us == 0)
     text += " (never seen";
   else
     text += " (last seen " + std::to_string((env_.now_us() - known->second.seen_us) / 1'000'000) +
             " s ago";
   // That nobody listens where nobody was ever seen goes without saying.
   const bool news =
-      known != acquaintances_.end() && !known->second.dial_error.empty() &&
+      known != peer_infos_.end() && !known->second.dial_error.empty() &&
       (known->second.seen_us != 0 || known->second.dial_error != "nothing listens there");
   if (news) text += ": " + known->second.dial_error;
   return text + ")";
@@ -72,7 +72,7 @@ std::string Replica::where(const std::string& id) const {
 
 std::string Replica::member_notice(const MemberId& member) const {
   if (member == hard_state_.self) return {};
-  const Link* link = links_.find_id(member.id);
+  const PeerConnection* link = links_.find_id(member.id);
   const bool other =
       member.id == hard_state_.self.id || (link != nullptr && link->server != member);
   return other ? "its storage directory was emptied: it receives the log, but neither votes nor "
@@ -175,7 +175,7 @@ Picture Replica::picture() const {
     if (id == options_.id) continue;
     PeerHealth& peer = now.peers[id];
     peer.connected = links_.find_id(id) != nullptr;
-    if (const auto it = acquaintances_.find(id); it != acquaintances_.end() && !peer.connected) {
+    if (const auto it = peer_infos_.find(id); it != peer_infos_.end() && !peer.connected) {
       peer.why = it->second.dial_error;
       peer.refusal = it->second.refusal;
     }
@@ -276,7 +276,7 @@ std::string Replica::why_no_leader() const {
   return "the members are electing a leader";
 }
 
-void Replica::finish_status(Pending& pending) {
+void Replica::finish_status(PendingRequest& pending) {
   codec::NodeStatus status;
   status.node = options_.id;
   status.role = name_of(role());

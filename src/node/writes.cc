@@ -34,12 +34,12 @@ std::string reply_line(const codec::Request& request, std::string_view result) {
 
 }  // namespace
 
-void Replica::gather_write(Pending& pending, const Target& target) {
+void Replica::batch_write(PendingRequest& pending, const Target& target) {
   if (target.link == 0) {
     gathered_.push_back({{pending.token, 0, 0}, target.term, std::move(pending.request.command)});
     return;
   }
-  Link* link = links_.find_link(target.link);
+  PeerConnection* link = links_.find_link(target.link);
   ZATT_ASSERT(link != nullptr);
   codec::Forward forward;
   forward.number = ++link->last_number_sent;
@@ -66,7 +66,7 @@ void Replica::propose_gathered() {
       if (bytes < propose_bytes) continue;
       this->propose(std::exchange(propose, {}), std::exchange(origins, {}));
       bytes = 0;
-    } else if (Pending* pending = clients_.find_token(write.origin.token)) {
+    } else if (PendingRequest* pending = clients_.find_token(write.origin.token)) {
       pending->request.command = std::move(write.command);
       back_to_waiting(write.origin.token);
     } else {
@@ -84,7 +84,7 @@ void Replica::propose(raft::Propose propose, const std::vector<Origin>& origins)
   carry_out(output);
 }
 
-void Replica::on_message(Link& link, const codec::Forward& forward) {
+void Replica::on_message(PeerConnection& link, const codec::Forward& forward) {
   if (forward.number <= link.last_number_seen) return;  // repeated or overtaken
   link.last_number_seen = forward.number;
   const Origin origin{0, link.id, forward.number};
@@ -100,13 +100,13 @@ void Replica::on_message(Link& link, const codec::Forward& forward) {
 
 void Replica::answer_forward(const Origin& origin, Forwarded what, std::string_view result,
                              Index index) {
-  Link* link = links_.find_link(origin.link);
+  PeerConnection* link = links_.find_link(origin.link);
   if (link != nullptr)
     links_.send(*link, Priority::bulk, codec::ForwardReply{origin.number, what, result, index});
 }
 
 // What the log says about the proposals at this index.
-void Replica::settle(Index index, Term term, std::string_view result) {
+void Replica::complete(Index index, Term term, std::string_view result) {
   const auto [first, last] = waiters_.equal_range(index);
   for (auto it = first; it != last; ++it) {
     const auto& [waiter_term, origin] = it->second;
@@ -115,7 +115,7 @@ void Replica::settle(Index index, Term term, std::string_view result) {
       finish_replaced(origin);
     else if (origin.link != 0)
       answer_forward(origin, Forwarded::result, result, index);
-    else if (Pending* pending = clients_.find_token(origin.token))
+    else if (PendingRequest* pending = clients_.find_token(origin.token))
       finish_write(*pending, index, result);
   }
   waiters_.erase(first, last);
@@ -140,26 +140,26 @@ void Replica::finish_replaced(const Origin& origin) {
   saw(Sight::proposal_replaced);
   if (origin.link != 0)
     answer_forward(origin, Forwarded::replaced, {});
-  else if (Pending* pending = clients_.find_token(origin.token))
+  else if (PendingRequest* pending = clients_.find_token(origin.token))
     finish_error(*pending, ErrorCode::no_leader,
                  "the leader changed before the write was stored; nothing was written");
 }
 
-void Replica::finish_write(Pending& pending, Index index, std::string_view result) {
-  if (pending.kind == Pending::Kind::proposal)
+void Replica::finish_write(PendingRequest& pending, Index index, std::string_view result) {
+  if (pending.kind == PendingRequest::Kind::proposal)
     clients_.finish(pending, Answer{{}, std::string(result), index});
   else
     clients_.finish(pending, reply_line(pending.request, result));
   retry_waiting_ = retry_waiting_ || !clients_.waiting().empty();
 }
 
-void Replica::on_message(Link& link, const codec::ForwardReply& reply) {
+void Replica::on_message(PeerConnection& link, const codec::ForwardReply& reply) {
   auto& by_number = forwards_[link.id].by_number;
   const auto it = by_number.find(reply.number);
   if (it == by_number.end()) return;
   const Token token = it->second;
   by_number.erase(it);
-  Pending* pending = clients_.find_token(token);
+  PendingRequest* pending = clients_.find_token(token);
   if (pending == nullptr) return;
   switch (reply.what) {
     case Forwarded::result:
@@ -167,7 +167,7 @@ void Replica::on_message(Link& link, const codec::ForwardReply& reply) {
       return;
     case Forwarded::not_taken:
       saw(Sight::forward_not_taken);
-      declined_ = clients_.find(pending->client)->target;
+      rejected_target_ = clients_.find(pending->client)->target;
       back_to_waiting(token);
       return;
     case Forwarded::overloaded:
@@ -190,7 +190,7 @@ void Replica::lose_forwards(LinkId link) {
   const ForwardsOut lost = std::move(it->second);
   forwards_.erase(it);
   for (const auto& [number, token] : lost.by_number) {
-    Pending* pending = clients_.find_token(token);
+    PendingRequest* pending = clients_.find_token(token);
     if (pending == nullptr) continue;
     saw(Sight::forward_lost);
     clients_.find(pending->client)->unsettled = true;

@@ -427,7 +427,7 @@ DiskSpace Storage::room() const { return impl_->room(); }
 
 const std::optional<Error>& Storage::no_room() const { return impl_->no_room; }
 
-bool Storage::fits(std::uint64_t bytes) const {
+bool Storage::has_space_for(std::uint64_t bytes) const {
   return !impl_->stall && impl_->log.keeps_half_of_its_end(bytes);
 }
 

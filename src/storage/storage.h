@@ -137,7 +137,7 @@ class Storage {
   const std::optional<Error>& no_room() const;
   // Where room() is none, which others may not know yet: whether so many bytes of entries fit all
   // the same, and some room is left then.
-  bool fits(std::uint64_t bytes) const;
+  bool has_space_for(std::uint64_t bytes) const;
   std::uint64_t pending_bytes() const;  // handed over and not yet durable
 
  private:

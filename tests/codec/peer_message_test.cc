@@ -36,8 +36,8 @@ std::string body_of(const raft::Configuration& c) {
   return body;
 }
 
-Standing standing() {
-  Standing s;
+BootstrapState standing() {
+  BootstrapState s;
   s.cluster = 5;
   s.acted = true;
   s.asks = true;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The connections between clients and nodes: lines in, lines out, each in its time.
 
-#include "node/clients.h"
-
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "codec/request.h"
+#include "node/client_queues.h"
 #include "tests/sim/cluster.h"
 
 namespace zatt::sim {

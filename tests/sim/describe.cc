@@ -44,7 +44,7 @@ struct Describe {
            (m.standing.acted ? " acted" : "");
   }
   std::string operator()(const codec::Refused& m) const { return "Refused: " + m.text; }
-  std::string operator()(const codec::Standing& m) const {
+  std::string operator()(const codec::BootstrapState& m) const {
     return "Standing cluster=" + n(m.cluster % 10'000) + (m.acted ? " acted" : "") +
            (m.asks ? " asks" : "");
   }

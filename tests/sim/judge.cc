@@ -25,7 +25,7 @@ std::string name(const MemberId& server) {
 struct KindOf {
   Kind operator()(const codec::Hello&) const { return Kind::hello; }
   Kind operator()(const codec::Refused&) const { return Kind::refused; }
-  Kind operator()(const codec::Standing&) const { return Kind::standing; }
+  Kind operator()(const codec::BootstrapState&) const { return Kind::standing; }
   Kind operator()(const codec::Forward&) const { return Kind::forward; }
   Kind operator()(const codec::ForwardReply&) const { return Kind::forward_reply; }
   Kind operator()(const codec::ReadIndex&) const { return Kind::read_index; }
@@ -98,7 +98,7 @@ void Judge::on_stop(std::size_t machine) {
 void Judge::hear_cluster(std::size_t machine, const codec::PeerMessage& message) {
   const auto* hello = std::get_if<codec::Hello>(&message);
   const auto* standing =
-      hello != nullptr ? &hello->standing : std::get_if<codec::Standing>(&message);
+      hello != nullptr ? &hello->standing : std::get_if<codec::BootstrapState>(&message);
   if (standing == nullptr || standing->cluster == 0) return;
   clusters_[machine].last = standing->cluster;
   clusters_[machine].ever.insert(standing->cluster);

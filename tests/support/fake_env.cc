@@ -218,9 +218,10 @@ void Stage::greet_all() {
 void Stage::found() {
   ZATT_ASSERT(static_cast<bool>(open()));
   greet_all();
-  codec::Standing shown;
+  codec::BootstrapState shown;
   if (options.id == "0") {
-    while (const auto standing = peers.begin()->second->take<codec::Standing>()) shown = *standing;
+    while (const auto standing = peers.begin()->second->take<codec::BootstrapState>())
+      shown = *standing;
     ZATT_ASSERT(shown.offers.size() == 1);
   } else {
     raft::Offer offer{1, 0xab12cd34, {}};
@@ -270,7 +271,7 @@ void Stage::follow(const std::string& leader, std::uint64_t term) {
   }
   leader_ = leader;
   leader_term_ = Term{term};
-  for (auto& [id, other] : peers) (void)other->take_all<codec::Standing>();
+  for (auto& [id, other] : peers) (void)other->take_all<codec::BootstrapState>();
   const Index last = node->raft().log().last_index();
   raft::AppendEntries append;
   append.term = leader_term_;

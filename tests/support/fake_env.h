@@ -88,7 +88,7 @@ class Peer {
 
   MemberId server;
   std::uint64_t start;
-  codec::Standing standing;
+  codec::BootstrapState standing;
   node::LinkId link = 0;  // of its present connection
 
   codec::Hello hello() const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "node/clients.h"
+#include "node/client_queues.h"
 
 #include <algorithm>
 #include <utility>
@@ -22,16 +22,16 @@ std::uint64_t cost(const codec::Request& request) {
 
 }  // namespace
 
-void Clients::open(ClientId id) {
-  Client client;
+void ClientQueues::open(ClientId id) {
+  ClientQueue client;
   client.id = id;
   clients_.emplace(id, std::move(client));
 }
 
-void Clients::close(ClientId id) {
+void ClientQueues::close(ClientId id) {
   const auto it = clients_.find(id);
   if (it == clients_.end()) return;
-  for (const Pending& pending : it->second.queue) tokens_.erase(pending.token);
+  for (const PendingRequest& pending : it->second.queue) tokens_.erase(pending.token);
   bytes_ -= it->second.bytes;
   clients_.erase(it);
   active_.erase(id);
@@ -39,35 +39,35 @@ void Clients::close(ClientId id) {
   dirty_.erase(id);
 }
 
-void Clients::end(ClientId id) {
-  Client* client = find(id);
+void ClientQueues::end(ClientId id) {
+  ClientQueue* client = find(id);
   if (client == nullptr) return;
   client->ended = true;
   dirty_.insert(id);
 }
 
-Client* Clients::find(ClientId id) {
+ClientQueue* ClientQueues::find(ClientId id) {
   const auto it = clients_.find(id);
   return it == clients_.end() ? nullptr : &it->second;
 }
 
-Pending* Clients::find_token(Token token) {
+PendingRequest* ClientQueues::find_token(Token token) {
   const auto it = tokens_.find(token);
   return it == tokens_.end() ? nullptr : it->second;
 }
 
-std::uint32_t& Clients::count_of(Client& client, Pending::State state) {
-  ZATT_ASSERT(state != Pending::State::done);
-  if (state == Pending::State::writing) return client.writing;
-  return state == Pending::State::reading ? client.reading : client.waiting;
+std::uint32_t& ClientQueues::count_of(ClientQueue& client, PendingRequest::State state) {
+  ZATT_ASSERT(state != PendingRequest::State::done);
+  if (state == PendingRequest::State::writing) return client.writing;
+  return state == PendingRequest::State::reading ? client.reading : client.waiting;
 }
 
-Pending& Clients::add(Client& client, Pending::Kind kind, codec::Request request,
-                      std::uint64_t deadline_us) {
+PendingRequest& ClientQueues::add(ClientQueue& client, PendingRequest::Kind kind,
+                                  codec::Request request, std::uint64_t deadline_us) {
   const std::uint64_t bytes = cost(request);
   client.bytes += bytes;
   bytes_ += bytes;
-  Pending& pending = client.queue.emplace_back();
+  PendingRequest& pending = client.queue.emplace_back();
   pending.token = ++last_token_;
   pending.client = client.id;
   pending.kind = kind;
@@ -83,7 +83,7 @@ Pending& Clients::add(Client& client, Pending::Kind kind, codec::Request request
   return pending;
 }
 
-void Clients::pause_if_full(Client& client) {
+void ClientQueues::pause_if_full(ClientQueue& client) {
   if (client.paused) return;
   client.paused = client.queue.size() >= max_pipelined || client.bytes >= max_client_bytes ||
                   client.reply_bytes >= max_client_bytes || takes(probe_, Turn::pause_client);
@@ -92,11 +92,11 @@ void Clients::pause_if_full(Client& client) {
   env_.want_lines(client.id, false);
 }
 
-void Clients::set_state(Pending& pending, Pending::State state) {
-  Client& client = clients_.at(pending.client);
+void ClientQueues::set_state(PendingRequest& pending, PendingRequest::State state) {
+  ClientQueue& client = clients_.at(pending.client);
   --count_of(client, pending.state);
   pending.state = state;
-  if (state == Pending::State::done) {
+  if (state == PendingRequest::State::done) {
     tokens_.erase(pending.token);
     dirty_.insert(client.id);
   } else {
@@ -108,24 +108,24 @@ void Clients::set_state(Pending& pending, Pending::State state) {
     waiting_.erase(client.id);
 }
 
-void Clients::finish(Pending& pending, Answer answer) {
-  Client& client = clients_.at(pending.client);
+void ClientQueues::finish(PendingRequest& pending, Answer answer) {
+  ClientQueue& client = clients_.at(pending.client);
   client.reply_bytes += answer.text.size();
   pending.answer = std::move(answer);
-  set_state(pending, Pending::State::done);
+  set_state(pending, PendingRequest::State::done);
   pause_if_full(client);  // answers behind one that is not there yet are kept
 }
 
-void Clients::hasten(Pending& pending, std::uint64_t deadline_us) {
+void ClientQueues::shorten_deadline(PendingRequest& pending, std::uint64_t deadline_us) {
   pending.deadline_us = std::min(pending.deadline_us, deadline_us);
   next_deadline_us_ = std::min(next_deadline_us_, pending.deadline_us);
 }
 
-std::vector<Token> Clients::expired(std::uint64_t now_us) {
+std::vector<Token> ClientQueues::expired(std::uint64_t now_us) {
   std::vector<Token> tokens;
   if (now_us < next_deadline_us_) return tokens;
   next_deadline_us_ = UINT64_MAX;
-  for_each([&](Pending& pending) {
+  for_each([&](PendingRequest& pending) {
     if (pending.deadline_us <= now_us)
       tokens.push_back(pending.token);
     else
@@ -134,31 +134,33 @@ std::vector<Token> Clients::expired(std::uint64_t now_us) {
   return tokens;
 }
 
-void Clients::for_each(const std::function<void(Pending&)>& visit) {
+void ClientQueues::for_each(const std::function<void(PendingRequest&)>& visit) {
   for (const ClientId id : active_)
-    for (Pending& pending : clients_.at(id).queue)
-      if (pending.state != Pending::State::done) visit(pending);
+    for (PendingRequest& pending : clients_.at(id).queue)
+      if (pending.state != PendingRequest::State::done) visit(pending);
 }
 
-bool Clients::has_room(const Client& client) { return has_room_behind(client, client.reply_bytes); }
+bool ClientQueues::has_room(const ClientQueue& client) {
+  return has_room_behind(client, client.reply_bytes);
+}
 
-bool Clients::has_room_behind(const Client& client, std::uint64_t ahead) {
+bool ClientQueues::has_room_behind(const ClientQueue& client, std::uint64_t ahead) {
   return ahead + env_.unread_bytes(client.id) < max_unread_bytes;
 }
 
-void Clients::flush() {
+void ClientQueues::flush() {
   const std::set<ClientId> dirty = std::exchange(dirty_, {});
   for (const ClientId id : dirty)
-    if (Client* client = find(id)) emit(*client);
+    if (ClientQueue* client = find(id)) emit(*client);
 }
 
-void Clients::emit(Client& client) {
+void ClientQueues::emit(ClientQueue& client) {
   const ClientId id = client.id;
   std::string lines;
-  while (!client.queue.empty() && client.queue.front().state == Pending::State::done) {
-    Pending& pending = client.queue.front();
+  while (!client.queue.empty() && client.queue.front().state == PendingRequest::State::done) {
+    PendingRequest& pending = client.queue.front();
     std::string& text = pending.answer.text;
-    const bool is_line = pending.kind == Pending::Kind::line;
+    const bool is_line = pending.kind == PendingRequest::Kind::line;
     client.bytes -= pending.bytes;
     client.reply_bytes -= text.size();
     bytes_ -= pending.bytes;

@@ -22,7 +22,7 @@
 
 namespace zatt::node {
 
-struct Link {
+struct PeerConnection {
   LinkId id = 0;
   std::optional<std::string> dialed;
   std::string why;  // it has ended, as far as that is known
@@ -33,7 +33,7 @@ struct Link {
   MemberId server;
   std::uint64_t start = 0;  // of the peer's process
   Address address;
-  codec::Standing standing;
+  codec::BootstrapState standing;
   codec::Assembler assembler;
   std::uint64_t messages_sent = 0;
   std::uint64_t last_standing = 0;     // number of the message
@@ -42,21 +42,21 @@ struct Link {
 };
 
 // What the owner of the links knows and does.
-class LinksOwner {
+class PeerConnectionsOwner {
  public:
-  LinksOwner() = default;
-  LinksOwner(const LinksOwner&) = delete;
-  LinksOwner& operator=(const LinksOwner&) = delete;
-  virtual ~LinksOwner() = default;
+  PeerConnectionsOwner() = default;
+  PeerConnectionsOwner(const PeerConnectionsOwner&) = delete;
+  PeerConnectionsOwner& operator=(const PeerConnectionsOwner&) = delete;
+  virtual ~PeerConnectionsOwner() = default;
 
   virtual codec::Hello own_hello() = 0;
   virtual bool is_known_id(const std::string& id) = 0;
   // Why this peer's hello can't be taken; nothing where it can.
   // `called`: by this node, at the address in its configuration.
-  virtual std::optional<codec::Refused> judge(const codec::Hello& hello, bool called) = 0;
-  virtual void on_peer_up(Link& link) = 0;
-  virtual void on_peer_down(Link& link) = 0;
-  virtual void on_peer_message(Link& link, const codec::PeerMessage& message) = 0;
+  virtual std::optional<codec::Refused> validate(const codec::Hello& hello, bool called) = 0;
+  virtual void on_peer_up(PeerConnection& link) = 0;
+  virtual void on_peer_down(PeerConnection& link) = 0;
+  virtual void on_peer_message(PeerConnection& link, const codec::PeerMessage& message) = 0;
   virtual void on_refused(const std::string& id, const codec::Refused& refused) = 0;
   // Whether the log is told by the owner when this member is refused or refuses.
   virtual bool says_refusals_of(const std::string& id) = 0;
@@ -73,9 +73,9 @@ class Said {
   std::map<std::string, std::uint64_t> at_us_;
 };
 
-class Links {
+class PeerConnections {
  public:
-  Links(Env& env, LinksOwner& owner, std::uint64_t start, Probe* probe)
+  PeerConnections(Env& env, PeerConnectionsOwner& owner, std::uint64_t start, Probe* probe)
       : env_(env), owner_(owner), start_(start), probe_(probe) {}
 
   void on_link_up(LinkId id, std::optional<std::string> dialed);
@@ -83,37 +83,37 @@ class Links {
   void on_link_down(LinkId id, std::string_view why);
 
   // The greeted link to a member; null where there is none.
-  Link* find(const MemberId& server) const;
-  Link* find_id(std::string_view id) const;
-  Link* find_link(LinkId id) const;  // greeted and in use
+  PeerConnection* find(const MemberId& server) const;
+  PeerConnection* find_id(std::string_view id) const;
+  PeerConnection* find_link(LinkId id) const;  // greeted and in use
   const std::map<std::string, LinkId>& by_id() const { return by_id_; }
 
   template <class M>
-  void send(Link& link, Priority priority, const M& message) {
+  void send(PeerConnection& link, Priority priority, const M& message) {
     std::string bytes;
     codec::encode(message, bytes);
     send_bytes(link, priority, bytes);
   }
-  void close(Link& link);
+  void close(PeerConnection& link);
   // Ends connections over which no good hello came in `patience_us`. True where some still wait.
   bool close_silent(std::uint64_t patience_us);
 
  private:
-  void send_bytes(Link& link, Priority priority, std::string_view message);
-  void on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_start);
-  std::optional<codec::Refused> check(const Link& link, const codec::Hello& hello,
+  void send_bytes(PeerConnection& link, Priority priority, std::string_view message);
+  void on_hello(PeerConnection& link, const codec::Hello& hello, std::uint64_t from_start);
+  std::optional<codec::Refused> check(const PeerConnection& link, const codec::Hello& hello,
                                       std::uint64_t from_start);
-  bool is_of_another_start(const Link& link, const codec::Frame& frame) const;
-  bool is_overtaken(const Link& link, const MemberId& server, std::uint64_t start) const;
-  void refuse(Link& link, const std::string& id, const codec::Refused& refused);
-  void complain(const Link& link, const std::string& text);
+  bool is_of_another_start(const PeerConnection& link, const codec::Frame& frame) const;
+  bool is_overtaken(const PeerConnection& link, const MemberId& server, std::uint64_t start) const;
+  void refuse(PeerConnection& link, const std::string& id, const codec::Refused& refused);
+  void complain(const PeerConnection& link, const std::string& text);
   void log_once(const std::string& text);
 
   Env& env_;
-  LinksOwner& owner_;
+  PeerConnectionsOwner& owner_;
   std::uint64_t start_;
   Probe* probe_;
-  std::map<LinkId, std::unique_ptr<Link>> links_;
+  std::map<LinkId, std::unique_ptr<PeerConnection>> links_;
   std::map<std::string, LinkId> by_id_;  // greeted links, by the peer's id
   struct Newest {  // of a peer's process: the connection greeted last, ended or not
     MemberId server;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "node/opening.h"
+#include "node/recovery.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "node/founding.h"
+#include "node/bootstrap.h"
 #include "tests/support/fake_env.h"
 
 namespace zatt::node {

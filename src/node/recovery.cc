@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "node/opening.h"
+#include "node/recovery.h"
 
 #include <utility>
 #include <vector>
 
-#include "node/founding.h"
+#include "node/bootstrap.h"
 #include "raft/quorum.h"
 
 namespace zatt::node {
@@ -54,8 +54,8 @@ Status judge_cluster(const Options& options, const raft::Configuration& last) {
   return ok;
 }
 
-Status judge_damage(const Options& options, const storage::ScanResult& found,
-                    const raft::Configuration& last) {
+Status validate_damage(const Options& options, const storage::ScanResult& found,
+                       const raft::Configuration& last) {
   // Where the damage took the configuration too, the file says whether there is anybody to ask.
   const std::size_t members = last.empty() ? options.cluster.size() : last.members.size();
   if (!found.damage || members > 1) return ok;
@@ -119,7 +119,7 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
     if (auto good = judge_identity(options, state); !good) return good.error();
     const raft::Configuration last = last_configuration(*raft, state);
     if (auto good = judge_cluster(options, last); !good) return good.error();
-    if (auto good = judge_damage(options, *found, last); !good) return good.error();
+    if (auto good = validate_damage(options, *found, last); !good) return good.error();
   } else {
     if (!options.create)
       return Error{Code::invalid, 0, "",

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// src/node/links.cc: what may come over a connection, and does no harm.
+// src/node/peer_connections.cc: what may come over a connection, and does no harm.
 #include <doctest/doctest.h>
 
 #include <string>
 
 #include "base/prng.h"
-#include "node/links.h"
+#include "node/peer_connections.h"
 #include "tests/support/fake_env.h"
 
 namespace zatt::node {

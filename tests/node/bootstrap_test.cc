@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "node/founding.h"
+#include "node/bootstrap.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 namespace zatt::node {
 namespace {
 
-using What = FoundingStep::What;
+using What = BootstrapStep::What;
 
 const std::map<std::string, Address> three{
     {"0", {"h", 5254}}, {"1", {"h", 5255}}, {"2", {"h", 5256}}};
@@ -46,8 +46,8 @@ struct Directory {
     state.cluster = cluster;
     return *this;
   }
-  Met met() const {
-    codec::Standing standing;
+  ConnectedPeer met() const {
+    codec::BootstrapState standing;
     standing.cluster = state.cluster;
     standing.acted = state.current_term > Term{0};
     if (!standing.acted) standing.offers = state.offers;
@@ -57,20 +57,20 @@ struct Directory {
 
 constexpr std::uint64_t fresh = 77;
 
-FoundingStep step(const Directory& mine, const std::vector<Directory>& others,
-                  const std::map<std::string, Address>& cluster = three) {
-  std::vector<Met> met;
+BootstrapStep step(const Directory& mine, const std::vector<Directory>& others,
+                   const std::map<std::string, Address>& cluster = three) {
+  std::vector<ConnectedPeer> met;
   for (const Directory& other : others) met.push_back(other.met());
-  return next_founding_step({mine.state, cluster, met, fresh});
+  return next_bootstrap_step({mine.state, cluster, met, fresh});
 }
 
-bool is_wait(const FoundingStep& s, const std::vector<std::string>& waiting_for) {
+bool is_wait(const BootstrapStep& s, const std::vector<std::string>& waiting_for) {
   return s.what == What::wait && s.waiting_for == waiting_for;
 }
 
 const raft::Offer first = offer(1, 10, {"0", "1", "2"});
 
-bool says(const FoundingStep& s, const std::string& words) {
+bool says(const BootstrapStep& s, const std::string& words) {
   return s.what == What::stuck && s.why.find(words) != std::string::npos;
 }
 
@@ -78,10 +78,10 @@ bool says(const FoundingStep& s, const std::string& words) {
 
 TEST_CASE("founding: a lone member founds at once") {
   const std::map<std::string, Address> alone{{"0", {"h", 5254}}};
-  const FoundingStep store = step(Directory("0"), {}, alone);
+  const BootstrapStep store = step(Directory("0"), {}, alone);
   REQUIRE(store.what == What::store);
   CHECK(store.offer == offer(1, fresh, {"0"}));
-  const FoundingStep found = step(Directory("0").holds(store.offer), {}, alone);
+  const BootstrapStep found = step(Directory("0").holds(store.offer), {}, alone);
   REQUIRE(found.what == What::found);
   CHECK(found.configuration == store.offer.configuration);
 }
@@ -89,7 +89,7 @@ TEST_CASE("founding: a lone member founds at once") {
 TEST_CASE("founding: the lowest id waits for all, and makes the offer") {
   CHECK(is_wait(step(Directory("0"), {}), {"1", "2"}));
   CHECK(is_wait(step(Directory("0"), {Directory("2")}), {"1"}));
-  const FoundingStep made = step(Directory("0"), {Directory("1"), Directory("2")});
+  const BootstrapStep made = step(Directory("0"), {Directory("1"), Directory("2")});
   REQUIRE(made.what == What::store);
   CHECK(made.offer == offer(1, fresh, {"0", "1", "2"}));
 }
@@ -101,7 +101,7 @@ TEST_CASE("founding: the others make none, whoever they have met") {
 }
 
 TEST_CASE("founding: an empty directory stores the founder's offer that names it") {
-  const FoundingStep taken = step(Directory("1"), {Directory("0").holds(first)});
+  const BootstrapStep taken = step(Directory("1"), {Directory("0").holds(first)});
   REQUIRE(taken.what == What::store);
   CHECK(taken.offer == first);
   // Not that of a directory which is no more, and not from anybody but the founder.
@@ -129,12 +129,12 @@ TEST_CASE("founding: nobody founds before all have stored the offer") {
 TEST_CASE("founding: a member wiped before anything was voted heals by a later offer") {
   const Directory zero = Directory("0").holds(first);
   const Directory one = Directory("1").holds(first);
-  const FoundingStep later = step(zero, {one, Directory("2b")});
+  const BootstrapStep later = step(zero, {one, Directory("2b")});
   REQUIRE(later.what == What::store);
   CHECK(later.offer == offer(2, fresh, {"0", "1", "2b"}));
   const Directory healed = Directory(zero).holds(later.offer);
   CHECK(step(Directory("2b"), {healed, one}).offer == later.offer);
-  const FoundingStep taken = step(one, {healed, Directory("2b")});
+  const BootstrapStep taken = step(one, {healed, Directory("2b")});
   REQUIRE(taken.what == What::store);
   CHECK(taken.offer == later.offer);
   // An earlier offer is never taken for a later one.
@@ -147,7 +147,7 @@ TEST_CASE("founding: a member wiped before anything was voted heals by a later o
 TEST_CASE("founding: the founder wiped itself") {
   const Directory one = Directory("1").holds(first);
   const Directory two = Directory("2").holds(first);
-  const FoundingStep later = step(Directory("0b"), {one, two});
+  const BootstrapStep later = step(Directory("0b"), {one, two});
   REQUIRE(later.what == What::store);
   CHECK(later.offer == offer(2, fresh, {"0b", "1", "2"}));
   const Directory founder = Directory("0b").holds(later.offer);
@@ -161,7 +161,7 @@ TEST_CASE("founding: the founder wiped itself while its offer was on its way int
   const Directory one = Directory("1").holds(first);
   const Directory two = Directory("2").holds(offer(1, 11, {"0b", "1", "2"}));
   CHECK(step(one, {founder, two}).what == What::wait);
-  const FoundingStep later = step(founder, {one, two});
+  const BootstrapStep later = step(founder, {one, two});
   REQUIRE(later.what == What::store);
   CHECK(later.offer == offer(2, fresh, {"0b", "1", "2"}));
   CHECK(step(one, {Directory(founder).holds(later.offer), two}).offer == later.offer);
@@ -176,7 +176,7 @@ TEST_CASE(
   const Directory two = Directory("2").holds(first).acted();
   CHECK(says(step(founder, {one}), "node 1 belongs to a cluster that lives"));
   for (const auto& met : {std::vector{one, two}, std::vector{two, one}}) {
-    const FoundingStep enters = step(founder, met);
+    const BootstrapStep enters = step(founder, met);
     CHECK(enters.what == What::enter);
     CHECK(enters.cluster == 10);
   }
@@ -184,7 +184,7 @@ TEST_CASE(
 
 TEST_CASE("founding: two wiped of three is stuck, and names the directories") {
   const Directory zero = Directory("0").holds(first);
-  const FoundingStep founder = step(zero, {Directory("1b"), Directory("2b")});
+  const BootstrapStep founder = step(zero, {Directory("1b"), Directory("2b")});
   CHECK(says(founder, "the directories of nodes 1, 2 are not those"));
   CHECK(says(founder, "empty its directory"));
   // Seen from the one that was not wiped, when the founder was.
@@ -232,11 +232,11 @@ TEST_CASE("founding: of four, half is no majority, and three are") {
 
 TEST_CASE("founding: who has acted takes no offer and makes none") {
   const Directory acted = Directory("0").holds(first).acted();
-  const FoundingStep founder = step(acted, {Directory("1"), Directory("2b")});
+  const BootstrapStep founder = step(acted, {Directory("1"), Directory("2b")});
   REQUIRE(founder.what == What::found);  // its log is empty: it founds what it had
   CHECK(founder.configuration == first.configuration);
   const raft::Offer later = offer(2, 12, {"0", "1", "2b"});
-  const FoundingStep taker =
+  const BootstrapStep taker =
       step(Directory("1").holds(first).acted(), {Directory("0").holds(later), Directory("2b")});
   CHECK(taker.what == What::found);
   CHECK(taker.configuration == first.configuration);
@@ -245,7 +245,7 @@ TEST_CASE("founding: who has acted takes no offer and makes none") {
 
 TEST_CASE("founding: one acted, so the others follow") {
   const Directory living = Directory("1").holds(first).acted();
-  const FoundingStep follower = step(Directory("2").holds(first), {living});
+  const BootstrapStep follower = step(Directory("2").holds(first), {living});
   REQUIRE(follower.what == What::found);
   CHECK(follower.configuration == first.configuration);
   CHECK(step(Directory("0").holds(first), {living}).what == What::found);
@@ -254,23 +254,23 @@ TEST_CASE("founding: one acted, so the others follow") {
 TEST_CASE("founding: a return to an earlier offer when one whom the present names acted in that") {
   const raft::Offer second = offer(2, 12, {"0", "1", "2b"});
   const Directory living = Directory("1").holds(first).acted();
-  const FoundingStep back = step(Directory("0").holds(first).holds(second), {living});
+  const BootstrapStep back = step(Directory("0").holds(first).holds(second), {living});
   REQUIRE(back.what == What::enter);
   CHECK(back.cluster == first.cluster);
   // Back in it, its offer is there again, and is founded.
-  const FoundingStep found =
+  const BootstrapStep found =
       step(Directory("0").holds(first).holds(second).in(first.cluster), {living});
   REQUIRE(found.what == What::found);
   CHECK(found.configuration == first.configuration);
   // Who never held the earlier offer enters as an observer: the log will come.
-  const FoundingStep observer = step(Directory("2b").holds(second), {living});
+  const BootstrapStep observer = step(Directory("2b").holds(second), {living});
   REQUIRE(observer.what == What::enter);
   CHECK(step(Directory("2b").holds(second).in(first.cluster), {living}).what == What::wait);
 }
 
 TEST_CASE("founding: a member called by a living cluster neither founds nor stores an offer") {
   const Directory living = Directory("1").holds(first).acted();
-  const FoundingStep enters = step(Directory("2b"), {living});
+  const BootstrapStep enters = step(Directory("2b"), {living});
   REQUIRE(enters.what == What::enter);
   CHECK(enters.cluster == first.cluster);
   // Nor does the founder itself, once all are there.
@@ -291,24 +291,24 @@ TEST_CASE(
 
 TEST_CASE("founding: a cluster that lives without us, while we were to found another, is said") {
   const Directory stranger = Directory("1b").in(99).acted();
-  const FoundingStep said = step(Directory("0").holds(first), {stranger});
+  const BootstrapStep said = step(Directory("0").holds(first), {stranger});
   CHECK(says(said, "node 1 belongs to a cluster that lives"));
 }
 
 namespace {
 
 // What the node shows of itself: to who connects anew, and to who asks.
-std::vector<codec::Standing> shown_to(test::Peer& peer) {
+std::vector<codec::BootstrapState> shown_to(test::Peer& peer) {
   peer.disconnect();
   peer.connect(false);
   peer.say(peer.hello());
-  codec::Standing asking = peer.standing;
+  codec::BootstrapState asking = peer.standing;
   asking.asks = true;
   peer.say(asking);
-  std::vector<codec::Standing> shown;
+  std::vector<codec::BootstrapState> shown;
   for (const codec::Hello& hello : peer.take_all<codec::Hello>()) shown.push_back(hello.standing);
   REQUIRE(shown.size() == 1);
-  for (codec::Standing& standing : peer.take_all<codec::Standing>())
+  for (codec::BootstrapState& standing : peer.take_all<codec::BootstrapState>())
     shown.push_back(std::move(standing));
   REQUIRE(shown.size() > 1);
   return shown;
@@ -334,7 +334,7 @@ TEST_CASE("founding: an offer is shown once it is durable, and not before") {
       stage.peer("0").say(stage.peer("0").standing);
     }
     REQUIRE(stage.env.batch.has_value());  // the offer is on its way
-    for (const codec::Standing& shown : shown_to(stage.peer("2"))) {
+    for (const codec::BootstrapState& shown : shown_to(stage.peer("2"))) {
       CHECK(shown.cluster == 0);
       CHECK(shown.offers.empty());
     }
@@ -342,7 +342,7 @@ TEST_CASE("founding: an offer is shown once it is durable, and not before") {
     stage.run_batch();
     stage.settle();
     std::uint64_t cluster = 0;
-    for (const codec::Standing& shown : shown_to(stage.peer("2"))) {
+    for (const codec::BootstrapState& shown : shown_to(stage.peer("2"))) {
       REQUIRE(shown.offers.size() == 1);
       CHECK(shown.cluster == shown.offers[0].cluster);
       cluster = shown.cluster;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "node/founding.h"
+#include "node/bootstrap.h"
 
 #include <algorithm>
 
 namespace zatt::node {
 namespace {
 
-using What = FoundingStep::What;
+using What = BootstrapStep::What;
 
 const raft::Offer* offer_of(const std::vector<raft::Offer>& offers, std::uint64_t cluster) {
   for (const raft::Offer& offer : offers)
@@ -14,8 +14,8 @@ const raft::Offer* offer_of(const std::vector<raft::Offer>& offers, std::uint64_
   return nullptr;
 }
 
-const Met* met_id(const FoundingView& view, const std::string& id) {
-  for (const Met& met : view.met)
+const ConnectedPeer* met_id(const BootstrapView& view, const std::string& id) {
+  for (const ConnectedPeer& met : view.met)
     if (met.server.id == id) return &met;
   return nullptr;
 }
@@ -33,17 +33,17 @@ const raft::Offer* not_superseded(const raft::Offer& next, const std::vector<raf
   return nullptr;
 }
 
-raft::Offer make_offer(const FoundingView& view) {
+raft::Offer make_offer(const BootstrapView& view) {
   raft::Offer offer;
   offer.cluster = view.fresh_cluster;
   for (const raft::Offer& held : view.mine.offers)
     offer.number = std::max(offer.number, held.number);
-  for (const Met& met : view.met)
+  for (const ConnectedPeer& met : view.met)
     for (const raft::Offer& held : met.standing.offers)
       offer.number = std::max(offer.number, held.number);
   ++offer.number;
   for (const auto& [id, address] : view.cluster) {
-    const Met* met = met_id(view, id);
+    const ConnectedPeer* met = met_id(view, id);
     const MemberId server = id == view.mine.self.id ? view.mine.self : met->server;
     offer.configuration.members.push_back({server, address, true, false, false});
   }
@@ -53,10 +53,10 @@ raft::Offer make_offer(const FoundingView& view) {
 }
 
 // The ids whose directories an offer names and that are others now.
-std::string replaced_ids(const FoundingView& view, const raft::Offer& offer) {
+std::string replaced_ids(const BootstrapView& view, const raft::Offer& offer) {
   std::string ids;
   for (const raft::Member& member : offer.configuration.members) {
-    const Met* met = met_id(view, member.server.id);
+    const ConnectedPeer* met = met_id(view, member.server.id);
     const bool mine = member.server.id == view.mine.self.id;
     const bool same =
         mine ? member.server == view.mine.self : met == nullptr || met->server == member.server;
@@ -67,15 +67,15 @@ std::string replaced_ids(const FoundingView& view, const raft::Offer& offer) {
 
 // Somebody holds another offer that ours does not come behind: it was on its way into a directory,
 // and so not shown yet, when ours got its number.
-bool is_overtaken(const FoundingView& view, const raft::Offer& ours) {
-  for (const Met& met : view.met)
+bool is_overtaken(const BootstrapView& view, const raft::Offer& ours) {
+  for (const ConnectedPeer& met : view.met)
     for (const raft::Offer& held : met.standing.offers)
       if (held.cluster != ours.cluster && held.number >= ours.number) return true;
   return false;
 }
 
-FoundingStep stuck(const FoundingView& view, const raft::Offer& held) {
-  FoundingStep step;
+BootstrapStep stuck(const BootstrapView& view, const raft::Offer& held) {
+  BootstrapStep step;
   step.what = What::stuck;
   step.why = "the directories of nodes " + replaced_ids(view, held) +
              " are not those that this one was to form a cluster with, and nothing was ever voted "
@@ -84,9 +84,9 @@ FoundingStep stuck(const FoundingView& view, const raft::Offer& held) {
 }
 
 // A founder that entered a living cluster founds no other, even where nobody is left of it.
-FoundingStep wait_in_entered(const FoundingView& view) {
-  FoundingStep step;
-  for (const Met& met : view.met)
+BootstrapStep wait_in_entered(const BootstrapView& view) {
+  BootstrapStep step;
+  for (const ConnectedPeer& met : view.met)
     if (met.standing.cluster == view.mine.cluster) return step;
   step.what = What::stuck;
   step.why =
@@ -96,19 +96,19 @@ FoundingStep wait_in_entered(const FoundingView& view) {
   return step;
 }
 
-FoundingStep store(raft::Offer offer) {
-  FoundingStep step;
+BootstrapStep store(raft::Offer offer) {
+  BootstrapStep step;
   step.what = What::store;
   step.offer = std::move(offer);
   return step;
 }
 
 // A peer that has been in a term: its cluster lives, and decides for us.
-std::optional<FoundingStep> follow_the_living(const FoundingView& view) {
-  std::optional<FoundingStep> stuck;  // unless another one shows a way out
-  for (const Met& met : view.met) {
+std::optional<BootstrapStep> follow_the_living(const BootstrapView& view) {
+  std::optional<BootstrapStep> stuck;  // unless another one shows a way out
+  for (const ConnectedPeer& met : view.met) {
     if (!met.standing.acted || met.standing.cluster == 0) continue;
-    FoundingStep step;
+    BootstrapStep step;
     step.cluster = met.standing.cluster;
     const raft::Offer* held = offer_of(view.mine.offers, met.standing.cluster);
     if (met.standing.cluster == view.mine.cluster) {
@@ -135,7 +135,7 @@ std::optional<FoundingStep> follow_the_living(const FoundingView& view) {
   return stuck;
 }
 
-std::optional<FoundingStep> take_offer(const FoundingView& view, const Met& founder) {
+std::optional<BootstrapStep> take_offer(const BootstrapView& view, const ConnectedPeer& founder) {
   const raft::Offer* offer = current_offer(founder.standing);
   if (offer == nullptr || offer->cluster == view.mine.cluster) return std::nullopt;
   if (offer->configuration.find(view.mine.self) == nullptr) return std::nullopt;
@@ -146,19 +146,19 @@ std::optional<FoundingStep> take_offer(const FoundingView& view, const Met& foun
 }
 
 // All have stored our offer, as their greetings say; the founder's own storing its offer implies.
-bool is_stored_by_all(const FoundingView& view, const raft::Offer& offer,
+bool is_stored_by_all(const BootstrapView& view, const raft::Offer& offer,
                       const std::string& founder) {
   return std::all_of(offer.configuration.members.begin(), offer.configuration.members.end(),
                      [&](const raft::Member& member) {
                        if (member.server == view.mine.self || member.server.id == founder)
                          return true;
-                       const Met* met = met_id(view, member.server.id);
+                       const ConnectedPeer* met = met_id(view, member.server.id);
                        return met != nullptr && met->server == member.server &&
                               met->standing.cluster == offer.cluster;
                      });
 }
 
-std::vector<std::string> unmet(const FoundingView& view) {
+std::vector<std::string> unmet(const BootstrapView& view) {
   std::vector<std::string> ids;
   for (const auto& [id, address] : view.cluster)
     if (id != view.mine.self.id && met_id(view, id) == nullptr) ids.push_back(id);
@@ -171,13 +171,13 @@ const raft::Offer* current_offer(const storage::HardState& state) {
   return offer_of(state.offers, state.cluster);
 }
 
-const raft::Offer* current_offer(const codec::Standing& standing) {
+const raft::Offer* current_offer(const codec::BootstrapState& standing) {
   return offer_of(standing.offers, standing.cluster);
 }
 
-FoundingStep next_founding_step(const FoundingView& view) {
+BootstrapStep next_bootstrap_step(const BootstrapView& view) {
   const raft::Offer* current = current_offer(view.mine);
-  FoundingStep step;
+  BootstrapStep step;
   if (view.mine.current_term > Term{0}) {  // this directory has acted: nothing is open any more
     if (current != nullptr) {
       step.what = What::found;
@@ -200,7 +200,7 @@ FoundingStep next_founding_step(const FoundingView& view) {
       const raft::Offer* held = not_superseded(offer, view.mine.offers);
       return held == nullptr ? store(std::move(offer)) : stuck(view, *held);
     }
-  } else if (const Met* met = met_id(view, founder)) {
+  } else if (const ConnectedPeer* met = met_id(view, founder)) {
     if (auto taken = take_offer(view, *met)) return *taken;
   }
   if (current != nullptr && is_stored_by_all(view, *current, founder)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "node/links.h"
+#include "node/peer_connections.h"
 
 #include <algorithm>
 #include <utility>
@@ -20,22 +20,22 @@ bool Said::is_news(const std::string& text, std::uint64_t now_us) {
   return at_us_.size() < most_ && at_us_.try_emplace(text, now_us).second;
 }
 
-void Links::on_link_up(LinkId id, std::optional<std::string> dialed) {
-  auto link = std::make_unique<Link>();
+void PeerConnections::on_link_up(LinkId id, std::optional<std::string> dialed) {
+  auto link = std::make_unique<PeerConnection>();
   link->id = id;
   link->dialed = std::move(dialed);
   link->up_us = env_.now_us();
-  Link& added = *link;
+  PeerConnection& added = *link;
   links_[id] = std::move(link);
   codec::Hello hello = owner_.own_hello();
   if (added.dialed) hello.to = *added.dialed;
   send(added, Priority::control, hello);
 }
 
-void Links::on_frame(LinkId id, std::string_view bytes) {
+void PeerConnections::on_frame(LinkId id, std::string_view bytes) {
   const auto it = links_.find(id);
   if (it == links_.end() || it->second->over) return;
-  Link& link = *it->second;
+  PeerConnection& link = *it->second;
   const auto frame = codec::decode_frame(bytes);
   if (!frame) {
     complain(link, "a spoiled frame came in; the connection is closed");
@@ -62,7 +62,7 @@ void Links::on_frame(LinkId id, std::string_view bytes) {
   } else if (const auto* hello = std::get_if<codec::Hello>(&*message)) {
     if (!link.greeted) on_hello(link, *hello, frame->from_start);
   } else if (link.greeted) {
-    if (std::holds_alternative<codec::Standing>(*message)) {
+    if (std::holds_alternative<codec::BootstrapState>(*message)) {
       if (frame->message <= link.last_standing) return;  // overtaken: it speaks of the past
       link.last_standing = frame->message;
     }
@@ -71,7 +71,8 @@ void Links::on_frame(LinkId id, std::string_view bytes) {
 }
 
 // Said by, or to, another start of one of the two processes.
-bool Links::is_of_another_start(const Link& link, const codec::Frame& frame) const {
+bool PeerConnections::is_of_another_start(const PeerConnection& link,
+                                          const codec::Frame& frame) const {
   const bool to_us = frame.to_start == start_ || (frame.to_start == 0 && !link.greeted);
   const bool from_them = !link.greeted || frame.from_start == link.start;
   if (!to_us) see(probe_, Sight::frame_to_another_start);
@@ -79,8 +80,9 @@ bool Links::is_of_another_start(const Link& link, const codec::Frame& frame) con
   return !to_us || !from_them;
 }
 
-std::optional<codec::Refused> Links::check(const Link& link, const codec::Hello& hello,
-                                           std::uint64_t from_start) {
+std::optional<codec::Refused> PeerConnections::check(const PeerConnection& link,
+                                                     const codec::Hello& hello,
+                                                     std::uint64_t from_start) {
   using Why = codec::Refused::Why;
   const codec::Hello own = owner_.own_hello();
   if (hello.lowest_version > codec::highest_version ||
@@ -104,17 +106,18 @@ std::optional<codec::Refused> Links::check(const Link& link, const codec::Hello&
                           "node " + own.server.id +
                               " is running here already: two nodes were started with the id " +
                               own.server.id + ", or a node has called itself"};
-  const Link* older = find_id(hello.server.id);
+  const PeerConnection* older = find_id(hello.server.id);
   if (older != nullptr && older->server == hello.server && older->start != from_start &&
       env_.now_us() - older->last_contact_us < live_us)
     return codec::Refused{Why::twice,
                           "node " + hello.server.id +
                               " is running already, as another process: was its storage directory "
                               "copied?"};
-  return owner_.judge(hello, link.dialed.has_value());
+  return owner_.validate(hello, link.dialed.has_value());
 }
 
-void Links::on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_start) {
+void PeerConnections::on_hello(PeerConnection& link, const codec::Hello& hello,
+                               std::uint64_t from_start) {
   link.start = from_start;
   if (is_overtaken(link, hello.server, from_start)) {
     see(probe_, Sight::late_hello_refused);
@@ -137,13 +140,15 @@ void Links::on_hello(Link& link, const codec::Hello& hello, std::uint64_t from_s
 
 // Connections are numbered as they are made. What that process sent over an earlier one it sent
 // before what came over the newer one, whose requests may be answered already.
-bool Links::is_overtaken(const Link& link, const MemberId& server, std::uint64_t start) const {
+bool PeerConnections::is_overtaken(const PeerConnection& link, const MemberId& server,
+                                   std::uint64_t start) const {
   const auto newest = newest_.find(server.id);
   return newest != newest_.end() && newest->second.server == server &&
          newest->second.start == start && link.id < newest->second.link;
 }
 
-void Links::refuse(Link& link, const std::string& id, const codec::Refused& refused) {
+void PeerConnections::refuse(PeerConnection& link, const std::string& id,
+                             const codec::Refused& refused) {
   const std::string text = "node " + id + " is refused: " + refused.text;
   if (!owner_.is_known_id(id)) {
     if (of_strangers_.is_news(text, env_.now_us())) env_.log(LogLevel::warning, text);
@@ -154,7 +159,7 @@ void Links::refuse(Link& link, const std::string& id, const codec::Refused& refu
   close(link);
 }
 
-void Links::close(Link& link) {
+void PeerConnections::close(PeerConnection& link) {
   if (link.over) return;
   link.over = true;
   env_.close_link(link.id);
@@ -164,7 +169,7 @@ void Links::close(Link& link) {
   owner_.on_peer_down(link);
 }
 
-bool Links::close_silent(std::uint64_t patience_us) {
+bool PeerConnections::close_silent(std::uint64_t patience_us) {
   bool waiting = false;
   for (const auto& [id, link] : links_) {
     if (link->greeted || link->over) continue;
@@ -176,10 +181,10 @@ bool Links::close_silent(std::uint64_t patience_us) {
   return waiting;
 }
 
-void Links::on_link_down(LinkId id, std::string_view why) {
+void PeerConnections::on_link_down(LinkId id, std::string_view why) {
   const auto it = links_.find(id);
   if (it == links_.end()) return;
-  const std::unique_ptr<Link> link = std::move(it->second);
+  const std::unique_ptr<PeerConnection> link = std::move(it->second);
   links_.erase(it);
   if (link->over || !link->greeted) return;
   link->over = true;
@@ -189,23 +194,24 @@ void Links::on_link_down(LinkId id, std::string_view why) {
   owner_.on_peer_down(*link);
 }
 
-Link* Links::find_id(std::string_view id) const {
+PeerConnection* PeerConnections::find_id(std::string_view id) const {
   const auto it = by_id_.find(std::string(id));
   return it == by_id_.end() ? nullptr : links_.at(it->second).get();
 }
 
-Link* Links::find(const MemberId& server) const {
-  Link* link = find_id(server.id);
+PeerConnection* PeerConnections::find(const MemberId& server) const {
+  PeerConnection* link = find_id(server.id);
   return link != nullptr && link->server == server ? link : nullptr;
 }
 
-Link* Links::find_link(LinkId id) const {
+PeerConnection* PeerConnections::find_link(LinkId id) const {
   const auto it = links_.find(id);
   return it == links_.end() || it->second->over || !it->second->greeted ? nullptr
                                                                         : it->second.get();
 }
 
-void Links::send_bytes(Link& link, Priority priority, std::string_view message) {
+void PeerConnections::send_bytes(PeerConnection& link, Priority priority,
+                                 std::string_view message) {
   if (link.over) return;
   codec::cut_into_frames(start_, link.start, ++link.messages_sent, message, [&](std::string frame) {
     env_.send(link.id, priority, std::move(frame));
@@ -213,14 +219,14 @@ void Links::send_bytes(Link& link, Priority priority, std::string_view message) 
 }
 
 // Whoever never said who it is may be a probe or a scanner.
-void Links::complain(const Link& link, const std::string& text) {
+void PeerConnections::complain(const PeerConnection& link, const std::string& text) {
   if (link.greeted)
     log_once("node " + link.server.id + ": " + text);
   else
     env_.log(LogLevel::debug, text);
 }
 
-void Links::log_once(const std::string& text) {
+void PeerConnections::log_once(const std::string& text) {
   if (of_members_.is_news(text, env_.now_us())) env_.log(LogLevel::warning, text);
 }
 

@@ -24,20 +24,20 @@
 namespace zatt::node {
 
 // A connected peer: who it is, and how far its directory is.
-struct Met {
+struct ConnectedPeer {
   MemberId server;
-  codec::Standing standing;
+  codec::BootstrapState standing;
 };
 
-struct FoundingView {
+struct BootstrapView {
   const storage::HardState& mine;
   const std::map<std::string, Address>& cluster;  // the initial members of our own configuration
-  const std::vector<Met>& met;
+  const std::vector<ConnectedPeer>& met;
   std::uint64_t fresh_cluster = 0;  // a random number for an offer, should one be made
   Probe* probe = nullptr;
 };
 
-struct FoundingStep {
+struct BootstrapStep {
   enum class What : std::uint8_t {
     wait,   // for those named in `waiting_for`, or for their answers
     store,  // `offer` is ours from now on (as its maker or taker): store it, show it
@@ -54,10 +54,10 @@ struct FoundingStep {
 };
 
 // The next step of a directory whose log is still empty.
-FoundingStep next_founding_step(const FoundingView& view);
+BootstrapStep next_bootstrap_step(const BootstrapView& view);
 
 // The offer of the cluster that a directory belongs to; null where it has none.
 const raft::Offer* current_offer(const storage::HardState& state);
-const raft::Offer* current_offer(const codec::Standing& standing);
+const raft::Offer* current_offer(const codec::BootstrapState& standing);
 
 }  // namespace zatt::node

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "node/links.h"
+#include "node/peer_connections.h"
 #include "tests/support/fake_env.h"
 
 namespace zatt::node {

@@ -12,16 +12,16 @@
 #include <utility>
 
 #include "base/prng.h"
-#include "node/founding.h"
+#include "node/bootstrap.h"
 
 namespace zatt::node {
 namespace {
 
-using What = FoundingStep::What;
+using What = BootstrapStep::What;
 
 struct Seen {  // of a peer, over one connection
   MemberId server;
-  codec::Standing standing;
+  codec::BootstrapState standing;
 };
 
 struct Directory {
@@ -96,8 +96,8 @@ class Game {
       wipe_all_that_acted();
   }
 
-  codec::Standing standing(const Directory& d) const {
-    codec::Standing s;
+  codec::BootstrapState standing(const Directory& d) const {
+    codec::BootstrapState s;
     s.acted = d.acted();
     if (d.saving) return s;
     s.cluster = d.state.cluster;
@@ -151,9 +151,9 @@ class Game {
   void pursue(std::size_t i) {
     Directory& d = all_[i];
     if (d.saving || (d.acted() && is_in_cluster(d))) return;
-    std::vector<Met> met;
+    std::vector<ConnectedPeer> met;
     for (const auto& [id, seen] : d.met) met.push_back({seen.server, seen.standing});
-    const FoundingStep step = next_founding_step({d.state, cluster_, met, ++last_cluster_});
+    const BootstrapStep step = next_bootstrap_step({d.state, cluster_, met, ++last_cluster_});
     d.stuck = step.what == What::stuck;
     if (step.what == What::store || step.what == What::enter) {
       if (d.acted()) problem = "one that has acted gave up its cluster";

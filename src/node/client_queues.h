@@ -33,7 +33,7 @@ struct Target {
   friend bool operator==(const Target&, const Target&) = default;
 };
 
-struct Pending {
+struct PendingRequest {
   // A line, or what only this process can ask: for a command of its own machine (in
   // request.command), or until when that machine has applied all.
   enum class Kind : std::uint8_t { line, proposal, barrier };
@@ -50,18 +50,18 @@ struct Pending {
   Answer answer;            // done; a line's reply is its text
 };
 
-inline bool is_write(const Pending& pending) {
-  return pending.kind == Pending::Kind::proposal ||
-         (pending.kind == Pending::Kind::line && codec::is_write(pending.request.op));
+inline bool is_write(const PendingRequest& pending) {
+  return pending.kind == PendingRequest::Kind::proposal ||
+         (pending.kind == PendingRequest::Kind::line && codec::is_write(pending.request.op));
 }
 // Whether it may need room on a disk that is full.
-inline bool grows(const Pending& pending) {
+inline bool grows(const PendingRequest& pending) {
   return is_write(pending) && pending.request.op != codec::RequestOp::del;
 }
 
-struct Client {
+struct ClientQueue {
   ClientId id = 0;
-  std::list<Pending> queue;
+  std::list<PendingRequest> queue;
   std::uint32_t waiting = 0, writing = 0, reading = 0;  // how many of the queue
   Target target;                                        // of those that are writing or reading
   bool unsettled = false;         // a write's fate is unknown, and no later read has settled it
@@ -75,53 +75,53 @@ struct Client {
 // has read: a request is small, and what it asks for can be large.
 inline constexpr std::uint64_t max_unread_bytes = 1 << 20;
 
-class Clients {
+class ClientQueues {
  public:
-  Clients(Env& env, Probe* probe) : env_(env), probe_(probe) {}
+  ClientQueues(Env& env, Probe* probe) : env_(env), probe_(probe) {}
 
   void open(ClientId id);
   void close(ClientId id);  // it is gone: what it asked for is nobody's any more
   void end(ClientId id);
-  Client* find(ClientId id);
-  Pending* find_token(Token token);
+  ClientQueue* find(ClientId id);
+  PendingRequest* find_token(Token token);
 
   // Queues a request, to be answered until deadline_us.
-  Pending& add(Client& client, Pending::Kind kind, codec::Request request,
-               std::uint64_t deadline_us);
-  void set_state(Pending& pending, Pending::State state);
+  PendingRequest& add(ClientQueue& client, PendingRequest::Kind kind, codec::Request request,
+                      std::uint64_t deadline_us);
+  void set_state(PendingRequest& pending, PendingRequest::State state);
   // Answers it. The answer leaves with the next flush(), behind those before it.
-  void finish(Pending& pending, Answer answer);
-  void finish(Pending& pending, std::string reply) {
+  void finish(PendingRequest& pending, Answer answer);
+  void finish(PendingRequest& pending, std::string reply) {
     finish(pending, Answer{{}, std::move(reply), {}});
   }
   // Clients with requests that wait to be handed on, oldest client first.
   const std::set<ClientId>& waiting() const { return waiting_; }
 
   // Brings its deadline forward.
-  void hasten(Pending& pending, std::uint64_t deadline_us);
+  void shorten_deadline(PendingRequest& pending, std::uint64_t deadline_us);
   // Requests whose deadline has passed; scanned only when the earliest one has.
   std::vector<Token> expired(std::uint64_t now_us);
   std::uint64_t next_deadline_us() const { return next_deadline_us_; }
-  void for_each(const std::function<void(Pending&)>& visit);
+  void for_each(const std::function<void(PendingRequest&)>& visit);
 
   // Whether one more reply may be made for this client now.
-  bool has_room(const Client& client);
+  bool has_room(const ClientQueue& client);
   // The same, where only so many bytes of the replies that are there leave before it.
-  bool has_room_behind(const Client& client, std::uint64_t ahead);
+  bool has_room_behind(const ClientQueue& client, std::uint64_t ahead);
   void flush();
   std::size_t pending() const { return tokens_.size(); }  // not answered
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  std::uint32_t& count_of(Client& client, Pending::State state);
-  void pause_if_full(Client& client);
-  void emit(Client& client);
+  std::uint32_t& count_of(ClientQueue& client, PendingRequest::State state);
+  void pause_if_full(ClientQueue& client);
+  void emit(ClientQueue& client);
 
   Env& env_;
   Probe* probe_;
-  std::unordered_map<ClientId, Client> clients_;  // looked up, never walked
-  std::unordered_map<Token, Pending*> tokens_;    // looked up, never walked
-  std::set<ClientId> active_;                     // with a queue
+  std::unordered_map<ClientId, ClientQueue> clients_;  // looked up, never walked
+  std::unordered_map<Token, PendingRequest*> tokens_;  // looked up, never walked
+  std::set<ClientId> active_;                          // with a queue
   std::set<ClientId> waiting_;
   std::set<ClientId> dirty_;  // with something to emit
   Token last_token_ = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "node/links.h"
+#include "node/peer_connections.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "node/opening.h"
+#include "node/recovery.h"
 #include "tests/support/fake_env.h"
 
 namespace zatt::node {
@@ -387,7 +387,7 @@ TEST_CASE("links: what a node says of its standing does not undo what it said la
   Stage stage("1");
   stage.follow("0");
   Peer& leader = stage.peer("0");
-  codec::Standing before;  // in no cluster yet
+  codec::BootstrapState before;  // in no cluster yet
   std::string bytes;
   encode(before, bytes);
   const std::vector<std::string> overtaken = leader.frames_of(bytes);
