@@ -122,7 +122,7 @@ std::optional<BootstrapStep> follow_the_living(const BootstrapView& view) {
     const bool is_void = current == nullptr ? view.mine.cluster == 0
                                             : current->configuration.find(met.server) != nullptr;
     if (is_void) {
-      if (current != nullptr) see(view.probe, Sight::offer_void);
+      if (current != nullptr) hit(view.instrumentation, CoveragePoint::offer_void);
       step.what = What::enter;
       return step;
     }
@@ -194,7 +194,7 @@ BootstrapStep next_bootstrap_step(const BootstrapView& view) {
     if (view.mine.cluster != 0 && current == nullptr) return wait_in_entered(view);
     const bool has_one = current != nullptr && replaced_ids(view, *current).empty();
     const bool overtaken = has_one && is_overtaken(view, *current);
-    if (overtaken) see(view.probe, Sight::offer_overtaken);
+    if (overtaken) hit(view.instrumentation, CoveragePoint::offer_overtaken);
     if (!has_one || overtaken) {
       raft::Offer offer = make_offer(view);
       const raft::Offer* held = not_superseded(offer, view.mine.offers);

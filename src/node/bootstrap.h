@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "base/probe.h"
+#include "base/instrumentation.h"
 #include "base/types.h"
 #include "codec/peer_message.h"
 #include "raft/configuration.h"
@@ -34,7 +34,7 @@ struct BootstrapView {
   const std::map<std::string, Address>& cluster;  // the initial members of our own configuration
   const std::vector<ConnectedPeer>& met;
   std::uint64_t fresh_cluster = 0;  // a random number for an offer, should one be made
-  Probe* probe = nullptr;
+  Instrumentation* instrumentation = nullptr;
 };
 
 struct BootstrapStep {

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/probe.h"
+#include "base/instrumentation.h"
 #include "codec/request.h"
 #include "node/env.h"
 
@@ -77,7 +77,7 @@ inline constexpr std::uint64_t max_unread_bytes = 1 << 20;
 
 class ClientQueues {
  public:
-  ClientQueues(Env& env, Probe* probe) : env_(env), probe_(probe) {}
+  ClientQueues(Env& env, Instrumentation* instrumentation) : env_(env), instrumentation_(instrumentation) {}
 
   void open(ClientId id);
   void close(ClientId id);  // it is gone: what it asked for is nobody's any more
@@ -118,7 +118,7 @@ class ClientQueues {
   void emit(ClientQueue& client);
 
   Env& env_;
-  Probe* probe_;
+  Instrumentation* instrumentation_;
   std::unordered_map<ClientId, ClientQueue> clients_;  // looked up, never walked
   std::unordered_map<Token, PendingRequest*> tokens_;  // looked up, never walked
   std::set<ClientId> active_;                          // with a queue

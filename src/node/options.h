@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "base/probe.h"
+#include "base/instrumentation.h"
 #include "base/types.h"
 
 namespace zatt::node {
@@ -24,7 +24,7 @@ struct Options {
   std::uint64_t max_log_bytes = 4 << 20;        // of applied entries kept in memory
   bool create = true;      // false: an empty directory is an error ("create": "never")
   std::string version;     // of the program, for status
-  Probe* probe = nullptr;  // borrowed
+  Instrumentation* instrumentation = nullptr;  // borrowed
 };
 
 }  // namespace zatt::node

@@ -60,7 +60,7 @@ void PeerConnections::on_frame(LinkId id, std::string_view bytes) {
     owner_.on_refused(about, *refused);
     close(link);
   } else if (const auto* hello = std::get_if<codec::Hello>(&*message)) {
-    if (!link.greeted) on_hello(link, *hello, frame->from_start);
+    if (!link.greeted) on_hello(link, *hello, frame->from_boot_id);
   } else if (link.greeted) {
     if (std::holds_alternative<codec::BootstrapState>(*message)) {
       if (frame->message <= link.last_standing) return;  // overtaken: it speaks of the past
@@ -73,16 +73,16 @@ void PeerConnections::on_frame(LinkId id, std::string_view bytes) {
 // Said by, or to, another start of one of the two processes.
 bool PeerConnections::is_of_another_start(const PeerConnection& link,
                                           const codec::Frame& frame) const {
-  const bool to_us = frame.to_start == start_ || (frame.to_start == 0 && !link.greeted);
-  const bool from_them = !link.greeted || frame.from_start == link.start;
-  if (!to_us) see(probe_, Sight::frame_to_another_start);
-  if (!from_them) see(probe_, Sight::frame_from_another_start);
+  const bool to_us = frame.to_boot_id == boot_id_ || (frame.to_boot_id == 0 && !link.greeted);
+  const bool from_them = !link.greeted || frame.from_boot_id == link.start;
+  if (!to_us) hit(instrumentation_, CoveragePoint::frame_to_another_boot);
+  if (!from_them) hit(instrumentation_, CoveragePoint::frame_from_another_boot);
   return !to_us || !from_them;
 }
 
 std::optional<codec::Refused> PeerConnections::check(const PeerConnection& link,
                                                      const codec::Hello& hello,
-                                                     std::uint64_t from_start) {
+                                                     std::uint64_t from_boot_id) {
   using Why = codec::Refused::Why;
   const codec::Hello own = owner_.own_hello();
   if (hello.lowest_version > codec::highest_version ||
@@ -101,13 +101,13 @@ std::optional<codec::Refused> PeerConnections::check(const PeerConnection& link,
     return codec::Refused{Why::identity,
                           "node " + *link.dialed + " was called and node " + hello.server.id +
                               " answers: look at the addresses in the configuration"};
-  if (hello.server.id == own.server.id || from_start == start_ || from_start == 0)
+  if (hello.server.id == own.server.id || from_boot_id == boot_id_ || from_boot_id == 0)
     return codec::Refused{Why::identity,
                           "node " + own.server.id +
                               " is running here already: two nodes were started with the id " +
                               own.server.id + ", or a node has called itself"};
   const PeerConnection* older = find_id(hello.server.id);
-  if (older != nullptr && older->server == hello.server && older->start != from_start &&
+  if (older != nullptr && older->server == hello.server && older->start != from_boot_id &&
       env_.now_us() - older->last_contact_us < live_us)
     return codec::Refused{Why::twice,
                           "node " + hello.server.id +
@@ -117,13 +117,13 @@ std::optional<codec::Refused> PeerConnections::check(const PeerConnection& link,
 }
 
 void PeerConnections::on_hello(PeerConnection& link, const codec::Hello& hello,
-                               std::uint64_t from_start) {
-  link.start = from_start;
-  if (is_overtaken(link, hello.server, from_start)) {
-    see(probe_, Sight::late_hello_refused);
+                               std::uint64_t from_boot_id) {
+  link.start = from_boot_id;
+  if (is_overtaken(link, hello.server, from_boot_id)) {
+    hit(instrumentation_, CoveragePoint::late_hello_refused);
     return close(link);
   }
-  if (const auto refused = check(link, hello, from_start)) {
+  if (const auto refused = check(link, hello, from_boot_id)) {
     refuse(link, hello.server.id, *refused);
     return;
   }
@@ -134,7 +134,7 @@ void PeerConnections::on_hello(PeerConnection& link, const codec::Hello& hello,
   link.address = hello.address;
   link.standing = hello.standing;
   by_id_[hello.server.id] = link.id;
-  newest_[hello.server.id] = {hello.server, from_start, link.id};
+  newest_[hello.server.id] = {hello.server, from_boot_id, link.id};
   owner_.on_peer_up(link);
 }
 
@@ -213,7 +213,7 @@ PeerConnection* PeerConnections::find_link(LinkId id) const {
 void PeerConnections::send_bytes(PeerConnection& link, Priority priority,
                                  std::string_view message) {
   if (link.over) return;
-  codec::cut_into_frames(start_, link.start, ++link.messages_sent, message, [&](std::string frame) {
+  codec::cut_into_frames(boot_id_, link.start, ++link.messages_sent, message, [&](std::string frame) {
     env_.send(link.id, priority, std::move(frame));
   });
 }

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/probe.h"
+#include "base/instrumentation.h"
 #include "codec/frame.h"
 #include "codec/peer_message.h"
 #include "node/env.h"
@@ -75,8 +75,8 @@ class Said {
 
 class PeerConnections {
  public:
-  PeerConnections(Env& env, PeerConnectionsOwner& owner, std::uint64_t start, Probe* probe)
-      : env_(env), owner_(owner), start_(start), probe_(probe) {}
+  PeerConnections(Env& env, PeerConnectionsOwner& owner, std::uint64_t start, Instrumentation* instrumentation)
+      : env_(env), owner_(owner), boot_id_(start), instrumentation_(instrumentation) {}
 
   void on_link_up(LinkId id, std::optional<std::string> dialed);
   void on_frame(LinkId id, std::string_view frame);
@@ -100,9 +100,9 @@ class PeerConnections {
 
  private:
   void send_bytes(PeerConnection& link, Priority priority, std::string_view message);
-  void on_hello(PeerConnection& link, const codec::Hello& hello, std::uint64_t from_start);
+  void on_hello(PeerConnection& link, const codec::Hello& hello, std::uint64_t from_boot_id);
   std::optional<codec::Refused> check(const PeerConnection& link, const codec::Hello& hello,
-                                      std::uint64_t from_start);
+                                      std::uint64_t from_boot_id);
   bool is_of_another_start(const PeerConnection& link, const codec::Frame& frame) const;
   bool is_overtaken(const PeerConnection& link, const MemberId& server, std::uint64_t start) const;
   void refuse(PeerConnection& link, const std::string& id, const codec::Refused& refused);
@@ -111,8 +111,8 @@ class PeerConnections {
 
   Env& env_;
   PeerConnectionsOwner& owner_;
-  std::uint64_t start_;
-  Probe* probe_;
+  std::uint64_t boot_id_;
+  Instrumentation* instrumentation_;
   std::map<LinkId, std::unique_ptr<PeerConnection>> links_;
   std::map<std::string, LinkId> by_id_;  // greeted links, by the peer's id
   struct Newest {  // of a peer's process: the connection greeted last, ended or not

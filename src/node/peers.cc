@@ -97,7 +97,7 @@ std::optional<codec::Refused> Replica::why_refused(const codec::Hello& hello) {
     return codec::Refused{Why::other, who + " is not a member of this cluster"};
   const PeerConnection* link = links_.find_id(hello.server.id);
   if (link != nullptr && link->server.incarnation != hello.server.incarnation) {
-    saw(Sight::old_incarnation_refused);
+    hit(CoveragePoint::old_incarnation_refused);
     return codec::Refused{Why::twice, who +
                                           " is connected already, from another storage "
                                           "directory: was it started twice?"};
@@ -209,7 +209,7 @@ void Replica::on_message(PeerConnection& link, const raft::Message& message) {
     BootstrapStep found;
     found.what = BootstrapStep::What::found;
     found.configuration = offer->configuration;
-    saw(Sight::founded_by_a_message);
+    hit(CoveragePoint::bootstrapped_by_a_message);
     carry_out(found);
   }
   if (!is_in_cluster()) return;
@@ -236,7 +236,7 @@ bool Replica::has_space_for(const raft::AppendEntries& append) const {
 
 // What the log itself needs is small.
 raft::Message Replica::without_commands(const raft::AppendEntries& append) {
-  saw(Sight::entries_not_taken);
+  hit(CoveragePoint::entries_not_taken);
   raft::AppendEntries less = append;
   const auto first =
       std::find_if(less.entries.begin(), less.entries.end(),
@@ -260,7 +260,7 @@ void Replica::pursue_bootstrap() {
   if (stopped_ || bootstrap_ticket_ != 0 || (has_acted() && is_in_cluster())) return;
   const std::vector<ConnectedPeer> all = connected_peers();
   const std::uint64_t fresh = env_.random();
-  carry_out(next_bootstrap_step({hard_state_, options_.cluster, all, fresh, options_.probe}));
+  carry_out(next_bootstrap_step({hard_state_, options_.cluster, all, fresh, options_.instrumentation}));
 }
 
 void Replica::carry_out(const BootstrapStep& step) {
@@ -282,7 +282,7 @@ void Replica::carry_out(const BootstrapStep& step) {
       save_bootstrap();
       return;
     case What::enter:
-      saw(Sight::living_cluster_entered);
+      hit(CoveragePoint::living_cluster_entered);
       abandon_bootstrap();
       hard_state_.cluster = step.cluster;
       save_bootstrap();
@@ -302,7 +302,7 @@ void Replica::carry_out(const BootstrapStep& step) {
       return;
     case What::stuck:
       if (stuck_ != step.why) {
-        saw(Sight::founding_stuck);
+        hit(CoveragePoint::bootstrap_stuck);
         env_.log(LogLevel::error, step.why);
       }
       stuck_ = step.why;
@@ -313,7 +313,7 @@ void Replica::carry_out(const BootstrapStep& step) {
 // What was founded and never acted in is given up.
 void Replica::abandon_bootstrap() {
   if (raft_->log().last_index() == Index{0}) return;
-  saw(Sight::offer_given_up);
+  hit(CoveragePoint::offer_given_up);
   for (const ConnectedPeer& other : connected_peers())
     if (PeerConnection* link = links_.find(other.server)) detach_peer(*link);
   drive(raft::AbandonBootstrap{});
@@ -325,7 +325,7 @@ void Replica::drop_abandoned_bootstrap() {
   if (has_acted() || raft_->log().last_index() == Index{0}) return;
   const raft::Offer* offer = current_offer(hard_state_);
   if (offer != nullptr && offer->configuration == raft_->configuration()) return;
-  saw(Sight::cut_of_offer_lost);
+  hit(CoveragePoint::truncation_of_offer_lost);
   drive(raft::AbandonBootstrap{});
   save_bootstrap();
 }

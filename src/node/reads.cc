@@ -134,7 +134,7 @@ bool Replica::finish_readable(ClientQueue& client) {
     if (pending.state != PendingRequest::State::reading) continue;
     if (!pending.readable) return any;
     if (is_next_to_leave ? !clients_.has_room_behind(client, ahead) : !clients_.has_room(client)) {
-      saw(Sight::reply_held_back);
+      hit(CoveragePoint::reply_held_back);
       held_back_.insert(client.id);
       return any;
     }
@@ -183,7 +183,7 @@ void Replica::fail(const ReadGroup& group) {
   if (PeerConnection* link = links_.find_link(group.link))
     links_.send(*link, Priority::bulk, codec::ReadIndexReply{group.number, false, {}, {}, {}});
   for (const Token token : group.tokens) {
-    saw(Sight::read_asked_again);
+    hit(CoveragePoint::read_asked_again);
     back_to_waiting(token);
   }
 }

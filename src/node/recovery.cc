@@ -102,13 +102,13 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
   raft_options.max_append_bytes = options.max_append_bytes;
   raft_options.max_in_flight_bytes = options.max_in_flight_bytes;
   raft_options.max_log_bytes = options.max_log_bytes;
-  raft_options.probe = options.probe;
+  raft_options.instrumentation = options.instrumentation;
   auto raft = std::make_unique<raft::Raft>(raft_options);
 
   storage::Options storage_options;
   storage_options.directory = options.storage;
   storage_options.segment_bytes = options.segment_bytes;
-  storage_options.probe = options.probe;
+  storage_options.instrumentation = options.instrumentation;
   auto found =
       storage::scan(disk, storage_options, [&](const EntryView& entry) { raft->restore(entry); });
   if (!found) return found.error();

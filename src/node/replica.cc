@@ -27,9 +27,9 @@ Replica::Replica(const Options& options, Env& env, StateMachine& machine, kv::St
       storage_(std::move(storage)),
       raft_(std::move(raft)),
       hard_state_(storage_->hard_state()),
-      links_(env, *this, start, options.probe),
-      clients_(env, options.probe),
-      start_(start) {}
+      links_(env, *this, start, options.instrumentation),
+      clients_(env, options.instrumentation),
+      boot_id_(start) {}
 
 void Replica::start() {
   started_us_ = env_.now_us();
@@ -106,7 +106,7 @@ void Replica::on_disk(storage::BatchResult result) {
 
 void Replica::on_room_changed() {
   room_ = storage_->room();
-  saw(room_ == DiskSpace::enough ? Sight::disk_has_room : Sight::disk_full);
+  hit(room_ == DiskSpace::enough ? CoveragePoint::disk_has_room : CoveragePoint::disk_full);
   health_.stir(env_.now_us());
   drive(raft::DiskSpaceChanged{room_});
 }
@@ -120,7 +120,7 @@ std::string Replica::no_room() const {
 
 void Replica::fail_disk(const Error& error) {
   // What the kernel has dropped cannot be synced later: nothing more is said on its strength.
-  saw(Sight::disk_failed);
+  hit(CoveragePoint::disk_failed);
   stopped_ = true;
   env_.log(LogLevel::error, options_.storage + ": " + to_string(error) +
                                 "; this node stops, and on its next start believes only what it "
@@ -136,7 +136,7 @@ void Replica::fetch(const std::vector<raft::Fetch>& fetches) {
 void Replica::on_read_done(const storage::Storage::ReadDone& read) {
   if (read.number == apply_read_) {
     apply_read_ = 0;
-    saw(Sight::entries_read_back);
+    hit(CoveragePoint::entries_read_back);
     for (const storage::Storage::Entry& entry : read.entries) {
       if (entry.index != applied_ + 1 || entry.index > raft_->commit_index()) continue;
       ZATT_ASSERT(raft_->log().holds(entry.index, entry.term));
@@ -149,7 +149,7 @@ void Replica::on_read_done(const storage::Storage::ReadDone& read) {
   if (it == fetches_.end()) return;
   const raft::Fetch fetch = it->second;
   fetches_.erase(it);
-  saw(Sight::entries_read_back);
+  hit(CoveragePoint::entries_read_back);
   std::vector<EntryView> views;
   for (const storage::Storage::Entry& entry : read.entries)
     if (entry.index <= fetch.last && raft_->log().holds(entry.index, entry.term))
@@ -163,7 +163,7 @@ void Replica::apply_committed() {
   apply_at_us_ = UINT64_MAX;
   while (applied_ < raft_->commit_index()) {
     const Index next = applied_ + 1;
-    if (takes(options_.probe, Turn::delay_apply)) {
+    if (zatt::inject(options_.instrumentation, FaultPoint::delay_apply)) {
       apply_at_us_ = env_.now_us() + 1000 * (1 + env_.random() % 100);
       break;
     }

@@ -99,7 +99,7 @@ class Replica final : public PeerConnectionsOwner {
   Index last_applied() const { return applied_; }
 
  private:
-  void saw(Sight sight) { see(options_.probe, sight); }
+  void hit(CoveragePoint point) { zatt::hit(options_.instrumentation, point); }
 
   // replica.cc
   template <class Event>
@@ -223,7 +223,7 @@ class Replica final : public PeerConnectionsOwner {
   PeerConnections links_;
   ClientQueues clients_;
   codec::RequestParser parser_;
-  std::uint64_t start_;
+  std::uint64_t boot_id_;
   std::uint64_t started_us_ = 0;
   bool stopped_ = false;
   bool shutting_down_ = false;

@@ -127,7 +127,7 @@ bool Replica::has_no_room_for(bool growth) const {
 bool Replica::has_too_many_writes() const {
   return storage_->pending_bytes() > max_unsynced_bytes ||
          raft_->log().bytes_in_memory() > options_.max_log_bytes + max_unsynced_bytes ||
-         waiters_.size() > max_waiters || takes(options_.probe, Turn::overload);
+         waiters_.size() > max_waiters || zatt::inject(options_.instrumentation, FaultPoint::overload);
 }
 
 std::optional<Target> Replica::target() const {
@@ -173,7 +173,7 @@ bool Replica::dispatch(ClientQueue& client, PendingRequest& pending, const Targe
     if (client.reading > 0) return false;  // the read must not see this write
     client.target = target;
     clients_.set_state(pending, State::writing);
-    if (takes(options_.probe, Turn::give_up_soon))
+    if (zatt::inject(options_.instrumentation, FaultPoint::give_up_soon))
       clients_.shorten_deadline(pending, env_.now_us());
     batch_write(pending, target);
   } else {
@@ -226,7 +226,7 @@ void Replica::expire(PendingRequest& pending) {
   const bool led = target().has_value();
   switch (pending.state) {
     case State::writing:
-      saw(Sight::outcome_unknown);
+      hit(CoveragePoint::outcome_unknown);
       clients_.find(pending.client)->unsettled = true;
       finish_error(pending, ErrorCode::outcome_unknown,
                    "the write was handed to the cluster and not confirmed in time: it may take "

@@ -137,7 +137,7 @@ void Replica::give_up_replaced(Term term) {
 }
 
 void Replica::finish_replaced(const Origin& origin) {
-  saw(Sight::proposal_replaced);
+  hit(CoveragePoint::proposal_replaced);
   if (origin.link != 0)
     answer_forward(origin, Forwarded::replaced, {});
   else if (PendingRequest* pending = clients_.find_token(origin.token))
@@ -166,7 +166,7 @@ void Replica::on_message(PeerConnection& link, const codec::ForwardReply& reply)
       finish_write(*pending, reply.index, reply.result);
       return;
     case Forwarded::not_taken:
-      saw(Sight::forward_not_taken);
+      hit(CoveragePoint::forward_not_taken);
       rejected_target_ = clients_.find(pending->client)->target;
       back_to_waiting(token);
       return;
@@ -177,7 +177,7 @@ void Replica::on_message(PeerConnection& link, const codec::ForwardReply& reply)
       finish_error(*pending, ErrorCode::storage_full, no_room_text);
       return;
     case Forwarded::replaced:
-      saw(Sight::forward_replaced);
+      hit(CoveragePoint::forward_replaced);
       finish_error(*pending, ErrorCode::no_leader,
                    "the leader changed before the write was stored; nothing was written");
       return;
@@ -192,7 +192,7 @@ void Replica::lose_forwards(LinkId link) {
   for (const auto& [number, token] : lost.by_number) {
     PendingRequest* pending = clients_.find_token(token);
     if (pending == nullptr) continue;
-    saw(Sight::forward_lost);
+    hit(CoveragePoint::forward_lost);
     clients_.find(pending->client)->unsettled = true;
     finish_error(*pending, ErrorCode::outcome_unknown,
                  "the connection to the leader was lost while it had the write: it may take effect "

@@ -15,11 +15,11 @@ void Raft::draw_election_deadline() {
 
 void Raft::on_election_timeout() {
   draw_election_deadline();
-  if (std::holds_alternative<Candidate>(role_)) saw(Sight::election_split);
+  if (std::holds_alternative<Candidate>(role_)) hit(CoveragePoint::election_split);
   // Who can't store can't lead; who lost what it promised must first get it back.
   const bool stuck = disk_is_stuck(options_.election_timeout_us);
   if (stuck || is_below_floor()) {
-    saw(stuck ? Sight::hung_disk_did_not_campaign : Sight::floor_did_not_campaign);
+    hit(stuck ? CoveragePoint::hung_disk_did_not_campaign : CoveragePoint::floor_did_not_campaign);
     become_follower(current_term(), std::nullopt);
     return;
   }
@@ -70,19 +70,19 @@ void Raft::on_message(const MemberId& from, const RequestVote& request) {
   const bool up_to_date = is_up_to_date(request.last_log_index, request.last_log_term);
   if (request.pre_vote) {  // changes nothing here, whatever the answer
     const bool granted = request.term > current_term() && !heard_from_leader() && up_to_date;
-    if (heard_from_leader()) saw(Sight::pre_vote_refused_leader_heard);
-    if (!up_to_date) saw(Sight::pre_vote_refused_log_behind);
+    if (heard_from_leader()) hit(CoveragePoint::pre_vote_refused_leader_heard);
+    if (!up_to_date) hit(CoveragePoint::pre_vote_refused_log_behind);
     send(from, VoteReply{granted ? request.term : current_term(), granted, true});
     return;
   }
   const bool free = !voted_for() || *voted_for() == from;
   const bool granted = request.term == current_term() && free && up_to_date && !is_leader();
   if (request.term < current_term())
-    saw(Sight::vote_refused_old_term);
+    hit(CoveragePoint::vote_refused_old_term);
   else if (!free)
-    saw(Sight::vote_refused_given_away);
+    hit(CoveragePoint::vote_refused_given_away);
   else if (!up_to_date)
-    saw(is_below_floor() ? Sight::vote_refused_below_floor : Sight::vote_refused_log_behind);
+    hit(is_below_floor() ? CoveragePoint::vote_refused_below_floor : CoveragePoint::vote_refused_log_behind);
   if (granted) {
     if (!voted_for()) save_term(current_term(), from);
     draw_election_deadline();
@@ -117,7 +117,7 @@ void Raft::count_votes() {
 }
 
 void Raft::become_leader() {
-  saw(Sight::election_won);
+  hit(CoveragePoint::election_won);
   Leader leader;
   leader.check_quorum_at_us = now_us_ + options_.election_timeout_us;
   leader.full_since_us = now_us_;
@@ -150,7 +150,7 @@ void Raft::check_quorum() {
            now_us_ - it->second.last_contact_us <= options_.election_timeout_us;
   });
   if (heard) return;
-  saw(Sight::quorum_lost);
+  hit(CoveragePoint::quorum_lost);
   become_follower(current_term(), std::nullopt);  // thesis 6.2
 }
 

@@ -11,7 +11,7 @@ void Raft::accept_leader(const MemberId& from) {
   ZATT_ASSERT(!is_leader());  // election safety: one leader a term
   auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr) {
-    if (std::holds_alternative<Candidate>(role_)) saw(Sight::election_lost);
+    if (std::holds_alternative<Candidate>(role_)) hit(CoveragePoint::election_lost);
     become_follower(current_term(), from);
   } else {
     ZATT_ASSERT(!follower->leader || *follower->leader == from);
@@ -23,7 +23,7 @@ void Raft::accept_leader(const MemberId& from) {
 
 void Raft::on_message(const MemberId& from, const AppendEntries& append) {
   if (append.term < current_term()) {  // rule 1: an old leader, which hears of our term
-    saw(Sight::old_leader_corrected);
+    hit(CoveragePoint::old_leader_corrected);
     AppendReply reply;
     reply.term = current_term();
     reply.rejected = append.prev_log_index;
@@ -52,7 +52,7 @@ void Raft::append_from_leader(const AppendEntries& append) {
 }
 
 void Raft::refuse_append(const MemberId& from, const AppendEntries& append) {
-  saw(Sight::append_refused);
+  hit(CoveragePoint::append_refused);
   AppendReply reply;
   reply.term = current_term();
   reply.rejected = append.prev_log_index;
@@ -100,7 +100,7 @@ void Raft::settle_floor() {
   } else if (is_below_floor()) {
     return;
   }
-  saw(floor_.open_term ? Sight::open_floor_reached : Sight::floor_reached);
+  hit(floor_.open_term ? CoveragePoint::open_floor_reached : CoveragePoint::floor_reached);
   floor_ = Floor{};
   begin_write();
   output_.hard_state = hard_state_;

@@ -75,7 +75,7 @@ void Raft::on(const Tick&) {
   if (auto* leader = std::get_if<Leader>(&role_)) {
     if (now_us_ >= leader->check_quorum_at_us) check_quorum();
     if (is_leader()) transfer_if_disk_unusable();
-    if (is_leader() && takes_turn(Turn::stop_leading)) transfer_leadership();
+    if (is_leader() && inject(FaultPoint::stop_leading)) transfer_leadership();
     if (is_leader() && now_us_ >= leader->heartbeat_at_us) send_heartbeats();
     return;
   }
@@ -92,7 +92,7 @@ void Raft::transfer_if_disk_unusable() {
   const bool full =
       room_ != DiskSpace::enough && now_us_ - full_since_us > patience_us && others_have_room();
   if (!stuck && !full) return;
-  saw(stuck ? Sight::hung_disk_handed_over : Sight::full_disk_handed_over);
+  hit(stuck ? CoveragePoint::hung_disk_transferred : CoveragePoint::full_disk_transferred);
   transfer_leadership();
 }
 
@@ -114,7 +114,7 @@ void Raft::on(const Received& received) {
   // Figure 2, all servers: a higher term makes a follower. A lower one is answered with ours by
   // those who can be asked, so that an old leader or candidate hears of it.
   if (term > current_term() && !hypothetical) {
-    if (std::holds_alternative<Candidate>(role_)) saw(Sight::election_lost);
+    if (std::holds_alternative<Candidate>(role_)) hit(CoveragePoint::election_lost);
     become_follower(term, std::nullopt);
   }
   std::visit([&](const auto& m) { on_message(received.from, m); }, message);
@@ -227,7 +227,7 @@ void Raft::append_entry(Term term, EntryKind kind, std::string body) {
 void Raft::truncate_log(Index last) {
   ZATT_ASSERT(last >= commit_index_);
   ZATT_ASSERT(!appended_from_);
-  saw(Sight::suffix_cut);
+  hit(CoveragePoint::suffix_truncated);
   begin_write();
   output_.truncate = last;
   log_.truncate(last);

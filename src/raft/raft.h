@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "base/prng.h"
-#include "base/probe.h"
+#include "base/instrumentation.h"
 #include "base/types.h"
 #include "raft/configuration.h"
 #include "raft/log.h"
@@ -39,7 +39,7 @@ struct Options {
   std::uint64_t max_append_bytes = 256 << 10;   // of one AppendEntries; a larger entry goes alone
   std::uint64_t max_in_flight_bytes = 1 << 20;  // sent and unanswered, a follower
   std::uint64_t max_log_bytes = 4 << 20;        // of entries kept in memory, once applied
-  Probe* probe = nullptr;                       // borrowed
+  Instrumentation* instrumentation = nullptr;                       // borrowed
 };
 
 // Figure 2, "persistent state", but for the log.
@@ -231,8 +231,8 @@ class Raft {
   void on(const Bootstrap& found);
   void on(const AbandonBootstrap&);
   void on(const DiskSpaceChanged& changed);
-  void saw(Sight sight) { see(options_.probe, sight); }
-  bool takes_turn(Turn turn) { return takes(options_.probe, turn); }
+  void hit(CoveragePoint point) { zatt::hit(options_.instrumentation, point); }
+  bool inject(FaultPoint point) { return zatt::inject(options_.instrumentation, point); }
   void begin_write();
   void append_entry(Term term, EntryKind kind, std::string body);
   void truncate_log(Index last);

@@ -24,7 +24,7 @@ void Raft::on(const ReadRequests& requests) {
     // leader answered; that entry is the bound then.
     const Index index =
         read.to_log_end ? log_.last_index() : std::max(commit_index_, leader->noop_index);
-    if (!read.to_log_end && commit_index_ < leader->noop_index) saw(Sight::read_bounded_by_noop);
+    if (!read.to_log_end && commit_index_ < leader->noop_index) hit(CoveragePoint::read_bounded_by_noop);
     leader->reads.push_back({read.id, leader->round + 1, index});
   }
   if (!under_way && !leader->reads.empty()) begin_round();
@@ -56,7 +56,7 @@ void Raft::finish_round() {
 
 void Raft::fail_reads() {
   for (const Leader::Read& read : std::get<Leader>(role_).reads) {
-    saw(Sight::reads_failed_at_step_down);
+    hit(CoveragePoint::reads_failed_at_step_down);
     output_.reads.push_back({read.id, false, {}});
   }
 }

@@ -19,7 +19,7 @@ void Raft::on(const Propose& propose) {
   for (const Proposal& proposal : propose.proposals)
     append_entry(current_term(), proposal.kind, proposal.body);
   // The followers get the entries while our own disk writes them (thesis 10.2.1).
-  if (takes_turn(Turn::bare_quorum))
+  if (inject(FaultPoint::bare_quorum))
     send_to_bare_quorum();
   else
     send_to_all();
@@ -61,7 +61,7 @@ void Raft::send_to_bare_quorum() {
 }
 
 std::uint64_t Raft::append_bytes() {
-  return takes_turn(Turn::one_entry_append) ? 1 : options_.max_append_bytes;
+  return inject(FaultPoint::one_entry_append) ? 1 : options_.max_append_bytes;
 }
 
 void Raft::send_entries(const MemberId& to, Progress& progress) {
@@ -85,7 +85,7 @@ void Raft::send_entries(const MemberId& to, Progress& progress) {
       return;
     }
     send_append(to, progress, log_.slice(progress.next_index, limit, append_bytes()));
-    if (takes_turn(Turn::small_window)) return;
+    if (inject(FaultPoint::small_window)) return;
   }
 }
 
@@ -117,7 +117,7 @@ void Raft::on(const Fetched& fetched) {
 void Raft::on_message(const MemberId& from, const AppendReply& reply) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || reply.term != current_term()) {
-    saw(Sight::reply_of_earlier_term_ignored);
+    hit(CoveragePoint::reply_of_earlier_term_ignored);
     return;
   }
   const auto it = leader->progress.find(from);
@@ -133,7 +133,7 @@ void Raft::on_message(const MemberId& from, const AppendReply& reply) {
   if (reply.rejected <= progress.match_index) return;  // overtaken by later answers
   if (progress.state == Progress::State::probe && reply.rejected != progress.next_index - 1) return;
   // Paper 5.3: back to where the logs may meet, a term at a time and not an entry at a time.
-  saw(Sight::log_rewound);
+  hit(CoveragePoint::log_rewound);
   progress.rejected(log_.last_at_or_below(reply.hint_index, reply.hint_term) + 1);
   send_entries(from, progress);
 }
@@ -177,7 +177,7 @@ void Raft::resend_lost(Progress& progress, Index received_index) {
       !progress.in_flight.empty() && progress.in_flight.front().last > received_index &&
       now_us_ - progress.in_flight.front().sent_us > progress.resend_us + progress.in_flight_bytes;
   if (!probe_lost && !entries_lost) return;
-  saw(Sight::entries_sent_again);
+  hit(CoveragePoint::entries_sent_again);
   progress.resend_us = std::min(2 * progress.resend_us, max_resend_us);
   progress.rejected(probe_lost ? progress.next_index : received_index + 1);
 }
@@ -206,8 +206,8 @@ void Raft::advance_commit_index() {
   commit_index_ = advance_commit(commit_index_, current_term(), log_, stored);
   if (commit_index_ == before) return;
   const Index noop = std::get<Leader>(role_).noop_index;
-  if (before < noop) saw(Sight::noop_committed);
-  if (before + 1 < noop) saw(Sight::older_entries_committed);
+  if (before < noop) hit(CoveragePoint::noop_committed);
+  if (before + 1 < noop) hit(CoveragePoint::older_entries_committed);
   for (auto& [server, progress] : std::get<Leader>(role_).progress)
     if (!configuration().votes(server)) send_entries(server, progress);
 }

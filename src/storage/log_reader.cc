@@ -53,8 +53,8 @@ class LogReader {
   void judge_bad_headers();
   void drop_before_snapshot();
   void begin_at(const LogEnd& end);
-  void see(const Record& record);
-  void see(Term term, Index index);
+  void note_seen(const Record& record);
+  void note_seen(Term term, Index index);
   void prove_durable(Index durable_index);
   DurableEnds::Served served() const;
   void check_ends();
@@ -125,7 +125,7 @@ Status LogReader::read_header(std::uint64_t number) {
   if (read.format != 0 && read.format != log_format)
     return other_format(question_.directory + "/" + name, read.format, log_format);
   if (!read.header || read.header->segment != number) {
-    zatt::see(question_.probe, Sight::bad_header_found);
+    zatt::hit(question_.instrumentation, CoveragePoint::bad_header_found);
     bad_headers_.push_back({number, *size, false});
     return ok;
   }
@@ -160,12 +160,12 @@ void LogReader::drop_obsolete() {
 
 // --- walking through it ----------------------------------------------------------------------
 
-void LogReader::see(const Record& record) {
-  see(record.term, record.index);
+void LogReader::note_seen(const Record& record) {
+  note_seen(record.term, record.index);
   ends_.saw(record.index, record.checksum);
 }
 
-void LogReader::see(Term term, Index index) {
+void LogReader::note_seen(Term term, Index index) {
   if (std::pair(term, index) <= std::pair(highest_term_, highest_index_)) return;
   highest_term_ = term;
   highest_index_ = index;
@@ -196,7 +196,7 @@ std::size_t LogReader::first_needed() const {
 Status LogReader::walk_all() {
   begin_at({question_.base.index, question_.base.term, 0});
   for (const Segment& segment : log_.segments)
-    see(segment.predecessor.term, segment.predecessor.index);
+    note_seen(segment.predecessor.term, segment.predecessor.index);
   std::size_t i = first_needed();
   if (i < log_.segments.size()) {
     begin_at(log_.segments[i].predecessor);
@@ -271,7 +271,7 @@ Status LogReader::walk(Segment& segment, const Segment* next) {
     if (!is_known_kind(*record))
       return error(Code::newer, "a later version of zatt wrote this log", segment.file(),
                    "an entry of kind " + std::to_string(record->kind));
-    see(*record);
+    note_seen(*record);
     durable_index = std::max(durable_index, record->durable_index);
     const bool is_next =
         record->index == log_.last.index + 1 && record->previous == log_.last.checksum;
@@ -308,7 +308,7 @@ Status LogReader::look_only(BadHeader& segment) {
   while (const auto record = walk.next()) {
     segment.has_records = true;
     if (segment.number > newest_) newer_terms_.emplace(record->index, record->term);
-    see(*record);
+    note_seen(*record);
   }
   return ok;
 }
@@ -344,7 +344,7 @@ std::uint64_t LogReader::torn_record_bytes(std::string_view bytes, std::uint64_t
 
 void LogReader::note_torn(std::uint64_t bytes) {
   if (bytes == 0) return;
-  zatt::see(question_.probe, Sight::torn_tail_cut);
+  zatt::hit(question_.instrumentation, CoveragePoint::torn_tail_truncated);
   found_.notes.push_back("the log's last " + grouped(bytes) +
                          " bytes are a write that was under way when the node or the machine "
                          "stopped; they were cut off");
@@ -364,7 +364,7 @@ void LogReader::check_ends() {
   };
   if (!found_.damage) check(ends_.missing_copied_end(served()));
   const LogEndRecord& record = question_.log_end;
-  if (record.segment != 0) see(record.end.term, record.end.index);
+  if (record.segment != 0) note_seen(record.end.term, record.end.index);
   check(ends_.missing_log_end(served()));
 }
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "base/probe.h"
+#include "base/instrumentation.h"
 #include "base/result.h"
 #include "storage/disk.h"
 #include "storage/log_end.h"
@@ -28,7 +28,7 @@ struct LogQuestion {
   std::uint64_t incarnation = 0;
   Base base;
   LogEndRecord log_end;
-  Probe* probe = nullptr;
+  Instrumentation* instrumentation = nullptr;
 };
 
 // Fills all of `found` that concerns the log.

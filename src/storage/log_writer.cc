@@ -21,9 +21,9 @@ std::uint64_t segment_bytes_for(std::uint64_t record_bytes) {
 }  // namespace
 
 LogWriter::LogWriter(std::uint64_t incarnation, std::vector<Segment> segments, LogEnd end,
-                     std::vector<Index> configurations, Probe* probe)
+                     std::vector<Index> configurations, Instrumentation* instrumentation)
     : incarnation_(incarnation),
-      probe_(probe),
+      instrumentation_(instrumentation),
       segments_(std::move(segments)),
       end_(end),
       last_(end.index),
@@ -125,7 +125,7 @@ void LogWriter::put(RecordBuffer& records, std::size_t from, std::size_t to,
 bool LogWriter::is_segment_ready(std::uint64_t record_bytes, const SegmentPool& pool) {
   const std::uint64_t bytes = segment_bytes_for(record_bytes);
   if (pool.has_ready(bytes)) return true;
-  see(probe_, Sight::log_waited_for_room);
+  hit(instrumentation_, CoveragePoint::log_waited_for_room);
   waits_for_segment_ = bytes;
   return false;
 }
@@ -139,7 +139,7 @@ void LogWriter::begin_segment(std::uint64_t record_bytes, SegmentPool& pool, Har
   Segment segment;
   segment.number = pool.take_number();
   segment.predecessor = end_;
-  see(probe_, Sight::spare_reused);
+  hit(instrumentation_, CoveragePoint::segment_file_reused);
   segment.size = pool.provide(segment.file(), segment_bytes_for(record_bytes), steps);
   steps.push_back(write_step(segment.file(), 0, encode(header_of(segment))));
   steps.push_back(sync_step(segment.file()));
@@ -191,7 +191,7 @@ void LogWriter::lay_out_truncation(SegmentPool& pool, HardStateFile& file,
   known_.reset();
   const std::vector<Segment> obsolete =
       take_obsolete();  // rule 7: only now that the header is durable
-  if (!obsolete.empty()) see(probe_, Sight::cut_over_a_roll_over);
+  if (!obsolete.empty()) hit(instrumentation_, CoveragePoint::truncated_over_a_roll_over);
   for (const Segment& segment : obsolete) pool.retire(segment.file(), segment.size, steps);
   if (!obsolete.empty()) steps.push_back(sync_directory_step());
 }
@@ -200,16 +200,16 @@ void LogWriter::lay_out_gathered(SegmentPool& pool, HardStateFile& file, std::ve
   const Index durable_index = end_.index;
   const std::size_t count = gathered_.count();
   std::size_t from = 0;
-  if (count > 0 && takes(probe_, Turn::roll_over) &&
+  if (count > 0 && inject(instrumentation_, FaultPoint::roll_over) &&
       pool.has_ready(segment_bytes_for(gathered_.size(0))))
     begin_segment(gathered_.size(0), pool, file, steps);
   while (from < count) {
-    const std::size_t most = takes(probe_, Turn::split_batch) ? from + 1 : count;
+    const std::size_t most = inject(instrumentation_, FaultPoint::split_batch) ? from + 1 : count;
     std::size_t to = from;
     while (to < most && gathered_.bytes_between(from, to + 1) <= room()) ++to;
     if (to == from) {
       if (!is_segment_ready(gathered_.size(from), pool)) break;
-      see(probe_, Sight::rolled_over);
+      hit(instrumentation_, CoveragePoint::rolled_over);
       begin_segment(gathered_.size(from), pool, file, steps);
       continue;
     }

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/probe.h"
+#include "base/instrumentation.h"
 #include "storage/batch.h"
 #include "storage/segment_pool.h"
 #include "storage/segments.h"
@@ -23,7 +23,7 @@ class LogWriter {
  public:
   // `configurations`: the indexes of the log's configuration entries, ascending.
   LogWriter(std::uint64_t incarnation, std::vector<Segment> segments, LogEnd end,
-            std::vector<Index> configurations, Probe* probe);
+            std::vector<Index> configurations, Instrumentation* instrumentation);
 
   // --- gathering ------------------------------------------------------------------------------
   void truncate(Index last);
@@ -74,7 +74,7 @@ class LogWriter {
   std::vector<Segment> take_obsolete();
 
   std::uint64_t incarnation_;
-  Probe* probe_;
+  Instrumentation* instrumentation_;
   std::vector<Segment> segments_;  // ascending; the last is the one written to
   LogEnd end_;                     // as laid out
   bool is_dirty_ = false;          // the present segment has writes that no sync followed

@@ -124,14 +124,14 @@ Result<Recovered> recover_directory(Disk& disk, const Options& options, ScanResu
   if (!stored) return stored.error();
   auto tail = read_tail(disk, log, incarnation);
   if (!tail) return tail.error();
-  if (!tail->empty()) see(options.probe, Sight::unproven_entries_copied);
+  if (!tail->empty()) hit(options.instrumentation, CoveragePoint::unproven_entries_copied);
   auto unfinished = newest_unfinished(disk, log);
   if (!unfinished) return unfinished.error();
   SegmentPool pool(std::max(round_up(options.segment_bytes), least_segment_bytes),
                    std::move(log.spares), *unfinished, log.highest_number + 1);
   HardStateFile file(std::move(raised), log.log_end, turn);
   LogWriter writer(incarnation, std::move(log.segments), log.proven_durable,
-                   std::move(log.configurations), options.probe);
+                   std::move(log.configurations), options.instrumentation);
   std::vector<Step> steps;
   const std::vector<Segment> obsolete =
       writer.begin_copied_segment(std::move(*tail), pool, file, steps);

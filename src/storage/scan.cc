@@ -57,7 +57,7 @@ Result<ScanResult> scan(Disk& disk, const Options& options,
   }
   if (!slots) return slots.error();
   if (slots->one_is_bad) {
-    see(options.probe, Sight::bad_slot_found);
+    hit(options.instrumentation, CoveragePoint::bad_slot_found);
     found.notes.push_back(std::string("one of the two copies in ") + hard_state_name +
                           " was torn or damaged; the other one holds, and both are written anew");
   }
@@ -75,11 +75,11 @@ Result<ScanResult> scan(Disk& disk, const Options& options,
                      ", and no segment is there"};
   LogQuestion question;
   question.directory = options.directory;
-  question.probe = options.probe;
+  question.instrumentation = options.instrumentation;
   question.incarnation = found.hard_state->self.incarnation;
   question.log_end = slots->log_end;
   if (auto read = read_log(disk, question, *names, on_entry, found); !read) return read.error();
-  if (found.damage) see(options.probe, Sight::damage_found);
+  if (found.damage) hit(options.instrumentation, CoveragePoint::damage_found);
   return found;
 }
 

@@ -258,7 +258,7 @@ void Storage::Impl::plan_note(InFlightBatch& going, bool is_quiet, std::uint64_t
                               std::vector<Step>& steps) {
   const bool is_due = now_us >= (is_quiet ? quiet_at_us : note_at_us).value_or(UINT64_MAX);
   if (is_due && log.log_end() != file.log_end()) {
-    see(options.probe, Sight::log_end_noted);
+    hit(options.instrumentation, CoveragePoint::log_end_noted);
     going.note_step = steps.size();
     file.note(log.log_end(), steps);
     steps.push_back(is_quiet ? push_notes() : sync_step(hard_state_name));

@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "base/probe.h"
+#include "base/instrumentation.h"
 #include "base/result.h"
 #include "base/types.h"
 #include "storage/batch.h"
@@ -38,7 +38,7 @@ struct Options {
   std::uint64_t note_after_us = 200'000;
   std::uint64_t sync_note_after_us = 5'000'000;
   std::uint64_t note_every_us = 1'000'000;
-  Probe* probe = nullptr;  // borrowed
+  Instrumentation* instrumentation = nullptr;  // borrowed
 };
 
 struct Damage {

@@ -16,8 +16,8 @@
 namespace zatt::codec {
 namespace {
 
-constexpr std::uint64_t from_start = 0x1122334455667788;
-constexpr std::uint64_t to_start = 0x99aabbccddeeff00;
+constexpr std::uint64_t from_boot_id = 0x1122334455667788;
+constexpr std::uint64_t to_boot_id = 0x99aabbccddeeff00;
 
 std::string noise(Prng& prng, std::size_t size) {
   std::string bytes(size, '\0');
@@ -27,7 +27,7 @@ std::string noise(Prng& prng, std::size_t size) {
 
 std::vector<std::string> cut(std::uint64_t number, std::string_view message) {
   std::vector<std::string> frames;
-  cut_into_frames(from_start, to_start, number, message,
+  cut_into_frames(from_boot_id, to_boot_id, number, message,
                   [&](std::string frame) { frames.push_back(std::move(frame)); });
   return frames;
 }
@@ -42,8 +42,8 @@ Frame decode(const std::string& bytes) {
 std::string forged(std::uint32_t piece, std::uint8_t last, std::string_view payload) {
   std::string bytes(8, '\0');
   Writer writer(bytes);
-  writer.u64(from_start);
-  writer.u64(to_start);
+  writer.u64(from_boot_id);
+  writer.u64(to_boot_id);
   writer.u64(7);
   writer.u32(piece);
   writer.u8(last);
@@ -84,8 +84,8 @@ TEST_CASE("frame: messages of every size come back, in frames of at most 64 KiB"
     for (std::size_t i = 0; i < frames.size(); ++i) {
       REQUIRE(frames[i].size() <= max_frame_bytes);
       const Frame frame = decode(frames[i]);
-      CHECK(frame.from_start == from_start);
-      CHECK(frame.to_start == to_start);
+      CHECK(frame.from_boot_id == from_boot_id);
+      CHECK(frame.to_boot_id == to_boot_id);
       CHECK(frame.message == 3);
       CHECK(frame.piece == i);
       CHECK(frame.last == (i + 1 == frames.size()));
@@ -195,7 +195,7 @@ TEST_CASE("assembler: of two large messages at a time neither is made up from bo
 TEST_CASE("assembler: what never ends is given up at the largest message's size") {
   const std::string payload(max_piece_bytes, 'x');
   Assembler assembler;
-  Frame frame{from_start, to_start, 5, 0, false, payload};
+  Frame frame{from_boot_id, to_boot_id, 5, 0, false, payload};
   std::size_t kept = 0;
   for (int i = 0; i < 600; ++i, ++frame.piece) {  // more than twice that size
     CHECK_FALSE(assembler.add(frame).has_value());
@@ -205,7 +205,7 @@ TEST_CASE("assembler: what never ends is given up at the largest message's size"
   CHECK_FALSE(assembler.add(frame).has_value());
   CHECK(kept > 0);
   // A new message is welcome.
-  CHECK(assembler.add(Frame{from_start, to_start, 6, 0, true, "y"}) == "y");
+  CHECK(assembler.add(Frame{from_boot_id, to_boot_id, 6, 0, true, "y"}) == "y");
 }
 
 TEST_CASE("assembler: whatever order frames come in, only what was said comes out") {

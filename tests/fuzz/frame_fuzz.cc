@@ -20,7 +20,7 @@ void check_one(std::string bytes, bool mend) {
           "a frame is all of its bytes");
   if (frame->piece != 0 || !frame->last) return;
   std::string again;
-  codec::cut_into_frames(frame->from_start, frame->to_start, frame->message, frame->payload,
+  codec::cut_into_frames(frame->from_boot_id, frame->to_boot_id, frame->message, frame->payload,
                          [&again](std::string encoded) { again += encoded; });
   require(again == bytes, "a frame has one encoding");
 }

@@ -95,7 +95,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
 
  private:
   friend class MachineEnv;
-  friend class MachineProbe;
+  friend class MachineInstrumentation;
 
   // processes.cc
   node::Options options_of(NodeNumber number);

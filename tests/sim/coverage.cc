@@ -68,14 +68,14 @@ constexpr const char* sight_names[] = {
     "client_paused",
     "disk_failed",
 };
-static_assert(std::size(sight_names) == static_cast<std::size_t>(Sight::count));
+static_assert(std::size(sight_names) == static_cast<std::size_t>(CoveragePoint::count));
 
 constexpr const char* turn_names[] = {
     "one_entry_append", "bare_quorum",  "stop_leading", "split_batch",
     "roll_over",        "delay_apply",  "give_up_soon", "small_window",
     "overload",         "pause_client", "small_buffer",
 };
-static_assert(std::size(turn_names) == static_cast<std::size_t>(Turn::count));
+static_assert(std::size(turn_names) == static_cast<std::size_t>(FaultPoint::count));
 
 constexpr const char* deed_names[] = {
     "killed",

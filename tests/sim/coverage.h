@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/probe.h"
+#include "base/instrumentation.h"
 #include "tests/support/which.h"
 
 namespace zatt::sim {
@@ -78,14 +78,14 @@ using test::Kind;
 
 class Coverage {
  public:
-  void count(Sight sight) { ++at(sights, sight); }
-  void count(Turn turn) { ++at(turns, turn); }
+  void count(CoveragePoint sight) { ++at(sights, sight); }
+  void count(FaultPoint turn) { ++at(turns, turn); }
   void count(Deed deed) { ++at(deeds, deed); }
   void count_dropped(Kind kind) { ++at(dropped, kind); }
   void count_doubled(Kind kind) { ++at(doubled, kind); }
   void count_late(Kind kind) { ++at(late, kind); }  // in an earlier term than its receiver's
 
-  std::uint64_t of(Sight sight) const { return numbers_[sights + static_cast<std::size_t>(sight)]; }
+  std::uint64_t of(CoveragePoint sight) const { return numbers_[sights + static_cast<std::size_t>(sight)]; }
   void add(const Coverage& other);
   // "name=number", in a fixed order.
   std::vector<std::string> lines() const;
@@ -95,8 +95,8 @@ class Coverage {
  private:
   static constexpr std::size_t kinds = static_cast<std::size_t>(Kind::count_);
   static constexpr std::size_t sights = 0;
-  static constexpr std::size_t turns = sights + static_cast<std::size_t>(Sight::count);
-  static constexpr std::size_t deeds = turns + static_cast<std::size_t>(Turn::count);
+  static constexpr std::size_t turns = sights + static_cast<std::size_t>(CoveragePoint::count);
+  static constexpr std::size_t deeds = turns + static_cast<std::size_t>(FaultPoint::count);
   static constexpr std::size_t dropped = deeds + static_cast<std::size_t>(Deed::count_);
   static constexpr std::size_t doubled = dropped + kinds;
   static constexpr std::size_t late = doubled + kinds;

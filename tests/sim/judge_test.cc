@@ -79,7 +79,7 @@ TEST_CASE("judge: a node stops when a call of its disk has failed") {
   day.other(1).next_error = EIO;
   day.pass(2'000'000);
   CHECK(day.judgement() == "");
-  CHECK(day.cluster.coverage().of(Sight::disk_failed) == 1);
+  CHECK(day.cluster.coverage().of(CoveragePoint::disk_failed) == 1);
 }
 
 TEST_CASE("judge: a node stops for no reason") {

@@ -95,7 +95,7 @@ struct Machine {
   // The process; gone with it. Declared so that the node goes first.
   std::uint64_t process = 0;  // its number; 0: not running
   std::unique_ptr<node::Env> env;
-  std::unique_ptr<Probe> probe;
+  std::unique_ptr<Instrumentation> instrumentation;
   std::unique_ptr<WatchedStore> store;  // what it replicates: this,
   std::unique_ptr<HostList> list;       // or a machine of the host's own
   std::unique_ptr<node::Node> node;

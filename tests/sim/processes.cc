@@ -61,12 +61,12 @@ class MachineEnv final : public node::Env {
   Prng prng_;
 };
 
-class MachineProbe final : public Probe {
+class MachineInstrumentation final : public Instrumentation {
  public:
-  MachineProbe(Cluster& cluster, std::uint64_t seed) : cluster_(cluster), prng_(seed) {}
+  MachineInstrumentation(Cluster& cluster, std::uint64_t seed) : cluster_(cluster), prng_(seed) {}
 
-  void see(Sight sight) override { cluster_.coverage_.count(sight); }
-  bool takes(Turn turn) override {
+  void see(CoveragePoint sight) override { cluster_.coverage_.count(sight); }
+  bool takes(FaultPoint turn) override {
     const std::uint32_t permille = cluster_.settings_.turn_permille[static_cast<std::size_t>(turn)];
     if (permille == 0 || !cluster_.faulty_ || !prng_.chance(permille, 1000)) return false;
     cluster_.coverage_.count(turn);
@@ -121,7 +121,7 @@ node::Options Cluster::options_of(NodeNumber number) {
   options.max_in_flight_bytes = settings_.max_in_flight_bytes;
   options.max_log_bytes = machine.max_log_bytes;
   options.max_request_bytes = 2 << 20;
-  options.probe = machine.probe.get();
+  options.instrumentation = machine.instrumentation.get();
   return options;
 }
 
@@ -137,8 +137,8 @@ void Cluster::start(NodeNumber number) {
     machine.disk->fail_call(prng_.below(40), EIO, false);
   machine.may_fail_to_start = machine.short_of_space || machine.disk->has_faults();
   machine.env = std::make_unique<MachineEnv>(*this, number, env_seed);
-  machine.probe = std::make_unique<MachineProbe>(*this, probe_seed);
-  machine.unread_factor = machine.probe->takes(Turn::small_buffer) ? 4000 : 1;
+  machine.instrumentation = std::make_unique<MachineInstrumentation>(*this, probe_seed);
+  machine.unread_factor = machine.instrumentation->takes(FaultPoint::small_buffer) ? 4000 : 1;
   auto node = open_node(number);
   if (!node) return on_start_failed(number, node.error());
   machine.disk->clear_faults();

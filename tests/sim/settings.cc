@@ -118,7 +118,7 @@ class Drawing {
       if (is_on(Fault::turn) && enabled) permille = drawn;
     }
     // Who gives its leadership away all the time leads nobody anywhere.
-    std::uint32_t& stops = s.turn_permille[static_cast<std::size_t>(Turn::stop_leading)];
+    std::uint32_t& stops = s.turn_permille[static_cast<std::size_t>(FaultPoint::stop_leading)];
     stops = std::min(stops, 20U);
   }
 

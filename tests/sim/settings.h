@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/probe.h"
+#include "base/instrumentation.h"
 
 namespace zatt::sim {
 
@@ -37,7 +37,7 @@ enum class Fault : std::uint8_t {
   io_error,
   full,
   rot,
-  turn,  // what the code may do and seldom does: base/probe.h
+  turn,  // what the code may do and seldom does: base/instrumentation.h
   slow_reader,
   large,     // values of up to 1 MiB
   late,      // connections are read late, from the hello on
@@ -107,7 +107,7 @@ struct Settings {
   std::uint64_t rot_every_us = 0;
 
   // The code: how often each turn is taken, of a thousand times that it could be.
-  std::uint32_t turn_permille[static_cast<std::size_t>(Turn::count)] = {};
+  std::uint32_t turn_permille[static_cast<std::size_t>(FaultPoint::count)] = {};
 
   // The clients.
   std::uint32_t clients = 4;

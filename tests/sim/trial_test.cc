@@ -25,7 +25,7 @@ TEST_CASE("trial: a day without faults is a quiet one") {
     Trial trial(seed, choice, false);
     CHECK_FALSE(trial.run().has_value());
     CHECK(trial.was_quick());
-    CHECK(trial.coverage().of(Sight::disk_failed) == 0);
+    CHECK(trial.coverage().of(CoveragePoint::disk_failed) == 0);
   }
 }
 

@@ -107,7 +107,7 @@ void Peer::listen() {
   for (const FakeEnv::Frame& sent : std::exchange(stage_.env.frames[link], {})) {
     const auto frame = codec::decode_frame(sent.bytes);
     ZATT_ASSERT(frame.has_value());
-    stage_.node_start = frame->from_start;
+    stage_.node_start = frame->from_boot_id;
     const auto whole = assembler_.add(*frame);
     if (!whole) continue;
     ZATT_ASSERT(codec::decode_peer_message(*whole).has_value());

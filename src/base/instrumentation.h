@@ -10,7 +10,7 @@
 namespace zatt {
 
 // What happens seldom, and is counted, so that a run can say what it has never seen.
-enum class Sight : std::uint8_t {
+enum class CoveragePoint : std::uint8_t {
   // raft/
   election_won,
   election_lost,   // another leads, or a higher term was heard of, while votes were asked for
@@ -24,14 +24,14 @@ enum class Sight : std::uint8_t {
   quorum_lost,
   append_refused,
   log_rewound,
-  suffix_cut,
+  suffix_truncated,
   noop_committed,
   older_entries_committed,  // of an earlier term, by one of this
   entries_sent_again,
   reply_of_earlier_term_ignored,
   old_leader_corrected,
-  hung_disk_handed_over,
-  full_disk_handed_over,
+  hung_disk_transferred,
+  full_disk_transferred,
   hung_disk_did_not_campaign,
   floor_did_not_campaign,
   floor_reached,
@@ -39,14 +39,14 @@ enum class Sight : std::uint8_t {
   reads_failed_at_step_down,
   read_bounded_by_noop,
   // storage/
-  torn_tail_cut,
+  torn_tail_truncated,
   damage_found,
   unproven_entries_copied,
   bad_slot_found,
   bad_header_found,
   rolled_over,
-  cut_over_a_roll_over,
-  spare_reused,
+  truncated_over_a_roll_over,
+  segment_file_reused,
   disk_full,
   log_waited_for_room,
   disk_has_room,
@@ -54,16 +54,16 @@ enum class Sight : std::uint8_t {
   // node/
   entries_read_back,   // from disk, for a follower far behind or for applying
   late_hello_refused,  // of a connection that a newer one of that process has overtaken
-  frame_to_another_start,
-  frame_from_another_start,
+  frame_to_another_boot,
+  frame_from_another_boot,
   old_incarnation_refused,
   offer_given_up,
   offer_overtaken,    // by one that was on its way into a directory when it was made
   offer_void,         // somebody whom it names lives elsewhere
-  cut_of_offer_lost,  // a crash has kept the new offer, and what the old one had founded
+  truncation_of_offer_lost,  // a crash has kept the new offer, and what the old one had founded
   living_cluster_entered,
-  founded_by_a_message,  // from somebody who has a term
-  founding_stuck,
+  bootstrapped_by_a_message,  // from somebody who has a term
+  bootstrap_stuck,
   entries_not_taken,
   forward_not_taken,
   forward_lost,
@@ -77,7 +77,7 @@ enum class Sight : std::uint8_t {
   count
 };
 
-enum class Turn : std::uint8_t {
+enum class FaultPoint : std::uint8_t {
   one_entry_append,  // an AppendEntries carries one entry
   bare_quorum,       // new entries go to no more followers than a quorum needs, until a heartbeat
   stop_leading,
@@ -92,20 +92,20 @@ enum class Turn : std::uint8_t {
   count
 };
 
-class Probe {
+class Instrumentation {
  public:
-  Probe() = default;
-  Probe(const Probe&) = delete;
-  Probe& operator=(const Probe&) = delete;
-  virtual ~Probe() = default;
+  Instrumentation() = default;
+  Instrumentation(const Instrumentation&) = delete;
+  Instrumentation& operator=(const Instrumentation&) = delete;
+  virtual ~Instrumentation() = default;
 
-  virtual void see(Sight sight) = 0;
-  virtual bool takes(Turn turn) = 0;
+  virtual void hit(CoveragePoint sight) = 0;
+  virtual bool inject(FaultPoint turn) = 0;
 };
 
-inline void see(Probe* probe, Sight sight) {
-  if (probe != nullptr) probe->see(sight);
+inline void hit(Instrumentation* instrumentation, CoveragePoint sight) {
+  if (instrumentation != nullptr) instrumentation->hit(sight);
 }
-inline bool takes(Probe* probe, Turn turn) { return probe != nullptr && probe->takes(turn); }
+inline bool inject(Instrumentation* instrumentation, FaultPoint turn) { return instrumentation != nullptr && instrumentation->inject(turn); }
 
 }  // namespace zatt
