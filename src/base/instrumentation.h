@@ -58,8 +58,8 @@ enum class CoveragePoint : std::uint8_t {
   frame_from_another_boot,
   old_incarnation_refused,
   offer_given_up,
-  offer_overtaken,    // by one that was on its way into a directory when it was made
-  offer_void,         // somebody whom it names lives elsewhere
+  offer_overtaken,           // by one that was on its way into a directory when it was made
+  offer_void,                // somebody whom it names lives elsewhere
   truncation_of_offer_lost,  // a crash has kept the new offer, and what the old one had founded
   living_cluster_entered,
   bootstrapped_by_a_message,  // from somebody who has a term
@@ -99,13 +99,15 @@ class Instrumentation {
   Instrumentation& operator=(const Instrumentation&) = delete;
   virtual ~Instrumentation() = default;
 
-  virtual void hit(CoveragePoint sight) = 0;
-  virtual bool inject(FaultPoint turn) = 0;
+  virtual void hit(CoveragePoint point) = 0;
+  virtual bool inject(FaultPoint point) = 0;
 };
 
-inline void hit(Instrumentation* instrumentation, CoveragePoint sight) {
-  if (instrumentation != nullptr) instrumentation->hit(sight);
+inline void hit(Instrumentation* instrumentation, CoveragePoint point) {
+  if (instrumentation != nullptr) instrumentation->hit(point);
 }
-inline bool inject(Instrumentation* instrumentation, FaultPoint turn) { return instrumentation != nullptr && instrumentation->inject(turn); }
+inline bool inject(Instrumentation* instrumentation, FaultPoint point) {
+  return instrumentation != nullptr && instrumentation->inject(point);
+}
 
 }  // namespace zatt

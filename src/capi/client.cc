@@ -276,7 +276,7 @@ int open(const zatt_client_options& options, zatt_client** out) noexcept {
   core.servers = addresses.servers();
   core.connect_timeout_us = 1'000 * static_cast<std::uint64_t>(options.connect_timeout_ms);
   core.seed = random_seed();
-  core.stay = options.stay != 0;
+  core.pin_server = options.stay != 0;
   *out = std::make_unique<zatt_client>(std::move(core), std::move(addresses), timeout_ms).release();
   return ZATT_OK;
 }

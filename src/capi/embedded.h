@@ -24,7 +24,7 @@
 #include "kv/store.h"
 #include "loop/async.h"
 #include "loop/loop.h"
-#include "server/local_clients.h"
+#include "server/in_process_clients.h"
 #include "server/own_store.h"
 #include "server/server.h"
 #include "zatt/zatt.h"
@@ -39,7 +39,7 @@ struct Host {
   int timeout_ms = 0;  // of requests that name none
 };
 
-class Embedded final : private server::LocalClient {
+class Embedded final : private server::InProcessClient {
  public:
   // `loop` must outlive it. `machine` null: the dictionary.
   Embedded(loop::Loop& loop, const Host& host, const zatt_machine* machine);

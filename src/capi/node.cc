@@ -38,7 +38,7 @@ namespace {
 constexpr const char* from_options = "options";
 
 Result<config::Settings> settings_of(const zatt_node_options& options) {
-  config::Sources sources;
+  config::Inputs sources;
   sources.id_option = "an id";
   std::string name;
   std::string text;
@@ -55,11 +55,11 @@ Result<config::Settings> settings_of(const zatt_node_options& options) {
     auto file = config::parse_config_file(name, text);
     if (!file) return file.error();
     sources.file = std::move(*file);
-    sources.given["config"] = {name, from_options};
+    sources.raw["config"] = {name, from_options};
   }
-  if (options.id != nullptr) sources.given["id"] = {options.id, from_options};
-  if (options.storage != nullptr) sources.given["storage"] = {options.storage, from_options};
-  return config::judge(std::move(sources));
+  if (options.id != nullptr) sources.raw["id"] = {options.id, from_options};
+  if (options.storage != nullptr) sources.raw["storage"] = {options.storage, from_options};
+  return config::resolve(std::move(sources));
 }
 
 const char* what_is_wrong(const zatt_node_options& options) {
@@ -119,11 +119,11 @@ int open_node(const zatt_node_options& options, zatt_node** out) {
   return ZATT_OK;
 }
 
-int open_checked(const zatt_node_options* given, zatt_node** out) noexcept {
+int open_checked(const zatt_node_options* raw, zatt_node** out) noexcept {
   if (out == nullptr) return ZATT_EINVAL;
   *out = nullptr;
   zatt_node_options options;
-  if (!capi::widen(given, options)) return ZATT_EINVAL;
+  if (!capi::widen(raw, options)) return ZATT_EINVAL;
   capi::tell(options.error, options.error_size, "");
   try {
     return open_node(options, out);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "cli/complaints.h"
+#include "cli/errors.h"
 #include "cli/text.h"
 
 namespace zatt::cli {
@@ -45,7 +45,7 @@ Exit Batch::drain() {
 
 Exit Batch::end() {
   drain();
-  if (worst_ > Exit::no && worst_ != Exit::interrupted && total_ > 1) complain(how_far());
+  if (worst_ > Exit::no && worst_ != Exit::interrupted && total_ > 1) print_error(how_far());
   return worst_;
 }
 

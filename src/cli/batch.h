@@ -18,8 +18,8 @@ class Batch {
  public:
   // What to do with an answer that is no error; it says what that is worth.
   using OnAnswer = std::function<Exit(const std::string& key, const Reply& reply)>;
-  Batch(Work& work, std::size_t total, OnAnswer on_answer, Json json = Json::a_line_each)
-      : work_(work), total_(total), on_answer_(std::move(on_answer)), json_(json) {}
+  Batch(Context& context, std::size_t total, OnAnswer on_answer, Json json = Json::a_line_each)
+      : work_(context), total_(total), on_answer_(std::move(on_answer)), json_(json) {}
 
   // False: it was not sent, and no more are.
   bool send(const zatt_request& request);
@@ -44,7 +44,7 @@ class Batch {
   void count(Exit code);
   std::string how_far() const;
 
-  Work& work_;
+  Context& work_;
   const std::size_t total_;
   const OnAnswer on_answer_;
   const Json json_;

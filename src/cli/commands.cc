@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "cli/batch.h"
-#include "cli/complaints.h"
-#include "cli/judge.h"
+#include "cli/cluster_status.h"
+#include "cli/errors.h"
+#include "cli/json_validator.h"
 #include "cli/look.h"
-#include "cli/survey.h"
 #include "cli/text.h"
 #include "cli/value.h"
 
@@ -33,10 +33,10 @@ std::string add_condition(const Condition& condition, zatt_request& request, std
     default:
       return "";
   }
-  Judge judge;
-  Value read = to_value(condition.value, ValueIs::guessed, true, [&judge](const std::string& text) {
-    return judge.what_is_wrong_with(text);
-  });
+  JsonValidator validator;
+  Value read = to_value(
+      condition.value, ValueIs::guessed, true,
+      [&validator](const std::string& text) { return validator.what_is_wrong_with(text); });
   if (!read.wrong.empty()) return "--if-value: " + read.wrong;
   value = std::move(read.json);
   request.condition = ZATT_IF_VALUE;
@@ -45,52 +45,52 @@ std::string add_condition(const Condition& condition, zatt_request& request, std
 }
 
 // A write with its condition, asked. The key is the request's.
-Reply write(Work& work, zatt_request request) {
+Reply write(Context& context, zatt_request request) {
   std::string if_value;
   Reply reply;
-  const std::string wrong = add_condition(work.arguments.condition, request, if_value);
-  if (wrong.empty()) return work.session.ask(request);
+  const std::string wrong = add_condition(context.arguments.condition, request, if_value);
+  if (wrong.empty()) return context.session.ask(request);
   reply.error = ZATT_EINVAL;
   reply.message = wrong;
   return reply;
 }
 
-void add_line(Work& work, const std::string& line) {
-  work.out.add(line);
-  work.out.add("\n");
+void add_line(Context& context, const std::string& line) {
+  context.out.add(line);
+  context.out.add("\n");
 }
 
 }  // namespace
 
-Exit Work::fail(const Reply& reply, const std::string& what, Json json) {
+Exit Context::fail(const Reply& reply, const std::string& what, Json json) {
   if (session.was_interrupted() && reply.error != ZATT_EUNKNOWN) return Exit::interrupted;
-  if (reply.error == ZATT_EINVAL) return complain_usage(reply.message);
+  if (reply.error == ZATT_EINVAL) return print_usage_error(reply.message);
   if (arguments.json && json == Json::a_line_each) add_json(reply);
   const Exit code = code_of(reply);
-  complain_of(reply, what, code);
+  print_error_of(reply, what, code);
   return code;
 }
 
-Exit Work::code_of(const Reply& reply) {
+Exit Context::code_of(const Reply& reply) {
   constexpr int patience_ms = 1'000;
   if (reply.error != ZATT_ESTORAGEFULL) return exit_of(reply.error);
   if (!others_have_room) {
     const Look look = look_at_all(*arguments.servers, patience_ms, interrupts);
-    others_have_room = can_take_writes(survey_of(look.asked));
+    others_have_room = can_take_writes(cluster_status_of(look.asked));
   }
   return *others_have_room ? Exit::try_again : Exit::refused;
 }
 
-void Work::add_json(const Reply& reply) {
+void Context::add_json(const Reply& reply) {
   add_line(*this, !reply.line.empty()
                       ? reply.line
                       : std::string("{\"ok\":false,\"error\":\"") + zatt_error_name(reply.error) +
                             "\",\"message\":" + quoted(reply.message) + "}");
 }
 
-Exit Work::finish(Exit code) {
+Exit Context::finish(Exit code) {
   if (out.flush()) return code;
-  if (!out.why().empty()) complain(out.why());
+  if (!out.why().empty()) print_error(out.why());
   // What was not done is the graver news.
   const bool was_done = code <= Exit::no;
   if (code == Exit::unknown || (!was_done && out.exit_code() == Exit::output_lost)) return code;
@@ -98,15 +98,15 @@ Exit Work::finish(Exit code) {
 }
 
 // One key: its value. Several: as scan shows them, those that are there.
-Exit run_get(Work& work) {
-  const Arguments& arguments = work.arguments;
+Exit run_get(Context& context) {
+  const Arguments& arguments = context.arguments;
   const bool several = arguments.operands.size() > 1;
-  Batch batch(work, arguments.operands.size(), [&](const std::string& key, const Reply& reply) {
+  Batch batch(context, arguments.operands.size(), [&](const std::string& key, const Reply& reply) {
     if (arguments.json) {
-      add_line(work, reply.line);
+      add_line(context, reply.line);
     } else if (reply.found && reply.value) {
-      if (several) work.out.add(shown_key(key) + "\t");
-      add_line(work, arguments.raw ? bare(*reply.value) : *reply.value);
+      if (several) context.out.add(shown_key(key) + "\t");
+      add_line(context, arguments.raw ? bare(*reply.value) : *reply.value);
     }
     return reply.found ? Exit::done : Exit::no;
   });
@@ -120,26 +120,26 @@ Exit run_get(Work& work) {
 }
 
 // Nothing is sent before every value has been found good.
-Exit run_set(Work& work) {
-  const auto& operands = work.arguments.operands;
-  Judge judge;
+Exit run_set(Context& context) {
+  const auto& operands = context.arguments.operands;
+  JsonValidator validator;
   std::vector<std::string> values;
   for (std::size_t i = 1; i < operands.size(); i += 2) {
     const Source source = read_operand(operands[i]);
-    if (!source.wrong.empty()) return complain_usage(source.wrong);
-    Value value =
-        to_value(source.text, work.arguments.value_is, source.typed && work.by_shell,
-                 [&judge](const std::string& text) { return judge.what_is_wrong_with(text); });
+    if (!source.wrong.empty()) return print_usage_error(source.wrong);
+    Value value = to_value(
+        source.text, context.arguments.value_is, source.typed && context.by_shell,
+        [&validator](const std::string& text) { return validator.what_is_wrong_with(text); });
     const std::string of = operands.size() > 2 ? shown_key(operands[i - 1]) + ": " : std::string();
-    if (!value.wrong.empty()) return complain_usage(of + value.wrong);
+    if (!value.wrong.empty()) return print_usage_error(of + value.wrong);
     values.push_back(std::move(value.json));
   }
   zatt_request request = zatt_request_of(ZATT_OP_SET);
   std::string if_value;
-  const std::string wrong = add_condition(work.arguments.condition, request, if_value);
-  if (!wrong.empty()) return complain_usage(wrong);
-  Batch batch(work, values.size(), [&work](const std::string&, const Reply& reply) {
-    if (work.arguments.json) add_line(work, reply.line);
+  const std::string wrong = add_condition(context.arguments.condition, request, if_value);
+  if (!wrong.empty()) return print_usage_error(wrong);
+  Batch batch(context, values.size(), [&context](const std::string&, const Reply& reply) {
+    if (context.arguments.json) add_line(context, reply.line);
     return Exit::done;
   });
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -150,15 +150,15 @@ Exit run_set(Work& work) {
   return batch.end();
 }
 
-Exit run_del(Work& work) {
-  if (work.arguments.prefix) return run_del_prefix(work);
+Exit run_del(Context& context) {
+  if (context.arguments.prefix) return run_del_prefix(context);
   zatt_request request = zatt_request_of(ZATT_OP_DELETE);
   std::string if_value;
-  const std::string wrong = add_condition(work.arguments.condition, request, if_value);
-  if (!wrong.empty()) return complain_usage(wrong);
-  const auto& keys = work.arguments.operands;
-  Batch batch(work, keys.size(), [&work](const std::string&, const Reply& reply) {
-    if (work.arguments.json) add_line(work, reply.line);
+  const std::string wrong = add_condition(context.arguments.condition, request, if_value);
+  if (!wrong.empty()) return print_usage_error(wrong);
+  const auto& keys = context.arguments.operands;
+  Batch batch(context, keys.size(), [&context](const std::string&, const Reply& reply) {
+    if (context.arguments.json) add_line(context, reply.line);
     return reply.found ? Exit::done : Exit::no;
   });
   for (const std::string& key : keys) {
@@ -168,37 +168,37 @@ Exit run_del(Work& work) {
   return batch.end();
 }
 
-Exit run_incr(Work& work) {
+Exit run_incr(Context& context) {
   zatt_request request = zatt_request_of(ZATT_OP_INCR);
-  if (work.arguments.operands.size() > 1)
-    request.by = to_integer(work.arguments.operands[1]).value_or(1);
-  request.key = bytes_of(work.arguments.operands[0]);
-  const Reply reply = write(work, request);
-  if (reply.error != ZATT_OK) return work.fail(reply);
-  add_line(work, work.arguments.json ? reply.line : std::to_string(reply.number));
+  if (context.arguments.operands.size() > 1)
+    request.by = to_integer(context.arguments.operands[1]).value_or(1);
+  request.key = bytes_of(context.arguments.operands[0]);
+  const Reply reply = write(context, request);
+  if (reply.error != ZATT_OK) return context.fail(reply);
+  add_line(context, context.arguments.json ? reply.line : std::to_string(reply.number));
   return Exit::done;
 }
 
-Exit run_count(Work& work) {
+Exit run_count(Context& context) {
   zatt_request request = zatt_request_of(ZATT_OP_COUNT);
-  if (!work.arguments.operands.empty()) request.prefix = bytes_of(work.arguments.operands[0]);
-  request.stale = work.arguments.stale ? 1 : 0;
-  const Reply reply = work.session.ask(request);
-  if (reply.error != ZATT_OK) return work.fail(reply);
-  add_line(work, work.arguments.json ? reply.line : std::to_string(reply.number));
+  if (!context.arguments.operands.empty()) request.prefix = bytes_of(context.arguments.operands[0]);
+  request.stale = context.arguments.stale ? 1 : 0;
+  const Reply reply = context.session.ask(request);
+  if (reply.error != ZATT_OK) return context.fail(reply);
+  add_line(context, context.arguments.json ? reply.line : std::to_string(reply.number));
   return Exit::done;
 }
 
 // A read that a leader has confirmed is the proof that there is one, and that it has a majority.
-Exit run_wait(Work& work) {
+Exit run_wait(Context& context) {
   zatt_request request = zatt_request_of(ZATT_OP_GET);
   request.key = zatt_str("");
-  const Reply read = work.session.ask(request);
-  if (read.error != ZATT_OK) return work.fail(read);
-  if (!work.arguments.json) return Exit::done;
-  const Reply status = work.session.ask(zatt_request_of(ZATT_OP_STATUS));
-  if (status.error != ZATT_OK) return work.fail(status);
-  add_line(work, status.line);
+  const Reply read = context.session.ask(request);
+  if (read.error != ZATT_OK) return context.fail(read);
+  if (!context.arguments.json) return Exit::done;
+  const Reply status = context.session.ask(zatt_request_of(ZATT_OP_STATUS));
+  if (status.error != ZATT_OK) return context.fail(status);
+  add_line(context, status.line);
   return Exit::done;
 }
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "cli/arguments.h"
-#include "cli/exits.h"
+#include "cli/exit_codes.h"
 #include "cli/interrupts.h"
 #include "cli/output.h"
 #include "cli/session.h"
@@ -17,7 +17,7 @@ namespace zatt::cli {
 // Whether what fails is also an object on standard output, under --json.
 enum class Json : std::uint8_t { a_line_each, none };
 
-struct Work {
+struct Context {
   const Arguments& arguments;
   Interrupts& interrupts;
   Output& out;
@@ -38,24 +38,24 @@ struct Work {
   Exit finish(Exit code);
 };
 
-Exit run_get(Work& work);
-Exit run_set(Work& work);
-Exit run_del(Work& work);
-Exit run_incr(Work& work);
-Exit run_count(Work& work);
-Exit run_wait(Work& work);
+Exit run_get(Context& context);
+Exit run_set(Context& context);
+Exit run_del(Context& context);
+Exit run_incr(Context& context);
+Exit run_count(Context& context);
+Exit run_wait(Context& context);
 
-Exit run_list(Work& work);  // ls and scan
-Exit run_export(Work& work);
+Exit run_list(Context& context);  // ls and scan
+Exit run_export(Context& context);
 
-Exit run_raw(Work& work);
-Exit run_import(Work& work);
+Exit run_raw(Context& context);
+Exit run_import(Context& context);
 
-Exit run_del_prefix(Work& work);
-Exit run_lines(Work& work);
-Exit run_prompt(Work& work);
+Exit run_del_prefix(Context& context);
+Exit run_lines(Context& context);
+Exit run_prompt(Context& context);
 
-Exit run_status(Work& work);
-Exit run_members(Work& work);
+Exit run_status(Context& context);
+Exit run_members(Context& context);
 
 }  // namespace zatt::cli

@@ -9,7 +9,7 @@
 #include "base/narrow.h"
 #include "cli/batch.h"
 #include "cli/commands.h"
-#include "cli/complaints.h"
+#include "cli/errors.h"
 #include "cli/pages.h"
 #include "cli/progress.h"
 #include "cli/question.h"
@@ -20,11 +20,11 @@ namespace {
 
 class PrefixDelete {
  public:
-  explicit PrefixDelete(Work& work) : work_(work), prefix_(*work.arguments.prefix) {}
+  explicit PrefixDelete(Context& context) : work_(context), prefix_(*context.arguments.prefix) {}
 
   Exit run() {
     if (!work_.arguments.yes && !(work_.asks && can_ask()))
-      return complain_usage(
+      return print_usage_error(
           "del --prefix asks before it deletes, and nobody is there to be asked: --yes deletes "
           "without asking; zatt count " +
           quoted(prefix_) + " says how many keys it would be");
@@ -36,7 +36,7 @@ class PrefixDelete {
     if (total_ > 0 && !work_.arguments.yes) {
       const auto agreed = ask_person(question(), work_.interrupts);
       if (!agreed) return Exit::interrupted;
-      if (!*agreed) complain("nothing was deleted");
+      if (!*agreed) print_error("nothing was deleted");
       if (!*agreed) return Exit::no;
     }
     return delete_all();
@@ -94,7 +94,7 @@ class PrefixDelete {
                     ",\"left\":" + std::to_string(left(code, unknown)) +
                     ",\"unknown\":" + std::to_string(unknown) + "}\n");
     if (code != Exit::done)
-      complain(how_far(code, unknown));
+      print_error(how_far(code, unknown));
     else if (!work_.arguments.json)
       work_.out.add(keys_text(deleted_) + " deleted\n");
     return code == Exit::done && deleted_ == 0 ? Exit::no : code;
@@ -112,7 +112,7 @@ class PrefixDelete {
            " left: the same command again deletes what is left";
   }
 
-  Work& work_;
+  Context& work_;
   const std::string& prefix_;
   std::uint64_t total_ = 0;
   std::uint64_t deleted_ = 0;
@@ -121,6 +121,6 @@ class PrefixDelete {
 
 }  // namespace
 
-Exit run_del_prefix(Work& work) { return PrefixDelete(work).run(); }
+Exit run_del_prefix(Context& context) { return PrefixDelete(context).run(); }
 
 }  // namespace zatt::cli

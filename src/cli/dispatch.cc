@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/complaints.h"
+#include "cli/errors.h"
 #include "cli/help.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
@@ -16,35 +16,35 @@
 namespace zatt::cli {
 namespace {
 
-Exit run_verb(Work& work) {
-  switch (work.arguments.verb) {
+Exit run_verb(Context& context) {
+  switch (context.arguments.verb) {
     case Verb::get:
-      return run_get(work);
+      return run_get(context);
     case Verb::set:
-      return run_set(work);
+      return run_set(context);
     case Verb::del:
-      return run_del(work);
+      return run_del(context);
     case Verb::incr:
-      return run_incr(work);
+      return run_incr(context);
     case Verb::ls:
     case Verb::scan:
-      return run_list(work);
+      return run_list(context);
     case Verb::count:
-      return run_count(work);
-    case Verb::dump:
-      return run_export(work);
+      return run_count(context);
+    case Verb::export_keys:
+      return run_export(context);
     case Verb::import:
-      return run_import(work);
+      return run_import(context);
     case Verb::raw:
-      return run_raw(work);
+      return run_raw(context);
     case Verb::members:
-      return run_members(work);
+      return run_members(context);
     case Verb::wait:
-      return run_wait(work);
+      return run_wait(context);
     case Verb::status:
-      return run_status(work);
+      return run_status(context);
     case Verb::lines:
-      return run_lines(work);
+      return run_lines(context);
     case Verb::help:
       break;
   }
@@ -62,7 +62,7 @@ Exit run_help(const Arguments& arguments, Output& out) {
     verb = find_verb(name);
     const std::string_view meant = nearest_verb(name);
     if (verb == nullptr)
-      return complain_usage(
+      return print_usage_error(
           "no verb \"" + name + "\"" +
           (meant.empty() ? "; see zatt help" : "; did you mean " + std::string(meant) + "?"));
   }
@@ -108,15 +108,15 @@ void inherit(const Arguments& outer, Arguments& inner) {
 
 }  // namespace
 
-Exit run_command(Work& work) {
-  const Arguments& arguments = work.arguments;
+Exit run_command(Context& context) {
+  const Arguments& arguments = context.arguments;
   const bool is_help = arguments.help || arguments.version || arguments.verb == Verb::help;
-  return is_help ? run_help(arguments, work.out) : run_verb(work);
+  return is_help ? run_help(arguments, context.out) : run_verb(context);
 }
 
-Exit run_line(Work& outer, std::string_view line, bool asks) {
+Exit run_line(Context& outer, std::string_view line, bool asks) {
   Words words = to_words(line);
-  if (!words.wrong.empty()) return complain_usage(words.wrong);
+  if (!words.wrong.empty()) return print_usage_error(words.wrong);
   if (!words.words.empty() && words.words[0] == "zatt") words.words.erase(words.words.begin());
   if (words.words.empty()) return Exit::done;
   auto [arguments, wrong] = parse_arguments(words.words);
@@ -124,13 +124,13 @@ Exit run_line(Work& outer, std::string_view line, bool asks) {
     wrong = "which verb? help says which there are";
   if (wrong.empty() && arguments.servers) wrong = "--servers is said once, to zatt itself";
   if (wrong.empty() && !arguments.help) wrong = what_reads_input(arguments);
-  if (!wrong.empty()) return complain_usage(wrong);
+  if (!wrong.empty()) return print_usage_error(wrong);
   inherit(outer.arguments, arguments);
   outer.session.set_timeout(arguments.timeout_ms);
-  Work work{arguments, outer.interrupts, outer.out, outer.session, asks, false};
-  const std::size_t complaints = complaints_made();
-  const Exit code = work.finish(run_command(work));
-  if (code == Exit::no && complaints_made() == complaints) complain(what_no_means(arguments));
+  Context context{arguments, outer.interrupts, outer.out, outer.session, asks, false};
+  const std::size_t complaints = errors_printed();
+  const Exit code = context.finish(run_command(context));
+  if (code == Exit::no && errors_printed() == complaints) print_error(what_no_means(arguments));
   return code;
 }
 

@@ -8,10 +8,10 @@
 
 namespace zatt::cli {
 
-Exit run_command(Work& work);
+Exit run_command(Context& context);
 
 // A command that stands in a line, as after "zatt" in a shell, with the session of `outer`. What it
 // adds to the output is written. `asks`: a person is there who can be asked.
-Exit run_line(Work& outer, std::string_view line, bool asks);
+Exit run_line(Context& outer, std::string_view line, bool asks);
 
 }  // namespace zatt::cli

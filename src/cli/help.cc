@@ -166,7 +166,7 @@ order of the keys' bytes. It asks for a page at a time: each page is one picture
     zatt count room:
 )",
      ""},
-    {Verb::dump,
+    {Verb::export_keys,
      R"(Writes {"key":K,"value":V} a line, for zatt import or for jq. It goes page by page: keys that
 change meanwhile come as they were when their page was read.
 

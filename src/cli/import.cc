@@ -13,7 +13,7 @@
 #include <optional>
 
 #include "cli/commands.h"
-#include "cli/complaints.h"
+#include "cli/errors.h"
 #include "cli/json.h"
 #include "cli/lines.h"
 #include "cli/progress.h"
@@ -28,10 +28,10 @@ constexpr std::size_t most_bytes = 2 << 20;
 
 class Import {
  public:
-  Import(Work& work, int fd, bool from_terminal)
-      : work_(work),
+  Import(Context& context, int fd, bool from_terminal)
+      : work_(context),
         progress_("imported", !from_terminal),
-        pump_(work, fd,
+        pump_(context, fd,
               {[this](auto number, const auto& line) { return take(number, line); },
                [this] { return under_way_ < most_under_way && bytes_ < most_bytes; },
                [this] { return look(); }}) {
@@ -44,9 +44,9 @@ class Import {
     if (const auto why = work_.session.open()) return work_.fail(*why);
     const Exit code = pump_.run();
     progress_.end();
-    if (!pump_.why().empty()) complain(pump_.why());
+    if (!pump_.why().empty()) print_error(pump_.why());
     if (code == Exit::interrupted && worst_ != Exit::unknown) {
-      if (last_sent_ > 0) complain(how_far());
+      if (last_sent_ > 0) print_error(how_far());
       return code;
     }
     report();
@@ -112,11 +112,11 @@ class Import {
   }
 
   void report() {
-    if (!bad_line_.empty()) complain(bad_line_);
+    if (!bad_line_.empty()) print_error(bad_line_);
     if (full_) worst_ = std::max(worst_, work_.code_of(*full_));
     if (failed_line_ != 0)
-      complain_of(failed_, "line " + std::to_string(failed_line_), work_.code_of(failed_));
-    if (worst_ != Exit::done) complain(how_far());
+      print_error_of(failed_, "line " + std::to_string(failed_line_), work_.code_of(failed_));
+    if (worst_ != Exit::done) print_error(how_far());
     if (work_.arguments.json)
       work_.out.add("{\"set\":" + std::to_string(set_) + ",\"kept\":" + std::to_string(kept_) +
                     ",\"not_done\":" + std::to_string(not_done_) +
@@ -139,7 +139,7 @@ class Import {
     return text;
   }
 
-  Work& work_;
+  Context& work_;
   Progress progress_;
   LinePump pump_;
   std::size_t under_way_ = 0;
@@ -158,13 +158,13 @@ class Import {
 
 }  // namespace
 
-Exit run_import(Work& work) {
+Exit run_import(Context& context) {
   int fd = STDIN_FILENO;
-  const auto& operands = work.arguments.operands;
+  const auto& operands = context.arguments.operands;
   const bool file = !operands.empty() && operands[0] != "-";
   if (file) fd = open(operands[0].c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return complain_usage(operands[0] + ": " + std::strerror(errno));
-  const Exit code = Import(work, fd, isatty(fd) == 1).run();
+  if (fd < 0) return print_usage_error(operands[0] + ": " + std::strerror(errno));
+  const Exit code = Import(context, fd, isatty(fd) == 1).run();
   if (file) close(fd);
   return code;
 }

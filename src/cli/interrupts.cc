@@ -61,7 +61,7 @@ Interrupts::~Interrupts() {
 
 int Interrupts::caught() const { return caught_signal; }
 
-void Interrupts::die_of(int signal) {
+void Interrupts::exit_by_signal(int signal) {
   ::signal(signal, SIG_DFL);
   raise(signal);
   _exit(128 + signal);

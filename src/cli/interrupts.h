@@ -26,7 +26,7 @@ class Interrupts {
   int caught() const;                  // the signal, or 0
 
   // The process ends as that signal would have ended it.
-  [[noreturn]] static void die_of(int signal);
+  [[noreturn]] static void exit_by_signal(int signal);
 
  private:
   int pipe_[2] = {-1, -1};

@@ -56,8 +56,8 @@ class LinePump {
     // After each turn. False: no more are read.
     std::function<bool()> after_turn;
   };
-  LinePump(Work& work, int fd, Handlers handlers)
-      : work_(work), fd_(fd), handlers_(std::move(handlers)) {}
+  LinePump(Context& context, int fd, Handlers handlers)
+      : work_(context), fd_(fd), handlers_(std::move(handlers)) {}
 
   // Until the input has ended, all is answered and the output written. Done, or what ends it.
   Exit run();
@@ -68,7 +68,7 @@ class LinePump {
   void take_lines();
   void read_some();
 
-  Work& work_;
+  Context& work_;
   const int fd_;
   const Handlers handlers_;
   LineCutter cutter_;

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cli/commands.h"
-#include "cli/complaints.h"
+#include "cli/errors.h"
 #include "cli/pages.h"
 #include "cli/progress.h"
 #include "cli/text.h"
@@ -25,18 +25,18 @@ struct Ended {
 };
 
 // Each page has been handed on, and what that added to the output is written.
-Ended each_written(Work& work, zatt_request request, const OnPage& on_page) {
-  const Arguments& arguments = work.arguments;
+Ended each_written(Context& context, zatt_request request, const OnPage& on_page) {
+  const Arguments& arguments = context.arguments;
   if (!arguments.operands.empty()) request.prefix = bytes_of(arguments.operands[0]);
   request.stale = arguments.stale ? 1 : 0;
-  auto failed =
-      each_page(work.session, request, arguments.limit == 0 ? UINT64_MAX : arguments.limit,
-                work.out.is_terminal() ? a_page_for_people : most_a_page, [&](const Reply& page) {
-                  on_page(page);
-                  return work.out.flush();
-                });
+  auto failed = each_page(
+      context.session, request, arguments.limit == 0 ? UINT64_MAX : arguments.limit,
+      context.out.is_terminal() ? a_page_for_people : most_a_page, [&](const Reply& page) {
+        on_page(page);
+        return context.out.flush();
+      });
   if (failed) return {exit_of(failed->error), std::move(failed)};
-  return {work.out.failed() ? work.out.exit_code() : Exit::done, std::nullopt};
+  return {context.out.failed() ? context.out.exit_code() : Exit::done, std::nullopt};
 }
 
 std::string as_json(const Item& item, bool with_value, bool with_rev) {
@@ -47,7 +47,7 @@ std::string as_json(const Item& item, bool with_value, bool with_rev) {
 }
 
 // A tab between the two, which no key that is shown has; for people the values stand in a column.
-void add_page(Work& work, const Reply& page) {
+void add_page(Context& context, const Reply& page) {
   std::vector<std::string> keys;
   std::size_t width = 0;
   for (const Item& item : page.items) {
@@ -55,51 +55,52 @@ void add_page(Work& work, const Reply& page) {
     width = std::max(width, std::min(width_of(keys.back()), widest_key));
   }
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    const bool aligned = work.out.is_terminal();
-    work.out.add(aligned ? padded(keys[i], width) + "  " : keys[i] + "\t");
-    work.out.add(page.items[i].value + "\n");
+    const bool aligned = context.out.is_terminal();
+    context.out.add(aligned ? padded(keys[i], width) + "  " : keys[i] + "\t");
+    context.out.add(page.items[i].value + "\n");
   }
 }
 
 }  // namespace
 
-Exit run_list(Work& work) {
+Exit run_list(Context& context) {
   zatt_request request = zatt_request_of(ZATT_OP_SCAN);
-  const bool with_values = work.arguments.verb == Verb::scan;
+  const bool with_values = context.arguments.verb == Verb::scan;
   request.keys_only = with_values ? 0 : 1;
-  const Ended ended = each_written(work, request, [&work, with_values](const Reply& page) {
-    if (work.arguments.json) {
-      for (const Item& item : page.items) work.out.add(as_json(item, with_values, true));
+  const Ended ended = each_written(context, request, [&context, with_values](const Reply& page) {
+    if (context.arguments.json) {
+      for (const Item& item : page.items) context.out.add(as_json(item, with_values, true));
     } else if (with_values) {
-      add_page(work, page);
+      add_page(context, page);
     } else {
-      for (const Item& item : page.items) work.out.add(shown_key(item.key) + "\n");
+      for (const Item& item : page.items) context.out.add(shown_key(item.key) + "\n");
     }
   });
-  return ended.failed ? work.fail(*ended.failed) : ended.code;
+  return ended.failed ? context.fail(*ended.failed) : ended.code;
 }
 
-Exit run_export(Work& work) {
-  Progress progress("exported", !work.out.is_terminal());
+Exit run_export(Context& context) {
+  Progress progress("exported", !context.out.is_terminal());
   if (progress.is_shown()) {
     zatt_request request = zatt_request_of(ZATT_OP_COUNT);
-    if (!work.arguments.operands.empty()) request.prefix = bytes_of(work.arguments.operands[0]);
-    request.stale = work.arguments.stale ? 1 : 0;
-    const Reply count = work.session.ask(request);
-    if (count.error != ZATT_OK) return work.fail(count);
+    if (!context.arguments.operands.empty())
+      request.prefix = bytes_of(context.arguments.operands[0]);
+    request.stale = context.arguments.stale ? 1 : 0;
+    const Reply count = context.session.ask(request);
+    if (count.error != ZATT_OK) return context.fail(count);
     progress.expect(static_cast<std::uint64_t>(count.number));
   }
   std::uint64_t keys = 0;
-  const Ended ended = each_written(work, zatt_request_of(ZATT_OP_SCAN), [&](const Reply& page) {
-    for (const Item& item : page.items) work.out.add(as_json(item, true, false));
+  const Ended ended = each_written(context, zatt_request_of(ZATT_OP_SCAN), [&](const Reply& page) {
+    for (const Item& item : page.items) context.out.add(as_json(item, true, false));
     keys += page.items.size();
     progress.show(keys, keys);
   });
   progress.end();
   if (!ended.failed) return ended.code;
-  const Exit code = work.fail(*ended.failed);
+  const Exit code = context.fail(*ended.failed);
   if (keys > 0 && code != Exit::interrupted)
-    complain("the export is not complete: " + std::to_string(keys) + " keys were written");
+    print_error("the export is not complete: " + std::to_string(keys) + " keys were written");
   return code;
 }
 

@@ -16,9 +16,9 @@ namespace {
 constexpr int first_look_ms = 200;  // by then one that refuses has refused
 
 // One server, asked until it answers, refuses, or has had its time.
-class Probe {
+class StatusQuery {
  public:
-  Probe(const std::string& address, int timeout_ms) : end_ms_(now_ms() + timeout_ms) {
+  StatusQuery(const std::string& address, int timeout_ms) : end_ms_(now_ms() + timeout_ms) {
     asked.address = address;
     char error[512] = "";
     zatt_client_options options = zatt_client_options_of(asked.address.c_str());
@@ -60,7 +60,7 @@ class Probe {
     request.value = zatt_str("{\"op\":\"status\"}");
     request.timeout_ms = std::max(1, timeout_ms);
     const auto on_reply = [](void* user, const zatt_reply* reply) {
-      static_cast<Probe*>(user)->answer(*reply);
+      static_cast<StatusQuery*>(user)->answer(*reply);
     };
     if (zatt_client_send(client_.get(), &request, on_reply, this) != ZATT_OK)
       end(zatt_client_message(client_.get()));
@@ -101,7 +101,7 @@ class Probe {
   bool done_ = false;
 };
 
-using Probes = std::vector<std::unique_ptr<Probe>>;
+using StatusQueries = std::vector<std::unique_ptr<StatusQuery>>;
 
 std::vector<std::string> split(const std::string& servers) {
   std::vector<std::string> list;
@@ -127,65 +127,66 @@ std::string with_port(const std::string& server) {
   return (bare_v6 ? "[" + server + "]" : server) + ":5254";
 }
 
-std::vector<Asked> asked_by(const Probes& probes) {
+std::vector<Asked> asked_by(const StatusQueries& queries) {
   std::vector<Asked> all;
-  for (const auto& probe : probes) all.push_back(probe->asked);
+  for (const auto& query : queries) all.push_back(query->asked);
   return all;
 }
 
 // False after ^C.
-bool wait_for_all(Probes& probes, int timeout_ms, const Interrupts& interrupts) {
+bool wait_for_all(StatusQueries& queries, int timeout_ms, const Interrupts& interrupts) {
   for (;;) {
     std::size_t done = 0;
-    for (const auto& probe : probes) probe->turn();
-    for (const std::string& address : not_asked_yet(asked_by(probes)))
-      probes.push_back(std::make_unique<Probe>(address, timeout_ms));
+    for (const auto& query : queries) query->turn();
+    for (const std::string& address : not_asked_yet(asked_by(queries)))
+      queries.push_back(std::make_unique<StatusQuery>(address, timeout_ms));
     std::vector<pollfd> polled = {{interrupts.fd(), POLLIN, 0}};
     int wake_ms = -1;
-    for (const auto& probe : probes) {
-      if (probe->is_done()) {
+    for (const auto& query : queries) {
+      if (query->is_done()) {
         ++done;
         continue;
       }
-      zatt_client* const client = probe->client();
+      zatt_client* const client = query->client();
       polled.push_back({zatt_client_fd(client), static_cast<short>(zatt_client_events(client)), 0});
       const int own_ms = zatt_client_wake_ms(client);
       if (own_ms >= 0) wake_ms = wake_ms < 0 ? own_ms : std::min(wake_ms, own_ms);
     }
-    if (done == probes.size()) return true;
+    if (done == queries.size()) return true;
     poll(polled.data(), polled.size(), wake_ms);
     if (interrupts.caught() != 0) return false;
   }
 }
 
-bool is_leader_missing(const Survey& survey) {
-  return std::any_of(survey.rows.begin(), survey.rows.end(),
+bool is_leader_missing(const ClusterStatus& status) {
+  return std::any_of(status.rows.begin(), status.rows.end(),
                      [](const Row& row) { return row.leads && row.answer == nullptr; });
 }
 
 // Those that answered have waited for the one that did not: by now they may know a new leader.
-void ask_once_more(Probes& probes, int timeout_ms) {
-  for (auto& probe : probes)
-    if (probe->asked.answer) probe = std::make_unique<Probe>(probe->asked.address, timeout_ms);
+void ask_once_more(StatusQueries& queries, int timeout_ms) {
+  for (auto& query : queries)
+    if (query->asked.answer)
+      query = std::make_unique<StatusQuery>(query->asked.address, timeout_ms);
 }
 
 }  // namespace
 
 Look look_at_all(const std::string& servers, int timeout_ms, const Interrupts& interrupts) {
   Look look;
-  Probes probes;
+  StatusQueries queries;
   for (const std::string& server : split(servers)) {
-    probes.push_back(std::make_unique<Probe>(with_port(server), timeout_ms));
-    if (probes.back()->open_error != ZATT_EINVAL) continue;
-    look.wrong = probes.back()->asked.why;
+    queries.push_back(std::make_unique<StatusQuery>(with_port(server), timeout_ms));
+    if (queries.back()->open_error != ZATT_EINVAL) continue;
+    look.wrong = queries.back()->asked.why;
     return look;
   }
-  look.interrupted = !wait_for_all(probes, timeout_ms, interrupts);
-  if (!look.interrupted && is_leader_missing(survey_of(asked_by(probes)))) {
-    ask_once_more(probes, timeout_ms);
-    look.interrupted = !wait_for_all(probes, timeout_ms, interrupts);
+  look.interrupted = !wait_for_all(queries, timeout_ms, interrupts);
+  if (!look.interrupted && is_leader_missing(cluster_status_of(asked_by(queries)))) {
+    ask_once_more(queries, timeout_ms);
+    look.interrupted = !wait_for_all(queries, timeout_ms, interrupts);
   }
-  look.asked = asked_by(probes);
+  look.asked = asked_by(queries);
   return look;
 }
 

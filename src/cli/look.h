@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/cluster_status.h"
 #include "cli/interrupts.h"
-#include "cli/survey.h"
 
 namespace zatt::cli {
 

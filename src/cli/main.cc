@@ -9,8 +9,8 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
-#include "cli/complaints.h"
 #include "cli/dispatch.h"
+#include "cli/errors.h"
 
 namespace zatt::cli {
 namespace {
@@ -36,10 +36,10 @@ Exit run(Arguments arguments, Output& out, Interrupts& interrupts) {
   // `wait` is for servers that are yet to come.
   const bool whole_timeout = arguments.timeout_given || arguments.verb == Verb::wait;
   Session session({*arguments.servers, arguments.timeout_ms, whole_timeout}, interrupts);
-  Work work{arguments, interrupts, out, session};
-  if (!arguments.bare || arguments.version) return work.finish(run_command(work));
-  if (!is_at_terminal()) return complain_usage("which verb? see zatt help");
-  return run_prompt(work);
+  Context context{arguments, interrupts, out, session};
+  if (!arguments.bare || arguments.version) return context.finish(run_command(context));
+  if (!is_at_terminal()) return print_usage_error("which verb? see zatt help");
+  return run_prompt(context);
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   open_standard_descriptors();
   auto [arguments, wrong] =
       parse_arguments(std::vector<std::string>(argv + (argc > 0), argv + argc));
-  if (!wrong.empty()) return complain_usage(wrong);
+  if (!wrong.empty()) return print_usage_error(wrong);
   int code = Exit::done;
   int signal = 0;
   {
@@ -59,6 +59,6 @@ int main(int argc, char** argv) {
     code = run(std::move(arguments), out, interrupts);
     signal = interrupts.caught();
   }
-  if (code == Exit::interrupted && signal != 0) Interrupts::die_of(signal);
+  if (code == Exit::interrupted && signal != 0) Interrupts::exit_by_signal(signal);
   return code;
 }

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "cli/exits.h"
+#include "cli/exit_codes.h"
 #include "cli/interrupts.h"
 
 namespace zatt::cli {

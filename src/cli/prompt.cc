@@ -26,11 +26,12 @@ bool begins_with(std::string_view text, std::string_view beginning) {
 
 class Prompt {
  public:
-  explicit Prompt(Work& work)
-      : work_(work),
-        reader_(work.session, work.out, [this](std::string_view before, std::string_view word) {
-          return complete(before, word);
-        }) {}
+  explicit Prompt(Context& context)
+      : work_(context),
+        reader_(context.session, context.out,
+                [this](std::string_view before, std::string_view word) {
+                  return complete(before, word);
+                }) {}
 
   Exit run() {
     work_.interrupts.arm();
@@ -104,7 +105,7 @@ class Prompt {
       case Verb::ls:
       case Verb::scan:
       case Verb::count:
-      case Verb::dump:
+      case Verb::export_keys:
         return operands == 0;
       default:
         return false;
@@ -129,15 +130,15 @@ class Prompt {
     if (reply.more) found.push_back(prefix);
   }
 
-  Work& work_;
+  Context& work_;
   LineReader reader_;
 };
 
 }  // namespace
 
-Exit run_prompt(Work& work) {
+Exit run_prompt(Context& context) {
   std::setlocale(LC_CTYPE, "");
-  return Prompt(work).run();
+  return Prompt(context).run();
 }
 
 }  // namespace zatt::cli

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "cli/commands.h"
-#include "cli/complaints.h"
+#include "cli/errors.h"
 #include "cli/json.h"
 #include "cli/lines.h"
 #include "cli/text.h"
@@ -22,7 +22,7 @@ constexpr int margin_ms = 1'000;
 
 class Raw {
  public:
-  explicit Raw(Work& work) : work_(work) {}
+  explicit Raw(Context& context) : work_(context) {}
 
   Exit run() {
     if (const auto why = work_.session.open()) return work_.fail(*why);
@@ -31,7 +31,7 @@ class Raw {
                    [this] { return has_room(); },  //
                    [this] { return hand_out(); }});
     const Exit code = pump.run();
-    if (!pump.why().empty()) complain(pump.why());
+    if (!pump.why().empty()) print_error(pump.why());
     say_what_failed();
     if (full_) worst_ = std::max(worst_, work_.code_of(*full_));
     if (code == Exit::interrupted) return unknown_.count > 0 ? Exit::unknown : code;
@@ -134,7 +134,7 @@ class Raw {
       if (failure->count == 0 || failure->reply.error == ZATT_ECANCELED) continue;
       std::string what = "line " + std::to_string(failure->number);
       if (failure->count > 1) what += " and " + std::to_string(failure->count - 1) + " behind it";
-      complain_of(failure->reply, what, exit_of(failure->reply.error));
+      print_error_of(failure->reply, what, exit_of(failure->reply.error));
     }
   }
 
@@ -144,7 +144,7 @@ class Raw {
     Reply reply;
   };
 
-  Work& work_;
+  Context& work_;
   std::deque<Slot> slots_;
   std::size_t bytes_ = 0;  // of requests and replies that wait
   bool stopped_ = false;
@@ -156,6 +156,6 @@ class Raw {
 
 }  // namespace
 
-Exit run_raw(Work& work) { return Raw(work).run(); }
+Exit run_raw(Context& context) { return Raw(context).run(); }
 
 }  // namespace zatt::cli

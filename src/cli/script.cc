@@ -8,8 +8,8 @@
 #include <cstdint>
 
 #include "cli/commands.h"
-#include "cli/complaints.h"
 #include "cli/dispatch.h"
+#include "cli/errors.h"
 #include "cli/lines.h"
 
 namespace zatt::cli {
@@ -17,7 +17,7 @@ namespace {
 
 class Script {
  public:
-  explicit Script(Work& work) : work_(work) {}
+  explicit Script(Context& context) : work_(context) {}
 
   Exit run() {
     for (;;) {
@@ -27,7 +27,7 @@ class Script {
       if (cutter_.at_end()) return first_;
       if (!wait_for_input()) return Exit::interrupted;
       if (const std::string why = cutter_.read_from(STDIN_FILENO); !why.empty()) {
-        complain(why);
+        print_error(why);
         return first_ == Exit::done ? Exit::wrong_usage : first_;
       }
     }
@@ -38,7 +38,7 @@ class Script {
     const Place place("line " + std::to_string(++number_));
     Exit code = Exit::wrong_usage;
     if (line.too_long)
-      complain("it is longer than any server takes");
+      print_error("it is longer than any server takes");
     else
       code = run_line(work_, line.text, false);
     if (first_ == Exit::done) first_ = code;
@@ -57,8 +57,8 @@ class Script {
     if (!lost && !cutter_.has_ended() && poll(&input, 1, 0) == 1)
       cutter_.read_from(STDIN_FILENO);  // its end, mostly
     if (!lost && !cutter_.at_end())
-      complain("the lines after line " + std::to_string(number_) +
-               " were not run; --keep-going runs them all");
+      print_error("the lines after line " + std::to_string(number_) +
+                  " were not run; --keep-going runs them all");
     return first_;
   }
 
@@ -70,7 +70,7 @@ class Script {
     return true;
   }
 
-  Work& work_;
+  Context& work_;
   LineCutter cutter_;
   std::uint64_t number_ = 0;
   Exit first_ = Exit::done;  // of what failed
@@ -78,6 +78,6 @@ class Script {
 
 }  // namespace
 
-Exit run_lines(Work& work) { return Script(work).run(); }
+Exit run_lines(Context& context) { return Script(context).run(); }
 
 }  // namespace zatt::cli

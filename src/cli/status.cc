@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "cli/cluster_status.h"
 #include "cli/commands.h"
-#include "cli/complaints.h"
+#include "cli/errors.h"
 #include "cli/look.h"
-#include "cli/survey.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
@@ -37,18 +37,18 @@ bool wants_colour(const Output& out) {
 }
 
 // One look: what it shows is added to the output.
-Exit look_once(Work& work, std::string_view title) {
-  const Arguments& arguments = work.arguments;
+Exit look_once(Context& context, std::string_view title) {
+  const Arguments& arguments = context.arguments;
   const int timeout_ms =
       arguments.timeout_given ? arguments.timeout_ms : std::min(arguments.timeout_ms, patience_ms);
-  const Look look = look_at_all(*arguments.servers, timeout_ms, work.interrupts);
-  if (!look.wrong.empty()) return complain_usage(look.wrong);
+  const Look look = look_at_all(*arguments.servers, timeout_ms, context.interrupts);
+  if (!look.wrong.empty()) return print_usage_error(look.wrong);
   if (look.interrupted) return Exit::interrupted;
-  const Survey survey = survey_of(look.asked);
-  if (!arguments.json) work.out.add(title);
-  work.out.add(arguments.json ? json_of(survey) : table_of(survey, wants_colour(work.out)));
-  if (!survey.quorum) return Exit::try_again;
-  return survey.whole ? Exit::done : Exit::no;
+  const ClusterStatus status = cluster_status_of(look.asked);
+  if (!arguments.json) context.out.add(title);
+  context.out.add(arguments.json ? json_of(status) : table_of(status, wants_colour(context.out)));
+  if (!status.quorum) return Exit::try_again;
+  return status.whole ? Exit::done : Exit::no;
 }
 
 // "2", "0.5"
@@ -69,46 +69,46 @@ std::string local_time() {
 }
 
 // False: ^C, or the reader of a pipe is gone.
-bool wait_for_next(const Work& work, int ms) {
-  pollfd polled[] = {{work.interrupts.fd(), POLLIN, 0}, {work.out.fd(), 0, 0}};
+bool wait_for_next(const Context& context, int ms) {
+  pollfd polled[] = {{context.interrupts.fd(), POLLIN, 0}, {context.out.fd(), 0, 0}};
   poll(polled, 2, ms);
-  return work.interrupts.caught() == 0 && (polled[1].revents & (POLLERR | POLLHUP)) == 0;
+  return context.interrupts.caught() == 0 && (polled[1].revents & (POLLERR | POLLHUP)) == 0;
 }
 
 // Until ^C, which ends it with what the last look was worth.
-Exit watch(Work& work) {
+Exit watch(Context& context) {
   constexpr std::string_view clear_all = "\x1b[H\x1b[2J";
-  const bool redraws = work.out.is_terminal() && !work.arguments.json;
+  const bool redraws = context.out.is_terminal() && !context.arguments.json;
   Exit last = Exit::interrupted;
   for (bool first = true;; first = false) {
     std::string title = redraws ? std::string(clear_all) : std::string(first ? "" : "\n");
     title +=
         local_time() +
-        (redraws ? ", every " + shown_seconds(work.arguments.watch_ms) + " s until ^C\n" : "\n");
-    const Exit code = look_once(work, title);
+        (redraws ? ", every " + shown_seconds(context.arguments.watch_ms) + " s until ^C\n" : "\n");
+    const Exit code = look_once(context, title);
     if (code == Exit::wrong_usage) return code;
     if (code != Exit::interrupted) last = code;
-    if (!work.out.flush() || work.interrupts.caught() != 0) break;
-    if (!wait_for_next(work, work.arguments.watch_ms)) break;
+    if (!context.out.flush() || context.interrupts.caught() != 0) break;
+    if (!wait_for_next(context, context.arguments.watch_ms)) break;
   }
-  if (work.interrupts.caught() == 0)
-    return work.out.failed() ? work.out.exit_code() : Exit::closed_pipe;
-  return work.interrupts.caught() == SIGINT ? last : Exit::interrupted;
+  if (context.interrupts.caught() == 0)
+    return context.out.failed() ? context.out.exit_code() : Exit::closed_pipe;
+  return context.interrupts.caught() == SIGINT ? last : Exit::interrupted;
 }
 
 }  // namespace
 
-Exit run_status(Work& work) {
-  work.interrupts.arm();
-  return work.arguments.watch_ms > 0 ? watch(work) : look_once(work, "");
+Exit run_status(Context& context) {
+  context.interrupts.arm();
+  return context.arguments.watch_ms > 0 ? watch(context) : look_once(context, "");
 }
 
-Exit run_members(Work& work) {
-  const Reply reply = work.session.ask(zatt_request_of(ZATT_OP_STATUS));
-  if (reply.error != ZATT_OK) return work.fail(reply);
+Exit run_members(Context& context) {
+  const Reply reply = context.session.ask(zatt_request_of(ZATT_OP_STATUS));
+  if (reply.error != ZATT_OK) return context.fail(reply);
   const auto answer = to_answer(reply.line);
   if (!answer) {
-    complain("the server does not answer as zatt does");
+    print_error("the server does not answer as zatt does");
     return Exit::refused;
   }
   std::size_t id_width = 0;
@@ -119,15 +119,17 @@ Exit run_members(Work& work) {
   }
   for (const MemberView& member : answer->members) {
     const bool leads = member.id == answer->leader;
-    if (work.arguments.json) {
-      work.out.add("{\"id\":" + quoted(member.id) + ",\"address\":" + quoted(member.address) +
-                   ",\"voter\":" + (member.voter ? "true" : "false") + ",\"leader\":" +
-                   (leads ? "true" : "false") + "," + json_of_notices(notices_of(member)) + "}\n");
+    if (context.arguments.json) {
+      context.out.add("{\"id\":" + quoted(member.id) + ",\"address\":" + quoted(member.address) +
+                      ",\"voter\":" + (member.voter ? "true" : "false") +
+                      ",\"leader\":" + (leads ? "true" : "false") + "," +
+                      json_of_notices(notices_of(member)) + "}\n");
       continue;
     }
-    work.out.add(padded(one_line(member.id), id_width) + "  " +
-                 padded(one_line(member.address), address_width) + "  " + role_of(member, leads) +
-                 (member.notice.empty() ? "" : "  " + one_line(member.notice)) + "\n");
+    context.out.add(padded(one_line(member.id), id_width) + "  " +
+                    padded(one_line(member.address), address_width) + "  " +
+                    role_of(member, leads) +
+                    (member.notice.empty() ? "" : "  " + one_line(member.notice)) + "\n");
   }
   return Exit::done;
 }

@@ -23,33 +23,33 @@ std::string coloured(std::string_view text, std::string_view escape, bool colour
 }
 
 // "ok: node 1 leads in term 4; 3 of 3 voters answer".
-std::string headline(const Survey& survey, bool colour) {
-  const std::string_view escape = !survey.quorum ? red : survey.whole ? green : yellow;
-  std::string text = coloured(state_of(survey), escape, colour) + ": ";
-  if (!survey.leader.empty())
-    text += "node " + one_line(survey.leader) +
-            (survey.quorum ? " leads in term " : " led last, in term ") +
-            std::to_string(survey.term);
+std::string headline(const ClusterStatus& status, bool colour) {
+  const std::string_view escape = !status.quorum ? red : status.whole ? green : yellow;
+  std::string text = coloured(state_of(status), escape, colour) + ": ";
+  if (!status.leader.empty())
+    text += "node " + one_line(status.leader) +
+            (status.quorum ? " leads in term " : " led last, in term ") +
+            std::to_string(status.term);
   else
-    text += std::all_of(survey.rows.begin(), survey.rows.end(),
+    text += std::all_of(status.rows.begin(), status.rows.end(),
                         [](const Row& row) { return row.answer == nullptr; })
-                ? (survey.rows.size() == 1 ? "the one server that was asked does not answer "
+                ? (status.rows.size() == 1 ? "the one server that was asked does not answer "
                                              "(--servers or ZATT_SERVERS name others)"
                                            : "no server answers")
                 : "no leader";
-  if (survey.voters > 0)
-    text += "; " + std::to_string(survey.reached) + " of " + std::to_string(survey.voters) +
-            (survey.voters == 1 ? " voter" : " voters") +
-            (survey.reached == 1 ? " answers" : " answer") +
-            (survey.quorum ? "" : ", and it takes " + std::to_string(survey.voters / 2 + 1));
+  if (status.voters > 0)
+    text += "; " + std::to_string(status.reached) + " of " + std::to_string(status.voters) +
+            (status.voters == 1 ? " voter" : " voters") +
+            (status.reached == 1 ? " answers" : " answer") +
+            (status.quorum ? "" : ", and it takes " + std::to_string(status.voters / 2 + 1));
   return text;
 }
 
-std::string known_of(const Survey& survey) {
-  if (survey.cluster.empty()) return "";
-  std::string text = "cluster " + one_line(survey.cluster) + ", " + keys_text(survey.keys);
+std::string known_of(const ClusterStatus& status) {
+  if (status.cluster.empty()) return "";
+  std::string text = "cluster " + one_line(status.cluster) + ", " + keys_text(status.keys);
   std::vector<std::string> versions;
-  for (const Row& row : survey.rows)
+  for (const Row& row : status.rows)
     if (row.answer != nullptr &&
         std::find(versions.begin(), versions.end(), row.answer->version) == versions.end())
       versions.push_back(row.answer->version);
@@ -130,42 +130,42 @@ std::string duration_of(std::uint64_t seconds) {
   return std::to_string(seconds / 86'400) + "d";
 }
 
-std::string table_of(const Survey& survey, bool colour) {
-  std::string text = headline(survey, colour) + "\n";
-  if (const std::string known = known_of(survey); !known.empty()) text += known + "\n";
+std::string table_of(const ClusterStatus& status, bool colour) {
+  std::string text = headline(status, colour) + "\n";
+  if (const std::string known = known_of(status); !known.empty()) text += known + "\n";
   std::vector<Cells> lines = {{"  NODE", "ADDRESS", "ROLE", "TERM", "LAG", "UP"}};
-  for (const Row& row : survey.rows) lines.push_back(cells_of(row));
+  for (const Row& row : status.rows) lines.push_back(cells_of(row));
   std::array<std::size_t, 6> widths{};
   for (const Cells& cells : lines)
     for (std::size_t i = 0; i < cells.size(); ++i)
       widths[i] = std::max(widths[i], width_of(cells[i]));
   text += "\n" + joined(lines[0], widths) + "\n";
-  for (std::size_t i = 0; i < survey.rows.size(); ++i) {
-    const std::string reason = reason_of(survey.rows[i]);
+  for (std::size_t i = 0; i < status.rows.size(); ++i) {
+    const std::string reason = reason_of(status.rows[i]);
     text += coloured(joined(lines[i + 1], widths) + (reason.empty() ? "" : "  " + reason),
-                     escape_of(survey.rows[i]), colour) +
+                     escape_of(status.rows[i]), colour) +
             "\n";
   }
   std::string notices;
-  for (const Row& row : survey.rows)
+  for (const Row& row : status.rows)
     for (const std::string& notice : row.notices)
       notices += "node " + one_line(row.id) + ": " + one_line(notice) + "\n";
   return notices.empty() ? text : text + "\n" + notices;
 }
 
-std::string json_of(const Survey& survey) {
-  const bool leader = !survey.leader.empty();
-  std::string out = std::string("{\"ok\":") + (survey.whole ? "true" : "false");
-  out += ",\"state\":" + quoted(state_of(survey));
-  out += ",\"cluster\":" + quoted(survey.cluster);
-  out += ",\"leader\":" + (leader ? quoted(survey.leader) : std::string("null"));
-  out += ",\"term\":" + std::to_string(survey.term);
-  out += ",\"voters\":" + std::to_string(survey.voters);
-  out += ",\"reached\":" + std::to_string(survey.reached);
-  out += ",\"keys\":" + std::to_string(survey.keys) + ",\"members\":[";
-  for (std::size_t i = 0; i < survey.rows.size(); ++i) {
+std::string json_of(const ClusterStatus& status) {
+  const bool leader = !status.leader.empty();
+  std::string out = std::string("{\"ok\":") + (status.whole ? "true" : "false");
+  out += ",\"state\":" + quoted(state_of(status));
+  out += ",\"cluster\":" + quoted(status.cluster);
+  out += ",\"leader\":" + (leader ? quoted(status.leader) : std::string("null"));
+  out += ",\"term\":" + std::to_string(status.term);
+  out += ",\"voters\":" + std::to_string(status.voters);
+  out += ",\"reached\":" + std::to_string(status.reached);
+  out += ",\"keys\":" + std::to_string(status.keys) + ",\"members\":[";
+  for (std::size_t i = 0; i < status.rows.size(); ++i) {
     if (i > 0) out += ',';
-    add_json_row(out, survey.rows[i]);
+    add_json_row(out, status.rows[i]);
   }
   return out + "]}\n";
 }

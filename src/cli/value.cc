@@ -52,10 +52,10 @@ std::string with_hint(std::string why) {
 
 }  // namespace
 
-Value to_value(std::string text, ValueIs is, bool typed, const IsJson& judge) {
+Value to_value(std::string text, ValueIs is, bool typed, const IsJson& validator) {
   if (!is_utf8(text)) return {"", "the value is not UTF-8 text"};
   if (is == ValueIs::string) return {quoted(text), ""};
-  const auto why = judge(text);
+  const auto why = validator(text);
   if (!why) return {std::move(text), ""};
   if (is == ValueIs::json) return {"", typed ? with_hint(*why) : *why};
   if (!looks_meant_as_json(text)) return {quoted(text), ""};

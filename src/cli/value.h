@@ -22,7 +22,7 @@ struct Value {
 using IsJson = std::function<std::optional<std::string>(const std::string&)>;  // why not
 
 // `typed` on the command line; else it comes from a file.
-Value to_value(std::string text, ValueIs is, bool typed, const IsJson& judge);
+Value to_value(std::string text, ValueIs is, bool typed, const IsJson& validator);
 
 // An operand's text: itself, or what "-" and "@FILE" stand for, without one newline at its end.
 struct Source {

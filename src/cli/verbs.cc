@@ -58,7 +58,7 @@ constexpr VerbRow verbs[] = {
     {Verb::ls, "ls", "[PREFIX]", 0, 1, of_list, "list keys"},
     {Verb::scan, "scan", "[PREFIX]", 0, 1, of_list, "list keys and values"},
     {Verb::count, "count", "[PREFIX]", 0, 1, of_read, "say how many keys there are"},
-    {Verb::dump, "export", "[PREFIX]", 0, 1, of_read, "write keys and values as JSON lines"},
+    {Verb::export_keys, "export", "[PREFIX]", 0, 1, of_read, "write keys and values as JSON lines"},
     {Verb::import, "import", "[FILE]", 0, 1, of_import, "read what export wrote"},
     {Verb::raw, "raw", "", 0, 0, {}, "pass lines of the protocol on, and replies back"},
     {Verb::status, "status", "", 0, 0, of_status, "say how each member of the cluster is"},

@@ -20,7 +20,7 @@ enum class Verb : std::uint8_t {
   scan,
   count,
   import,
-  dump,  // "export", which is a word of the language
+  export_keys,  // "export", which is a word of the language
   raw,
   status,
   members,

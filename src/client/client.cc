@@ -60,7 +60,7 @@ Result<Token> Client::ask(const Request& request, std::uint64_t timeout_us, std:
   if (!text) return text.error();
   if (waiting_bytes_ + text->size() > max_waiting_bytes)
     return Error{Code::too_big, 0, "", "too many requests wait already"};
-  Asked asked;
+  PendingRequest asked;
   asked.token = ++last_token_;
   asked.op = request.op;
   asked.text = std::move(*text);
@@ -71,7 +71,7 @@ Result<Token> Client::ask(const Request& request, std::uint64_t timeout_us, std:
   waiting_bytes_ += asked.text.size();
   deadlines_.insert(asked.deadline_us);
   queue_.push_back(std::move(asked));
-  if (state_ < State::leaderless && pending() == 1) unreached_since_us_ = now_us;
+  if (state_ < State::no_leader && pending() == 1) unreached_since_us_ = now_us;
   settle(now_us);
   return last_token_;
 }
@@ -84,7 +84,7 @@ std::optional<Client::Done> Client::next_done() {
 }
 
 void Client::close() {
-  for (const Asked& asked : std::exchange(sent_, {})) {
+  for (const PendingRequest& asked : std::exchange(sent_, {})) {
     if (asked.token == 0) continue;
     if (asked.only_reads || !was_sent(asked))
       finish(asked, Outcome::canceled, "given up before it was answered");
@@ -92,7 +92,7 @@ void Client::close() {
       finish(asked, Outcome::outcome_unknown, "given up before the write was answered");
   }
   asked_ = 0;
-  for (const Asked& asked : std::exchange(queue_, {}))
+  for (const PendingRequest& asked : std::exchange(queue_, {}))
     finish(asked, Outcome::canceled, "given up before it was sent");
   connection_.reset();
   state_ = State::idle;
@@ -111,7 +111,7 @@ void Client::connect_to(const Address& server, std::uint64_t now_us) {
   queued_bytes_ = sent_bytes_ = 0;
   status_asked_ = false;
   look_again_us_ = UINT64_MAX;
-  hop_to_.reset();
+  redirect_to_.reset();
   attempt_until_us_ = now_us + attempt_time_us(now_us);
 }
 
@@ -124,7 +124,7 @@ std::uint64_t Client::attempt_time_us(std::uint64_t now_us) const {
 
 void Client::on_connected(std::uint64_t number, std::uint64_t now_us) {
   if (!connection_ || connection_->number != number) return;
-  state_ = State::greeting;
+  state_ = State::handshaking;
   ask_status(now_us);
 }
 
@@ -135,7 +135,7 @@ void Client::on_closed(std::uint64_t number, std::string_view why, std::uint64_t
 }
 
 void Client::lose(std::string_view why, std::uint64_t now_us) {
-  const bool was_greeted = state_ >= State::leaderless;
+  const bool was_greeted = state_ >= State::no_leader;
   const std::string named = server_name() + ": " + std::string(why);
   servers_.failed(connection_->server, std::string(why), now_us);
   take_back_sent(named);
@@ -154,12 +154,12 @@ void Client::lose(std::string_view why, std::uint64_t now_us) {
 // What was not answered when its connection ended. Reads are asked again, unless a write that was
 // asked after them has been sent: they might see it.
 void Client::take_back_sent(std::string_view why) {
-  std::deque<Asked> sent = std::exchange(sent_, {});
+  std::deque<PendingRequest> sent = std::exchange(sent_, {});
   asked_ = 0;
   Token last_write = 0;
-  for (const Asked& asked : sent)
+  for (const PendingRequest& asked : sent)
     if (!asked.only_reads && was_sent(asked)) last_write = asked.token;
-  for (Asked& asked : sent) {
+  for (PendingRequest& asked : sent) {
     if (asked.token == 0) continue;
     if (!was_sent(asked)) {
       put_back(std::move(asked));
@@ -180,22 +180,22 @@ void Client::take_back_sent(std::string_view why) {
 }
 
 // At its place: requests are sent in the order asked.
-void Client::put_back(Asked asked) {
-  const auto place = std::ranges::upper_bound(queue_, asked.token, {}, &Asked::token);
+void Client::put_back(PendingRequest asked) {
+  const auto place = std::ranges::upper_bound(queue_, asked.token, {}, &PendingRequest::token);
   queue_.insert(place, std::move(asked));
 }
 
 // Once all that was asked here is answered, on to the leader, or to whoever is next.
-void Client::look_elsewhere(std::uint64_t now_us) {
-  state_ = State::leaving;
+void Client::switch_server(std::uint64_t now_us) {
+  state_ = State::switching;
   if (asked_ > 0) return;
-  const Address server = hop_to_ ? *hop_to_ : servers_.next();
+  const Address server = redirect_to_ ? *redirect_to_ : servers_.next();
   connect_to(server, now_us);
 }
 
 // What follows from any event: a connection where one is needed, and requests onto it.
 void Client::settle(std::uint64_t now_us) {
-  if (state_ == State::leaving) look_elsewhere(now_us);
+  if (state_ == State::switching) switch_server(now_us);
   if (state_ == State::idle && !queue_.empty() && now_us >= retry_at_us_)
     connect_to(servers_.next(), now_us);
   fill(now_us);
@@ -203,23 +203,23 @@ void Client::settle(std::uint64_t now_us) {
 
 // --- questions -----------------------------------------------------------------------------------
 
-bool Client::is_sendable(const Asked& asked, std::uint64_t now_us) const {
+bool Client::is_sendable(const PendingRequest& asked, std::uint64_t now_us) const {
   if (asked.not_before_us > now_us) return false;
-  return state_ == State::ready || (state_ == State::leaderless && !asked.needs_leader);
+  return state_ == State::ready || (state_ == State::no_leader && !asked.needs_leader);
 }
 
 void Client::fill(std::uint64_t now_us) {
   while (!queue_.empty() && outgoing().size() < max_out_bytes &&
          is_sendable(queue_.front(), now_us)) {
     if (now_us >= status_at_us_ + status_age_us) ask_status(now_us);
-    Asked asked = std::move(queue_.front());
+    PendingRequest asked = std::move(queue_.front());
     queue_.pop_front();
     ++asked_;
     send(std::move(asked), now_us);
   }
 }
 
-void Client::send(Asked asked, std::uint64_t now_us) {
+void Client::send(PendingRequest asked, std::uint64_t now_us) {
   asked.sent_on = connection_->number;
   asked.sent_at_byte = queued_bytes_;
   const std::size_t before = out_.size();
@@ -233,7 +233,7 @@ void Client::ask_status(std::uint64_t now_us) {
   if (status_asked_) return;
   status_asked_ = true;
   status_at_us_ = now_us;
-  Asked asked;
+  PendingRequest asked;
   asked.op = Op::line;
   asked.text = "{\"op\":\"status\"}";
   send(std::move(asked), now_us);
@@ -275,13 +275,13 @@ void Client::on_bytes(std::uint64_t number, std::string_view bytes, std::uint64_
 
 void Client::take(Reply reply, std::uint64_t now_us) {
   if (sent_.empty()) return lose("it answers what nobody asked", now_us);
-  Asked asked = std::move(sent_.front());
+  PendingRequest asked = std::move(sent_.front());
   sent_.pop_front();
   if (asked.token == 0) return on_status(reply, now_us);
   --asked_;
   const Outcome outcome = reply.outcome;
   if (!try_again(asked, reply, now_us)) finish(asked, std::move(reply));
-  if (outcome == Outcome::shutting_down && state_ != State::leaving) look_elsewhere(now_us);
+  if (outcome == Outcome::shutting_down && state_ != State::switching) switch_server(now_us);
   if (outcome == Outcome::no_leader && state_ == State::ready) ask_status(now_us);
 }
 
@@ -290,12 +290,12 @@ void Client::on_status(const Reply& status, std::uint64_t now_us) {
   if (status.outcome != Outcome::ok)
     return lose("it does not say how it is: " + status.message, now_us);
   if (status.node.empty()) return lose("it does not answer as zatt does", now_us);
-  if (!options_.stay && !servers_.learn(connection_->server, status))
+  if (!options_.pin_server && !servers_.learn(connection_->server, status))
     return lose("it belongs to another cluster", now_us);
   attempt_until_us_ = UINT64_MAX;
   unreached_since_us_ = UINT64_MAX;
   failures_ = 0;
-  if (state_ == State::leaving) return;
+  if (state_ == State::switching) return;
   if (status.leader)
     on_leader(status, now_us);
   else
@@ -303,15 +303,15 @@ void Client::on_status(const Reply& status, std::uint64_t now_us) {
 }
 
 void Client::on_leader(const Reply& status, std::uint64_t now_us) {
-  leaderless_ = 0;
+  no_leader_count_ = 0;
   look_again_us_ = UINT64_MAX;
   state_ = State::ready;
-  if (!options_.stay && *status.leader != status.node && hops_ < most_hops) {
-    hop_to_ = servers_.find(*status.leader);
-    if (hop_to_ && *hop_to_ != connection_->server &&
-        !servers_.has_failed_lately(*hop_to_, now_us)) {
+  if (!options_.pin_server && *status.leader != status.node && hops_ < most_hops) {
+    redirect_to_ = servers_.find(*status.leader);
+    if (redirect_to_ && *redirect_to_ != connection_->server &&
+        !servers_.has_failed_lately(*redirect_to_, now_us)) {
       ++hops_;
-      return look_elsewhere(now_us);
+      return switch_server(now_us);
     }
   }
   hops_ = 0;
@@ -319,28 +319,29 @@ void Client::on_leader(const Reply& status, std::uint64_t now_us) {
 
 // Another server may know more; once all were asked, there is an election to wait for.
 void Client::on_no_leader(const std::string& notice, std::uint64_t now_us) {
-  state_ = State::leaderless;
-  ++leaderless_;
+  state_ = State::no_leader;
+  ++no_leader_count_;
   no_leader_text_ = notice.empty() ? "" : server_name() + ": " + notice;
   const auto round = static_cast<std::uint32_t>(servers_.size());
-  look_again_us_ = leaderless_ < round
+  look_again_us_ = no_leader_count_ < round
                        ? now_us
-                       : now_us + jittered(std::min(pause_after(leaderless_ / round - 1),
+                       : now_us + jittered(std::min(pause_after(no_leader_count_ / round - 1),
                                                     std::uint64_t{100'000}));
 }
 
 // Only what certainly did not happen, and only while nothing stands behind it that it could
 // overtake in the end: a write changes places with anything, a read with a write.
-bool Client::try_again(Asked& asked, const Reply& reply, std::uint64_t now_us) {
+bool Client::try_again(PendingRequest& asked, const Reply& reply, std::uint64_t now_us) {
   if (asked.op == Op::line) return false;
   const bool certain = reply.outcome == Outcome::no_leader ||
                        reply.outcome == Outcome::overloaded ||
                        reply.outcome == Outcome::shutting_down ||
                        (reply.outcome == Outcome::unavailable && asked.only_reads);
   if (!certain) return false;
-  const bool overtaken = std::any_of(sent_.begin(), sent_.end(), [&asked](const Asked& later) {
-    return later.token != 0 && (!asked.only_reads || !later.only_reads);
-  });
+  const bool overtaken =
+      std::any_of(sent_.begin(), sent_.end(), [&asked](const PendingRequest& later) {
+        return later.token != 0 && (!asked.only_reads || !later.only_reads);
+      });
   const std::uint64_t pause_us = jittered(pause_after(asked.attempts));
   if (overtaken || now_us + pause_us >= asked.deadline_us) return false;
   ++asked.attempts;
@@ -350,13 +351,13 @@ bool Client::try_again(Asked& asked, const Reply& reply, std::uint64_t now_us) {
   return true;
 }
 
-void Client::finish(const Asked& asked, Reply reply) {
+void Client::finish(const PendingRequest& asked, Reply reply) {
   waiting_bytes_ -= asked.text.size();
   deadlines_.erase(deadlines_.find(asked.deadline_us));
   done_.push_back({asked.token, std::move(reply), asked.sent_on});
 }
 
-void Client::finish(const Asked& asked, Outcome outcome, std::string message) {
+void Client::finish(const PendingRequest& asked, Outcome outcome, std::string message) {
   finish(asked, reply_of(outcome, std::move(message)));
 }
 
@@ -368,13 +369,13 @@ std::string Client::why_no_leader(const std::string& failures) const {
 }
 
 // Its time is up, and nothing happened.
-void Client::finish_unsent(const Asked& asked) {
+void Client::finish_unsent(const PendingRequest& asked) {
   if (asked.refusal) return finish(asked, *asked.refusal);
   if (state_ == State::ready)
     return finish(asked, Outcome::overloaded, "it could not be sent in time");
-  const bool tries = state_ == State::connecting || state_ == State::greeting;
+  const bool tries = state_ == State::connecting || state_ == State::handshaking;
   const std::string failures = servers_.failures(tries ? &connection_->server : nullptr);
-  if (leaderless_ > 0 && failures_ < servers_.size())
+  if (no_leader_count_ > 0 && failures_ < servers_.size())
     return finish(asked, Outcome::no_leader, why_no_leader(failures));
   finish(asked, Outcome::no_server,
          "no server answered" + (failures.empty() ? std::string() : ": " + failures));
@@ -388,10 +389,10 @@ void Client::on_time(std::uint64_t now_us) {
       now_us - unreached_since_us_ >= options_.connect_timeout_us)
     give_up_connecting();
   if (connection_ && now_us >= attempt_until_us_) lose("it did not answer in time", now_us);
-  if (state_ == State::leaderless && now_us >= look_again_us_ && !queue_.empty()) {
+  if (state_ == State::no_leader && now_us >= look_again_us_ && !queue_.empty()) {
     look_again_us_ = UINT64_MAX;
     if (servers_.size() > 1 && asked_ == 0)
-      look_elsewhere(now_us);
+      switch_server(now_us);
     else
       ask_status(now_us);
   }
@@ -400,14 +401,14 @@ void Client::on_time(std::uint64_t now_us) {
 
 void Client::expire(std::uint64_t now_us) {
   if (deadlines_.empty() || *deadlines_.begin() > now_us) return;
-  for (Asked& asked : std::exchange(queue_, {})) {
+  for (PendingRequest& asked : std::exchange(queue_, {})) {
     if (asked.deadline_us > now_us)
       queue_.push_back(std::move(asked));
     else
       finish_unsent(asked);
   }
   bool hangs = false;
-  for (Asked& asked : std::exchange(sent_, {})) {
+  for (PendingRequest& asked : std::exchange(sent_, {})) {
     if (asked.deadline_us > now_us) {
       sent_.push_back(std::move(asked));
       continue;
@@ -429,7 +430,7 @@ void Client::expire(std::uint64_t now_us) {
 }
 
 void Client::give_up_connecting() {
-  for (const Asked& asked : std::exchange(queue_, {})) finish_unsent(asked);
+  for (const PendingRequest& asked : std::exchange(queue_, {})) finish_unsent(asked);
   unreached_since_us_ = UINT64_MAX;
 }
 
@@ -437,7 +438,7 @@ std::uint64_t Client::wake_at_us() const {
   std::uint64_t wake = deadlines_.empty() ? UINT64_MAX : *deadlines_.begin();
   if (connection_) wake = std::min(wake, attempt_until_us_);
   if (queue_.empty()) return wake;
-  if (state_ == State::leaderless) wake = std::min(wake, look_again_us_);
+  if (state_ == State::no_leader) wake = std::min(wake, look_again_us_);
   if (state_ == State::idle) wake = std::min(wake, retry_at_us_);
   if (state_ == State::ready && queue_.front().not_before_us > 0 &&
       outgoing().size() < max_out_bytes)

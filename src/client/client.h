@@ -36,7 +36,7 @@ struct Options {
   std::vector<Address> servers;          // at least one
   std::uint64_t connect_timeout_us = 0;  // no server answers for so long: no_server; 0: no limit
   std::uint64_t seed = 0;                // of back-off
-  bool stay = false;  // with these servers: nobody else is asked, no leader found
+  bool pin_server = false;  // with these servers: nobody else is asked, no leader found
 };
 
 class Client {
@@ -62,7 +62,7 @@ class Client {
     Address server;
   };
   const std::optional<Connection>& connection() const { return connection_; }
-  bool is_open() const { return state_ >= State::greeting; }
+  bool is_open() const { return state_ >= State::handshaking; }
 
   void on_connected(std::uint64_t number, std::uint64_t now_us);
   // It ended, or could not be made; `why` is for a person.
@@ -83,14 +83,14 @@ class Client {
 
  private:
   enum class State : std::uint8_t {
-    idle,        // no connection
-    connecting,  // wanted, not made yet
-    greeting,    // made; what it is has not been said yet
-    leaderless,  // it knows no leader
+    idle,         // no connection
+    connecting,   // wanted, not made yet
+    handshaking,  // made; what it is has not been said yet
+    no_leader,    // it knows no leader
     ready,
-    leaving,  // on to another server once all is answered
+    switching,  // on to another server once all is answered
   };
-  struct Asked {
+  struct PendingRequest {
     Token token = 0;  // 0: our own question for the status
     Op op = Op::status;
     std::string text;  // of the line, but for its end
@@ -108,28 +108,28 @@ class Client {
   void connect_to(const Address& server, std::uint64_t now_us);
   void lose(std::string_view why, std::uint64_t now_us);
   void take_back_sent(std::string_view why);
-  void look_elsewhere(std::uint64_t now_us);
+  void switch_server(std::uint64_t now_us);
   void settle(std::uint64_t now_us);
   std::uint64_t attempt_time_us(std::uint64_t now_us) const;
   std::string server_name() const { return to_string(connection_->server); }
 
   // --- questions ---
-  bool is_sendable(const Asked& asked, std::uint64_t now_us) const;
+  bool is_sendable(const PendingRequest& asked, std::uint64_t now_us) const;
   void fill(std::uint64_t now_us);
-  void send(Asked asked, std::uint64_t now_us);
+  void send(PendingRequest asked, std::uint64_t now_us);
   void ask_status(std::uint64_t now_us);
-  void put_back(Asked asked);
-  bool was_sent(const Asked& asked) const { return asked.sent_at_byte < sent_bytes_; }
+  void put_back(PendingRequest asked);
+  bool was_sent(const PendingRequest& asked) const { return asked.sent_at_byte < sent_bytes_; }
 
   // --- answers ---
   void take(Reply reply, std::uint64_t now_us);
   void on_status(const Reply& status, std::uint64_t now_us);
   void on_leader(const Reply& status, std::uint64_t now_us);
   void on_no_leader(const std::string& notice, std::uint64_t now_us);
-  bool try_again(Asked& asked, const Reply& reply, std::uint64_t now_us);
-  void finish(const Asked& asked, Reply reply);
-  void finish(const Asked& asked, Outcome outcome, std::string message);
-  void finish_unsent(const Asked& asked);
+  bool try_again(PendingRequest& asked, const Reply& reply, std::uint64_t now_us);
+  void finish(const PendingRequest& asked, Reply reply);
+  void finish(const PendingRequest& asked, Outcome outcome, std::string message);
+  void finish_unsent(const PendingRequest& asked);
   std::string why_no_leader(const std::string& failures) const;
 
   // --- time ---
@@ -155,23 +155,23 @@ class Client {
   bool status_asked_ = false;
   std::uint64_t status_at_us_ = 0;               // when it was asked for last
   std::uint64_t attempt_until_us_ = UINT64_MAX;  // connected and greeted by then
-  std::uint64_t look_again_us_ = UINT64_MAX;     // leaderless: when to look elsewhere
-  std::optional<Address> hop_to_;                // leaving: where to, if not anywhere
+  std::uint64_t look_again_us_ = UINT64_MAX;     // no_leader: when to look elsewhere
+  std::optional<Address> redirect_to_;           // switching: where to, if not anywhere
 
   // --- on the way to one ---
   std::uint64_t retry_at_us_ = 0;
   std::uint64_t unreached_since_us_ = UINT64_MAX;
-  std::uint32_t failures_ = 0;    // in a row, without an answer between
-  std::uint32_t leaderless_ = 0;  // servers in a row that knew no leader
-  std::uint32_t hops_ = 0;        // in a row, after the leader
-  std::string no_leader_text_;    // who knew no leader last, and what it says of that
+  std::uint32_t failures_ = 0;         // in a row, without an answer between
+  std::uint32_t no_leader_count_ = 0;  // servers in a row that knew no leader
+  std::uint32_t hops_ = 0;             // in a row, after the leader
+  std::string no_leader_text_;         // who knew no leader last, and what it says of that
 
   // --- requests ---
   Token last_token_ = 0;
-  std::deque<Asked> queue_;        // not sent; in order
-  std::deque<Asked> sent_;         // to this connection, in order
-  std::size_t asked_ = 0;          // of sent_, without our own questions
-  std::size_t waiting_bytes_ = 0;  // of both
+  std::deque<PendingRequest> queue_;  // not sent; in order
+  std::deque<PendingRequest> sent_;   // to this connection, in order
+  std::size_t asked_ = 0;             // of sent_, without our own questions
+  std::size_t waiting_bytes_ = 0;     // of both
   std::multiset<std::uint64_t> deadlines_;
   std::deque<Done> done_;
 };

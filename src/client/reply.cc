@@ -91,11 +91,11 @@ class Taking {
 
   bool take_items(json::Value value) {
     if (value.type != json::Type::array) return false;
-    json::Walk walk(value);
+    json::Iterator walk(value);
     while (const auto element = walk.next()) {
       if (element->value.type != json::Type::object) return false;
       Item& item = reply_.items.emplace_back();
-      json::Walk fields(element->value);
+      json::Iterator fields(element->value);
       while (const auto field = fields.next())
         if (!take_item(field->name, field->value, item)) return false;
     }
@@ -111,10 +111,10 @@ class Taking {
   // What may be wrong with one of them does not spoil the rest: it is only where else to ask.
   bool take_members(json::Value value) {
     if (value.type != json::Type::object) return false;
-    json::Walk walk(value);
+    json::Iterator walk(value);
     while (const auto item = walk.next()) {
       if (item->value.type != json::Type::object) continue;
-      json::Walk fields(item->value);
+      json::Iterator fields(item->value);
       while (const auto field = fields.next())
         if (field->name == "\"address\"") take_address(json::unescaped(item->name), field->value);
     }
@@ -122,7 +122,7 @@ class Taking {
   }
   void take_address(std::string id, json::Value value) {
     if (value.type != json::Type::array) return;
-    json::Walk walk(value);
+    json::Iterator walk(value);
     const auto host = walk.next();
     const auto port = walk.next();
     if (!host || !port || host->value.type != json::Type::string) return;

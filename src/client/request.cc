@@ -44,7 +44,7 @@ Error invalid(std::string sentence) { return {Code::invalid, 0, "", std::move(se
 
 // A value without quotes that was meant as a string, as hello, and neither broken JSON nor a
 // number.
-bool is_bare_text(std::string_view value, const json::Fault& fault) {
+bool is_bare_text(std::string_view value, const json::ParseError& fault) {
   const std::size_t first = value.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return false;
   if (std::string_view("{[\"',:}]+.").find(value[first]) != std::string_view::npos) return false;
@@ -189,7 +189,7 @@ Status RequestWriter::append_value(std::string& out, std::string_view field,
                               ++fields;
                               value = each.value;
                             });
-  if (!fault && fields != 1) fault = json::Fault{open.size(), "more than one value"};
+  if (!fault && fields != 1) fault = json::ParseError{open.size(), "more than one value"};
   if (fault) {
     fault->offset -= std::min(fault->offset, open.size());
     return not_json(field, text, *fault);
@@ -203,7 +203,7 @@ Status RequestWriter::append_value(std::string& out, std::string_view field,
 }
 
 Error RequestWriter::not_json(std::string_view field, std::string_view text,
-                              const json::Fault& fault) {
+                              const json::ParseError& fault) {
   if (is_bare_text(text, fault)) {
     const std::string quoted = quoted_in_brief(text);
     scratch_ = "{\"v\":" + quoted + '}';

@@ -52,7 +52,7 @@ class RequestWriter {
  private:
   Status append_text(std::string& out, std::string_view field, std::string_view characters);
   Status append_value(std::string& out, std::string_view field, std::string_view text);
-  Error not_json(std::string_view field, std::string_view text, const json::Fault& fault);
+  Error not_json(std::string_view field, std::string_view text, const json::ParseError& fault);
   Status append_condition(std::string& out, const Condition& condition);
   Status append_fields(std::string& out, const Request& request);
 

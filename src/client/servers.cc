@@ -77,7 +77,7 @@ Address Servers::next() {
   return known_[next_++].address;
 }
 
-void Servers::stay_with(const Address& server) {
+void Servers::pin(const Address& server) {
   const Known* known = find(server);
   if (known != nullptr) next_ = static_cast<std::size_t>(known - known_.data()) + 1;
 }
@@ -98,7 +98,7 @@ bool Servers::learn(const Address& server, const Reply& status) {
   });
   for (Known& each : known_) each.id.clear();
   for (const Member& member : status.members) learn_member(member);
-  stay_with(server);
+  pin(server);
   return true;
 }
 
@@ -122,7 +122,7 @@ void Servers::failed(const Address& server, std::string why, std::uint64_t now_u
     known->failed_us = now_us;
     known->why = std::move(why);
   }
-  stay_with(server);
+  pin(server);
 }
 
 std::string Servers::failures(const Address* tried) const {

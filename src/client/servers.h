@@ -28,7 +28,7 @@ class Servers {
   // The one to try next, round and round.
   Address next();
   // Goes on from this one: next() is the one behind it.
-  void stay_with(const Address& server);
+  void pin(const Address& server);
   std::size_t size() const { return known_.size(); }
 
   // What `server` said of the cluster. False where it speaks for another cluster than the others

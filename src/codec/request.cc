@@ -309,8 +309,8 @@ class Check {
     const json::Value* const value = fields_.find(Name::condition);
     if (value == nullptr) return true;
     if (value->type != json::Type::object) return refuse(field_name(Name::condition) + one_of());
-    json::Walk walk(*value);
-    std::optional<json::Walk::Item> item = walk.next();
+    json::Iterator walk(*value);
+    std::optional<json::Iterator::Item> item = walk.next();
     if (!item) return refuse(field_name(Name::condition) + one_of());
     if (!one_condition(*item, out, scratch)) return false;
     return !walk.next() || refuse(field_name(Name::condition) + one_of());
@@ -319,7 +319,7 @@ class Check {
     return " must be an object with exactly one of \"exists\", \"rev\", \"value\"";
   }
 
-  bool one_condition(const json::Walk::Item& item, kv::Condition& out, std::string& scratch) {
+  bool one_condition(const json::Iterator::Item& item, kv::Condition& out, std::string& scratch) {
     const std::string name = json::unescaped(item.name);
     if (name == "exists") {
       const std::optional<bool> exists = json::as_bool(item.value);
@@ -402,7 +402,7 @@ std::variant<Request, Refusal> RequestParser::parse(std::string_view line) {
   // The request's braces and those of a condition stand around a value.
   constexpr std::size_t max_depth = max_value_depth + 2;
   Fields fields;
-  const std::optional<json::Fault> fault = impl_->reader.read(
+  const std::optional<json::ParseError> fault = impl_->reader.read(
       line, max_depth, [&fields](const json::Field& field) { fields.take(field); });
 
   std::variant<Request, Refusal> result;

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "json/fault.h"
 #include "json/nearest.h"
+#include "json/parse_error.h"
 #include "json/reader.h"
 #include "json/value.h"
 
@@ -72,7 +72,7 @@ void Parser::on_field(const json::Field& field) {
                                         ", not " + std::string(json::to_string(field.value.type)));
   std::string value = wanted == json::Type::string ? json::unescaped(field.value.text)
                                                    : std::string(field.value.text);
-  file_.settings.emplace(field.name, Given{std::move(value), name_});
+  file_.settings.emplace(field.name, RawSetting{std::move(value), name_});
 }
 
 void Parser::read_cluster(json::Value value) {
@@ -82,7 +82,7 @@ void Parser::read_cluster(json::Value value) {
                        "\"cluster\" must be an object, {\"0\": [\"10.0.0.1\", 5254], ...}, or a "
                        "list, [[\"10.0.0.1\", 5254], ...]");
   file_.cluster.emplace();
-  json::Walk members(value);
+  json::Iterator members(value);
   for (std::size_t position = 0; const auto item = members.next(); ++position)
     add_member(list ? std::to_string(position) : json::unescaped(item->name), item->value);
   if (file_.cluster->empty()) complain_at(value, "\"cluster\" names no node");
@@ -94,7 +94,7 @@ void Parser::add_member(const std::string& id, json::Value pair) {
     return complain_at(pair, node + ": " + wrong);
   std::vector<json::Value> parts;
   if (pair.type == json::Type::array) {
-    json::Walk walk(pair);
+    json::Iterator walk(pair);
     while (const auto part = walk.next()) parts.push_back(part->value);
   }
   if (parts.size() != 2 || parts[0].type != json::Type::string ||

@@ -11,12 +11,12 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "config/given.h"
+#include "config/raw_settings.h"
 
 namespace zatt::config {
 
 struct ConfigFile {
-  GivenSettings settings;
+  RawSettings settings;
   std::optional<Members> cluster;
 };
 

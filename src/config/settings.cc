@@ -13,20 +13,20 @@ namespace {
 Error wrong(const std::string& what) { return {Code::invalid, 0, "", what}; }
 
 // Judges the settings one after the other; stops at the first that is wrong.
-class Judge {
+class Resolver {
  public:
-  explicit Judge(Sources sources)
+  explicit Resolver(Inputs sources)
       : remotes_(std::move(sources.remotes)),
-        given_(std::move(sources.given)),
+        raw_(std::move(sources.raw)),
         file_(std::move(sources.file)),
         wants_id_(sources.wants_id),
         id_option_(sources.id_option) {}
   Result<Settings> run();
 
  private:
-  const Given* find(std::string_view name) const {
-    const auto found = given_.find(name);
-    return found == given_.end() ? nullptr : &found->second;
+  const RawSetting* find(std::string_view name) const {
+    const auto found = raw_.find(name);
+    return found == raw_.end() ? nullptr : &found->second;
   }
   // What stands in front of a complaint: "--port 70000: ", "zatt.conf: port 70000: ".
   std::string place(std::string_view name) const;
@@ -34,50 +34,49 @@ class Judge {
     settings_.lines.push_back({std::string(name), std::move(value), std::move(from)});
   }
 
-  void judge_config();
-  Status judge_cluster();
-  Status judge_cluster_of_flags();
-  Status judge_cluster_of_file();
-  Status judge_cluster_of_one();
-  Status judge_members() const;
-  Status judge_address(Address& address);
-  Status judge_listen();
-  Status judge_storage();
-  Status judge_number(std::string_view name, std::uint64_t low, std::uint64_t high,
-                      std::uint64_t& number);
-  Status judge_create();
-  Status judge_debug();
+  void resolve_config();
+  Status resolve_cluster();
+  Status resolve_cluster_of_flags();
+  Status resolve_cluster_of_file();
+  Status resolve_cluster_of_one();
+  Status resolve_members() const;
+  Status resolve_address(Address& address);
+  Status resolve_listen();
+  Status resolve_storage();
+  Status resolve_number(std::string_view name, std::uint64_t low, std::uint64_t high,
+                        std::uint64_t& number);
+  Status resolve_create();
+  Status resolve_debug();
 
   const std::vector<Address> remotes_;
-  const GivenSettings given_;
+  const RawSettings raw_;
   const ConfigFile file_;
   const bool wants_id_;
   const std::string id_option_;
   Settings settings_;
 };
 
-std::string Judge::place(std::string_view name) const {
-  const Given& given = *find(name);
-  const bool in_file = !given.from.starts_with("--") && !given.from.starts_with("ZATT_");
-  return given.from + (in_file ? ": " + std::string(name) : "") + " " + json::quoted(given.text) +
-         ": ";
+std::string Resolver::place(std::string_view name) const {
+  const RawSetting& raw = *find(name);
+  const bool in_file = !raw.from.starts_with("--") && !raw.from.starts_with("ZATT_");
+  return raw.from + (in_file ? ": " + std::string(name) : "") + " " + json::quoted(raw.text) + ": ";
 }
 
-void Judge::judge_config() {
-  const Given* const config = find("config");
+void Resolver::resolve_config() {
+  const RawSetting* const config = find("config");
   if (config != nullptr) settings_.config = config->text;
   show("config", config != nullptr ? config->text : "(none)",
        config != nullptr ? config->from : "default");
 }
 
 // The address and port that flags, environment or file name, over what stands there already.
-Status Judge::judge_address(Address& address) {
-  if (const Given* const host = find("address"); host != nullptr) {
+Status Resolver::resolve_address(Address& address) {
+  if (const RawSetting* const host = find("address"); host != nullptr) {
     if (const std::string what = what_is_wrong_with_host(host->text); !what.empty())
       return wrong(place("address") + what);
     address.host = host->text;
   }
-  if (const Given* const port = find("port"); port != nullptr) {
+  if (const RawSetting* const port = find("port"); port != nullptr) {
     const auto number = to_port(port->text);
     if (!number) return wrong(place("port") + "a port is a number from 1 to 65535");
     address.port = *number;
@@ -87,9 +86,9 @@ Status Judge::judge_address(Address& address) {
 
 // The members are this node and the remote ones; ids are their places once sorted, which is the
 // same order on every node that is told of the same addresses.
-Status Judge::judge_cluster_of_flags() {
+Status Resolver::resolve_cluster_of_flags() {
   Address own{std::string(default_host), default_port};
-  if (Status good = judge_address(own); !good) return good;
+  if (Status good = resolve_address(own); !good) return good;
   if (is_wildcard(own.host))
     return wrong("--address " + own.host +
                  ": with --remote-address it is what the other nodes dial, and this is no address "
@@ -104,7 +103,7 @@ Status Judge::judge_cluster_of_flags() {
     node.cluster.emplace(std::to_string(i), all[i]);
     if (all[i] == own) node.id = std::to_string(i);
   }
-  const Given* const id = find("id");
+  const RawSetting* const id = find("id");
   if (id != nullptr && id->text != node.id)
     return wrong(place("id") + "by its address, " + to_string(own) + ", this node is " +
                  json::quoted(node.id));
@@ -113,7 +112,7 @@ Status Judge::judge_cluster_of_flags() {
 }
 
 // What stands there is what the other nodes dial.
-Status Judge::judge_members() const {
+Status Resolver::resolve_members() const {
   const Members& members = settings_.node.cluster;
   for (const auto& [id, address] : members)
     if (members.size() > 1 && is_wildcard(address.host))
@@ -124,11 +123,11 @@ Status Judge::judge_members() const {
   return ok;
 }
 
-Status Judge::judge_cluster_of_file() {
+Status Resolver::resolve_cluster_of_file() {
   node::Options& node = settings_.node;
   node.cluster = *file_.cluster;
-  if (const Status good = judge_members(); !good) return good;
-  const Given* const id = find("id");
+  if (const Status good = resolve_members(); !good) return good;
+  const RawSetting* const id = find("id");
   if (id != nullptr) {
     if (!node.cluster.contains(id->text))
       return wrong("no node " + json::quoted(id->text) + " in " + settings_.config + "; it has " +
@@ -147,26 +146,26 @@ Status Judge::judge_cluster_of_file() {
   return ok;
 }
 
-Status Judge::judge_cluster_of_one() {
+Status Resolver::resolve_cluster_of_one() {
   node::Options& node = settings_.node;
   node.id = "0";
-  const Given* const id = find("id");
+  const RawSetting* const id = find("id");
   if (id != nullptr) {
     if (const std::string what = what_is_wrong_with_id(id->text); !what.empty())
       return wrong(place("id") + what);
     node.id = id->text;
   }
   Address own{std::string(default_host), default_port};
-  if (Status good = judge_address(own); !good) return good;
+  if (Status good = resolve_address(own); !good) return good;
   node.cluster.emplace(node.id, own);
   show("id", node.id, id != nullptr ? id->from : "default");
   return ok;
 }
 
-Status Judge::judge_cluster() {
-  Status good = !remotes_.empty() ? judge_cluster_of_flags()
-                : file_.cluster   ? judge_cluster_of_file()
-                                  : judge_cluster_of_one();
+Status Resolver::resolve_cluster() {
+  Status good = !remotes_.empty() ? resolve_cluster_of_flags()
+                : file_.cluster   ? resolve_cluster_of_file()
+                                  : resolve_cluster_of_one();
   if (!good) return good;
   const std::string from = !remotes_.empty() ? "--remote-address"
                            : file_.cluster   ? settings_.config
@@ -176,14 +175,14 @@ Status Judge::judge_cluster() {
   return ok;
 }
 
-Status Judge::judge_listen() {
+Status Resolver::resolve_listen() {
   const auto own = settings_.node.cluster.find(settings_.node.id);
   if (own != settings_.node.cluster.end()) settings_.listen = own->second;
-  if (Status good = judge_address(settings_.listen); !good) return good;
+  if (Status good = resolve_address(settings_.listen); !good) return good;
   const bool known = own != settings_.node.cluster.end();
   const std::string otherwise = remotes_.empty() && !file_.cluster ? "default" : "cluster";
-  const Given* const host = find("address");
-  const Given* const port = find("port");
+  const RawSetting* const host = find("address");
+  const RawSetting* const port = find("port");
   if (known || host != nullptr)
     show("address", settings_.listen.host, host != nullptr ? host->from : otherwise);
   if (known || port != nullptr)
@@ -191,9 +190,9 @@ Status Judge::judge_listen() {
   return ok;
 }
 
-Status Judge::judge_storage() {
+Status Resolver::resolve_storage() {
   node::Options& node = settings_.node;
-  const Given* const storage = find("storage");
+  const RawSetting* const storage = find("storage");
   if (storage != nullptr && storage->text.empty())
     return wrong(place("storage") + "a directory's name is wanted");
   node.storage = storage != nullptr ? storage->text : "zatt." + node.id + ".persist";
@@ -202,48 +201,48 @@ Status Judge::judge_storage() {
   return ok;
 }
 
-Status Judge::judge_number(std::string_view name, std::uint64_t low, std::uint64_t high,
-                           std::uint64_t& number) {
-  const Given* const given = find(name);
-  if (given != nullptr) {
-    const auto value = to_number(given->text);
+Status Resolver::resolve_number(std::string_view name, std::uint64_t low, std::uint64_t high,
+                                std::uint64_t& number) {
+  const RawSetting* const raw = find(name);
+  if (raw != nullptr) {
+    const auto value = to_number(raw->text);
     if (!value || *value < low || *value > high)
       return wrong(place(name) + "a whole number from " + std::to_string(low) + " to " +
                    std::to_string(high) + " is wanted");
     number = *value;
   }
-  show(name, std::to_string(number), given != nullptr ? given->from : "default");
+  show(name, std::to_string(number), raw != nullptr ? raw->from : "default");
   return ok;
 }
 
-Status Judge::judge_create() {
-  const Given* const given = find("create");
-  const std::string text = given != nullptr ? given->text : "auto";
+Status Resolver::resolve_create() {
+  const RawSetting* const raw = find("create");
+  const std::string text = raw != nullptr ? raw->text : "auto";
   if (text != "auto" && text != "never")
     return wrong(place("create") + "\"auto\" or \"never\" is wanted");
   settings_.node.create = text == "auto";
-  show("create", text, given != nullptr ? given->from : "default");
+  show("create", text, raw != nullptr ? raw->from : "default");
   return ok;
 }
 
-Status Judge::judge_debug() {
-  const Given* const given = find("debug");
-  const std::string text = given != nullptr ? given->text : "false";
+Status Resolver::resolve_debug() {
+  const RawSetting* const raw = find("debug");
+  const std::string text = raw != nullptr ? raw->text : "false";
   const bool yes = text == "true" || text == "1";
   if (!yes && text != "false" && text != "0")
     return wrong(place("debug") + "\"true\" or \"false\" is wanted");
   settings_.debug = yes;
-  show("debug", yes ? "true" : "false", given != nullptr ? given->from : "default");
+  show("debug", yes ? "true" : "false", raw != nullptr ? raw->from : "default");
   return ok;
 }
 
-Result<Settings> Judge::run() {
+Result<Settings> Resolver::run() {
   node::Options& node = settings_.node;
   node.version = version_text;
-  judge_config();
-  if (const Status good = judge_cluster(); !good) return good.error();
-  if (const Status good = judge_listen(); !good) return good.error();
-  if (const Status good = judge_storage(); !good) return good.error();
+  resolve_config();
+  if (const Status good = resolve_cluster(); !good) return good.error();
+  if (const Status good = resolve_listen(); !good) return good.error();
+  if (const Status good = resolve_storage(); !good) return good.error();
   struct Number {
     std::string_view name;
     std::uint64_t low;
@@ -256,18 +255,18 @@ Result<Settings> Judge::run() {
       {"max_request_bytes", 4 << 10, 16 << 20, node.max_request_bytes},
   };
   for (const Number& number : numbers) {
-    const Status good = judge_number(number.name, number.low, number.high, number.value);
+    const Status good = resolve_number(number.name, number.low, number.high, number.value);
     if (!good) return good.error();
   }
-  if (const Status good = judge_create(); !good) return good.error();
-  if (const Status good = judge_debug(); !good) return good.error();
+  if (const Status good = resolve_create(); !good) return good.error();
+  if (const Status good = resolve_debug(); !good) return good.error();
   return std::move(settings_);
 }
 
 // "[::1]" is how addresses with ports are written; here the brackets have done their work.
-void strip_brackets(GivenSettings& given) {
-  const auto address = given.find("address");
-  if (address == given.end()) return;
+void strip_brackets(RawSettings& raw) {
+  const auto address = raw.find("address");
+  if (address == raw.end()) return;
   std::string& host = address->second.text;
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
     host = host.substr(1, host.size() - 2);
@@ -283,11 +282,11 @@ std::string summary(const Settings& settings) {
                 : "");
 }
 
-Result<Settings> judge(Sources sources) {
-  GivenSettings in_file = sources.file.settings;
-  sources.given.merge(in_file);
-  strip_brackets(sources.given);
-  return Judge(std::move(sources)).run();
+Result<Settings> resolve(Inputs sources) {
+  RawSettings in_file = sources.file.settings;
+  sources.raw.merge(in_file);
+  strip_brackets(sources.raw);
+  return Resolver(std::move(sources)).run();
 }
 
 }  // namespace zatt::config

@@ -12,13 +12,13 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "config/config_file.h"
-#include "config/given.h"
+#include "config/raw_settings.h"
 #include "node/options.h"
 
 namespace zatt::config {
 
-struct Sources {
-  GivenSettings given;           // wins over the file; "config" is the file's name
+struct Inputs {
+  RawSettings raw;               // wins over the file; "config" is the file's name
   std::vector<Address> remotes;  // the other members, where they are not named by a file
   ConfigFile file;
   bool wants_id = true;  // false: it may stay open which of its members this is
@@ -43,6 +43,6 @@ struct Settings {
 std::string summary(const Settings& settings);
 
 // An error is one sentence for a person.
-Result<Settings> judge(Sources sources);
+Result<Settings> resolve(Inputs sources);
 
 }  // namespace zatt::config

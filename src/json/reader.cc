@@ -175,8 +175,8 @@ struct Reader::Impl {
 Reader::Reader() : impl_(std::make_unique<Impl>()) {}
 Reader::~Reader() = default;
 
-std::optional<Fault> Reader::read(std::string_view text, std::size_t max_depth,
-                                  const OnField& on_field) {
+std::optional<ParseError> Reader::read(std::string_view text, std::size_t max_depth,
+                                       const OnField& on_field) {
   impl_->make_room(text.size());
   bool begun = false;
   bool whole = false;
@@ -188,7 +188,7 @@ std::optional<Fault> Reader::read(std::string_view text, std::size_t max_depth,
   if (impl_->parser.capacity() > kept_capacity) impl_->parser = ondemand::parser();
   if (whole) return std::nullopt;
   // simdjson refuses some texts before their first field: then the second pass hands them out.
-  Fault fault = locate(text, max_depth, begun ? OnField() : on_field);
+  ParseError fault = diagnose(text, max_depth, begun ? OnField() : on_field);
   if (fault.what.empty()) fault.what = "not JSON";
   return fault;
 }

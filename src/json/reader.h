@@ -12,7 +12,7 @@
 #include <optional>
 #include <string_view>
 
-#include "json/fault.h"
+#include "json/parse_error.h"
 
 namespace zatt::json {
 
@@ -27,7 +27,8 @@ class Reader {
   // Reads a text that is one object, nested at most max_depth deep, itself included. on_field is
   // called for each of its fields, in order, repeated ones too; where a fault follows, some or all
   // of the fields before it have been handed out.
-  std::optional<Fault> read(std::string_view text, std::size_t max_depth, const OnField& on_field);
+  std::optional<ParseError> read(std::string_view text, std::size_t max_depth,
+                                 const OnField& on_field);
 
  private:
   struct Impl;

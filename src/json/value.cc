@@ -166,12 +166,13 @@ std::string_view compact(Value value, std::string& scratch) {
   return scratch;
 }
 
-Walk::Walk(Value container) : rest_(container.text), named_(container.type == Type::object) {
+Iterator::Iterator(Value container)
+    : rest_(container.text), named_(container.type == Type::object) {
   ZATT_ASSERT(container.type == Type::object || container.type == Type::array);
   rest_.remove_prefix(1);
 }
 
-std::optional<Walk::Item> Walk::next() {
+std::optional<Iterator::Item> Iterator::next() {
   skip_space();
   if (rest_.front() == ',') rest_.remove_prefix(1);
   skip_space();
@@ -189,12 +190,12 @@ std::optional<Walk::Item> Walk::next() {
 }
 
 // Always leaves at least one byte: a checked container ends with its bracket.
-void Walk::skip_space() {
+void Iterator::skip_space() {
   while (!rest_.empty() && is_space(rest_.front())) rest_.remove_prefix(1);
   ZATT_ASSERT(!rest_.empty());
 }
 
-std::string_view Walk::take_string() {
+std::string_view Iterator::take_string() {
   std::size_t end = 1;
   while (true) {
     end = rest_.find_first_of("\"\\", end);
@@ -207,7 +208,7 @@ std::string_view Walk::take_string() {
   return text;
 }
 
-std::string_view Walk::take_value() {
+std::string_view Iterator::take_value() {
   const std::string_view begin = rest_;
   std::size_t open = 0;
   do {

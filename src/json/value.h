@@ -40,9 +40,9 @@ std::string unescaped(std::string_view text);
 std::string_view compact(Value value, std::string& scratch);
 
 // The members of an object or the elements of an array, in order, one a call.
-class Walk {
+class Iterator {
  public:
-  explicit Walk(Value container);
+  explicit Iterator(Value container);
 
   struct Item {
     std::string_view name;  // the name's text with its quotes; empty in an array

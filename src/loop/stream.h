@@ -58,7 +58,7 @@ class Stream {
 
  private:
   friend class Listener;
-  friend class Connect;
+  friend class Connector;
   struct Box;
   struct Close {
     void operator()(Box* box) const noexcept;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The insides of a Stream, for those who make one: Listener and Connect.
+// The insides of a Stream, for those who make one: Listener and Connector.
 #pragma once
 
 #include <functional>

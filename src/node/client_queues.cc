@@ -86,7 +86,8 @@ PendingRequest& ClientQueues::add(ClientQueue& client, PendingRequest::Kind kind
 void ClientQueues::pause_if_full(ClientQueue& client) {
   if (client.paused) return;
   client.paused = client.queue.size() >= max_pipelined || client.bytes >= max_client_bytes ||
-                  client.reply_bytes >= max_client_bytes || inject(instrumentation_, FaultPoint::pause_client);
+                  client.reply_bytes >= max_client_bytes ||
+                  inject(instrumentation_, FaultPoint::pause_client);
   if (!client.paused) return;
   hit(instrumentation_, CoveragePoint::client_paused);
   env_.want_lines(client.id, false);

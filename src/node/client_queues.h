@@ -77,7 +77,8 @@ inline constexpr std::uint64_t max_unread_bytes = 1 << 20;
 
 class ClientQueues {
  public:
-  ClientQueues(Env& env, Instrumentation* instrumentation) : env_(env), instrumentation_(instrumentation) {}
+  ClientQueues(Env& env, Instrumentation* instrumentation)
+      : env_(env), instrumentation_(instrumentation) {}
 
   void open(ClientId id);
   void close(ClientId id);  // it is gone: what it asked for is nobody's any more

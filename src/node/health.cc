@@ -15,7 +15,7 @@ std::string lasting(std::uint64_t from_us, std::uint64_t to_us) {
 
 }  // namespace
 
-Health::Change Health::judge(State& state, bool bad, std::uint64_t now_us) {
+Health::Change Health::assess(State& state, bool bad, std::uint64_t now_us) {
   const bool was = std::exchange(state.bad, bad);
   Change change = Change::none;
   if (bad && !was) {
@@ -45,7 +45,7 @@ void Health::look_at_peer(const std::string& id, const PeerHealth& peer, std::ui
   Gone& gone = gone_[id];
   const std::string& reason = peer.refusal.empty() ? peer.why : peer.refusal;
   const std::string why = reason.empty() ? "" : ": " + reason;
-  Change change = judge(gone, !peer.connected, now_us);
+  Change change = assess(gone, !peer.connected, now_us);
   if (peer.connected) gone.refusals.clear();
   const bool is_new = !peer.connected && !peer.refusal.empty() &&
                       gone.refusals.size() < max_refusals &&
@@ -80,7 +80,7 @@ void Health::look_how_far(const std::string& id, const PeerHealth& peer, std::ui
   }
   State& behind = behind_[id];
   const bool is_behind = *peer.behind > (behind.bad ? caught_up : far_behind);
-  switch (judge(behind, is_behind, now_us)) {
+  switch (assess(behind, is_behind, now_us)) {
     case Change::worse:
     case Change::still:
       say(LogLevel::warning,
@@ -97,7 +97,7 @@ void Health::look_how_far(const std::string& id, const PeerHealth& peer, std::ui
 }
 
 void Health::look_at_cluster(const Picture& now, std::uint64_t now_us) {
-  switch (judge(no_majority_, !now.majority, now_us)) {
+  switch (assess(no_majority_, !now.majority, now_us)) {
     case Change::worse:
     case Change::still:
       say(LogLevel::warning, "no majority is connected: " + now.missing);
@@ -110,13 +110,13 @@ void Health::look_at_cluster(const Picture& now, std::uint64_t now_us) {
       break;
   }
   // Who leads is said at once, by whoever learns it.
-  const Change led = judge(no_leader_, !now.led, now_us);
+  const Change led = assess(no_leader_, !now.led, now_us);
   if (led == Change::worse || led == Change::still)
     say(LogLevel::warning, "no leader is known, term " + std::to_string(now.term));
 }
 
 void Health::look_at_disk(const Picture& now, std::uint64_t now_us) {
-  switch (judge(disk_, now.disk_slow, now_us)) {
+  switch (assess(disk_, now.disk_slow, now_us)) {
     case Change::worse:
     case Change::still:
       say(LogLevel::warning, "the disk is slow: a write takes longer than a second");
@@ -131,7 +131,7 @@ void Health::look_at_disk(const Picture& now, std::uint64_t now_us) {
 
 void Health::look_at_room(const Picture& now, std::uint64_t now_us) {
   const bool used_up = now.room == DiskSpace::full;
-  Change change = judge(full_, now.room != DiskSpace::enough, now_us);
+  Change change = assess(full_, now.room != DiskSpace::enough, now_us);
   if (change == Change::none && used_up && !used_up_said_) {
     change = Change::worse;
     full_.said_us = now_us;

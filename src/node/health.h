@@ -74,7 +74,7 @@ class Health {
   };
   enum class Change : std::uint8_t { none, worse, still, better };
 
-  Change judge(State& state, bool bad, std::uint64_t now_us);
+  Change assess(State& state, bool bad, std::uint64_t now_us);
   void look_at_peer(const std::string& id, const PeerHealth& peer, std::uint64_t now_us);
   void look_how_far(const std::string& id, const PeerHealth& peer, std::uint64_t now_us);
   void look_at_cluster(const Picture& now, std::uint64_t now_us);

@@ -22,8 +22,8 @@ struct Options {
   std::uint64_t max_append_bytes = 256 << 10;   // of one message of entries; a larger entry alone
   std::uint64_t max_in_flight_bytes = 1 << 20;  // sent to one follower and not answered
   std::uint64_t max_log_bytes = 4 << 20;        // of applied entries kept in memory
-  bool create = true;      // false: an empty directory is an error ("create": "never")
-  std::string version;     // of the program, for status
+  bool create = true;   // false: an empty directory is an error ("create": "never")
+  std::string version;  // of the program, for status
   Instrumentation* instrumentation = nullptr;  // borrowed
 };
 

@@ -213,9 +213,9 @@ PeerConnection* PeerConnections::find_link(LinkId id) const {
 void PeerConnections::send_bytes(PeerConnection& link, Priority priority,
                                  std::string_view message) {
   if (link.over) return;
-  codec::cut_into_frames(boot_id_, link.start, ++link.messages_sent, message, [&](std::string frame) {
-    env_.send(link.id, priority, std::move(frame));
-  });
+  codec::cut_into_frames(
+      boot_id_, link.start, ++link.messages_sent, message,
+      [&](std::string frame) { env_.send(link.id, priority, std::move(frame)); });
 }
 
 // Whoever never said who it is may be a probe or a scanner.

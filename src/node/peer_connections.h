@@ -75,7 +75,8 @@ class Said {
 
 class PeerConnections {
  public:
-  PeerConnections(Env& env, PeerConnectionsOwner& owner, std::uint64_t start, Instrumentation* instrumentation)
+  PeerConnections(Env& env, PeerConnectionsOwner& owner, std::uint64_t start,
+                  Instrumentation* instrumentation)
       : env_(env), owner_(owner), boot_id_(start), instrumentation_(instrumentation) {}
 
   void on_link_up(LinkId id, std::optional<std::string> dialed);

@@ -260,7 +260,8 @@ void Replica::pursue_bootstrap() {
   if (stopped_ || bootstrap_ticket_ != 0 || (has_acted() && is_in_cluster())) return;
   const std::vector<ConnectedPeer> all = connected_peers();
   const std::uint64_t fresh = env_.random();
-  carry_out(next_bootstrap_step({hard_state_, options_.cluster, all, fresh, options_.instrumentation}));
+  carry_out(
+      next_bootstrap_step({hard_state_, options_.cluster, all, fresh, options_.instrumentation}));
 }
 
 void Replica::carry_out(const BootstrapStep& step) {

@@ -127,7 +127,8 @@ bool Replica::has_no_room_for(bool growth) const {
 bool Replica::has_too_many_writes() const {
   return storage_->pending_bytes() > max_unsynced_bytes ||
          raft_->log().bytes_in_memory() > options_.max_log_bytes + max_unsynced_bytes ||
-         waiters_.size() > max_waiters || zatt::inject(options_.instrumentation, FaultPoint::overload);
+         waiters_.size() > max_waiters ||
+         zatt::inject(options_.instrumentation, FaultPoint::overload);
 }
 
 std::optional<Target> Replica::target() const {

@@ -82,7 +82,8 @@ void Raft::on_message(const MemberId& from, const RequestVote& request) {
   else if (!free)
     hit(CoveragePoint::vote_refused_given_away);
   else if (!up_to_date)
-    hit(is_below_floor() ? CoveragePoint::vote_refused_below_floor : CoveragePoint::vote_refused_log_behind);
+    hit(is_below_floor() ? CoveragePoint::vote_refused_below_floor
+                         : CoveragePoint::vote_refused_log_behind);
   if (granted) {
     if (!voted_for()) save_term(current_term(), from);
     draw_election_deadline();

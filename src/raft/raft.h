@@ -22,8 +22,8 @@
 #include <variant>
 #include <vector>
 
-#include "base/prng.h"
 #include "base/instrumentation.h"
+#include "base/prng.h"
 #include "base/types.h"
 #include "raft/configuration.h"
 #include "raft/log.h"
@@ -39,7 +39,7 @@ struct Options {
   std::uint64_t max_append_bytes = 256 << 10;   // of one AppendEntries; a larger entry goes alone
   std::uint64_t max_in_flight_bytes = 1 << 20;  // sent and unanswered, a follower
   std::uint64_t max_log_bytes = 4 << 20;        // of entries kept in memory, once applied
-  Instrumentation* instrumentation = nullptr;                       // borrowed
+  Instrumentation* instrumentation = nullptr;   // borrowed
 };
 
 // Figure 2, "persistent state", but for the log.
@@ -104,8 +104,7 @@ struct ReadRequests {
 struct Applied {  // the state machine has applied up to here; bodies below may be forgotten
   Index index{};
 };
-struct
-    Bootstrap {  // the cluster's first configuration, stored by all its members; the log is empty
+struct Bootstrap {  // the first configuration, stored by all its members; the log is empty
   Configuration configuration;
 };
 struct AbandonBootstrap {};    // that configuration is given up for another's; in term 0 only
@@ -161,8 +160,7 @@ struct Output {
 
 struct Follower {
   std::optional<MemberId> leader;
-  std::uint64_t last_contact_us =
-      0;  // the leader's last word; 0: none, or its connection has closed
+  std::uint64_t last_contact_us = 0;  // by the leader; 0: none, or its connection has closed
 };
 struct PreCandidate {
   std::set<MemberId> votes;

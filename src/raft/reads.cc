@@ -24,7 +24,8 @@ void Raft::on(const ReadRequests& requests) {
     // leader answered; that entry is the bound then.
     const Index index =
         read.to_log_end ? log_.last_index() : std::max(commit_index_, leader->noop_index);
-    if (!read.to_log_end && commit_index_ < leader->noop_index) hit(CoveragePoint::read_bounded_by_noop);
+    if (!read.to_log_end && commit_index_ < leader->noop_index)
+      hit(CoveragePoint::read_bounded_by_noop);
     leader->reads.push_back({read.id, leader->round + 1, index});
   }
   if (!under_way && !leader->reads.empty()) begin_round();

@@ -35,7 +35,7 @@ void Client::begin(std::string_view first, bool ended) {
 
 // Hands out what lines there are, as long as they are wanted.
 void Client::pull(std::string_view bytes) {
-  if (over_ || closing_) return;
+  if (closed_ || closing_) return;
   const auto on_line = [this](std::string_view line, bool too_long) {
     owner_.on_line(id_, line, too_long);
     update_pause();
@@ -62,7 +62,7 @@ void Client::on_stream_end(int sys) {
 
 void Client::want_lines(bool wanted) {
   wanted_ = wanted;
-  if (!pulling_ && wanted && stopped_) owner_.on_attention(id_);
+  if (!pulling_ && wanted && stopped_) owner_.on_ready(id_);
   if (!pulling_ && !wanted && !stopped_) {
     stopped_ = true;
     stream_.read_stop();
@@ -72,12 +72,12 @@ void Client::want_lines(bool wanted) {
 void Client::resume() {
   if (!stopped_ || !wants_lines()) return;
   pull({});
-  if (!stopped_ && !ended_ && !over_) stream_.read_start();
+  if (!stopped_ && !ended_ && !closed_) stream_.read_start();
 }
 
 // One turn can bring more than all bounds: what is not read is given up here, not when it is sent.
 void Client::reply(std::string_view lines) {
-  if (over_) return;
+  if (closed_) return;
   out_ += lines;
   update_pause();
   const std::size_t waiting = waiting_bytes();
@@ -87,20 +87,20 @@ void Client::reply(std::string_view lines) {
 }
 
 void Client::write_out() {
-  if (over_) return;
+  if (closed_) return;
   if (!out_.empty()) {
     handed_bytes_ += out_.size();
     stream_.write(std::exchange(out_, {}));
   }
   update_pause();
   if (closing_ && waiting_bytes() == 0) return end("");
-  if (stopped_ && wants_lines()) owner_.on_attention(id_);
+  if (stopped_ && wants_lines()) owner_.on_ready(id_);
 }
 
 void Client::on_written() {
   update_pause();
   if (closing_ && waiting_bytes() == 0) return end("");
-  if (stopped_ && wants_lines()) owner_.on_attention(id_);
+  if (stopped_ && wants_lines()) owner_.on_ready(id_);
 }
 
 void Client::update_pause() {
@@ -110,7 +110,7 @@ void Client::update_pause() {
   if (paused_ && waiting < limits_.pause_bytes / 2) {
     paused_ = false;
     room_ = true;
-    owner_.on_attention(id_);
+    owner_.on_ready(id_);
   }
   if (is_slow() && !was_slow) begin_to_look();
 }
@@ -146,11 +146,11 @@ void Client::give_up(std::string why) {
 }
 
 void Client::end(std::string why) {
-  if (over_) return;
-  over_ = true;
-  why_ = std::move(why);
+  if (closed_) return;
+  closed_ = true;
+  close_reason_ = std::move(why);
   stream_.read_stop();
-  owner_.on_attention(id_);
+  owner_.on_ready(id_);
 }
 
 }  // namespace zatt::server

@@ -36,9 +36,9 @@ class ClientOwner {
   virtual ~ClientOwner() = default;
 
   virtual void on_line(node::ClientId id, std::string_view line, bool too_long) = 0;
-  virtual void on_end(node::ClientId id) = 0;        // it will send no more
-  virtual void on_attention(node::ClientId id) = 0;  // it is over, or wants resume()
-  virtual void on_slow(node::ClientId id) = 0;       // is_slow() became true
+  virtual void on_end(node::ClientId id) = 0;    // it will send no more
+  virtual void on_ready(node::ClientId id) = 0;  // it is over, or wants resume()
+  virtual void on_slow(node::ClientId id) = 0;   // is_slow() became true
 };
 
 class Client {
@@ -55,29 +55,29 @@ class Client {
   void resume();  // goes on with lines kept back
 
   // Paused or leaving, with replies that wait: to be looked at every look_every_ms.
-  bool is_slow() const { return !over_ && (paused_ || closing_) && waiting_bytes() > 0; }
+  bool is_slow() const { return !closed_ && (paused_ || closing_) && waiting_bytes() > 0; }
   void check_progress();
 
-  bool is_over() const { return over_; }
+  bool is_closed() const { return closed_; }
   // Whether it has read enough since it was paused; once for each pause.
   bool take_room() { return std::exchange(room_, false); }
-  bool has_said_farewell() const { return closing_ && ended_; }
+  bool has_closed_in_order() const { return closing_ && ended_; }
   bool was_too_slow() const { return too_slow_; }
-  const std::string& why() const { return why_; }  // for the log; mostly empty
+  const std::string& close_reason() const { return close_reason_; }  // for the log; mostly empty
   Address remote() const { return stream_.remote(); }
   std::size_t waiting_bytes() const { return out_.size() + stream_.queued_bytes(); }
   loop::Stream take_stream() { return std::move(stream_); }
 
  private:
-  bool wants_lines() const { return wanted_ && !paused_ && !closing_ && !over_; }
+  bool wants_lines() const { return wanted_ && !paused_ && !closing_ && !closed_; }
   void pull(std::string_view bytes);
   void on_stream_end(int sys);
   void on_written();
   void update_pause();
   void begin_to_look();
   std::uint64_t taken_bytes() const { return handed_bytes_ - stream_.unacknowledged_bytes(); }
-  void give_up(std::string why);
-  void end(std::string why);
+  void give_up(std::string close_reason);
+  void end(std::string close_reason);
 
   node::ClientId id_;
   const ClientLimits& limits_;
@@ -85,7 +85,7 @@ class Client {
   loop::Stream stream_;
   codec::LineSplitter splitter_;
   std::string out_;
-  std::string why_;
+  std::string close_reason_;
   std::uint64_t taken_bytes_ = 0;  // by the other side, at the last look
   std::uint64_t handed_bytes_ = 0;
   std::uint64_t looks_in_vain_ = 0;
@@ -96,7 +96,7 @@ class Client {
   bool ended_ = false;    // the end of its stream was read
   bool told_end_ = false;
   bool closing_ = false;
-  bool over_ = false;
+  bool closed_ = false;
   bool pulling_ = false;
   bool too_slow_ = false;
 };

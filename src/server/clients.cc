@@ -8,8 +8,9 @@ namespace zatt::server {
 using node::ClientId;
 using node::LogLevel;
 
-Clients::Clients(loop::Loop& loop, Farewells& farewells, const ClientLimits& limits, Events events)
-    : farewells_(farewells),
+Clients::Clients(loop::Loop& loop, LingeringClose& lingering_close, const ClientLimits& limits,
+                 Events events)
+    : lingering_close_(lingering_close),
       limits_(limits),
       events_(std::move(events)),
       slow_timer_(loop, [this] { check_slow(); }) {}
@@ -58,21 +59,21 @@ void Clients::on_line(ClientId id, std::string_view line, bool too_long) {
 
 void Clients::on_end(ClientId id) { events_.on_end(id); }
 
-void Clients::on_attention(ClientId id) { attention_.push_back(id); }
+void Clients::on_ready(ClientId id) { ready_.push_back(id); }
 
 void Clients::on_slow(ClientId id) {
   slow_.insert(id);
   if (!slow_timer_.is_active()) slow_timer_.start(limits_.look_every_ms());
 }
 
-void Clients::attend() {
+void Clients::process_ready() {
   std::vector<ClientId> now;
-  now.swap(attention_);
+  now.swap(ready_);
   for (const ClientId id : now) {
     Client* const client = find(id);
     if (client == nullptr) continue;
-    if (client->is_over()) {
-      let_go(id);
+    if (client->is_closed()) {
+      remove(id);
     } else {
       if (client->take_room() && events_.on_room) events_.on_room(id);
       client->resume();
@@ -80,16 +81,16 @@ void Clients::attend() {
   }
 }
 
-void Clients::let_go(ClientId id) {
+void Clients::remove(ClientId id) {
   const auto found = clients_.find(id);
   const std::unique_ptr<Client> client = std::move(found->second);
   clients_.erase(found);
   slow_.erase(id);
-  if (!client->why().empty()) {
+  if (!client->close_reason().empty()) {
     events_.log(client->was_too_slow() ? LogLevel::warning : LogLevel::debug,
-                "client " + to_string(client->remote()) + " is closed: " + client->why());
-  } else if (!client->has_said_farewell()) {
-    farewells_.say(client->take_stream(), {});
+                "client " + to_string(client->remote()) + " is closed: " + client->close_reason());
+  } else if (!client->has_closed_in_order()) {
+    lingering_close_.close(client->take_stream(), {});
   }
   events_.on_closed(id);
 }

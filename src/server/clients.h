@@ -21,7 +21,7 @@
 #include "loop/timer.h"
 #include "node/env.h"
 #include "server/client.h"
-#include "server/farewells.h"
+#include "server/lingering_close.h"
 
 namespace zatt::server {
 
@@ -36,7 +36,8 @@ class Clients final : private ClientOwner {
     std::function<void(node::LogLevel level, std::string_view line)> log;
   };
 
-  Clients(loop::Loop& loop, Farewells& farewells, const ClientLimits& limits, Events events);
+  Clients(loop::Loop& loop, LingeringClose& lingering_close, const ClientLimits& limits,
+          Events events);
 
   // `first`: what it has sent already, with loop::Loop::read_slack_bytes behind it.
   void add(loop::Stream stream, std::string_view first, bool ended);
@@ -50,9 +51,9 @@ class Clients final : private ClientOwner {
   void close(node::ClientId id);
   void want_lines(node::ClientId id, bool wanted);
 
-  void attend();     // goes on with those who may, lets go of those who are over
-  void write_out();  // the replies of this turn
-  bool has_work() const { return !attention_.empty(); }
+  void process_ready();  // goes on with those who may, lets go of those who are over
+  void write_out();      // the replies of this turn
+  bool has_work() const { return !ready_.empty(); }
 
   std::size_t size() const { return clients_.size(); }
   std::size_t waiting_bytes() const;  // replies not yet with the kernel
@@ -60,20 +61,20 @@ class Clients final : private ClientOwner {
  private:
   void on_line(node::ClientId id, std::string_view line, bool too_long) override;
   void on_end(node::ClientId id) override;
-  void on_attention(node::ClientId id) override;
+  void on_ready(node::ClientId id) override;
   void on_slow(node::ClientId id) override;
 
   Client* find(node::ClientId id);
-  void let_go(node::ClientId id);
+  void remove(node::ClientId id);
   void check_slow();
 
-  Farewells& farewells_;
+  LingeringClose& lingering_close_;
   const ClientLimits limits_;
   Events events_;
   node::ClientId last_id_ = 0;
   std::unordered_map<node::ClientId, std::unique_ptr<Client>> clients_;
   std::vector<node::ClientId> dirty_;
-  std::vector<node::ClientId> attention_;
+  std::vector<node::ClientId> ready_;
   std::set<node::ClientId> slow_;
   loop::Timer slow_timer_;
 };

@@ -21,7 +21,7 @@ void Dialer::set_address(Address address) {
 }
 
 void Dialer::attempt() {
-  connect_ = std::make_unique<loop::Connect>(
+  connect_ = std::make_unique<loop::Connector>(
       loop_, address_, attempt_limit_ms,
       [this](loop::Stream stream, std::string why) { on_done(std::move(stream), std::move(why)); });
 }

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/types.h"
-#include "loop/connect.h"
+#include "loop/connector.h"
 #include "loop/loop.h"
 #include "loop/stream.h"
 #include "loop/timer.h"
@@ -46,7 +46,7 @@ class Dialer {
   Redial redial_;
   Events events_;
   loop::Timer wait_;
-  std::unique_ptr<loop::Connect> connect_;
+  std::unique_ptr<loop::Connector> connect_;
   std::uint64_t connected_us_ = 0;
 };
 

@@ -26,7 +26,7 @@ void Link::begin(std::string_view first) {
   stream_.keep_alive(death_s, 1);
   stream_.set_events({.on_bytes = [this](std::string_view bytes) { on_bytes(bytes); },
                       .on_end = [this](int sys) { on_end(sys); },
-                      .on_written = [this] { pump(); }});
+                      .on_written = [this] { flush(); }});
   stream_.write(std::string(codec::peer_magic));
   stream_.read_start();
   if (!greeted_) limit_.start(greeting_limit_ms);
@@ -34,7 +34,7 @@ void Link::begin(std::string_view first) {
 }
 
 void Link::on_bytes(std::string_view bytes) {
-  if (over_ || closing_) return;
+  if (closed_ || closing_) return;
   if (greeted_) return split(bytes);
   const std::size_t missing = codec::peer_magic.size() - greeting_.size();
   greeting_ += bytes.substr(0, missing);
@@ -49,23 +49,23 @@ void Link::on_bytes(std::string_view bytes) {
 void Link::split(std::string_view bytes) {
   const bool whole = splitter_.feed(bytes, [this](std::string_view frame) {
     events_.on_frame(frame);
-    return !closing_ && !over_;
+    return !closing_ && !closed_;
   });
   if (!whole) end("a frame of impossible length came from " + to_string(remote()));
 }
 
 void Link::send(node::Priority priority, std::string frame) {
-  if (over_ || closing_) return;
+  if (closed_ || closing_) return;
   ZATT_ASSERT(frame.size() <= codec::max_frame_bytes);
   waiting_bytes_ += codec::frame_length_bytes + frame.size();
   (priority == node::Priority::control ? control_ : bulk_).push_back(std::move(frame));
   if (waiting_bytes_ > max_waiting_bytes) end(to_string(remote()) + " takes nothing any more");
 }
 
-void Link::pump() {
-  while (!over_ && waiting_bytes_ > 0 && stream_.queued_bytes() < max_handed_bytes)
+void Link::flush() {
+  while (!closed_ && waiting_bytes_ > 0 && stream_.queued_bytes() < max_handed_bytes)
     stream_.write(next_chunk());
-  if (closing_ && !over_ && waiting_bytes_ == 0 && stream_.queued_bytes() == 0) {
+  if (closing_ && !closed_ && waiting_bytes_ == 0 && stream_.queued_bytes() == 0) {
     whole_ = true;
     end("");
   }
@@ -86,7 +86,7 @@ std::string Link::next_chunk() {
 }
 
 void Link::close() {
-  if (closing_ || over_) return;
+  if (closing_ || closed_) return;
   closing_ = true;
   stream_.read_stop();
   limit_.start(closing_limit_ms);
@@ -101,12 +101,12 @@ void Link::on_end(int sys) {
 void Link::on_limit() { end(closing_ ? "" : "it accepts connections, but says nothing"); }
 
 void Link::end(std::string why) {
-  if (over_) return;
-  over_ = true;
-  why_ = std::move(why);
+  if (closed_) return;
+  closed_ = true;
+  close_reason_ = std::move(why);
   limit_.stop();
   stream_.read_stop();
-  events_.on_over();
+  events_.on_closed();
 }
 
 }  // namespace zatt::server

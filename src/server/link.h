@@ -32,7 +32,7 @@ class Link {
   // Both may come from any of the functions below but the constructor.
   struct Events {
     std::function<void(std::string_view frame)> on_frame;
-    std::function<void()> on_over;  // there is something for the owner's sweep
+    std::function<void()> on_closed;  // there is something for the owner's sweep
   };
 
   // Who called has said the magic already when a Link is made of it; who is called says it next.
@@ -42,16 +42,16 @@ class Link {
   // `first`: what followed the caller's magic.
   void begin(std::string_view first);
   void send(node::Priority priority, std::string frame);
-  void pump();  // hands on what may be handed on
+  void flush();  // hands on what may be handed on
   // Reads no more; over once all is written, or after a second.
   void close();
 
-  bool is_over() const { return over_; }
+  bool is_closed() const { return closed_; }
   bool is_closing() const { return closing_; }
   // Why, for a person; empty where there is nothing to tell.
-  const std::string& why() const { return why_; }
+  const std::string& close_reason() const { return close_reason_; }
   // The peer never spoke as a node does: it is not one, or not now.
-  bool was_no_peer() const { return over_ && !greeted_ && !why_.empty(); }
+  bool was_no_peer() const { return closed_ && !greeted_ && !close_reason_.empty(); }
   std::size_t waiting_bytes() const { return waiting_bytes_; }
   Address remote() const { return stream_.remote(); }
   loop::Stream take_stream() { return std::move(stream_); }
@@ -62,7 +62,7 @@ class Link {
   void split(std::string_view bytes);
   void on_end(int sys);
   void on_limit();
-  void end(std::string why);
+  void end(std::string close_reason);
   std::string next_chunk();
 
   loop::Stream stream_;
@@ -73,10 +73,10 @@ class Link {
   std::deque<std::string> control_;
   std::deque<std::string> bulk_;
   std::size_t waiting_bytes_ = 0;
-  std::string why_;
+  std::string close_reason_;
   bool greeted_;
   bool closing_ = false;
-  bool over_ = false;
+  bool closed_ = false;
   bool whole_ = false;
 };
 

@@ -10,12 +10,13 @@ namespace zatt::server {
 using node::LinkId;
 using node::LogLevel;
 
-PeerLinks::PeerLinks(loop::Loop& loop, Farewells& farewells, std::uint64_t seed, Events events)
-    : loop_(loop), farewells_(farewells), prng_(seed), events_(std::move(events)) {}
+PeerLinks::PeerLinks(loop::Loop& loop, LingeringClose& lingering_close, std::uint64_t seed,
+                     Events events)
+    : loop_(loop), lingering_close_(lingering_close), prng_(seed), events_(std::move(events)) {}
 
 Link::Events PeerLinks::link_events(LinkId id) {
   return {.on_frame = [this, id](std::string_view frame) { events_.on_frame(id, frame); },
-          .on_over = [this, id] { over_.push_back(id); }};
+          .on_closed = [this, id] { over_.push_back(id); }};
 }
 
 void PeerLinks::add(loop::Stream stream, std::string_view first) {
@@ -54,41 +55,42 @@ void PeerLinks::close(LinkId id) {
   found->second.dirty = true;
 }
 
-void PeerLinks::pump() {
+void PeerLinks::flush() {
   std::vector<LinkId> dirty;
   dirty.swap(dirty_);
   for (const LinkId id : dirty) {
     const auto found = links_.find(id);
     if (found == links_.end()) continue;
     found->second.dirty = false;
-    found->second.link->pump();
+    found->second.link->flush();
   }
 }
 
-void PeerLinks::sweep() {
+void PeerLinks::reap() {
   std::vector<LinkId> over;
   over.swap(over_);
-  for (const LinkId id : over) let_go(id);
+  for (const LinkId id : over) remove(id);
   update_dialers();
 }
 
-void PeerLinks::let_go(LinkId id) {
+void PeerLinks::remove(LinkId id) {
   const auto found = links_.find(id);
   if (found == links_.end()) return;
   const Entry entry = std::move(found->second);
   Link& link = *entry.link;
   links_.erase(found);
   if (link.is_whole()) {
-    farewells_.say(link.take_stream(), {});
-  } else if (!link.why().empty() && !link.was_no_peer()) {
-    events_.log(LogLevel::debug, "connection to a peer ended: " + link.why());
+    lingering_close_.close(link.take_stream(), {});
+  } else if (!link.close_reason().empty() && !link.was_no_peer()) {
+    events_.log(LogLevel::debug, "connection to a peer ended: " + link.close_reason());
   }
   if (entry.dialed) {
     const auto dialer = dialers_.find(*entry.dialed);
     if (dialer != dialers_.end()) dialer->second.on_link_ended(!link.was_no_peer());
   }
-  events_.on_down(id, link.why());
-  if (entry.dialed && link.was_no_peer()) events_.on_dial_failed(*entry.dialed, link.why());
+  events_.on_down(id, link.close_reason());
+  if (entry.dialed && link.was_no_peer())
+    events_.on_dial_failed(*entry.dialed, link.close_reason());
 }
 
 void PeerLinks::update_dialers() {

@@ -20,7 +20,7 @@
 #include "loop/stream.h"
 #include "node/env.h"
 #include "server/dialer.h"
-#include "server/farewells.h"
+#include "server/lingering_close.h"
 #include "server/link.h"
 
 namespace zatt::server {
@@ -35,7 +35,7 @@ class PeerLinks {
     std::function<void(node::LogLevel level, std::string_view line)> log;
   };
 
-  PeerLinks(loop::Loop& loop, Farewells& farewells, std::uint64_t seed, Events events);
+  PeerLinks(loop::Loop& loop, LingeringClose& lingering_close, std::uint64_t seed, Events events);
 
   // A peer has called; `first` is what it said behind the magic.
   void add(loop::Stream stream, std::string_view first);
@@ -45,8 +45,8 @@ class PeerLinks {
   void send(node::LinkId link, node::Priority priority, std::string frame);
   void close(node::LinkId link);
 
-  void sweep();  // tells of the links that have ended, and lets them go
-  void pump();   // hands on what was sent
+  void reap();   // tells of the links that have ended, and lets them go
+  void flush();  // hands on what was sent
   bool has_work() const { return !over_.empty() || wanted_.has_value(); }
 
   std::size_t size() const { return links_.size(); }
@@ -59,11 +59,11 @@ class PeerLinks {
   };
   Link::Events link_events(node::LinkId id);
   void on_connected(const std::string& id, loop::Stream stream);
-  void let_go(node::LinkId id);
+  void remove(node::LinkId id);
   void update_dialers();
 
   loop::Loop& loop_;
-  Farewells& farewells_;
+  LingeringClose& lingering_close_;
   Prng prng_;
   Events events_;
   node::LinkId last_id_ = 0;

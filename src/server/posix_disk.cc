@@ -24,7 +24,7 @@ constexpr std::size_t most_kept_back = 4;
 
 // Calls again what a signal interrupted.
 template <class Call>
-auto again(Call call) {
+auto run_again(Call call) {
   auto result = call();
   while (result < 0 && errno == EINTR) result = call();
   return result;
@@ -32,7 +32,7 @@ auto again(Call call) {
 
 std::string holder_of(int lock) {
   char text[32];
-  const ssize_t size = again([&] { return ::pread(lock, text, sizeof text, 0); });
+  const ssize_t size = run_again([&] { return ::pread(lock, text, sizeof text, 0); });
   std::string pid(text, size > 0 ? static_cast<std::size_t>(size) : 0);
   pid.erase(std::find_if(pid.begin(), pid.end(), [](char c) { return c < '0' || c > '9'; }),
             pid.end());
@@ -64,11 +64,11 @@ PosixDisk::PosixDisk(std::string path, Fd directory, Fd lock)
 PosixDisk::~PosixDisk() = default;
 
 Status PosixDisk::take_lock(const std::string& path, int directory, Fd& lock) {
-  lock = Fd(again([&] {
+  lock = Fd(run_again([&] {
     return ::openat(directory, lock_name.data(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   }));
   if (!lock.is_open()) return system_error("can't write in the storage directory", path);
-  if (again([&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB); }) < 0) {
+  if (run_again([&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB); }) < 0) {
     if (errno != EWOULDBLOCK) return system_error("locking the storage directory", path);
     return Error{Code::locked, 0, "the storage directory is taken",
                  path + " is in use by " + holder_of(lock.get())};
@@ -76,7 +76,7 @@ Status PosixDisk::take_lock(const std::string& path, int directory, Fd& lock) {
   // Only for the other one's message: a full disk is no reason not to start.
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(lock.get(), 0) == 0)
-    static_cast<void>(again([&] { return ::pwrite(lock.get(), pid.data(), pid.size(), 0); }));
+    static_cast<void>(run_again([&] { return ::pwrite(lock.get(), pid.data(), pid.size(), 0); }));
   return ok;
 }
 
@@ -123,7 +123,7 @@ bool PosixDisk::make_descriptor_free() {
 
 int PosixDisk::open_file(const std::string& name, int flags) {
   while (true) {
-    const int fd = again([&] { return ::openat(directory_.get(), name.c_str(), flags, 0600); });
+    const int fd = run_again([&] { return ::openat(directory_.get(), name.c_str(), flags, 0600); });
     if (fd >= 0 || (errno != EMFILE && errno != ENFILE)) return fd;
     const int sys = errno;
     if (!make_descriptor_free()) {
@@ -160,8 +160,8 @@ Result<PosixDisk::OpenFile*> PosixDisk::file(const std::string& name, bool creat
 // --- the calls -------------------------------------------------------------------------------
 
 Result<std::vector<std::string>> PosixDisk::list() {
-  const int fd =
-      again([&] { return ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  const int fd = run_again(
+      [&] { return ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (fd < 0) return error("opening", "");
   DIR* stream = ::fdopendir(fd);
   if (stream == nullptr) {
@@ -201,7 +201,7 @@ Result<std::string> PosixDisk::read(const std::string& name, std::uint64_t offse
   std::string bytes(narrow<std::size_t>(std::min(length, *total - offset)), '\0');
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t got = again([&] {
+    const ssize_t got = run_again([&] {
       return ::pread((*opened)->fd.get(), bytes.data() + done, bytes.size() - done,
                      static_cast<off_t>(offset + done));
     });
@@ -218,7 +218,7 @@ Status PosixDisk::write(const std::string& name, std::uint64_t offset, std::stri
   if (!opened) return opened.error();
   (*opened)->is_dirty = true;
   while (!bytes.empty()) {
-    const ssize_t put = again([&] {
+    const ssize_t put = run_again([&] {
       return ::pwrite((*opened)->fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
     });
     if (put < 0) return error("writing", name);
@@ -235,7 +235,8 @@ Status PosixDisk::write(const std::string& name, std::uint64_t offset, std::stri
 Status PosixDisk::sync(const std::string& name) {
   auto opened = file(name, false);
   if (!opened) return opened.error();
-  if (again([&] { return ::fdatasync((*opened)->fd.get()); }) < 0) return error("syncing", name);
+  if (run_again([&] { return ::fdatasync((*opened)->fd.get()); }) < 0)
+    return error("syncing", name);
   (*opened)->is_dirty = false;
   return ok;
 }
@@ -246,7 +247,7 @@ Status PosixDisk::push(const std::string& name, std::uint64_t offset, std::uint6
   const auto at = static_cast<off_t>(offset);
   const auto bytes = static_cast<off_t>(length);
   // A file system that cannot is none that fails: the sync that follows does the same, later.
-  if (again([&] {
+  if (run_again([&] {
         return ::sync_file_range((*opened)->fd.get(), at, bytes, SYNC_FILE_RANGE_WRITE);
       }) < 0 &&
       errno != ENOSYS && errno != EINVAL && errno != ESPIPE)
@@ -255,7 +256,7 @@ Status PosixDisk::push(const std::string& name, std::uint64_t offset, std::uint6
 }
 
 Status PosixDisk::rename(const std::string& from, const std::string& to) {
-  if (again([&] {
+  if (run_again([&] {
         return ::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str());
       }) < 0)
     return error("renaming", from);
@@ -268,14 +269,14 @@ Status PosixDisk::rename(const std::string& from, const std::string& to) {
 }
 
 Status PosixDisk::remove(const std::string& name) {
-  if (again([&] { return ::unlinkat(directory_.get(), name.c_str(), 0); }) < 0)
+  if (run_again([&] { return ::unlinkat(directory_.get(), name.c_str(), 0); }) < 0)
     return error("removing", name);
   files_.erase(name);
   return ok;
 }
 
 Status PosixDisk::sync_directory() {
-  if (again([&] { return ::fsync(directory_.get()); }) < 0) return error("syncing", ".");
+  if (run_again([&] { return ::fsync(directory_.get()); }) < 0) return error("syncing", ".");
   return ok;
 }
 

@@ -45,14 +45,14 @@ Server::Server(loop::Loop& loop, loop::Listener listener, const ClientLimits& li
       max_line_bytes_(limits.max_line_bytes),
       prng_(random_seed()),
       disk_thread_(loop),
-      farewells_(loop),
-      clients_(loop, farewells_, limits, client_events()),
-      links_(loop, farewells_, prng_.next(), link_events()),
-      door_(farewells_, std::move(listener), door_events()),
+      lingering_close_(loop),
+      clients_(loop, lingering_close_, limits, client_events()),
+      links_(loop, lingering_close_, prng_.next(), link_events()),
+      acceptor_(lingering_close_, std::move(listener), door_events()),
       timer_(loop,
              [this] {
                timer_fired_ = true;
-               turn_.again();
+               turn_.run_again();
              }),
       stop_timer_(loop, [this] { out_of_patience_ = true; }),
       turn_(
@@ -60,7 +60,7 @@ Server::Server(loop::Loop& loop, loop::Listener listener, const ClientLimits& li
 
 Server::~Server() = default;
 
-Door::Events Server::door_events() {
+Acceptor::Events Server::door_events() {
   return {.on_peer = [this](loop::Stream stream,
                             std::string_view first) { links_.add(std::move(stream), first); },
           .on_client = [this](loop::Stream stream, std::string_view first,
@@ -126,26 +126,26 @@ Status Server::open(const node::Options& options, std::unique_ptr<storage::Disk>
 
 Status Server::start() {
   ZATT_ASSERT(node_ != nullptr);
-  const Address address = door_.address();
-  if (const Status open = door_.open(); !open) return cannot_listen(open.error(), address);
+  const Address address = acceptor_.address();
+  if (const Status open = acceptor_.open(); !open) return cannot_listen(open.error(), address);
   started_ = true;
   node_->start();
-  turn_.again();
+  turn_.run_again();
   return ok;
 }
 
 void Server::stop() {
   if (finished_) return;
   if (stopping_ || !is_serving()) out_of_patience_ = true;
-  turn_.again();
+  turn_.run_again();
   if (stopping_) return;
   stopping_ = true;
-  door_.close();
+  acceptor_.close();
   stop_timer_.start(stop_limit_ms);
   if (is_serving()) node_->shut_down();
 }
 
-node::ClientId Server::open_local(LocalClient& client) {
+node::ClientId Server::open_local(InProcessClient& client) {
   ZATT_ASSERT(started_);
   const node::ClientId id = clients_.take_id();
   locals_.open(id, client);
@@ -162,23 +162,24 @@ void Server::ask_line(node::ClientId id, std::string_view line) {
   if (!is_serving()) return;
   const bool too_long = line.size() > max_line_bytes_;
   node_->on_line(id, too_long ? std::string_view() : line, too_long);
-  turn_.again();
+  turn_.run_again();
 }
 
 void Server::propose(node::ClientId id, std::string command, std::uint32_t timeout_ms) {
   if (!is_serving()) return;
   node_->on_propose(id, std::move(command), timeout_ms);
-  turn_.again();
+  turn_.run_again();
 }
 
 void Server::ask_barrier(node::ClientId id, std::uint32_t timeout_ms) {
   if (!is_serving()) return;
   node_->on_barrier(id, timeout_ms);
-  turn_.again();
+  turn_.run_again();
 }
 
 bool Server::has_room() const {
-  return door_.size() + clients_.size() + farewells_.size() < descriptors_for_clients(members_);
+  return acceptor_.size() + clients_.size() + lingering_close_.size() <
+         descriptors_for_clients(members_);
 }
 
 void Server::after_poll() {
@@ -190,16 +191,16 @@ void Server::after_poll() {
 
 void Server::before_wait() {
   if (finished_ || !(started_ || stopping_)) return;
-  links_.sweep();
-  clients_.attend();
-  locals_.attend();
+  links_.reap();
+  clients_.process_ready();
+  locals_.process_ready();
   if (is_serving()) node_->flush();
   clients_.write_out();  // also when the node has just given up: this was said before
-  links_.pump();
+  links_.flush();
   tell_state();
   if (is_done()) return finish();
   set_timer();
-  if (links_.has_work() || clients_.has_work() || locals_.has_work()) turn_.again();
+  if (links_.has_work() || clients_.has_work() || locals_.has_work()) turn_.run_again();
 }
 
 void Server::tell_state() {
@@ -235,7 +236,7 @@ void Server::finish() {
   finished_ = true;
   timer_.stop();
   stop_timer_.stop();
-  door_.close();
+  acceptor_.close();
   events_.on_stopped(exit_code_.value_or(0));
 }
 
@@ -281,7 +282,7 @@ void Server::log(node::LogLevel level, std::string_view line) { events_.log(leve
 
 void Server::stop(int exit_code) {
   if (!exit_code_) exit_code_ = exit_code;
-  turn_.again();
+  turn_.run_again();
 }
 
 }  // namespace zatt::server

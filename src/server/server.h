@@ -22,14 +22,14 @@
 #include "loop/job_thread.h"
 #include "loop/listener.h"
 #include "loop/loop.h"
+#include "loop/loop_hooks.h"
 #include "loop/timer.h"
-#include "loop/turn.h"
 #include "node/env.h"
 #include "node/node.h"
+#include "server/acceptor.h"
 #include "server/clients.h"
-#include "server/door.h"
-#include "server/farewells.h"
-#include "server/local_clients.h"
+#include "server/in_process_clients.h"
+#include "server/lingering_close.h"
 #include "server/peer_links.h"
 #include "storage/disk.h"
 
@@ -65,7 +65,7 @@ class Server final : private node::Env {
 
   // Clients of this process, once start() went well. `client` is borrowed until close_local() or
   // the Server's end; what it asks after the node has given up is answered by nobody.
-  node::ClientId open_local(LocalClient& client);
+  node::ClientId open_local(InProcessClient& client);
   void close_local(node::ClientId id);
   bool wants_more(node::ClientId id) const { return locals_.wants_more(id); }
   // `line` has no newline, and codec::line_slack readable bytes behind it.
@@ -73,14 +73,14 @@ class Server final : private node::Env {
   void propose(node::ClientId id, std::string command, std::uint32_t timeout_ms);
   void ask_barrier(node::ClientId id, std::uint32_t timeout_ms);
 
-  Address address() const { return door_.address(); }
+  Address address() const { return acceptor_.address(); }
   const node::Node& node() const { return *node_; }
 
  private:
   static constexpr std::uint64_t stop_limit_ms = 5000;
 
   Server(loop::Loop& loop, loop::Listener listener, const ClientLimits& limits, Events events);
-  Door::Events door_events();
+  Acceptor::Events door_events();
   Clients::Events client_events();
   PeerLinks::Events link_events();
 
@@ -115,14 +115,14 @@ class Server final : private node::Env {
   storage::BatchResult disk_result_;  // written by the disk's thread, then read here
   loop::JobThread disk_thread_;
   std::unique_ptr<node::Node> node_;
-  Farewells farewells_;
+  LingeringClose lingering_close_;
   Clients clients_;
-  LocalClients locals_;
+  InProcessClients locals_;
   PeerLinks links_;
-  Door door_;
+  Acceptor acceptor_;
   loop::Timer timer_;
   loop::Timer stop_timer_;
-  loop::Turn turn_;
+  loop::LoopHooks turn_;
   std::uint64_t timer_set_for_us_ = 0;
   bool timer_fired_ = false;
   bool started_ = false;

@@ -19,13 +19,13 @@
 // The header and every batch begin on a unit of 4 KiB and share it with nothing else: a torn page
 // never reaches what was promised before. Within a batch records follow each other; the
 // rest of its last unit is zeros. Every checksum covers the rest of its header or record and is
-// keyed by incarnation and segment, a number never used again: what a recycled file held before, or a
-// record from another place, is noise.
+// keyed by incarnation and segment, a number never used again: what a recycled file held before, or
+// a record from another place, is noise.
 //
 // previous is the checksum of the entry before, in whichever segment that is (0 before the first).
 // predecessor_term and predecessor_checksum are those of the entry at first_index - 1, which was
-// durable before this header was written: where a segment begins below the end of the one before, the
-// log was cut there. durable_index is how far the log was durable when the record was written.
+// durable before this header was written: where a segment begins below the end of the one before,
+// the log was truncated there. durable_index is how far the log was durable when the record was written.
 //
 // size is the file's, all of which was durable before this header was written: a file that is
 // shorter has lost something. copied_index and copied_checksum name the last entry that the start

@@ -129,9 +129,9 @@ class Storage {
   };
   Done on_done(BatchResult result, std::uint64_t now_us);
 
-  // DiskSpace is kept in steps: where no further segment can be made (the disk is full), growth should
-  // be refused while a reserve is left, and everything once it has gone. What is handed over all
-  // the same waits until there is room. Rises by itself.
+  // Disk space is kept in steps: where no further segment can be made (the disk is full), growth
+  // should be refused while a reserve is left, and everything once it has gone. What is handed over
+  // all the same waits until there is room. Rises by itself.
   DiskSpace room() const;
   // What the disk said when it last had no room.
   const std::optional<Error>& no_room() const;

@@ -92,7 +92,7 @@ Status Parser::take(const Flag& flag, const std::string& value) {
   if (!flag.setting.empty()) {
     const std::string from(flag.name);
     const auto [place, added] =
-        arguments_.settings.emplace(flag.setting, config::Given{value, from});
+        arguments_.settings.emplace(flag.setting, config::RawSetting{value, from});
     if (!added && place->second.text != value)
       return wrong(from + " is given twice: " + place->second.text + " and " + value);
     return ok;
@@ -194,16 +194,16 @@ bool is_for_others(std::string_view name) {
 
 }  // namespace
 
-config::GivenSettings from_environment(const Environment& environment) {
+config::RawSettings from_environment(const Environment& environment) {
   std::vector<std::string_view> names(std::begin(config::setting_names),
                                       std::end(config::setting_names));
   names.push_back("config");
-  config::GivenSettings settings;
+  config::RawSettings settings;
   for (const std::string_view name : names) {
     const std::string variable = variable_of(name);
     auto value = environment(variable);
     if (value && !value->empty() && !(name == "port" && is_link(*value)))
-      settings.emplace(name, config::Given{std::move(*value), variable});
+      settings.emplace(name, config::RawSetting{std::move(*value), variable});
   }
   return settings;
 }

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "base/types.h"
-#include "config/given.h"
+#include "config/raw_settings.h"
 
 namespace zatt {
 
@@ -19,8 +19,8 @@ enum class Action : std::uint8_t { run, check_config, print_config, help, versio
 
 struct Arguments {
   Action action = Action::run;
-  config::GivenSettings settings;  // "config" among them
-  std::vector<Address> remotes;    // --remote-address with --remote-port
+  config::RawSettings settings;  // "config" among them
+  std::vector<Address> remotes;  // --remote-address with --remote-port
 };
 
 // Without the program's name.
@@ -30,7 +30,7 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 
 // ZATT_CONFIG, ZATT_ID, ... Empty ones count as not set, and so do those that Kubernetes sets for a
 // service named zatt: ZATT_PORT=tcp://10.0.0.11:5254.
-config::GivenSettings from_environment(const Environment& environment);
+config::RawSettings from_environment(const Environment& environment);
 
 // What a person should know of "NAME=VALUE" lines: names that nobody asks for, and values that were
 // not meant for us. A sentence each.

@@ -15,12 +15,12 @@ Result<Settings> parse(std::span<const std::string> arguments, const Environment
   settings.action = from_flags->action;
   if (settings.action == Action::help || settings.action == Action::version) return settings;
 
-  config::Sources sources;
-  sources.given = std::move(from_flags->settings);
-  sources.given.merge(from_environment(environment));
+  config::Inputs sources;
+  sources.raw = std::move(from_flags->settings);
+  sources.raw.merge(from_environment(environment));
   sources.remotes = std::move(from_flags->remotes);
   sources.wants_id = settings.action == Action::run;  // the file can be looked at without it
-  if (const auto config = sources.given.find("config"); config != sources.given.end()) {
+  if (const auto config = sources.raw.find("config"); config != sources.raw.end()) {
     const std::string& name = config->second.text;
     const auto text = read_file(name);
     if (!text) return text.error();
@@ -28,7 +28,7 @@ Result<Settings> parse(std::span<const std::string> arguments, const Environment
     if (!parsed) return parsed.error();
     sources.file = std::move(*parsed);
   }
-  auto judged = config::judge(std::move(sources));
+  auto judged = config::resolve(std::move(sources));
   if (!judged) return judged.error();
   static_cast<config::Settings&>(settings) = std::move(*judged);
   return settings;

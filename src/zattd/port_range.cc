@@ -52,11 +52,11 @@ std::string line_of(const char* file) {
 }  // namespace
 
 std::string odd_port(std::uint16_t port, std::string_view range, std::string_view reserved) {
-  const auto given = to_range(range);
-  if (!holds(given, port) || is_reserved(port, reserved)) return {};
+  const auto raw = to_range(range);
+  if (!holds(raw, port) || is_reserved(port, reserved)) return {};
   return "port " + std::to_string(port) + " is one of those that this machine's outgoing " +
-         "connections take (" + std::to_string(given->first) + " to " +
-         std::to_string(given->second) + "): one of them may hold it when this node is to start; " +
+         "connections take (" + std::to_string(raw->first) + " to " + std::to_string(raw->second) +
+         "): one of them may hold it when this node is to start; " +
          "choose another, or reserve it (sysctl net.ipv4.ip_local_reserved_ports)";
 }
 

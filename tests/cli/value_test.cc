@@ -5,16 +5,17 @@
 
 #include <string>
 
-#include "cli/judge.h"
+#include "cli/json_validator.h"
 
 using namespace zatt::cli;
 
 namespace {
 
 Value read(std::string text, ValueIs is = ValueIs::guessed, bool typed = true) {
-  Judge judge;
-  return to_value(std::move(text), is, typed,
-                  [&judge](const std::string& each) { return judge.what_is_wrong_with(each); });
+  JsonValidator validator;
+  return to_value(std::move(text), is, typed, [&validator](const std::string& each) {
+    return validator.what_is_wrong_with(each);
+  });
 }
 
 }  // namespace

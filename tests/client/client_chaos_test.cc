@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/prng.h"
-#include "tests/client/stage.h"
+#include "tests/client/client_fixture.h"
 
 using namespace zatt;
 using namespace zatt::client;
@@ -92,7 +92,7 @@ struct Chaos {
     if (key.empty()) {
       const char* const names[] = {"a", "b", "c"};
       const char* const node = names[client.connection()->server.port - 1];
-      say(Stage::status(node, dice < 3 ? nullptr : dice < 6 ? names[prng.below(3)] : node));
+      say(ClientFixture::status(node, dice < 3 ? nullptr : dice < 6 ? names[prng.below(3)] : node));
     } else if (dice < 2) {
       ++asked.at(std::stoull(key)).refused;
       say(dice == 0 ? "{\"ok\":false,\"error\":\"overloaded\",\"message\":\"\"}\n"

@@ -5,26 +5,26 @@
 #include <string>
 
 #include "client/client.h"
-#include "tests/client/stage.h"
+#include "tests/client/client_fixture.h"
 
 using namespace zatt;
 using namespace zatt::client;
 using namespace zatt::client::test;
 
 TEST_CASE("why there is no leader is said in a server's words") {
-  Stage stage({a});
-  const Token token = stage.ask(set("k"), second);
-  stage.connected();
-  stage.lines();
-  std::string status = Stage::status("a", nullptr);
+  ClientFixture fixture({a});
+  const Token token = fixture.ask(set("k"), second);
+  fixture.connected();
+  fixture.lines();
+  std::string status = ClientFixture::status("a", nullptr);
   status.insert(status.size() - 2, ",\"notice\":\"no majority is connected: node b\"");
-  stage.say(status);
-  stage.closed("Connection refused");
-  stage.refuse_all(2 * second);
-  CHECK(stage.done.at(token).message.find("no server answered: 127.0.0.1:1: Connection refused") ==
-        0);
+  fixture.say(status);
+  fixture.closed("Connection refused");
+  fixture.refuse_all(2 * second);
+  CHECK(fixture.done.at(token).message.find(
+            "no server answered: 127.0.0.1:1: Connection refused") == 0);
 
-  Stage told({a});
+  ClientFixture told({a});
   const Token other = told.ask(set("k"), 40'000);
   told.connected();
   told.lines();
@@ -36,28 +36,28 @@ TEST_CASE("why there is no leader is said in a server's words") {
 }
 
 TEST_CASE("all that did not answer are named") {
-  Stage stage({a, b, c});
-  const Token token = stage.ask(set("k"), second);
-  stage.refuse_all(2 * second);
-  CHECK(stage.done.at(token).message ==
+  ClientFixture fixture({a, b, c});
+  const Token token = fixture.ask(set("k"), second);
+  fixture.refuse_all(2 * second);
+  CHECK(fixture.done.at(token).message ==
         "no server answered: 127.0.0.1:1: Connection refused; 127.0.0.1:2: Connection refused; "
         "127.0.0.1:3: Connection refused");
 }
 
 TEST_CASE("one that hangs to the end is named, too") {
-  Stage stage({a}, second);
-  const Token token = stage.ask(set("k"));
-  stage.connected();
-  stage.pass(second);
-  CHECK(stage.done.at(token).outcome == Outcome::no_server);
-  CHECK(stage.done.at(token).message ==
+  ClientFixture fixture({a}, second);
+  const Token token = fixture.ask(set("k"));
+  fixture.connected();
+  fixture.pass(second);
+  CHECK(fixture.done.at(token).outcome == Outcome::no_server);
+  CHECK(fixture.done.at(token).message ==
         "no server answered: 127.0.0.1:1: it did not answer in time");
 }
 
 TEST_CASE("a server that hangs takes no more than its share of a short time") {
-  Stage stage({a, b, c});
-  stage.ask(set("k"), 600'000);
-  CHECK(stage.server() == a);
-  stage.pass(201'000);
-  CHECK(stage.server() == b);
+  ClientFixture fixture({a, b, c});
+  fixture.ask(set("k"), 600'000);
+  CHECK(fixture.server() == a);
+  fixture.pass(201'000);
+  CHECK(fixture.server() == b);
 }

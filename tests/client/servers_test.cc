@@ -49,7 +49,7 @@ TEST_CASE("round and round, from where it stays") {
   Servers servers({a, b, c});
   CHECK(servers.next() == a);
   CHECK(servers.next() == b);
-  servers.stay_with(a);
+  servers.pin(a);
   CHECK(servers.next() == b);
   CHECK(servers.next() == c);
   CHECK(servers.next() == a);

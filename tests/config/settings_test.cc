@@ -16,28 +16,27 @@ constexpr const char* three =
     R"( "storage": "of-the-file", "election_timeout_ms": 200})";
 
 // As a host program gives them: a text, and what wins over it.
-Result<Settings> judge_text(const std::string& text, GivenSettings over = {},
-                            bool wants_id = true) {
-  Sources sources;
-  sources.given = std::move(over);
-  sources.given.emplace("config", Given{"config", "options"});
+Result<Settings> judge_text(const std::string& text, RawSettings over = {}, bool wants_id = true) {
+  Inputs sources;
+  sources.raw = std::move(over);
+  sources.raw.emplace("config", RawSetting{"config", "options"});
   auto file = parse_config_file("config", text);
   if (!file) return file.error();
   sources.file = std::move(*file);
   sources.id_option = "an id";
   sources.wants_id = wants_id;
-  return judge(std::move(sources));
+  return resolve(std::move(sources));
 }
 
-std::string complaint(const std::string& text, GivenSettings over = {}) {
+std::string complaint(const std::string& text, RawSettings over = {}) {
   const auto settings = judge_text(text, std::move(over));
   return settings ? "(good)" : to_string(settings.error());
 }
 
 }  // namespace
 
-TEST_CASE("judge: nothing given is a store of one node") {
-  const auto settings = judge({});
+TEST_CASE("invariant checker: nothing given is a store of one node") {
+  const auto settings = resolve({});
   REQUIRE(settings);
   CHECK(settings->node.id == "0");
   CHECK(settings->node.cluster == Members{{"0", {"127.0.0.1", 5254}}});
@@ -46,7 +45,8 @@ TEST_CASE("judge: nothing given is a store of one node") {
   CHECK(!settings->debug);
 }
 
-TEST_CASE("judge: what is given wins over the file, and each line says where it came from") {
+TEST_CASE(
+    "invariant checker: what is given wins over the file, and each line says where it came from") {
   const auto settings =
       judge_text(three, {{"id", {"b", "options"}}, {"storage", {"here", "options"}}});
   REQUIRE(settings);
@@ -60,10 +60,10 @@ TEST_CASE("judge: what is given wins over the file, and each line says where it 
   CHECK(storage == "here options");
 }
 
-TEST_CASE("judge: complaints name the setting and its source") {
+TEST_CASE("invariant checker: complaints name the setting and its source") {
   struct Row {
     const char* text;
-    GivenSettings over;
+    RawSettings over;
     const char* want;
   };
   const Row rows[] = {
@@ -84,7 +84,7 @@ TEST_CASE("judge: complaints name the setting and its source") {
   }
 }
 
-TEST_CASE("judge: a file can be looked at without saying which node this is") {
+TEST_CASE("invariant checker: a file can be looked at without saying which node this is") {
   const auto settings = judge_text(three, {}, false);
   REQUIRE(settings);
   CHECK(settings->node.id.empty());

@@ -14,10 +14,10 @@ int fuzz_config_file(const std::uint8_t* data, std::size_t size) {
                   "a file that is none is invalid, in words");
     return 0;
   }
-  config::Sources sources;
+  config::Inputs sources;
   sources.file = std::move(*file);
   sources.wants_id = false;
-  const auto settings = config::judge(std::move(sources));
+  const auto settings = config::resolve(std::move(sources));
   if (settings)
     fuzz::require(!config::summary(*settings).empty(), "what was judged can be said");
   else

@@ -12,7 +12,7 @@ namespace {
 
 struct Read {
   std::vector<std::pair<std::string, std::string>> fields;
-  std::optional<json::Fault> fault;
+  std::optional<json::ParseError> fault;
 };
 
 Read read(std::string_view text, std::size_t depth, char fill) {
@@ -35,7 +35,7 @@ void walk(json::Value value) {
     require(json::unescaped(written) == characters, "a string that is written reads the same");
   }
   if (value.type != json::Type::array && value.type != json::Type::object) return;
-  json::Walk items(value);
+  json::Iterator items(value);
   while (const auto item = items.next()) {
     if (!item->name.empty()) walk({item->name, json::Type::string});
     walk(item->value);
@@ -73,7 +73,7 @@ int fuzz_json(const std::uint8_t* data, std::size_t size) {
             (read.fault ? again.fault->what == read.fault->what : again.fields == read.fields),
         "what is behind a text does not matter");
   }
-  const json::Fault located = json::locate(text, depth, nullptr);
+  const json::ParseError located = json::diagnose(text, depth, nullptr);
   fuzz::require(read.fault.has_value() == !located.what.empty(), "both passes take the same texts");
   if (read.fault) {
     fuzz::require(read.fault->offset <= text.size(), "a fault is in the text");

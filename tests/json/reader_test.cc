@@ -15,7 +15,7 @@ namespace zatt::json {
 namespace {
 
 struct Got {
-  std::optional<Fault> fault;
+  std::optional<ParseError> fault;
   std::vector<std::string> fields;  // name=text:depth
 };
 
@@ -192,13 +192,13 @@ TEST_CASE("reader: what is JSON and what is not, inside any value") {
       const std::string bare = std::string("{\"v\":") + row.value + "}";
       const Got got = read(reader, bare);
       CHECK(got.fault.has_value() != row.taken);
-      CHECK(locate(bare, 130, {}).what.empty() == row.taken);
+      CHECK(diagnose(bare, 130, {}).what.empty() == row.taken);
       if (row.taken) CHECK(got.fields.size() == 1);
       const std::string deeper =
           std::string("{\"v\":[{\"a\":[0,") + row.value + "]},7],\"w\":\"behind\"}";
       const bool taken = row.taken || std::string_view(row.value) == "1,2";
       CHECK(read(reader, deeper).fault.has_value() != taken);
-      CHECK(locate(deeper, 130, {}).what.empty() == taken);
+      CHECK(diagnose(deeper, 130, {}).what.empty() == taken);
     }
   });
 }
@@ -235,7 +235,7 @@ TEST_CASE("reader: one object, and nothing else on the line") {
     for (const char* text : refused) {
       CAPTURE(text);
       CHECK(read(reader, text).fault);
-      CHECK_FALSE(locate(text, 130, {}).what.empty());
+      CHECK_FALSE(diagnose(text, 130, {}).what.empty());
     }
     CHECK_FALSE(read(reader, "  {}\r").fault);
     CHECK(read(reader, std::string_view("{}\0", 3)).fault);
@@ -343,7 +343,7 @@ TEST_CASE("reader: simdjson and the byte-by-byte pass agree on mutated lines") {
     for (int i = 0; i < 60000; ++i) {
       std::string text = mutated(prng, seeds[prng.below(std::size(seeds))]);
       std::vector<std::string> located;
-      const Fault fault = locate(text, 5, [&](const Field& field) {
+      const ParseError fault = diagnose(text, 5, [&](const Field& field) {
         located.push_back(std::string(field.name) + "=" + std::string(field.value.text) + ":" +
                           std::to_string(field.depth));
       });

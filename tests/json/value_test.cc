@@ -114,8 +114,8 @@ TEST_CASE("value: whitespace between tokens goes, all else stays as written") {
 TEST_CASE("value: a walk over members and elements") {
   const auto walked = [](std::string_view text) {
     std::vector<std::string> found;
-    Walk walk(value_of(text));
-    while (const std::optional<Walk::Item> item = walk.next())
+    Iterator walk(value_of(text));
+    while (const std::optional<Iterator::Item> item = walk.next())
       found.push_back(std::string(item->name) + "=" + std::string(item->value.text));
     return found;
   };

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "loop/connect.h"
+#include "loop/connector.h"
 #include "loop/listener.h"
 #include "loop/loop.h"
 #include "loop/stream.h"
@@ -44,8 +44,8 @@ inline Pair connected_pair(Loop& loop) {
       listener->listen({.on_connection = [&pair](Stream stream) { pair.far = std::move(stream); },
                         .on_shortage = [](int) {}});
   if (!listening) return pair;
-  Connect connect(loop, listener->local(), 5000,
-                  [&pair](Stream stream, std::string) { pair.near = std::move(stream); });
+  Connector connect(loop, listener->local(), 5000,
+                    [&pair](Stream stream, std::string) { pair.near = std::move(stream); });
   run_until(loop, [&pair] { return pair.near && pair.far; });
   return pair;
 }

@@ -58,7 +58,7 @@ TEST_CASE("Listener: its port is refused before listen() and after its end") {
   bool done = false;
   const auto attempt = [&](const zatt::Address& address) {
     done = false;
-    Connect connect(loop, address, 5000, [&](Stream, std::string reason) {
+    Connector connect(loop, address, 5000, [&](Stream, std::string reason) {
       done = true;
       why = std::move(reason);
     });

@@ -332,11 +332,11 @@ void play(std::size_t size, std::uint64_t seeds, int most_moves) {
 
 }  // namespace
 
-TEST_CASE("founding: no order of events makes two clusters, and each ends founded or stuck") {
+TEST_CASE("bootstrap: no order of events makes two clusters, and each ends founded or stuck") {
   play(3, 10'000, 300);
 }
 
-TEST_CASE("founding: likewise of two, four and five") {
+TEST_CASE("bootstrap: likewise of two, four and five") {
   play(2, 2'000, 120);
   play(4, 2'000, 400);
   play(5, 2'000, 500);

@@ -76,7 +76,7 @@ bool says(const BootstrapStep& s, const std::string& words) {
 
 }  // namespace
 
-TEST_CASE("founding: a lone member founds at once") {
+TEST_CASE("bootstrap: a lone member founds at once") {
   const std::map<std::string, Address> alone{{"0", {"h", 5254}}};
   const BootstrapStep store = step(Directory("0"), {}, alone);
   REQUIRE(store.what == What::store);
@@ -86,7 +86,7 @@ TEST_CASE("founding: a lone member founds at once") {
   CHECK(found.configuration == store.offer.configuration);
 }
 
-TEST_CASE("founding: the lowest id waits for all, and makes the offer") {
+TEST_CASE("bootstrap: the lowest id waits for all, and makes the offer") {
   CHECK(is_wait(step(Directory("0"), {}), {"1", "2"}));
   CHECK(is_wait(step(Directory("0"), {Directory("2")}), {"1"}));
   const BootstrapStep made = step(Directory("0"), {Directory("1"), Directory("2")});
@@ -94,13 +94,13 @@ TEST_CASE("founding: the lowest id waits for all, and makes the offer") {
   CHECK(made.offer == offer(1, fresh, {"0", "1", "2"}));
 }
 
-TEST_CASE("founding: the others make none, whoever they have met") {
+TEST_CASE("bootstrap: the others make none, whoever they have met") {
   CHECK(is_wait(step(Directory("1"), {}), {"0", "2"}));
   CHECK(is_wait(step(Directory("1"), {Directory("2")}), {"0"}));
   CHECK(is_wait(step(Directory("1"), {Directory("0"), Directory("2")}), {}));
 }
 
-TEST_CASE("founding: an empty directory stores the founder's offer that names it") {
+TEST_CASE("bootstrap: an empty directory stores the founder's offer that names it") {
   const BootstrapStep taken = step(Directory("1"), {Directory("0").holds(first)});
   REQUIRE(taken.what == What::store);
   CHECK(taken.offer == first);
@@ -109,7 +109,7 @@ TEST_CASE("founding: an empty directory stores the founder's offer that names it
   CHECK(step(Directory("1"), {Directory("0"), Directory("2").holds(first)}).what == What::wait);
 }
 
-TEST_CASE("founding: nobody founds before all have stored the offer") {
+TEST_CASE("bootstrap: nobody founds before all have stored the offer") {
   const Directory zero = Directory("0").holds(first);
   const Directory one = Directory("1").holds(first);
   const Directory two = Directory("2").holds(first);
@@ -126,7 +126,7 @@ TEST_CASE("founding: nobody founds before all have stored the offer") {
   CHECK(step(one, {two}).configuration == first.configuration);
 }
 
-TEST_CASE("founding: a member wiped before anything was voted heals by a later offer") {
+TEST_CASE("bootstrap: a member wiped before anything was voted heals by a later offer") {
   const Directory zero = Directory("0").holds(first);
   const Directory one = Directory("1").holds(first);
   const BootstrapStep later = step(zero, {one, Directory("2b")});
@@ -144,7 +144,7 @@ TEST_CASE("founding: a member wiped before anything was voted heals by a later o
   CHECK(step(Directory("0b"), {third, Directory("2")}).offer.number == 7);
 }
 
-TEST_CASE("founding: the founder wiped itself") {
+TEST_CASE("bootstrap: the founder wiped itself") {
   const Directory one = Directory("1").holds(first);
   const Directory two = Directory("2").holds(first);
   const BootstrapStep later = step(Directory("0b"), {one, two});
@@ -155,7 +155,7 @@ TEST_CASE("founding: the founder wiped itself") {
   CHECK(step(two, {founder, one}).offer == later.offer);
 }
 
-TEST_CASE("founding: the founder wiped itself while its offer was on its way into a directory") {
+TEST_CASE("bootstrap: the founder wiped itself while its offer was on its way into a directory") {
   // Node 1 did not show yet what it was storing: the new offer got the same number.
   const Directory founder = Directory("0b").holds(offer(1, 11, {"0b", "1", "2"}));
   const Directory one = Directory("1").holds(first);
@@ -182,7 +182,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("founding: two wiped of three is stuck, and names the directories") {
+TEST_CASE("bootstrap: two wiped of three is stuck, and names the directories") {
   const Directory zero = Directory("0").holds(first);
   const BootstrapStep founder = step(zero, {Directory("1b"), Directory("2b")});
   CHECK(says(founder, "the directories of nodes 1, 2 are not those"));
@@ -192,7 +192,7 @@ TEST_CASE("founding: two wiped of three is stuck, and names the directories") {
   CHECK(says(step(Directory("2").holds(first), {made, Directory("1b")}), "nodes 0, 1"));
 }
 
-TEST_CASE("founding: a later offer has a majority of every offer that was held") {
+TEST_CASE("bootstrap: a later offer has a majority of every offer that was held") {
   // Each step keeps a majority of the one before; the third has only "0" of the first.
   const raft::Offer second = offer(2, 12, {"0", "1", "2b"});
   const raft::Offer third = offer(3, 13, {"0", "1b", "2b"});
@@ -203,7 +203,7 @@ TEST_CASE("founding: a later offer has a majority of every offer that was held")
   CHECK(step(two, {founder, Directory("1b")}).offer == third);  // it never held the first
 }
 
-TEST_CASE("founding: of five, a majority of three may be kept") {
+TEST_CASE("bootstrap: of five, a majority of three may be kept") {
   std::map<std::string, Address> five;
   for (const char* id : {"0", "1", "2", "3", "4"}) five[id] = {"h", 1};
   const auto held = [&](std::vector<std::string> names) {
@@ -219,7 +219,7 @@ TEST_CASE("founding: of five, a majority of three may be kept") {
              "nodes 2, 3, 4"));
 }
 
-TEST_CASE("founding: of four, half is no majority, and three are") {
+TEST_CASE("bootstrap: of four, half is no majority, and three are") {
   std::map<std::string, Address> four;
   for (const char* id : {"0", "1", "2", "3"}) four[id] = {"h", 1};
   raft::Offer held = offer(1, 10, {"0", "1", "2", "3"});
@@ -230,7 +230,7 @@ TEST_CASE("founding: of four, half is no majority, and three are") {
   CHECK(says(step(zero, {one, Directory("2b"), Directory("3b")}, four), "nodes 2, 3"));
 }
 
-TEST_CASE("founding: who has acted takes no offer and makes none") {
+TEST_CASE("bootstrap: who has acted takes no offer and makes none") {
   const Directory acted = Directory("0").holds(first).acted();
   const BootstrapStep founder = step(acted, {Directory("1"), Directory("2b")});
   REQUIRE(founder.what == What::found);  // its log is empty: it founds what it had
@@ -243,7 +243,7 @@ TEST_CASE("founding: who has acted takes no offer and makes none") {
   CHECK(step(Directory("1").in(10).acted(), {Directory("0").holds(later)}).what == What::wait);
 }
 
-TEST_CASE("founding: one acted, so the others follow") {
+TEST_CASE("bootstrap: one acted, so the others follow") {
   const Directory living = Directory("1").holds(first).acted();
   const BootstrapStep follower = step(Directory("2").holds(first), {living});
   REQUIRE(follower.what == What::found);
@@ -251,7 +251,7 @@ TEST_CASE("founding: one acted, so the others follow") {
   CHECK(step(Directory("0").holds(first), {living}).what == What::found);
 }
 
-TEST_CASE("founding: a return to an earlier offer when one whom the present names acted in that") {
+TEST_CASE("bootstrap: a return to an earlier offer when one whom the present names acted in that") {
   const raft::Offer second = offer(2, 12, {"0", "1", "2b"});
   const Directory living = Directory("1").holds(first).acted();
   const BootstrapStep back = step(Directory("0").holds(first).holds(second), {living});
@@ -268,7 +268,7 @@ TEST_CASE("founding: a return to an earlier offer when one whom the present name
   CHECK(step(Directory("2b").holds(second).in(first.cluster), {living}).what == What::wait);
 }
 
-TEST_CASE("founding: a member called by a living cluster neither founds nor stores an offer") {
+TEST_CASE("bootstrap: a member called by a living cluster neither founds nor stores an offer") {
   const Directory living = Directory("1").holds(first).acted();
   const BootstrapStep enters = step(Directory("2b"), {living});
   REQUIRE(enters.what == What::enter);
@@ -289,7 +289,7 @@ TEST_CASE(
   CHECK(says(step(two, {founder, Directory("1b")}), "nodes 0, 1"));
 }
 
-TEST_CASE("founding: a cluster that lives without us, while we were to found another, is said") {
+TEST_CASE("bootstrap: a cluster that lives without us, while we were to found another, is said") {
   const Directory stranger = Directory("1b").in(99).acted();
   const BootstrapStep said = step(Directory("0").holds(first), {stranger});
   CHECK(says(said, "node 1 belongs to a cluster that lives"));
@@ -316,43 +316,44 @@ std::vector<codec::BootstrapState> shown_to(test::Peer& peer) {
 
 }  // namespace
 
-TEST_CASE("founding: an offer is shown once it is durable, and not before") {
+TEST_CASE("bootstrap: an offer is shown once it is durable, and not before") {
   for (const std::string id : {"0", "1"}) {  // who makes the offer, and who takes it
     CAPTURE(id);
-    test::Stage stage(id);
-    REQUIRE(stage.open());
-    stage.disk_held = true;
-    for (auto& [other_id, other] : stage.peers) other->connect();
+    test::NodeFixture fixture(id);
+    REQUIRE(fixture.open());
+    fixture.disk_held = true;
+    for (auto& [other_id, other] : fixture.peers) other->connect();
     if (id == "1") {
       raft::Offer made{1, 0xab12, {}};
-      for (const auto& [member, address] : stage.options.cluster) {
-        const MemberId who = member == "1" ? stage.node->raft().self() : stage.peer(member).server;
+      for (const auto& [member, address] : fixture.options.cluster) {
+        const MemberId who =
+            member == "1" ? fixture.node->raft().self() : fixture.peer(member).server;
         made.configuration.members.push_back({who, address, true, false, false});
       }
-      stage.peer("0").standing.cluster = made.cluster;
-      stage.peer("0").standing.offers.push_back(made);
-      stage.peer("0").say(stage.peer("0").standing);
+      fixture.peer("0").standing.cluster = made.cluster;
+      fixture.peer("0").standing.offers.push_back(made);
+      fixture.peer("0").say(fixture.peer("0").standing);
     }
-    REQUIRE(stage.env.batch.has_value());  // the offer is on its way
-    for (const codec::BootstrapState& shown : shown_to(stage.peer("2"))) {
+    REQUIRE(fixture.env.batch.has_value());  // the offer is on its way
+    for (const codec::BootstrapState& shown : shown_to(fixture.peer("2"))) {
       CHECK(shown.cluster == 0);
       CHECK(shown.offers.empty());
     }
-    stage.disk_held = false;
-    stage.run_batch();
-    stage.settle();
+    fixture.disk_held = false;
+    fixture.run_batch();
+    fixture.settle();
     std::uint64_t cluster = 0;
-    for (const codec::BootstrapState& shown : shown_to(stage.peer("2"))) {
+    for (const codec::BootstrapState& shown : shown_to(fixture.peer("2"))) {
       REQUIRE(shown.offers.size() == 1);
       CHECK(shown.cluster == shown.offers[0].cluster);
       cluster = shown.cluster;
     }
-    stage.close();
+    fixture.close();
     Prng prng(1);
-    stage.disk->crash(prng, test::Crash::all_lost);
-    REQUIRE(stage.open());
-    stage.peer("2").connect(false);
-    const auto hello = stage.peer("2").take<codec::Hello>();
+    fixture.disk->crash(prng, test::Crash::all_lost);
+    REQUIRE(fixture.open());
+    fixture.peer("2").connect(false);
+    const auto hello = fixture.peer("2").take<codec::Hello>();
     REQUIRE(hello.has_value());
     CHECK(hello->standing.cluster == cluster);
   }

@@ -187,96 +187,96 @@ TEST_CASE("health: what stirs it is looked at within a second, however often it 
 }
 
 TEST_CASE("health: a leader's peers, its majority and its leadership, a line each within 2 s") {
-  test::Stage stage("0", 3);
-  stage.lead();
-  stage.let_peers_follow();
-  stage.pass_ms(2000);
-  const auto logged = [&](std::string_view words) { return stage.env.count_logged(words); };
+  test::NodeFixture fixture("0", 3);
+  fixture.lead();
+  fixture.let_peers_follow();
+  fixture.pass_ms(2000);
+  const auto logged = [&](std::string_view words) { return fixture.env.count_logged(words); };
   REQUIRE(logged("is gone") == 0);
-  stage.peer("1").disconnect();
-  stage.pass_ms(2000);
+  fixture.peer("1").disconnect();
+  fixture.pass_ms(2000);
   CHECK(logged("node 1 is gone") == 1);
   CHECK(logged("no majority") == 0);
-  stage.peer("2").disconnect();
-  stage.pass_ms(2000);
+  fixture.peer("2").disconnect();
+  fixture.pass_ms(2000);
   CHECK(logged("node 2 is gone") == 1);
   CHECK(logged("no majority is connected: node 1") == 1);
-  stage.pass_ms(65'000);  // what lasts is not said again
+  fixture.pass_ms(65'000);  // what lasts is not said again
   CHECK(logged("is gone") == 2);
   CHECK(logged("no majority is connected") == 1);
   CHECK(logged("no leader is known") == 1);
-  stage.peer("1").connect();
-  stage.pass_ms(2000);
+  fixture.peer("1").connect();
+  fixture.pass_ms(2000);
   CHECK(logged("node 1 is back after") == 1);
   CHECK(logged("a majority is connected again, after") == 1);
 }
 
 TEST_CASE("health: a disk that hangs is said, and that it keeps up again") {
-  test::Stage stage("0", 1);
-  stage.lead_alone();
-  stage.disk_held = true;
+  test::NodeFixture fixture("0", 1);
+  fixture.lead_alone();
+  fixture.disk_held = true;
   const node::ClientId client = 77;
-  stage.node->on_client_open(client);
-  stage.line(client, R"({"op":"set","key":"k","value":1})");
-  stage.settle();
-  stage.pass_ms(2100);
-  CHECK(stage.env.count_logged("the disk is slow") == 1);
-  const std::string status = stage.ask(R"({"op":"status"})");
+  fixture.node->on_client_open(client);
+  fixture.line(client, R"({"op":"set","key":"k","value":1})");
+  fixture.settle();
+  fixture.pass_ms(2100);
+  CHECK(fixture.env.count_logged("the disk is slow") == 1);
+  const std::string status = fixture.ask(R"({"op":"status"})");
   CHECK(
       status.find("\"notice\":\"the disk of zatt.0.persist has been busy with one write for 2 s") !=
       std::string::npos);
-  stage.disk_held = false;
-  stage.settle();
-  CHECK(stage.ask(R"({"op":"status"})").find("notice") == std::string::npos);
+  fixture.disk_held = false;
+  fixture.settle();
+  CHECK(fixture.ask(R"({"op":"status"})").find("notice") == std::string::npos);
   // Now nothing is written, and so nothing waits for it.
-  stage.pass_ms(9'000);
-  CHECK(stage.env.count_logged("the disk keeps up again") == 0);
-  stage.pass_ms(2'000);
-  CHECK(stage.env.count_logged("the disk keeps up again") == 1);
-  stage.pass_ms(60'000);
-  CHECK(stage.env.count_logged("the disk") == 2);
+  fixture.pass_ms(9'000);
+  CHECK(fixture.env.count_logged("the disk keeps up again") == 0);
+  fixture.pass_ms(2'000);
+  CHECK(fixture.env.count_logged("the disk keeps up again") == 1);
+  fixture.pass_ms(60'000);
+  CHECK(fixture.env.count_logged("the disk") == 2);
 }
 
 TEST_CASE("health: a disk that is slow now and then is said to be so once") {
-  test::Stage stage("0", 1);
-  stage.lead_alone();
+  test::NodeFixture fixture("0", 1);
+  fixture.lead_alone();
   const node::ClientId client = 77;
-  stage.node->on_client_open(client);
+  fixture.node->on_client_open(client);
   for (int i = 0; i < 10; ++i) {
-    stage.disk_held = i % 2 == 0;
-    stage.line(client, R"({"op":"set","key":"k","value":1})");
-    stage.settle();
-    stage.pass_ms(1500);
-    stage.disk_held = false;
-    stage.settle();
-    stage.pass_ms(1500);
+    fixture.disk_held = i % 2 == 0;
+    fixture.line(client, R"({"op":"set","key":"k","value":1})");
+    fixture.settle();
+    fixture.pass_ms(1500);
+    fixture.disk_held = false;
+    fixture.settle();
+    fixture.pass_ms(1500);
   }
-  stage.pass_ms(12'000);
-  CHECK(stage.env.count_logged("the disk is slow") == 1);
-  CHECK(stage.env.count_logged("the disk keeps up again") == 1);
+  fixture.pass_ms(12'000);
+  CHECK(fixture.env.count_logged("the disk is slow") == 1);
+  CHECK(fixture.env.count_logged("the disk keeps up again") == 1);
 }
 
 TEST_CASE("health: a link that ends is a reason, until there is a better one") {
-  test::Stage stage("1");
-  stage.follow("0");
-  stage.pass_ms(2000);
-  stage.node->on_link_down(stage.peer("0").link, "connection reset by peer");
-  stage.fall_silent();
-  stage.node->on_link_down(stage.peer("2").link, "it closed the connection");
-  stage.node->on_dial_failed("2", "nothing listens there");
-  stage.pass_ms(2000);
-  CHECK(stage.env.count_logged("node 0 is gone: connection reset by peer") == 1);
-  CHECK(stage.env.count_logged("node 2 is gone: nothing listens there") == 1);
-  CHECK(stage.env.count_logged("is gone") == 2);
+  test::NodeFixture fixture("1");
+  fixture.follow("0");
+  fixture.pass_ms(2000);
+  fixture.node->on_link_down(fixture.peer("0").link, "connection reset by peer");
+  fixture.fall_silent();
+  fixture.node->on_link_down(fixture.peer("2").link, "it closed the connection");
+  fixture.node->on_dial_failed("2", "nothing listens there");
+  fixture.pass_ms(2000);
+  CHECK(fixture.env.count_logged("node 0 is gone: connection reset by peer") == 1);
+  CHECK(fixture.env.count_logged("node 2 is gone: nothing listens there") == 1);
+  CHECK(fixture.env.count_logged("is gone") == 2);
 }
 
 TEST_CASE("health: a voter without a leader says so in its status") {
-  test::Stage stage("0", 3);
-  stage.lead();
-  stage.peer("1").disconnect();
-  stage.peer("2").disconnect();
-  stage.pass_ms(5000);
-  CHECK(stage.ask(R"({"op":"status"})").find("\"notice\":\"no majority is connected: node 1") !=
+  test::NodeFixture fixture("0", 3);
+  fixture.lead();
+  fixture.peer("1").disconnect();
+  fixture.peer("2").disconnect();
+  fixture.pass_ms(5000);
+  CHECK(fixture.ask(R"({"op":"status"})").find("\"notice\":\"no majority is connected: node 1") !=
         std::string::npos);
 }
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "tests/node/words.h"
+#include "tests/node/protocol_text.h"
 #include "tests/support/fake_env.h"
 
 namespace zatt::node {
@@ -12,8 +12,8 @@ namespace zatt::node {
 inline const std::string get_k = test::get("k");
 inline const std::string absent = R"({"ok":true,"found":false})";
 
-inline void confirm(test::Stage& stage, const codec::ReadIndex& read, Index index) {
-  stage.peer("0").say(codec::ReadIndexReply{read.number, true, Term{1}, index, index});
+inline void confirm(test::NodeFixture& fixture, const codec::ReadIndex& read, Index index) {
+  fixture.peer("0").say(codec::ReadIndexReply{read.number, true, Term{1}, index, index});
 }
 
 }  // namespace zatt::node

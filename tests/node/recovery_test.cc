@@ -13,11 +13,11 @@
 namespace zatt::node {
 namespace {
 
+using test::NodeFixture;
 using test::Peer;
-using test::Stage;
 
 // The disk as a node left it, under another stage.
-std::string open_with(Stage& after, std::unique_ptr<test::SimDisk> disk) {
+std::string open_with(NodeFixture& after, std::unique_ptr<test::SimDisk> disk) {
   after.disk = std::move(disk);
   const std::uint64_t written = after.disk->bytes_written();
   const Status opened = after.open();
@@ -27,8 +27,8 @@ std::string open_with(Stage& after, std::unique_ptr<test::SimDisk> disk) {
   return to_string(opened.error());
 }
 
-std::string cluster_of(Stage& stage) {
-  const std::string status = stage.ask(R"({"op":"status"})");
+std::string cluster_of(NodeFixture& fixture) {
+  const std::string status = fixture.ask(R"({"op":"status"})");
   const std::size_t at = status.find("\"cluster\":\"") + 11;
   return status.substr(at, status.find('"', at) - at);
 }
@@ -52,89 +52,89 @@ std::uint64_t last_batch(storage::Disk& disk, const std::string& file) {
 
 }  // namespace
 
-TEST_CASE("opening: a cluster's name is 16 hexadecimal digits") {
+TEST_CASE("recovery: a cluster's name is 16 hexadecimal digits") {
   CHECK(cluster_name(0xab12) == "000000000000ab12");
   CHECK(cluster_name(0xfedcba9876543210) == "fedcba9876543210");
 }
 
-TEST_CASE("opening: what was written is there again") {
-  Stage stage("0", 1);
-  stage.lead_alone();
-  CHECK(stage.ask(R"({"op":"set","key":"k","value":[1]})") == R"({"ok":true,"rev":3})");
-  const MemberId self = stage.node->raft().self();
-  stage.close();
-  stage.lead_alone();
-  CHECK(stage.node->raft().self() == self);
-  CHECK(stage.ask(R"({"op":"get","key":"k"})") ==
+TEST_CASE("recovery: what was written is there again") {
+  NodeFixture fixture("0", 1);
+  fixture.lead_alone();
+  CHECK(fixture.ask(R"({"op":"set","key":"k","value":[1]})") == R"({"ok":true,"rev":3})");
+  const MemberId self = fixture.node->raft().self();
+  fixture.close();
+  fixture.lead_alone();
+  CHECK(fixture.node->raft().self() == self);
+  CHECK(fixture.ask(R"({"op":"get","key":"k"})") ==
         R"({"ok":true,"found":true,"value":[1],"rev":3})");
 }
 
-TEST_CASE("opening: the folder of another node is refused by name") {
-  Stage before("0");
+TEST_CASE("recovery: the folder of another node is refused by name") {
+  NodeFixture before("0");
   before.lead();
   const std::string cluster = cluster_of(before);
   before.close();
-  Stage after("1");
+  NodeFixture after("1");
   after.options.storage = "zatt.0.persist";
   CHECK(open_with(after, std::move(before.disk)) ==
         "zatt.0.persist belongs to node 0 of cluster " + cluster + ", not to node 1");
 }
 
-TEST_CASE("opening: the folder of another node that is in no cluster yet") {
-  Stage before("0");
+TEST_CASE("recovery: the folder of another node that is in no cluster yet") {
+  NodeFixture before("0");
   REQUIRE(before.open());
   before.close();
-  Stage after("1");
+  NodeFixture after("1");
   after.options.storage = "zatt.0.persist";
   CHECK(open_with(after, std::move(before.disk)) ==
         "zatt.0.persist belongs to node 0, not to node 1");
 }
 
-TEST_CASE("opening: a member's folder without the configuration that names the others") {
-  Stage before("0");
+TEST_CASE("recovery: a member's folder without the configuration that names the others") {
+  NodeFixture before("0");
   before.lead();
   before.close();
-  Stage after("0", 1);
+  NodeFixture after("0", 1);
   CHECK(open_with(after, std::move(before.disk)) ==
         "zatt.0.persist is a member of a cluster of 3; give -c with the configuration file that "
         "names its members");
 }
 
-TEST_CASE("opening: likewise while its cluster is being founded") {
-  Stage before("0");
+TEST_CASE("recovery: likewise while its cluster is being founded") {
+  NodeFixture before("0");
   before.found();
   before.close();
-  Stage after("0", 1);
+  NodeFixture after("0", 1);
   CHECK(open_with(after, std::move(before.disk)).find("is a member of a cluster of 3") !=
         std::string::npos);
 }
 
-TEST_CASE("opening: a lone cluster's folder, with a configuration of three") {
-  Stage before("0", 1);
+TEST_CASE("recovery: a lone cluster's folder, with a configuration of three") {
+  NodeFixture before("0", 1);
   before.lead_alone();
   before.close();
-  Stage after("0");
+  NodeFixture after("0");
   CHECK(open_with(after, std::move(before.disk)) ==
         "zatt.0.persist is a cluster of its own, with one member, and the configuration names 3; "
         "give this node another storage directory");
 }
 
-TEST_CASE("opening: \"create\": \"never\" makes nothing of an empty directory") {
-  Stage stage("0", 1);
-  stage.options.create = false;
-  CHECK(open_with(stage, std::make_unique<test::SimDisk>()) ==
+TEST_CASE("recovery: \"create\": \"never\" makes nothing of an empty directory") {
+  NodeFixture fixture("0", 1);
+  fixture.options.create = false;
+  CHECK(open_with(fixture, std::make_unique<test::SimDisk>()) ==
         "zatt.0.persist is empty, and \"create\" is \"never\": is the disk mounted that should be "
         "there?");
-  CHECK(stage.disk->list()->empty());
-  stage.options.create = true;
-  stage.lead_alone();
-  stage.close();
-  stage.options.create = false;
-  stage.lead_alone();
+  CHECK(fixture.disk->list()->empty());
+  fixture.options.create = true;
+  fixture.lead_alone();
+  fixture.close();
+  fixture.options.create = false;
+  fixture.lead_alone();
 }
 
-TEST_CASE("opening: damage in a lone member's log is refused, with file and offset") {
-  Stage before("0", 1);
+TEST_CASE("recovery: damage in a lone member's log is refused, with file and offset") {
+  NodeFixture before("0", 1);
   before.lead_alone();
   before.ask(R"({"op":"set","key":"k","value":1})");
   before.ask(R"({"op":"set","key":"k","value":2})");
@@ -142,40 +142,40 @@ TEST_CASE("opening: damage in a lone member's log is refused, with file and offs
   before.close();
   const std::string file = the_segment(*before.disk);
   before.disk->flip_bit(file, 8 * 4096 + 100);
-  Stage after("0", 1);
+  NodeFixture after("0", 1);
   const std::string said = open_with(after, std::move(before.disk));
   CHECK(said.find("zatt.0.persist/" + file + ", byte 4096: ") != std::string::npos);
   CHECK(said.find("Nothing was changed. There is no other member to repair it from") !=
         std::string::npos);
 }
 
-TEST_CASE("opening: with others, a damaged node starts, says so and does not lead") {
-  Stage stage("0");
-  stage.lead();
-  const ClientId c = stage.client();
-  stage.line(c, R"({"op":"set","key":"k","value":1})");
-  stage.settle();
-  stage.let_peers_follow();
-  CHECK(stage.replies(c).size() == 1);
-  stage.pass_ms(300);
-  stage.let_peers_follow();
-  stage.close();
-  const std::string file = the_segment(*stage.disk);
+TEST_CASE("recovery: with others, a damaged node starts, says so and does not lead") {
+  NodeFixture fixture("0");
+  fixture.lead();
+  const ClientId c = fixture.client();
+  fixture.line(c, R"({"op":"set","key":"k","value":1})");
+  fixture.settle();
+  fixture.let_peers_follow();
+  CHECK(fixture.replies(c).size() == 1);
+  fixture.pass_ms(300);
+  fixture.let_peers_follow();
+  fixture.close();
+  const std::string file = the_segment(*fixture.disk);
   // The last batch, which the log-end record vouches for.
-  const std::uint64_t batch = last_batch(*stage.disk, file);
-  stage.disk->flip_bit(file, 8 * batch + 100);
-  REQUIRE(stage.open());
-  CHECK(stage.env.count_logged("zatt.0.persist/" + file + ", byte ") == 1);
-  CHECK(stage.env.count_logged("This node does not lead, and votes only for logs") == 1);
-  CHECK(stage.env.count_logged("until the others (1, 2) have repaired it") == 1);
-  CHECK(stage.node->raft().is_below_floor());
-  for (const char* id : {"1", "2"}) stage.peer(id).connect();
+  const std::uint64_t batch = last_batch(*fixture.disk, file);
+  fixture.disk->flip_bit(file, 8 * batch + 100);
+  REQUIRE(fixture.open());
+  CHECK(fixture.env.count_logged("zatt.0.persist/" + file + ", byte ") == 1);
+  CHECK(fixture.env.count_logged("This node does not lead, and votes only for logs") == 1);
+  CHECK(fixture.env.count_logged("until the others (1, 2) have repaired it") == 1);
+  CHECK(fixture.node->raft().is_below_floor());
+  for (const char* id : {"1", "2"}) fixture.peer(id).connect();
   for (int i = 0; i < 40; ++i) {
-    stage.pass_ms(100);
-    stage.let_peers_follow();
+    fixture.pass_ms(100);
+    fixture.let_peers_follow();
   }
-  CHECK_FALSE(stage.node->raft().is_leader());
-  CHECK(stage.ask(R"({"op":"status"})").find("the log was damaged and is not repaired yet") !=
+  CHECK_FALSE(fixture.node->raft().is_leader());
+  CHECK(fixture.ask(R"({"op":"status"})").find("the log was damaged and is not repaired yet") !=
         std::string::npos);
 }
 
@@ -200,38 +200,38 @@ const Spoil spoils[] = {
 };
 
 // Node 0 as it was left, of `members`, with a value and its last segment spoiled.
-void leave_spoiled(Stage& stage, const Spoil& spoil, bool in_good_order) {
-  if (stage.options.cluster.size() == 1)
-    stage.lead_alone();
+void leave_spoiled(NodeFixture& fixture, const Spoil& spoil, bool in_good_order) {
+  if (fixture.options.cluster.size() == 1)
+    fixture.lead_alone();
   else
-    stage.lead();
-  const ClientId c = stage.client();
-  stage.line(c, R"({"op":"set","key":"k","value":1})");
-  stage.settle();
-  stage.let_peers_follow();
-  REQUIRE(stage.replies(c).size() == 1);
-  stage.pass_ms(300);
+    fixture.lead();
+  const ClientId c = fixture.client();
+  fixture.line(c, R"({"op":"set","key":"k","value":1})");
+  fixture.settle();
+  fixture.let_peers_follow();
+  REQUIRE(fixture.replies(c).size() == 1);
+  fixture.pass_ms(300);
   if (in_good_order) {
-    stage.node->shut_down();
-    stage.settle();
-    stage.let_peers_follow();
-    REQUIRE(stage.node->is_idle());
+    fixture.node->shut_down();
+    fixture.settle();
+    fixture.let_peers_follow();
+    REQUIRE(fixture.node->is_idle());
   }
-  stage.close();
-  spoil.segment(*stage.disk, the_segment(*stage.disk));
+  fixture.close();
+  spoil.segment(*fixture.disk, the_segment(*fixture.disk));
 }
 
 }  // namespace
 
-TEST_CASE("opening: alone, a log whose end is gone is refused, and nothing is written") {
+TEST_CASE("recovery: alone, a log whose end is gone is refused, and nothing is written") {
   for (const Spoil& spoil : spoils) {
     for (const bool in_good_order : {true, false}) {
       CAPTURE(spoil.name);
       CAPTURE(in_good_order);
-      Stage before("0", 1);
+      NodeFixture before("0", 1);
       leave_spoiled(before, spoil, in_good_order);
       const std::string file = the_segment(*before.disk);
-      Stage after("0", 1);
+      NodeFixture after("0", 1);
       const std::string said = open_with(after, std::move(before.disk));
       CHECK(said.find("zatt.0.persist/" + file + ", byte ") != std::string::npos);
       CHECK(said.find("put back a copy of the whole directory, or move it away to start empty") !=
@@ -240,7 +240,7 @@ TEST_CASE("opening: alone, a log whose end is gone is refused, and nothing is wr
   }
 }
 
-TEST_CASE("opening: among others, what was promised behind a lost end keeps the floor open") {
+TEST_CASE("recovery: among others, what was promised behind a lost end keeps the floor open") {
   struct Row {
     const char* why;
     std::size_t members;
@@ -258,26 +258,26 @@ TEST_CASE("opening: among others, what was promised behind a lost end keeps the 
     for (const Spoil& spoil : spoils) {
       CAPTURE(row.why);
       CAPTURE(spoil.name);
-      Stage stage("0", row.members);
-      leave_spoiled(stage, spoil, row.in_good_order);
-      REQUIRE(stage.open());
-      CHECK(stage.node->raft().is_below_floor());
-      CHECK(stage.node->raft().floor().open_term.has_value() == row.is_open);
+      NodeFixture fixture("0", row.members);
+      leave_spoiled(fixture, spoil, row.in_good_order);
+      REQUIRE(fixture.open());
+      CHECK(fixture.node->raft().is_below_floor());
+      CHECK(fixture.node->raft().floor().open_term.has_value() == row.is_open);
     }
   }
 }
 
-TEST_CASE("opening: damage to the first entry, which names the members, is repaired from them") {
-  Stage stage("1");
-  REQUIRE(stage.open());
+TEST_CASE("recovery: damage to the first entry, which names the members, is repaired from them") {
+  NodeFixture fixture("1");
+  REQUIRE(fixture.open());
   // Without an offer of its own it would know of the others from that entry alone.
-  Peer& leader = stage.peer("0");
+  Peer& leader = fixture.peer("0");
   leader.standing = {77, true, false, {}};
   leader.connect();
   raft::Configuration members;
   for (const char* id : {"0", "1", "2"})
     members.members.push_back(
-        {id == std::string("1") ? stage.node->raft().self() : stage.peer(id).server,
+        {id == std::string("1") ? fixture.node->raft().self() : fixture.peer(id).server,
          {"127.0.0.1", 5254},
          true,
          false,
@@ -289,48 +289,48 @@ TEST_CASE("opening: damage to the first entry, which names the members, is repai
   append.entries.push_back({Index{1}, Term{0}, EntryKind::configuration, body});
   append.entries.push_back({Index{2}, Term{1}, EntryKind::noop, ""});
   leader.say(append);
-  REQUIRE(stage.node->raft().log().last_index() == Index{2});
-  stage.pass_ms(300);  // the note of the log's end
-  stage.close();
-  const std::string file = the_segment(*stage.disk);
-  stage.disk->flip_bit(file, 8 * (4096 + 60));
-  REQUIRE(stage.open());
-  CHECK(stage.env.count_logged("until the others (0, 2) have repaired it") == 1);
-  CHECK(stage.node->raft().log().last_index() == Index{0});
-  CHECK(stage.node->raft().is_below_floor());
+  REQUIRE(fixture.node->raft().log().last_index() == Index{2});
+  fixture.pass_ms(300);  // the note of the log's end
+  fixture.close();
+  const std::string file = the_segment(*fixture.disk);
+  fixture.disk->flip_bit(file, 8 * (4096 + 60));
+  REQUIRE(fixture.open());
+  CHECK(fixture.env.count_logged("until the others (0, 2) have repaired it") == 1);
+  CHECK(fixture.node->raft().log().last_index() == Index{0});
+  CHECK(fixture.node->raft().is_below_floor());
 }
 
-TEST_CASE("opening: a crash between the new offer and the cut of the old one's first entry") {
+TEST_CASE("recovery: a crash between the new offer and the cut of the old one's first entry") {
   // A founder that had founded, in term 0, gives that up for a later offer because node 2's
   // directory is another. Whatever the power leaves of that, entry 1 is the present offer's or
   // none.
   for (std::uint64_t call = 0; call < 40; ++call) {
     CAPTURE(call);
-    Stage stage("0");
-    stage.found();
-    stage.peer("2").disconnect();
-    stage.peer("2").server.incarnation = 555;
-    stage.peer("2").standing = {};
-    stage.disk_held = true;
-    stage.peer("2").connect();
-    stage.disk->crash_at(call);
-    while (stage.env.batch && !stage.env.stopped) {
-      stage.run_batch();
-      stage.node->flush();
+    NodeFixture fixture("0");
+    fixture.found();
+    fixture.peer("2").disconnect();
+    fixture.peer("2").server.incarnation = 555;
+    fixture.peer("2").standing = {};
+    fixture.disk_held = true;
+    fixture.peer("2").connect();
+    fixture.disk->crash_at(call);
+    while (fixture.env.batch && !fixture.env.stopped) {
+      fixture.run_batch();
+      fixture.node->flush();
     }
-    const bool done = !stage.disk->is_crashed();
-    stage.close();
+    const bool done = !fixture.disk->is_crashed();
+    fixture.close();
     Prng prng(call);
-    stage.disk->crash(prng, test::Crash::all_kept);
-    stage.disk->clear_faults();
-    stage.disk_held = false;
-    REQUIRE(stage.open());
-    stage.peer("1").connect(false);
-    const auto hello = stage.peer("1").take<codec::Hello>();
+    fixture.disk->crash(prng, test::Crash::all_kept);
+    fixture.disk->clear_faults();
+    fixture.disk_held = false;
+    REQUIRE(fixture.open());
+    fixture.peer("1").connect(false);
+    const auto hello = fixture.peer("1").take<codec::Hello>();
     REQUIRE(hello.has_value());
     const raft::Offer* offer = current_offer(hello->standing);
     REQUIRE(offer != nullptr);
-    const raft::Configuration& first = stage.node->raft().configuration();
+    const raft::Configuration& first = fixture.node->raft().configuration();
     CHECK((first.empty() || first == offer->configuration));
     if (done) break;
     CHECK(call < 39);

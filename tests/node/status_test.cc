@@ -8,30 +8,30 @@
 namespace zatt::node {
 namespace {
 
+using test::NodeFixture;
 using test::Peer;
-using test::Stage;
 
-std::string status_of(Stage& stage) { return stage.ask(R"({"op":"status"})"); }
+std::string status_of(NodeFixture& fixture) { return fixture.ask(R"({"op":"status"})"); }
 
 bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
 // Node 1 in a new directory, called by the members of a cluster that lives.
-void enter(Stage& stage) {
-  REQUIRE(stage.open());
+void enter(NodeFixture& fixture) {
+  REQUIRE(fixture.open());
   for (const char* id : {"0", "2"}) {
-    stage.peer(id).standing.cluster = 0xc1;
-    stage.peer(id).standing.acted = true;
-    stage.peer(id).connect();
+    fixture.peer(id).standing.cluster = 0xc1;
+    fixture.peer(id).standing.acted = true;
+    fixture.peer(id).connect();
   }
 }
 
-raft::AppendEntries first_entries(Stage& stage, std::uint64_t incarnation) {
+raft::AppendEntries first_entries(NodeFixture& fixture, std::uint64_t incarnation) {
   static std::string body;
   raft::Configuration configuration;
-  for (const auto& [id, address] : stage.options.cluster) {
-    const MemberId server = id == "1" ? MemberId{"1", incarnation} : stage.peer(id).server;
+  for (const auto& [id, address] : fixture.options.cluster) {
+    const MemberId server = id == "1" ? MemberId{"1", incarnation} : fixture.peer(id).server;
     configuration.members.push_back({server, address, true, false, false});
   }
   body.clear();
@@ -45,11 +45,11 @@ raft::AppendEntries first_entries(Stage& stage, std::uint64_t incarnation) {
 }  // namespace
 
 TEST_CASE("status: every field, alone") {
-  Stage stage("0", 1);
-  stage.lead_alone();
-  stage.ask(R"({"op":"set","key":"k","value":1})");
-  stage.pass_ms(2500);
-  const std::string said = status_of(stage);
+  NodeFixture fixture("0", 1);
+  fixture.lead_alone();
+  fixture.ask(R"({"op":"set","key":"k","value":1})");
+  fixture.pass_ms(2500);
+  const std::string said = status_of(fixture);
   CHECK(said.substr(0, said.find("\"cluster\"")) ==
         R"({"ok":true,"node":"0","role":"leader","term":1,"leader":"0","commit":3,"applied":3,)"
         R"("last":3,"snapshot":0,"members":{"0":{"address":["127.0.0.1",5254],"voter":true,)"
@@ -58,10 +58,10 @@ TEST_CASE("status: every field, alone") {
 }
 
 TEST_CASE("status: before there is a cluster") {
-  Stage stage("0");
-  REQUIRE(stage.open());
-  stage.peer("2").connect();
-  const std::string said = status_of(stage);
+  NodeFixture fixture("0");
+  REQUIRE(fixture.open());
+  fixture.peer("2").connect();
+  const std::string said = status_of(fixture);
   CHECK(has(said, R"("role":"follower","term":0,"leader":null,"commit":0,"applied":0,"last":0)"));
   CHECK(has(said, R"("1":{"address":["127.0.0.1",5255],"voter":false,"connected":false})"));
   CHECK(has(said, R"("2":{"address":["127.0.0.1",5256],"voter":false,"connected":true})"));
@@ -70,7 +70,7 @@ TEST_CASE("status: before there is a cluster") {
 }
 
 TEST_CASE("status: a leader knows how far the others are, and a follower who leads") {
-  Stage leader("0");
+  NodeFixture leader("0");
   leader.lead();
   leader.ask(R"({"op":"set","key":"k","value":1})");
   leader.peer("1").follow();
@@ -80,7 +80,7 @@ TEST_CASE("status: a leader knows how far the others are, and a follower who lea
             R"("1":{"address":["127.0.0.1",5255],"voter":true,"match_index":3,"connected":true})"));
   CHECK(has(said,
             R"("2":{"address":["127.0.0.1",5256],"voter":true,"match_index":2,"connected":true})"));
-  Stage follower("1");
+  NodeFixture follower("1");
   follower.follow("0", 6);
   const std::string its = status_of(follower);
   CHECK(has(its, R"("node":"1","role":"follower","term":6,"leader":"0","commit":2,"applied":2)"));
@@ -91,180 +91,182 @@ TEST_CASE("status: a leader knows how far the others are, and a follower who lea
 }
 
 TEST_CASE("status: an election that passes within a second is worth no notice, a longer one is") {
-  Stage stage("1");
-  stage.follow("0");
-  stage.pass_ms(1500);
-  REQUIRE(has(status_of(stage), R"("leader":"0")"));
-  stage.peer("0").disconnect();
+  NodeFixture fixture("1");
+  fixture.follow("0");
+  fixture.pass_ms(1500);
+  REQUIRE(has(status_of(fixture), R"("leader":"0")"));
+  fixture.peer("0").disconnect();
   int waited_ms = 0;
-  for (; has(status_of(stage), R"("leader":"0")"); waited_ms += 50) {
+  for (; has(status_of(fixture), R"("leader":"0")"); waited_ms += 50) {
     REQUIRE(waited_ms < 10'000);
-    stage.pass_ms(50);
+    fixture.pass_ms(50);
   }
-  CHECK_FALSE(has(status_of(stage), "notice"));
-  stage.pass_ms(1200);
-  CHECK(has(status_of(stage),
+  CHECK_FALSE(has(status_of(fixture), "notice"));
+  fixture.pass_ms(1200);
+  CHECK(has(status_of(fixture),
             R"("notice":"the members are electing a leader; if that lasts, look at)"));
   // Who sees no majority need not wait to say so.
-  stage.peer("2").disconnect();
-  CHECK(has(status_of(stage), R"("notice":"no majority is connected: node 0)"));
+  fixture.peer("2").disconnect();
+  CHECK(has(status_of(fixture), R"("notice":"no majority is connected: node 0)"));
 }
 
 TEST_CASE("status: a new directory under a known id says that it neither votes nor counts") {
-  Stage stage("1");
-  enter(stage);
-  CHECK(stage.env.count_logged("this directory is new, and cluster 00000000000000c1 lives: it "
-                               "belongs to it from now on") == 1);
-  stage.peer("0").say(first_entries(stage, 666));
-  CHECK(stage.node->last_applied() == Index{2});
-  stage.pass_ms(1500);
+  NodeFixture fixture("1");
+  enter(fixture);
+  CHECK(fixture.env.count_logged("this directory is new, and cluster 00000000000000c1 lives: it "
+                                 "belongs to it from now on") == 1);
+  fixture.peer("0").say(first_entries(fixture, 666));
+  CHECK(fixture.node->last_applied() == Index{2});
+  fixture.pass_ms(1500);
   const std::string words =
       "this storage directory is new, and the cluster knows node 1 by another: it receives the "
       "log, but neither votes nor counts; if the old directory still exists, put that back, and "
       "never an older copy of it";
-  CHECK(stage.env.count_logged(words) == 1);
-  const std::string said = status_of(stage);
+  CHECK(fixture.env.count_logged(words) == 1);
+  const std::string said = status_of(fixture);
   CHECK(has(said, R"("role":"learner","term":4,"leader":"0")"));
   CHECK(has(said, words));
   // It never campaigns, whatever the silence.
-  stage.pass_ms(10'000);
-  CHECK(stage.node->raft().current_term() == Term{4});
-  CHECK_FALSE(stage.peer("2").take<raft::RequestVote>().has_value());
+  fixture.pass_ms(10'000);
+  CHECK(fixture.node->raft().current_term() == Term{4});
+  CHECK_FALSE(fixture.peer("2").take<raft::RequestVote>().has_value());
 }
 
 TEST_CASE("status: a new directory that no leader has called says what it waits for") {
-  Stage stage("1");
-  enter(stage);
+  NodeFixture fixture("1");
+  enter(fixture);
   const auto message = [&] {
-    const ClientId c = stage.client();
-    stage.line(c, R"({"op":"get","key":"k","timeout_ms":50})");
-    stage.settle();
-    stage.pass_ms(60);
-    return stage.replies(c).at(0);
+    const ClientId c = fixture.client();
+    fixture.line(c, R"({"op":"get","key":"k","timeout_ms":50})");
+    fixture.settle();
+    fixture.pass_ms(60);
+    return fixture.replies(c).at(0);
   };
   CHECK(has(message(),
             R"("message":"this storage directory is new and waits for a leader of cluster )"
             R"(00000000000000c1, and nobody leads it"})"));
-  stage.peer("2").disconnect();
+  fixture.peer("2").disconnect();
   CHECK(has(message(), "and nobody leads it; not connected: node 2 at 127.0.0.1:5256 (last seen"));
 }
 
 TEST_CASE("status: an observer's requests go to the leader as a follower's do") {
-  Stage stage("1");
-  enter(stage);
-  stage.peer("0").say(first_entries(stage, 666));
-  const ClientId c = stage.client();
-  stage.line(c, R"({"op":"set","key":"k","value":1})");
-  stage.settle();
-  CHECK(stage.peer("0").take<codec::Forward>().has_value());
+  NodeFixture fixture("1");
+  enter(fixture);
+  fixture.peer("0").say(first_entries(fixture, 666));
+  const ClientId c = fixture.client();
+  fixture.line(c, R"({"op":"set","key":"k","value":1})");
+  fixture.settle();
+  CHECK(fixture.peer("0").take<codec::Forward>().has_value());
 }
 
 TEST_CASE("status: who is without a leader is told whom to start") {
-  Stage stage("1");
-  stage.follow("0");
-  for (const char* id : {"0", "2"}) stage.peer(id).disconnect();
-  stage.fall_silent();
-  stage.pass_ms(4000);
-  const std::string said = status_of(stage);
+  NodeFixture fixture("1");
+  fixture.follow("0");
+  for (const char* id : {"0", "2"}) fixture.peer(id).disconnect();
+  fixture.fall_silent();
+  fixture.pass_ms(4000);
+  const std::string said = status_of(fixture);
   CHECK(has(said, R"("notice":"no majority is connected: node 0 at 127.0.0.1:5254 (last seen)"));
   CHECK(has(said, R"(: start who is missing, or mend the network between"})"));
 }
 
 TEST_CASE("status: a leader names who is far behind, until it has caught up") {
-  Stage stage("0");
-  stage.lead();
-  stage.ask(R"({"op":"set","key":"k","value":1})");
-  stage.let_peers_follow();
+  NodeFixture fixture("0");
+  fixture.lead();
+  fixture.ask(R"({"op":"set","key":"k","value":1})");
+  fixture.let_peers_follow();
   const auto pass = [&](const char* with) {
     for (int i = 0; i < 15; ++i) {
-      stage.pass_ms(100);
-      stage.peer(with).follow();
-      for (const auto& beat : stage.peer("2").take_all<raft::Heartbeat>())
-        stage.peer("2").say(raft::HeartbeatReply{beat.term, beat.round, {}, {}, DiskSpace::enough});
+      fixture.pass_ms(100);
+      fixture.peer(with).follow();
+      for (const auto& beat : fixture.peer("2").take_all<raft::Heartbeat>())
+        fixture.peer("2").say(
+            raft::HeartbeatReply{beat.term, beat.round, {}, {}, DiskSpace::enough});
     }
   };
   for (int i = 0; i < 40; ++i) {
-    const ClientId c = stage.client();
-    for (int n = 0; n < 300; ++n) stage.line(c, R"({"op":"set","key":"k","value":1})");
-    stage.settle();
-    stage.peer("1").follow();
-    stage.node->on_client_closed(c);
+    const ClientId c = fixture.client();
+    for (int n = 0; n < 300; ++n) fixture.line(c, R"({"op":"set","key":"k","value":1})");
+    fixture.settle();
+    fixture.peer("1").follow();
+    fixture.node->on_client_closed(c);
   }
   pass("1");
-  CHECK(stage.env.count_logged("node 2 is far behind, by 12000 entries") == 1);
-  CHECK(has(status_of(stage), R"("notice":"node 2 is far behind, by 12000 entries: look at its)"));
-  for (int i = 0; i < 100; ++i) stage.let_peers_follow();
+  CHECK(fixture.env.count_logged("node 2 is far behind, by 12000 entries") == 1);
+  CHECK(
+      has(status_of(fixture), R"("notice":"node 2 is far behind, by 12000 entries: look at its)"));
+  for (int i = 0; i < 100; ++i) fixture.let_peers_follow();
   pass("2");
-  CHECK(stage.env.count_logged("node 2 has caught up after") == 1);
-  CHECK(stage.env.count_logged("node 2") == 2);
-  CHECK_FALSE(has(status_of(stage), "notice"));
+  CHECK(fixture.env.count_logged("node 2 has caught up after") == 1);
+  CHECK(fixture.env.count_logged("node 2") == 2);
+  CHECK_FALSE(has(status_of(fixture), "notice"));
 }
 
 TEST_CASE(
     "status: another address in the configuration than in the cluster is said, once in the log") {
-  Stage stage("1");
-  stage.follow("0");
-  stage.pass_ms(1500);
-  CHECK_FALSE(has(status_of(stage), "notice"));
-  stage.close();
-  stage.options.cluster["2"] = {"127.0.0.9", 7000};
-  REQUIRE(stage.open());
-  for (const char* id : {"0", "2"}) stage.peer(id).connect();
-  stage.follow("0");
-  stage.pass_ms(1500);
+  NodeFixture fixture("1");
+  fixture.follow("0");
+  fixture.pass_ms(1500);
+  CHECK_FALSE(has(status_of(fixture), "notice"));
+  fixture.close();
+  fixture.options.cluster["2"] = {"127.0.0.9", 7000};
+  REQUIRE(fixture.open());
+  for (const char* id : {"0", "2"}) fixture.peer(id).connect();
+  fixture.follow("0");
+  fixture.pass_ms(1500);
   const std::string words =
       "the configuration of this node has node 2 at 127.0.0.9:7000, the cluster at 127.0.0.1:5256: "
       "this node calls the former, clients are sent to the latter; ";
-  CHECK(has(status_of(stage), R"("notice":")" + words));
-  CHECK(has(status_of(stage), R"("2":{"address":["127.0.0.1",5256])"));
+  CHECK(has(status_of(fixture), R"("notice":")" + words));
+  CHECK(has(status_of(fixture), R"("2":{"address":["127.0.0.1",5256])"));
   for (int i = 0; i < 3; ++i) {  // whatever else there is to say
-    stage.peer("2").disconnect();
-    stage.pass_ms(1500);
-    stage.peer("2").connect();
-    stage.pass_ms(1500);
+    fixture.peer("2").disconnect();
+    fixture.pass_ms(1500);
+    fixture.peer("2").connect();
+    fixture.pass_ms(1500);
   }
-  CHECK(stage.env.count_logged("node 2 is back") == 3);
-  CHECK(stage.env.count_logged(words) == 1);
+  CHECK(fixture.env.count_logged("node 2 is back") == 3);
+  CHECK(fixture.env.count_logged(words) == 1);
 }
 
 TEST_CASE(
     "status: other members in the configuration than in the cluster are said, once in the log") {
-  Stage stage("1");
-  stage.follow("0");
-  stage.close();
-  stage.options.cluster["7"] = {"127.0.0.1", 7000};
-  REQUIRE(stage.open());
-  for (const char* id : {"0", "2"}) stage.peer(id).connect();
-  stage.follow("0");
-  stage.pass_ms(1500);
+  NodeFixture fixture("1");
+  fixture.follow("0");
+  fixture.close();
+  fixture.options.cluster["7"] = {"127.0.0.1", 7000};
+  REQUIRE(fixture.open());
+  for (const char* id : {"0", "2"}) fixture.peer(id).connect();
+  fixture.follow("0");
+  fixture.pass_ms(1500);
   const std::string words =
       "the configuration of this node names the nodes 0, 1, 2, 7, the cluster has 0, 1, 2: the "
       "cluster's list counts; write it into the configuration and start this node again";
-  CHECK(has(status_of(stage), R"("notice":")" + words + '"'));
-  CHECK(stage.env.count_logged(words) == 1);
+  CHECK(has(status_of(fixture), R"("notice":")" + words + '"'));
+  CHECK(fixture.env.count_logged(words) == 1);
 }
 
 TEST_CASE("status: a lone node is where it listens, wherever it was before") {
-  Stage stage("0", 1);
-  stage.lead_alone();
-  stage.close();
-  stage.options.cluster["0"] = {"127.0.0.1", 7000};
-  stage.lead_alone();
-  stage.pass_ms(1500);
-  const std::string said = status_of(stage);
+  NodeFixture fixture("0", 1);
+  fixture.lead_alone();
+  fixture.close();
+  fixture.options.cluster["0"] = {"127.0.0.1", 7000};
+  fixture.lead_alone();
+  fixture.pass_ms(1500);
+  const std::string said = status_of(fixture);
   CHECK(has(said, R"("0":{"address":["127.0.0.1",7000])"));
   CHECK_FALSE(has(said, "notice"));
 }
 
 TEST_CASE("status: the others say whose directory was emptied") {
-  Stage stage("0");
-  stage.lead();
-  Peer& one = stage.peer("1");
+  NodeFixture fixture("0");
+  fixture.lead();
+  Peer& one = fixture.peer("1");
   one.disconnect();
   one.server.incarnation = 555;
   one.standing.acted = false;
   one.connect();
-  const std::string said = status_of(stage);
+  const std::string said = status_of(fixture);
   const std::string words =
       "its storage directory was emptied: it receives the log, but neither votes nor counts";
   CHECK(has(said, words));
@@ -272,36 +274,36 @@ TEST_CASE("status: the others say whose directory was emptied") {
   CHECK(said.find(words) > at);
   CHECK(said.find(words) < said.find("\"2\":{"));
   // It gets what is committed, and its word commits nothing.
-  stage.peer("2").forget();
-  const ClientId c = stage.client();
-  stage.line(c, R"({"op":"set","key":"k","value":1})");
-  stage.settle();
+  fixture.peer("2").forget();
+  const ClientId c = fixture.client();
+  fixture.line(c, R"({"op":"set","key":"k","value":1})");
+  fixture.settle();
   one.follow();
-  CHECK(stage.replies(c).empty());
-  stage.peer("2").follow();
-  CHECK(stage.replies(c).size() == 1);
+  CHECK(fixture.replies(c).empty());
+  fixture.peer("2").follow();
+  CHECK(fixture.replies(c).size() == 1);
 }
 
 TEST_CASE("status: a majority was emptied, so nobody leads, and the message names them") {
-  Stage stage("0");
-  stage.lead();
+  NodeFixture fixture("0");
+  fixture.lead();
   for (const char* id : {"1", "2"}) {
-    Peer& peer = stage.peer(id);
+    Peer& peer = fixture.peer(id);
     peer.disconnect();
     peer.server.incarnation = 555;
     peer.standing.acted = false;
     peer.connect();
   }
   for (int i = 0; i < 40; ++i) {
-    stage.pass_ms(50);
-    stage.let_peers_follow();
+    fixture.pass_ms(50);
+    fixture.let_peers_follow();
   }
-  CHECK_FALSE(stage.node->raft().is_leader());
-  const ClientId c = stage.client();
-  stage.line(c, R"({"op":"get","key":"k","timeout_ms":50})");
-  stage.settle();
-  stage.pass_ms(60);
-  CHECK(has(stage.replies(c).at(0),
+  CHECK_FALSE(fixture.node->raft().is_leader());
+  const ClientId c = fixture.client();
+  fixture.line(c, R"({"op":"get","key":"k","timeout_ms":50})");
+  fixture.settle();
+  fixture.pass_ms(60);
+  CHECK(has(fixture.replies(c).at(0),
             "nobody can lead: the storage directories of a majority of the members were emptied "
             "(nodes 1, 2)"));
 }

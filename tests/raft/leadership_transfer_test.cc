@@ -5,7 +5,7 @@
 #include "tests/raft/one_server.h"
 
 namespace zatt::raft {
-TEST_CASE("hand over: to the connected voter with the longest log") {
+TEST_CASE("leadership transfer: to the connected voter with the longest log") {
   OneServer server(voters({"1", "2", "3", "4"}, {"5"}));
   server.elect({"2", "3", "4"});
   server.persist();
@@ -22,7 +22,7 @@ TEST_CASE("hand over: to the connected voter with the longest log") {
   CHECK(server.sent<TimeoutNow>("4").at(0).term == Term{1});
 }
 
-TEST_CASE("hand over: a follower, and a lone server, keep what they are") {
+TEST_CASE("leadership transfer: a follower, and a lone server, keep what they are") {
   OneServer follower;
   follower.step(TransferLeadership{});
   CHECK(follower.output.messages.empty());
@@ -113,7 +113,7 @@ TEST_CASE("a full disk: its leader hands over to who has room, where a quorum ha
   CHECK(leader.sent<TimeoutNow>("2").size() == 1);
 }
 
-TEST_CASE("hand over: rather to who has room, if it has all that is committed") {
+TEST_CASE("leadership transfer: rather to who has room, if it has all that is committed") {
   OneServer server;
   server.elect();
   server.persist();

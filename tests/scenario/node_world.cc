@@ -77,7 +77,7 @@ std::unique_ptr<World> NodeWorld::make(Script& script, const Words& rest, bool t
 
 NodeWorld::NodeWorld(Script& script, const sim::Settings& settings, const Words& timeouts,
                      bool trace)
-    : script_(script), cluster_(settings, trace), speakers_(script, cluster_) {
+    : script_(script), cluster_(settings, trace), scripted_clients_(script, cluster_) {
   cluster_.network().set_rule(
       [this](NodeNumber from, NodeNumber to, const sim::Frame& f) { return fate_of(from, to, f); });
   for (NodeNumber number = 0; number < cluster_.size(); ++number) {
@@ -101,7 +101,7 @@ Words NodeWorld::ids() const {
 }
 
 std::vector<std::string> NodeWorld::violations() {
-  const auto& violation = cluster_.judge().violation();
+  const auto& violation = cluster_.checker().violation();
   if (!violation || violation_told_) return {};
   violation_told_ = true;
   return {to_string(*violation)};
@@ -110,7 +110,7 @@ std::vector<std::string> NodeWorld::violations() {
 // --- time ----------------------------------------------------------------------------------------
 
 bool NodeWorld::run_one(std::uint64_t until_us) {
-  return !cluster_.judge().violation() && cluster_.run_one(until_us);
+  return !cluster_.checker().violation() && cluster_.run_one(until_us);
 }
 
 bool NodeWorld::run_until(std::uint64_t until_us, const std::function<bool()>& is_so) {
@@ -227,7 +227,7 @@ bool NodeWorld::perform(const Words& words) {
   else if (verb == "load")
     load(rest);
   else
-    return perform_on_machine(verb, rest) || speakers_.perform(words);
+    return perform_on_machine(verb, rest) || scripted_clients_.perform(words);
   return true;
 }
 
@@ -333,12 +333,12 @@ std::string NodeWorld::more_about(const std::string& id) const {
 }
 
 std::optional<std::string> NodeWorld::why_not(const Words& condition) {
-  if (!speakers_.knows(condition.front())) return std::nullopt;
-  return speakers_.why_not(condition);
+  if (!scripted_clients_.knows(condition.front())) return std::nullopt;
+  return scripted_clients_.why_not(condition);
 }
 
 void NodeWorld::on_expected(const Words& condition) {
-  if (speakers_.knows(condition.front())) speakers_.on_expected(condition);
+  if (scripted_clients_.knows(condition.front())) scripted_clients_.on_expected(condition);
 }
 
 // Of the load's writes that are over: how many took effect, and how many in a hundred.
@@ -361,7 +361,7 @@ void NodeWorld::restart_counters() {
 
 // All answers must fit what was committed.
 void NodeWorld::on_end() {
-  if (cluster_.judge().violation()) return;
+  if (cluster_.checker().violation()) return;
   sim::Workload& workload = cluster_.workload();
   workload.stop_asking();
   run_until(now_us() + 1000 * cluster_.settings().timeout_ms + 1'000'000,
@@ -369,8 +369,8 @@ void NodeWorld::on_end() {
   for (const std::string& violation : violations()) script_.error(violation);
   if (!workload.problem().empty()) script_.error(workload.problem());
   std::vector<sim::Op> ops = workload.ops();
-  for (sim::Op& op : speakers_.ops()) ops.push_back(std::move(op));
-  if (const auto wrong = sim::check_history(ops, cluster_.judge().ledger()))
+  for (sim::Op& op : scripted_clients_.ops()) ops.push_back(std::move(op));
+  if (const auto wrong = sim::check_history(ops, cluster_.checker().ledger()))
     script_.error(to_string(*wrong));
 }
 

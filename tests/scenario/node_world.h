@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/scenario/speakers.h"
+#include "tests/scenario/scripted_clients.h"
 #include "tests/scenario/world.h"
 #include "tests/sim/cluster.h"
 
@@ -24,7 +24,7 @@ class NodeWorld final : public World {
   Words ids() const override;
   bool is_up(const std::string& id) const override { return machine(id).node != nullptr; }
   const raft::Raft& raft(const std::string& id) const override { return machine(id).node->raft(); }
-  std::uint64_t terms_led() const override { return cluster_.judge().terms_led(); }
+  std::uint64_t terms_led() const override { return cluster_.checker().terms_led(); }
   std::vector<std::string> violations() override;
 
   std::uint64_t now_us() const override { return cluster_.now_us(); }
@@ -80,7 +80,7 @@ class NodeWorld final : public World {
   };
   Script& script_;
   sim::Cluster cluster_;
-  Speakers speakers_;
+  ScriptedClients scripted_clients_;
   Rules rules_;
   std::map<Sent, std::uint64_t> sent_;
   bool began_ = false;

@@ -29,7 +29,7 @@ struct Fixture : World {
   loop::Sink replies;
 
   explicit Fixture(const ClientLimits& limits = {})
-      : clients(loop, farewells, limits,
+      : clients(loop, lingering_close, limits,
                 {.on_open = [this](node::ClientId id) { last = id; },
                  .on_line =
                      [this](node::ClientId id, std::string_view line, bool too_long) {
@@ -44,9 +44,9 @@ struct Fixture : World {
                  .on_closed = [this](node::ClientId id) { closed.push_back(id); },
                  .log = logger()}) {
     on_turn = [this] {
-      clients.attend();
+      clients.process_ready();
       clients.write_out();
-      if (clients.has_work()) turn.again();
+      if (clients.has_work()) turn.run_again();
     };
   }
 
@@ -102,7 +102,7 @@ TEST_CASE("Client: lines that are not wanted wait, and the end of the stream wai
   CHECK(world.ends == 0);
   world.clients.want_lines(world.last, true);
   CHECK(world.heard.size() == 2);  // not from within the node's call
-  world.turn.again();
+  world.turn.run_again();
   REQUIRE(world.until([&] { return world.ends == 1; }));
   CHECK(world.heard == std::vector<std::string>{"1", "2", "3", "4", "last"});
 }
@@ -200,7 +200,7 @@ TEST_CASE("Client: a queue past its bound closes at once") {
   Fixture world(limits);
   world.connect();
   for (int i = 0; i < 20; ++i) world.clients.reply(world.last, std::string(1 << 20, 'r'));
-  world.turn.again();
+  world.turn.run_again();
   REQUIRE(world.until([&] { return world.closed.size() == 1; }));
   CHECK(world.log.find("of replies wait for it") != std::string::npos);
 }
@@ -222,7 +222,7 @@ TEST_CASE("Client: lost connections are quiet") {
   world.connect();
   const node::ClientId id = world.last;
   world.clients.reply(id, std::string(20 << 20, 'r'));
-  world.turn.again();
+  world.turn.run_again();
   world.pause(10);
   world.person = {};  // with unread replies: a reset
   REQUIRE(world.until([&] { return world.closed.size() == 1; }));

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "codec/frame.h"
-#include "server/door.h"
+#include "server/acceptor.h"
 #include "tests/server/world.h"
 
 using namespace zatt;
@@ -28,7 +28,7 @@ struct Peer {
   PeerLinks links;
 
   Peer(World& world, std::uint64_t seed)
-      : links(world.loop, world.farewells, seed,
+      : links(world.loop, world.lingering_close, seed,
               {.on_up =
                    [this](node::LinkId id, std::optional<std::string> whom) {
                      up.push_back(id);
@@ -51,8 +51,8 @@ struct Peer {
                .log = world.logger()}) {}
 
   bool turn() {
-    links.sweep();
-    links.pump();
+    links.reap();
+    links.flush();
     return links.has_work();
   }
 };
@@ -61,7 +61,7 @@ struct Peer {
 struct Fixture : World {
   Peer caller{*this, 1};
   Peer answerer{*this, 2};
-  std::optional<Door> door;
+  std::optional<Acceptor> acceptor;
   Address address{"127.0.0.1", 0};
   bool room = true;
   int clients = 0;
@@ -70,27 +70,27 @@ struct Fixture : World {
     on_turn = [this] {
       const bool a = caller.turn();
       const bool b = answerer.turn();
-      if (a || b) turn.again();
+      if (a || b) turn.run_again();
     };
   }
   void open_door() {
     auto listener = loop::Listener::bind(loop, address);
     REQUIRE(listener);
-    door.emplace(
-        farewells, std::move(*listener),
-        Door::Events{.on_peer =
-                         [this](loop::Stream stream, std::string_view first) {
-                           answerer.links.add(std::move(stream), first);
-                         },
-                     .on_client = [this](loop::Stream, std::string_view, bool) { ++clients; },
-                     .has_room = [this] { return room; },
-                     .log = logger()});
-    address = door->address();
-    REQUIRE(door->open());
+    acceptor.emplace(
+        lingering_close, std::move(*listener),
+        Acceptor::Events{.on_peer =
+                             [this](loop::Stream stream, std::string_view first) {
+                               answerer.links.add(std::move(stream), first);
+                             },
+                         .on_client = [this](loop::Stream, std::string_view, bool) { ++clients; },
+                         .has_room = [this] { return room; },
+                         .log = logger()});
+    address = acceptor->address();
+    REQUIRE(acceptor->open());
   }
   void dial() {
     caller.links.dial({{"b", address}});
-    turn.again();
+    turn.run_again();
   }
   void connect() {
     open_door();
@@ -110,7 +110,7 @@ TEST_CASE("PeerLinks: dials, and frames pass both ways") {
   world.caller.links.send(1, Priority::bulk, "hello");
   world.caller.links.send(1, Priority::bulk, big);
   world.answerer.links.send(1, Priority::control, "");
-  world.turn.again();
+  world.turn.run_again();
   REQUIRE(world.until(
       [&] { return world.answerer.frames.size() == 2 && world.caller.frames.size() == 1; }));
   CHECK(world.answerer.frames == std::vector<std::string>{"hello", big});
@@ -123,10 +123,10 @@ TEST_CASE("PeerLinks: control overtakes bulk that waits; each keeps its own orde
   constexpr int count = 400;  // 24 MiB: more than sockets hold
   for (int i = 0; i < count; ++i)
     world.caller.links.send(1, Priority::bulk, "b" + std::to_string(i) + std::string(60'000, ' '));
-  world.caller.links.pump();
+  world.caller.links.flush();
   for (int i = 0; i < 3; ++i)
     world.caller.links.send(1, Priority::control, "c" + std::to_string(i));
-  world.turn.again();
+  world.turn.run_again();
   REQUIRE(world.until([&] { return world.answerer.frames.size() == count + 3; }));
   std::size_t last_control = 0;
   int next_bulk = 0;
@@ -145,14 +145,14 @@ TEST_CASE("PeerLinks: control overtakes bulk that waits; each keeps its own orde
 TEST_CASE("PeerLinks: dials again, after growing waits, when a link or an attempt fails") {
   Fixture world;
   world.open_door();
-  world.door.reset();  // the port is known, and nobody is there
+  world.acceptor.reset();  // the port is known, and nobody is there
   world.dial();
   REQUIRE(world.until([&] { return world.caller.failures.size() == 3; }));
   CHECK(world.caller.failures[0] == "b: nothing listens there");
   world.open_door();
   REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
   world.answerer.links.close(1);
-  world.turn.again();
+  world.turn.run_again();
   REQUIRE(world.until([&] { return world.caller.up.size() == 2; }));
   CHECK(world.caller.down == std::vector<node::LinkId>{1});
   CHECK(world.caller.up == std::vector<node::LinkId>{1, 2});
@@ -165,11 +165,11 @@ TEST_CASE("PeerLinks: a peer no longer named is not dialed, its link stays") {
   Fixture world;
   world.connect();
   world.caller.links.dial({});
-  world.turn.again();
+  world.turn.run_again();
   world.pause(20);
   CHECK(world.caller.down.empty());
   world.caller.links.close(1);
-  world.turn.again();
+  world.turn.run_again();
   REQUIRE(world.until([&] { return world.caller.down.size() == 1; }));
   world.pause(200);
   CHECK(world.caller.up.size() == 1);
@@ -179,13 +179,13 @@ TEST_CASE("PeerLinks: named again while its link lives, it is not called twice")
   Fixture world;
   world.connect();
   world.caller.links.dial({});
-  world.turn.again();
+  world.turn.run_again();
   world.pause(5);
   world.dial();
   world.pause(200);
   CHECK(world.caller.up.size() == 1);
   world.caller.links.close(1);
-  world.turn.again();
+  world.turn.run_again();
   REQUIRE(world.until([&] { return world.caller.up.size() == 2; }));
 }
 
@@ -198,7 +198,7 @@ TEST_CASE("PeerLinks: a closed link sends what it was given, reads no more, and 
     CHECK(world.answerer.down.empty());  // never from within the call
   };
   for (int i = 0; i < 5; ++i) world.caller.links.send(1, Priority::bulk, "hello");
-  world.turn.again();
+  world.turn.run_again();
   REQUIRE(world.until([&] { return world.caller.down.size() == 1; }));
   CHECK(world.caller.frames == std::vector<std::string>{"refused: another cluster"});
   CHECK(world.answerer.frames.size() == 1);
@@ -209,8 +209,8 @@ TEST_CASE("PeerLinks: an impossible length ends the link") {
   Fixture world;
   world.open_door();
   loop::Stream stranger;
-  loop::Connect connect(world.loop, world.address, 10'000,
-                        [&](loop::Stream stream, std::string) { stranger = std::move(stream); });
+  loop::Connector connect(world.loop, world.address, 10'000,
+                          [&](loop::Stream stream, std::string) { stranger = std::move(stream); });
   REQUIRE(world.until([&] { return static_cast<bool>(stranger); }));
   loop::Sink sink;
   sink.attach(stranger);
@@ -251,8 +251,8 @@ TEST_CASE("PeerLinks: a peer that takes nothing is given up at the bound") {
   Fixture world;
   world.open_door();
   loop::Stream stranger;
-  loop::Connect connect(world.loop, world.address, 10'000,
-                        [&](loop::Stream stream, std::string) { stranger = std::move(stream); });
+  loop::Connector connect(world.loop, world.address, 10'000,
+                          [&](loop::Stream stream, std::string) { stranger = std::move(stream); });
   REQUIRE(world.until([&] { return static_cast<bool>(stranger); }));
   stranger.write(std::string(codec::peer_magic));
   REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
@@ -260,6 +260,6 @@ TEST_CASE("PeerLinks: a peer that takes nothing is given up at the bound") {
     world.answerer.links.send(1, Priority::bulk, std::string(60'000, 'x'));
     if (i % 100 == 0) world.pause(1);
   }
-  world.turn.again();
+  world.turn.run_again();
   CHECK(world.until([&] { return world.answerer.down.size() == 1; }));
 }

@@ -84,7 +84,7 @@ struct Fixture : World {
          .on_stopped =
              [this](int code) {
                exit_code = code;
-               turn.again();  // nothing else may happen that would end this turn's wait
+               turn.run_again();  // nothing else may happen that would end this turn's wait
              },
          .on_state = [this](const node::NodeState& state) { states.push_back(state); }});
     REQUIRE(created);
@@ -99,8 +99,9 @@ struct Fixture : World {
                          own_machine ? nullptr : &store));
     REQUIRE(server->start());
     if (own_machine) return;
-    loop::Connect connect(loop, server->address(), 10'000,
-                          [this](loop::Stream stream, std::string) { person = std::move(stream); });
+    loop::Connector connect(
+        loop, server->address(), 10'000,
+        [this](loop::Stream stream, std::string) { person = std::move(stream); });
     REQUIRE(until([this] { return static_cast<bool>(person); }));
     replies.attach(person);
     person.write("{\"op\":\"set\",\"key\":\"a\",\"value\":1}\n");
@@ -113,7 +114,7 @@ struct Fixture : World {
 };
 
 // Somebody inside the process, who keeps what it is told.
-struct Insider final : LocalClient {
+struct Insider final : InProcessClient {
   zatt::server::Server& server;
   node::ClientId id;
   std::vector<std::string> said;  // lines, and answers' texts

@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
-#include "loop/turn.h"
+#include "loop/loop_hooks.h"
 #include "server/clients.h"
-#include "server/farewells.h"
+#include "server/lingering_close.h"
 #include "server/peer_links.h"
 #include "tests/loop/harness.h"
 
@@ -16,10 +16,10 @@ namespace zatt::server {
 
 struct World {
   loop::Loop loop;
-  Farewells farewells{loop};
+  LingeringClose lingering_close{loop};
   std::string log;
   std::function<void()> on_turn = [] {};
-  loop::Turn turn{loop, [] {}, [this] { on_turn(); }};
+  loop::LoopHooks turn{loop, [] {}, [this] { on_turn(); }};
 
   bool until(const std::function<bool()>& so, std::uint64_t limit_ms = 10'000) {
     return loop::run_until(loop, so, limit_ms);

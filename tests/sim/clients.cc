@@ -76,7 +76,7 @@ void Cluster::hand_lines(NodeNumber number, node::ClientId connection) {
 
 // In process: a proposer has it at once.
 void Cluster::answer(NodeNumber number, node::ClientId client, const node::Answer& answer) {
-  judge_.on_answer(number, answer);
+  checker_.on_answer(number, answer);
   scheduler_.trace(checksum(answer.text, client));
   scheduler_.trace(raw(answer.index));
   if (verbose_)
@@ -100,7 +100,7 @@ void Cluster::want_lines(NodeNumber number, node::ClientId client, bool wanted) 
 
 // What was written arrives, even if the node then dies; but in order with its end.
 void Cluster::reply(NodeNumber number, node::ClientId client, std::string_view lines) {
-  judge_.on_reply(number, lines);
+  checker_.on_reply(number, lines);
   scheduler_.trace(checksum(lines, client));
   if (verbose_)
     log(number, "answers client " + std::to_string(client) + " " +
@@ -159,9 +159,9 @@ void Cluster::check_due(NodeNumber number, const Connection& connection) {
       std::max(connection.due_us.front(),
                node_time(number, std::max(machine.went_on_us, connection.read_on_us)));
   if (now > due + grace_us)
-    judge_.fail(Invariant::answered_in_time,
-                "node " + std::to_string(number) + " has let a request wait " +
-                    std::to_string((now - due) / 1000) + " ms longer than it was to");
+    checker_.fail(Invariant::answered_in_time,
+                  "node " + std::to_string(number) + " has let a request wait " +
+                      std::to_string((now - due) / 1000) + " ms longer than it was to");
 }
 
 void Cluster::close(NodeNumber node, node::ClientId connection) {

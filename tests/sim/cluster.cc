@@ -31,7 +31,7 @@ Cluster::Cluster(const Settings& settings, bool verbose)
       verbose_(verbose),
       prng_(settings.seed ^ 0xc1057e4),
       machines_(settings.nodes),
-      judge_(machines_, coverage_),
+      checker_(machines_, coverage_),
       network_(settings_, scheduler_, *this, coverage_),
       workload_(settings_, scheduler_, *this, coverage_),
       proposers_(settings_, scheduler_, *this, coverage_) {
@@ -46,7 +46,7 @@ Cluster::Cluster(const Settings& settings, bool verbose)
     machine.clock_offset_us = prng_.below(1'000'000'000);
   }
   if (verbose)
-    judge_.on_change = [this](const std::string& id, const std::string& what) {
+    checker_.on_change = [this](const std::string& id, const std::string& what) {
       tell("node " + id + ": " + what);
     };
 }

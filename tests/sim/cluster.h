@@ -14,7 +14,7 @@
 
 #include "base/prng.h"
 #include "tests/sim/coverage.h"
-#include "tests/sim/judge.h"
+#include "tests/sim/invariant_checker.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/network.h"
 #include "tests/sim/proposers.h"
@@ -32,8 +32,8 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   const Settings& settings() const { return settings_; }
   Scheduler& scheduler() { return scheduler_; }
   Network& network() { return network_; }
-  Judge& judge() { return judge_; }
-  const Judge& judge() const { return judge_; }
+  InvariantChecker& checker() { return checker_; }
+  const InvariantChecker& checker() const { return checker_; }
   Workload& workload() { return workload_; }
   const Workload& workload() const { return workload_; }
   Proposers& proposers() { return proposers_; }
@@ -150,7 +150,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   Scheduler scheduler_;
   Prng prng_;
   std::vector<Machine> machines_;
-  Judge judge_;
+  InvariantChecker checker_;
   Network network_;
   Workload workload_;
   Proposers proposers_;

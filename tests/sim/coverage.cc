@@ -6,7 +6,7 @@
 namespace zatt::sim {
 namespace {
 
-constexpr const char* sight_names[] = {
+constexpr const char* coverage_point_names[] = {
     "election_won",
     "election_lost",
     "election_split",
@@ -19,44 +19,44 @@ constexpr const char* sight_names[] = {
     "quorum_lost",
     "append_refused",
     "log_rewound",
-    "suffix_cut",
+    "suffix_truncated",
     "noop_committed",
     "older_entries_committed",
     "entries_sent_again",
     "reply_of_earlier_term_ignored",
     "old_leader_corrected",
-    "hung_disk_handed_over",
-    "full_disk_handed_over",
+    "hung_disk_transferred",
+    "full_disk_transferred",
     "hung_disk_did_not_campaign",
     "floor_did_not_campaign",
     "floor_reached",
     "open_floor_reached",
     "reads_failed_at_step_down",
     "read_bounded_by_noop",
-    "torn_tail_cut",
+    "torn_tail_truncated",
     "damage_found",
-    "unvouched_entries_copied",
+    "unproven_entries_copied",
     "bad_slot_found",
-    "headless_file_found",
+    "bad_header_found",
     "rolled_over",
-    "cut_over_a_roll_over",
-    "spare_reused",
+    "truncated_over_a_roll_over",
+    "segment_file_reused",
     "disk_full",
     "log_waited_for_room",
     "disk_has_room",
     "log_end_noted",
     "entries_read_back",
     "late_hello_refused",
-    "frame_to_another_start",
-    "frame_from_another_start",
+    "frame_to_another_boot",
+    "frame_from_another_boot",
     "old_incarnation_refused",
     "offer_given_up",
     "offer_overtaken",
     "offer_void",
-    "cut_of_offer_lost",
+    "truncation_of_offer_lost",
     "living_cluster_entered",
-    "founded_by_a_message",
-    "founding_stuck",
+    "bootstrapped_by_a_message",
+    "bootstrap_stuck",
     "entries_not_taken",
     "forward_not_taken",
     "forward_lost",
@@ -68,16 +68,16 @@ constexpr const char* sight_names[] = {
     "client_paused",
     "disk_failed",
 };
-static_assert(std::size(sight_names) == static_cast<std::size_t>(CoveragePoint::count));
+static_assert(std::size(coverage_point_names) == static_cast<std::size_t>(CoveragePoint::count));
 
-constexpr const char* turn_names[] = {
+constexpr const char* fault_point_names[] = {
     "one_entry_append", "bare_quorum",  "stop_leading", "split_batch",
     "roll_over",        "delay_apply",  "give_up_soon", "small_window",
     "overload",         "pause_client", "small_buffer",
 };
-static_assert(std::size(turn_names) == static_cast<std::size_t>(FaultPoint::count));
+static_assert(std::size(fault_point_names) == static_cast<std::size_t>(FaultPoint::count));
 
-constexpr const char* deed_names[] = {
+constexpr const char* action_names[] = {
     "killed",
     "power_lost",
     "all_crashed",
@@ -116,9 +116,9 @@ constexpr const char* deed_names[] = {
     "strayed",
     "stuck",
     "arrived_after_a_cut",
-    "given_up_behind_a_cut",
-    "crashed_while_founding",
-    "wiped_while_founding",
+    "given_up_after_a_cut",
+    "crashed_in_bootstrap",
+    "wiped_in_bootstrap",
     "paused_in_a_round",
     "deposed_in_a_round",
     "request_abandoned",
@@ -135,7 +135,7 @@ constexpr const char* deed_names[] = {
     "proposal_refused",
     "order_found",
 };
-static_assert(std::size(deed_names) == static_cast<std::size_t>(Deed::count_));
+static_assert(std::size(action_names) == static_cast<std::size_t>(Action::count_));
 
 // Only these speak of a term that the receiver may have left behind.
 bool has_a_term(Kind kind) { return kind >= Kind::pre_vote && kind <= Kind::timeout_now; }
@@ -147,9 +147,9 @@ void Coverage::add(const Coverage& other) {
 }
 
 std::string Coverage::name_at(std::size_t place) {
-  if (place < turns) return sight_names[place];
-  if (place < deeds) return std::string("turn_") + turn_names[place - turns];
-  if (place < dropped) return std::string("deed_") + deed_names[place - deeds];
+  if (place < fault_points) return coverage_point_names[place];
+  if (place < actions) return std::string("inject_") + fault_point_names[place - fault_points];
+  if (place < dropped) return std::string("action_") + action_names[place - actions];
   if (place < doubled) return std::string("dropped_") + name_of(static_cast<Kind>(place - dropped));
   if (place < late) return std::string("doubled_") + name_of(static_cast<Kind>(place - doubled));
   return std::string("late_") + name_of(static_cast<Kind>(place - late));

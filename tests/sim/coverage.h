@@ -14,7 +14,7 @@
 namespace zatt::sim {
 
 // What the simulation itself does, or sees from outside.
-enum class Deed : std::uint8_t {
+enum class Action : std::uint8_t {
   killed,
   power_lost,
   all_crashed,
@@ -53,9 +53,9 @@ enum class Deed : std::uint8_t {
   strayed,    // a frame of an earlier process, over a later connection
   stuck,      // before a cut
   arrived_after_a_cut,
-  given_up_behind_a_cut,
-  crashed_while_founding,
-  wiped_while_founding,
+  given_up_after_a_cut,
+  crashed_in_bootstrap,
+  wiped_in_bootstrap,
   paused_in_a_round,
   deposed_in_a_round,  // and asked, once others had told of what they wrote
   request_abandoned,
@@ -78,14 +78,16 @@ using test::Kind;
 
 class Coverage {
  public:
-  void count(CoveragePoint sight) { ++at(sights, sight); }
-  void count(FaultPoint turn) { ++at(turns, turn); }
-  void count(Deed deed) { ++at(deeds, deed); }
+  void count(CoveragePoint point) { ++at(points, point); }
+  void count(FaultPoint turn) { ++at(fault_points, turn); }
+  void count(Action action) { ++at(actions, action); }
   void count_dropped(Kind kind) { ++at(dropped, kind); }
   void count_doubled(Kind kind) { ++at(doubled, kind); }
   void count_late(Kind kind) { ++at(late, kind); }  // in an earlier term than its receiver's
 
-  std::uint64_t of(CoveragePoint sight) const { return numbers_[sights + static_cast<std::size_t>(sight)]; }
+  std::uint64_t of(CoveragePoint point) const {
+    return numbers_[points + static_cast<std::size_t>(point)];
+  }
   void add(const Coverage& other);
   // "name=number", in a fixed order.
   std::vector<std::string> lines() const;
@@ -94,10 +96,11 @@ class Coverage {
 
  private:
   static constexpr std::size_t kinds = static_cast<std::size_t>(Kind::count_);
-  static constexpr std::size_t sights = 0;
-  static constexpr std::size_t turns = sights + static_cast<std::size_t>(CoveragePoint::count);
-  static constexpr std::size_t deeds = turns + static_cast<std::size_t>(FaultPoint::count);
-  static constexpr std::size_t dropped = deeds + static_cast<std::size_t>(Deed::count_);
+  static constexpr std::size_t points = 0;
+  static constexpr std::size_t fault_points =
+      points + static_cast<std::size_t>(CoveragePoint::count);
+  static constexpr std::size_t actions = fault_points + static_cast<std::size_t>(FaultPoint::count);
+  static constexpr std::size_t dropped = actions + static_cast<std::size_t>(Action::count_);
   static constexpr std::size_t doubled = dropped + kinds;
   static constexpr std::size_t late = doubled + kinds;
   static constexpr std::size_t size = late + kinds;

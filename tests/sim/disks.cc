@@ -9,13 +9,13 @@ namespace zatt::sim {
 
 void Cluster::submit(NodeNumber number, storage::Batch batch) {
   Machine& machine = machines_[number];
-  if (machine.batch) judge_.fail(Invariant::durable_before_said, "two batches at once");
+  if (machine.batch) checker_.fail(Invariant::durable_before_said, "two batches at once");
   machine.batch = std::move(batch);
   machine.batch_waits = false;
   const std::uint64_t batch_number = ++machine.batch_number;
   std::uint64_t latency = 1 + prng_.below(2 * settings_.disk_mean_us);
   if (faulty_ && prng_.chance(settings_.stall_permyriad, 10'000)) {
-    coverage_.count(Deed::disk_stalled);
+    coverage_.count(Action::disk_stalled);
     latency += prng_.below(settings_.stall_most_us);
   }
   scheduler_.in(latency, [this, number, process = machine.process, batch_number] {
@@ -67,12 +67,12 @@ void Cluster::arm_errors(Machine& machine) {
   machine.disk->fail_call(at, EIO, prng_.chance(1, 4));
   using Step = storage::Step;
   const Step::Kind kind = machine.batch->steps[at].kind;
-  coverage_.count(kind == Step::Kind::read ? Deed::read_failed
+  coverage_.count(kind == Step::Kind::read ? Action::read_failed
                   : kind == Step::Kind::sync || kind == Step::Kind::sync_directory
-                      ? Deed::sync_failed
-                      : Deed::write_failed);
+                      ? Action::sync_failed
+                      : Action::write_failed);
   if (kind == Step::Kind::write && part == FailedWrite::short_write)
-    coverage_.count(Deed::short_write);
+    coverage_.count(Action::short_write);
 }
 
 void Cluster::finish_batch(NodeNumber number, std::uint64_t process, std::uint64_t batch_number) {
@@ -90,7 +90,7 @@ void Cluster::finish_batch(NodeNumber number, std::uint64_t process, std::uint64
   auto result = std::make_shared<storage::BatchResult>(storage::run(*machine.disk, batch));
   const std::optional<int> failure = machine.disk->failure();
   machine.disk->clear_faults();
-  if (!result->status && result->status.error().sys == ENOSPC) coverage_.count(Deed::no_space);
+  if (!result->status && result->status.error().sys == ENOSPC) coverage_.count(Action::no_space);
   const auto be_told = [&machine, failure, result](node::Node& node) {
     machine.disk_failure = failure;
     node.on_disk(std::move(*result));
@@ -101,13 +101,13 @@ void Cluster::finish_batch(NodeNumber number, std::uint64_t process, std::uint64
 // The disk was at work when its process ended: it got as far as it got.
 void Cluster::break_off_batch(Machine& machine) {
   if (!machine.batch) return;
-  coverage_.count(Deed::crashed_in_a_write);
+  coverage_.count(Action::crashed_in_a_write);
   machine.disk->crash_at(prng_.below(machine.batch->steps.size() + 1));
   static_cast<void>(storage::run(*machine.disk, *machine.batch));
 }
 
 void Cluster::hang_disk(NodeNumber number) {
-  coverage_.count(Deed::disk_hung);
+  coverage_.count(Action::disk_hung);
   machines_[number].hung = true;
   log(number, "its disk does not answer any more");
 }
@@ -135,7 +135,7 @@ void Cluster::free_space(NodeNumber number) {
   Machine& machine = machines_[number];
   if (!machine.short_of_space) return;
   machine.short_of_space = false;
-  coverage_.count(Deed::space_again);
+  coverage_.count(Action::space_again);
   machine.disk->limit_space(std::nullopt);
   log(number, "its disk has room again");
 }
@@ -153,9 +153,9 @@ bool Cluster::rot(NodeNumber number, Rot what) {
     place = places[prng_.below(places.size())];
   }
   if (!place) return false;
-  coverage_.count(what == Rot::slot    ? Deed::slot_rotted
-                  : what == Rot::entry ? Deed::entry_rotted
-                                       : Deed::header_rotted);
+  coverage_.count(what == Rot::slot    ? Action::slot_rotted
+                  : what == Rot::entry ? Action::entry_rotted
+                                       : Action::header_rotted);
   machine.has_rotted = true;
   log(number, "a bit rots in " + place->name + " at " + std::to_string(place->offset));
   machine.disk->flip_bit(place->name, 8 * place->offset + prng_.below(8 * place->length));
@@ -188,7 +188,7 @@ bool Cluster::damage_segment(NodeNumber number) {
       for (char& byte : bytes) byte = static_cast<char>(prng_.next() & 0xff);
     machine.disk->overwrite_at_rest(name, 0, bytes);
   }
-  coverage_.count(Deed::segment_damaged);
+  coverage_.count(Action::segment_damaged);
   machine.has_rotted = true;
   machine.durable->rescan();
   doubt_what_is_gone(machine, before);

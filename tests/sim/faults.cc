@@ -7,12 +7,12 @@
 namespace zatt::sim {
 namespace {
 
-constexpr std::uint64_t founding_us = 4'000'000;   // is left alone after that
-constexpr std::uint32_t most_wiped_founding = 12;  // directories; each costs all others an offer
+constexpr std::uint64_t bootstrap_us = 4'000'000;   // is left alone after that
+constexpr std::uint32_t most_wiped_in_bootstrap = 12;  // directories; each costs all others an offer
 
 }  // namespace
 
-Dice::Dice(Cluster& cluster, const Settings& settings)
+FaultSchedule::FaultSchedule(Cluster& cluster, const Settings& settings)
     : cluster_(cluster), settings_(settings), prng_(settings.seed ^ 0xd1ce) {
   // Damage and loss that no crash does are for these alone: a bare majority of copies stays good.
   const std::uint32_t most = settings.beyond ? settings.nodes : (settings.nodes - 1) / 2;
@@ -23,7 +23,7 @@ Dice::Dice(Cluster& cluster, const Settings& settings)
   }
 }
 
-void Dice::again(std::uint64_t mean_us, void (Dice::*what)()) {
+void FaultSchedule::again(std::uint64_t mean_us, void (FaultSchedule::*what)()) {
   if (mean_us == 0) return;
   cluster_.scheduler().in(around(mean_us), [this, mean_us, what] {
     if (ended_) return;
@@ -32,30 +32,30 @@ void Dice::again(std::uint64_t mean_us, void (Dice::*what)()) {
   });
 }
 
-void Dice::begin() {
+void FaultSchedule::begin() {
   end_us_ = cluster_.now_us() + settings_.faults_us;
-  again(settings_.crash_every_us, &Dice::crash_someone);
-  again(settings_.partition_every_us, &Dice::partition_someone);
-  again(settings_.clog_every_us, &Dice::clog_someone);
-  again(settings_.late_every_us, &Dice::replace_someones_link);
-  again(settings_.pause_every_us, &Dice::pause_someone);
-  again(settings_.suspend_every_us, &Dice::suspend_someone);
-  again(settings_.hang_every_us, &Dice::hang_someone);
-  again(settings_.full_every_us, &Dice::fill_someone);
-  again(settings_.rot_every_us, &Dice::rot_someone);
-  if (settings_.founding_every_us > 0)
-    cluster_.scheduler().in(around(settings_.founding_every_us), [this] { trouble_founding(); });
+  again(settings_.crash_every_us, &FaultSchedule::crash_someone);
+  again(settings_.partition_every_us, &FaultSchedule::partition_someone);
+  again(settings_.clog_every_us, &FaultSchedule::clog_someone);
+  again(settings_.late_every_us, &FaultSchedule::replace_someones_link);
+  again(settings_.pause_every_us, &FaultSchedule::pause_someone);
+  again(settings_.suspend_every_us, &FaultSchedule::suspend_someone);
+  again(settings_.hang_every_us, &FaultSchedule::hang_someone);
+  again(settings_.full_every_us, &FaultSchedule::fill_someone);
+  again(settings_.rot_every_us, &FaultSchedule::rot_someone);
+  if (settings_.bootstrap_every_us > 0)
+    cluster_.scheduler().in(around(settings_.bootstrap_every_us), [this] { trouble_bootstrap(); });
   for (std::uint32_t i = 0; i < settings_.wipes; ++i)
     cluster_.scheduler().in(prng_.below(settings_.faults_us), [this] {
       if (!ended_) wipe_someone();
     });
 }
 
-std::uint64_t Dice::left_us() const {
+std::uint64_t FaultSchedule::left_us() const {
   return cluster_.now_us() < end_us_ ? end_us_ - cluster_.now_us() : 0;
 }
 
-std::optional<NodeNumber> Dice::leader() const {
+std::optional<NodeNumber> FaultSchedule::leader() const {
   for (NodeNumber number = 0; number < cluster_.size(); ++number) {
     const Machine& machine = cluster_.machine(number);
     if (machine.node && machine.node->raft().is_leader()) return number;
@@ -63,19 +63,19 @@ std::optional<NodeNumber> Dice::leader() const {
   return std::nullopt;
 }
 
-NodeNumber Dice::leader_or_any() {
+NodeNumber FaultSchedule::leader_or_any() {
   const NodeNumber drawn = any_node();
   return prng_.chance(1, 2) ? drawn : leader().value_or(drawn);
 }
 
 // --- machines ------------------------------------------------------------------------------------
 
-void Dice::crash(NodeNumber number) {
+void FaultSchedule::crash(NodeNumber number) {
   const bool power = prng_.below(100) < settings_.power_loss_percent;
   const auto mode = test::every_crash[prng_.below(std::size(test::every_crash))];
   if (cluster_.machine(number).process == 0) return;
   if (prng_.chance(1, 6)) return cluster_.stop(number);
-  cluster_.coverage().count(power ? Deed::power_lost : Deed::killed);
+  cluster_.coverage().count(power ? Action::power_lost : Action::killed);
   if (power)
     cluster_.lose_power(number, mode);
   else
@@ -83,15 +83,15 @@ void Dice::crash(NodeNumber number) {
   cluster_.start_later(number, around(settings_.down_mean_us));
 }
 
-void Dice::crash_someone() {
+void FaultSchedule::crash_someone() {
   const bool all = prng_.below(100) < settings_.crash_all_percent;
   const NodeNumber chosen = leader_or_any();
-  if (all) cluster_.coverage().count(Deed::all_crashed);
+  if (all) cluster_.coverage().count(Action::all_crashed);
   for (NodeNumber number = 0; number < cluster_.size(); ++number)
     if (all || number == chosen) crash(number);
 }
 
-void Dice::pause_someone() {
+void FaultSchedule::pause_someone() {
   const NodeNumber number = leader_or_any();
   const std::uint64_t length = std::min(around(settings_.pause_mean_us), left_us());
   const std::uint64_t timeouts = prng_.between(3, 9);
@@ -102,12 +102,12 @@ void Dice::pause_someone() {
       *leading, std::min(timeouts * 1000 * settings_.election_timeout_ms, left_us() / 2));
 }
 
-void Dice::suspend_someone() {
+void FaultSchedule::suspend_someone() {
   const NodeNumber number = any_node();
   cluster_.pause(number, std::min(around(settings_.pause_mean_us), left_us()), true);
 }
 
-std::optional<NodeNumber> Dice::any_able() {
+std::optional<NodeNumber> FaultSchedule::any_able() {
   std::vector<NodeNumber> able;
   for (NodeNumber number = 0; number < cluster_.size(); ++number)
     if (cluster_.machine(number).may_rot) able.push_back(number);
@@ -115,7 +115,7 @@ std::optional<NodeNumber> Dice::any_able() {
   return able[prng_.below(able.size())];
 }
 
-void Dice::wipe_someone() {
+void FaultSchedule::wipe_someone() {
   const auto number = any_able();
   if (!number || wiped_ + 1 == cluster_.size()) return;
   ++wiped_;
@@ -124,7 +124,7 @@ void Dice::wipe_someone() {
   cluster_.start_later(*number, around(settings_.down_mean_us));
 }
 
-bool Dice::has_acted() const {
+bool FaultSchedule::has_acted() const {
   for (NodeNumber number = 0; number < cluster_.size(); ++number) {
     const Machine& machine = cluster_.machine(number);
     if (machine.node && machine.node->raft().current_term() > Term{0}) return true;
@@ -133,7 +133,7 @@ bool Dice::has_acted() const {
 }
 
 // What it stores just now is done in part.
-NodeNumber Dice::writing_or_any() {
+NodeNumber FaultSchedule::writing_or_any() {
   const NodeNumber first = any_node();
   for (NodeNumber i = 0; i < cluster_.size(); ++i) {
     const NodeNumber number = (first + i) % cluster_.size();
@@ -144,24 +144,24 @@ NodeNumber Dice::writing_or_any() {
 
 // Processes end, and directories are emptied, while offers are on their way: until somebody has
 // acted in the cluster that was founded.
-void Dice::trouble_founding() {
-  const bool in_time = left_us() + founding_us > settings_.faults_us;
+void FaultSchedule::trouble_bootstrap() {
+  const bool in_time = left_us() + bootstrap_us > settings_.faults_us;
   if (ended_ || !in_time || has_acted()) return;
-  cluster_.scheduler().in(around(settings_.founding_every_us), [this] { trouble_founding(); });
+  cluster_.scheduler().in(around(settings_.bootstrap_every_us), [this] { trouble_bootstrap(); });
   const std::uint64_t down_us = prng_.below(prng_.chance(1, 4) ? 300'000 : 20'000);
   const auto mode = test::every_crash[prng_.below(std::size(test::every_crash))];
   const bool power = prng_.chance(3, 4) && settings_.power_loss_percent > 0;
   const auto able = any_able();
-  if (able && prng_.chance(1, 2) && wiped_while_founding_ < most_wiped_founding) {
-    ++wiped_while_founding_;
-    cluster_.coverage().count(Deed::wiped_while_founding);
+  if (able && prng_.chance(1, 2) && wiped_in_bootstrap_ < most_wiped_in_bootstrap) {
+    ++wiped_in_bootstrap_;
+    cluster_.coverage().count(Action::wiped_in_bootstrap);
     cluster_.kill(*able);
     cluster_.empty_directory(*able);
     return cluster_.start_later(*able, down_us);
   }
   const NodeNumber number = writing_or_any();
   if (cluster_.process(number) == 0) return;
-  cluster_.coverage().count(Deed::crashed_while_founding);
+  cluster_.coverage().count(Action::crashed_in_bootstrap);
   if (power)
     cluster_.lose_power(number, mode);
   else
@@ -171,7 +171,7 @@ void Dice::trouble_founding() {
 
 // --- disks ---------------------------------------------------------------------------------------
 
-void Dice::hang_someone() {
+void FaultSchedule::hang_someone() {
   const NodeNumber number = leader_or_any();
   const bool for_good = prng_.chance(1, 4);  // until its process or its machine is gone
   const std::uint64_t length = around(settings_.stall_most_us);
@@ -189,7 +189,7 @@ void Dice::hang_someone() {
   });
 }
 
-void Dice::fill_someone() {
+void FaultSchedule::fill_someone() {
   const NodeNumber number = any_node();
   cluster_.limit_space(number, prng_.below(4 * settings_.segment_bytes));
   cluster_.scheduler().in(around(settings_.stall_most_us), [this, number] {
@@ -197,18 +197,18 @@ void Dice::fill_someone() {
   });
 }
 
-void Dice::rot_someone() {
+void FaultSchedule::rot_someone() {
   const auto able = any_able();
   if (!able) return;
   const NodeNumber number = *able;
-  const std::uint64_t dice = prng_.below(10);
-  if (dice >= 8) return damage_segment(number);
+  const std::uint64_t schedule = prng_.below(10);
+  if (schedule >= 8) return damage_segment(number);
   using Rot = Cluster::Rot;
-  cluster_.rot(number, dice == 0 ? Rot::slot : dice == 1 ? Rot::header : Rot::entry);
+  cluster_.rot(number, schedule == 0 ? Rot::slot : schedule == 1 ? Rot::header : Rot::entry);
 }
 
 // While nobody looks: of one that is down, or is brought down for it.
-void Dice::damage_segment(NodeNumber number) {
+void FaultSchedule::damage_segment(NodeNumber number) {
   if (cluster_.process(number) != 0) {
     if (prng_.chance(1, 2))
       cluster_.kill(number);
@@ -221,24 +221,24 @@ void Dice::damage_segment(NodeNumber number) {
 
 // --- the network ---------------------------------------------------------------------------------
 
-void Dice::clog_someone() {
+void FaultSchedule::clog_someone() {
   const NodeNumber from = any_node();
   const NodeNumber to = any_node();
   const bool both = prng_.chance(1, 2);
   const std::uint64_t until =
       cluster_.now_us() + std::min<std::uint64_t>(prng_.below(5'000'000), left_us());
-  cluster_.coverage().count(Deed::clogged);
+  cluster_.coverage().count(Action::clogged);
   cluster_.network().clog(from, to, until);
   if (both) cluster_.network().clog(to, from, until);
 }
 
-void Dice::replace_someones_link() {
+void FaultSchedule::replace_someones_link() {
   const NodeNumber a = leader_or_any();
   const NodeNumber b = any_node();
   cluster_.network().replace_unread(a, b);
 }
 
-void Dice::cut_both(NodeNumber a, NodeNumber b) {
+void FaultSchedule::cut_both(NodeNumber a, NodeNumber b) {
   if (a == b) return;
   cluster_.network().cut(a, b);
   cluster_.network().cut(b, a);
@@ -246,16 +246,16 @@ void Dice::cut_both(NodeNumber a, NodeNumber b) {
 
 // Shapes in which links are seen to fail: Howard and Abraham, "Raft does not guarantee liveness in
 // the face of network faults", and Cloudflare's day of a switch that passed half.
-void Dice::cut_shape(std::uint64_t shape) {
+void FaultSchedule::cut_shape(std::uint64_t shape) {
   const NodeNumber n = cluster_.size();
   const NodeNumber alone = leader_or_any();
   const std::uint64_t sides = prng_.next();
   const std::uint64_t turn = prng_.below(n);  // where the ring or the chain begins
   const auto place = [&](NodeNumber number) { return (number + turn) % n; };
-  static constexpr Deed deeds[] = {Deed::halves,      Deed::one_alone, Deed::cut_one_way,
-                                   Deed::cut_one_way, Deed::ring,      Deed::chain,
-                                   Deed::bridge};
-  cluster_.coverage().count(deeds[shape]);
+  static constexpr Action actions[] = {Action::halves,      Action::one_alone, Action::cut_one_way,
+                                       Action::cut_one_way, Action::ring,      Action::chain,
+                                       Action::bridge};
+  cluster_.coverage().count(actions[shape]);
   for (NodeNumber a = 0; a < n; ++a) {
     for (NodeNumber b = 0; b < n; ++b) {
       if (a == b) continue;
@@ -290,17 +290,17 @@ void Dice::cut_shape(std::uint64_t shape) {
   }
 }
 
-void Dice::partition_someone() {
+void FaultSchedule::partition_someone() {
   cluster_.network().heal();
-  cluster_.coverage().count(Deed::partitioned);
+  cluster_.coverage().count(Action::partitioned);
   cut_shape(prng_.below(7));
   cluster_.scheduler().in(around(settings_.partition_mean_us), [this] {
     if (!ended_) cluster_.network().heal();
   });
 }
 
-void Dice::break_for_good(const std::vector<NodeNumber>& nodes,
-                          const std::vector<NodeNumber>& core) {
+void FaultSchedule::break_for_good(const std::vector<NodeNumber>& nodes,
+                                   const std::vector<NodeNumber>& core) {
   for (const NodeNumber number : nodes) {
     const std::uint64_t way = prng_.below(5);
     cluster_.tell("node " + std::to_string(number) + " stays outside, way " + std::to_string(way));

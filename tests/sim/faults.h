@@ -13,19 +13,19 @@
 
 namespace zatt::sim {
 
-class Dice {
+class FaultSchedule {
  public:
-  Dice(Cluster& cluster, const Settings& settings);
+  FaultSchedule(Cluster& cluster, const Settings& settings);
 
   void begin();
-  bool has_wiped() const { return wiped_ > 0 || wiped_while_founding_ > 0; }
+  bool has_wiped() const { return wiped_ > 0 || wiped_in_bootstrap_ > 0; }
   // No more faults; what is broken stays so until somebody mends it.
   void end() { ended_ = true; }
   // Those outside the core stay broken for good, each in a way of its own; none of them can lead.
   void break_for_good(const std::vector<NodeNumber>& nodes, const std::vector<NodeNumber>& core);
 
  private:
-  void again(std::uint64_t mean_us, void (Dice::*what)());
+  void again(std::uint64_t mean_us, void (FaultSchedule::*what)());
   std::uint64_t around(std::uint64_t mean_us) { return prng_.below(2 * mean_us) + 1; }
   NodeNumber any_node() { return static_cast<NodeNumber>(prng_.below(cluster_.size())); }
   std::optional<NodeNumber> leader() const;
@@ -40,7 +40,7 @@ class Dice {
   void pause_someone();
   void suspend_someone();
   void wipe_someone();
-  void trouble_founding();
+  void trouble_bootstrap();
   NodeNumber writing_or_any();
   bool has_acted() const;
   std::optional<NodeNumber> any_able();
@@ -57,7 +57,7 @@ class Dice {
   Prng prng_;
   std::uint64_t end_us_ = 0;
   std::uint32_t wiped_ = 0;
-  std::uint32_t wiped_while_founding_ = 0;
+  std::uint32_t wiped_in_bootstrap_ = 0;
   bool ended_ = false;
 };
 

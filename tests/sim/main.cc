@@ -10,13 +10,13 @@
 #include <string_view>
 
 #include "tests/scenario/text.h"
-#include "tests/sim/campaign.h"
+#include "tests/sim/runner.h"
 
 namespace {
 
-using zatt::sim::Campaign;
 using zatt::sim::Fault;
 using zatt::sim::Faults;
+using zatt::sim::RunnerOptions;
 
 constexpr const char* help =
     "zatt-sim: whole nodes over a simulated network, disk and clock, from one seed each\n"
@@ -94,57 +94,57 @@ Faults faults_of(std::string_view flag, const char* text) {
 }
 
 // Whether the flag was one without a value.
-bool take_switch(std::string_view flag, Campaign& campaign) {
+bool take_switch(std::string_view flag, RunnerOptions& options) {
   if (flag == "--trace")
-    campaign.trace = true;
+    options.trace = true;
   else if (flag == "--twice")
-    campaign.twice = true;
+    options.twice = true;
   else if (flag == "--hashes")
-    campaign.hashes = true;
+    options.hashes = true;
   else if (flag == "--coverage")
-    campaign.coverage = true;
+    options.coverage = true;
   else if (flag == "--crash-run")
-    campaign.crash_run = true;
+    options.crash_run = true;
   else if (flag == "--standard")
-    campaign.choice.length = zatt::sim::Length::standard;
+    options.choice.length = zatt::sim::Length::standard;
   else if (flag == "--beyond")
-    campaign.choice.beyond = true;
+    options.choice.beyond = true;
   else if (flag == "--within")
-    campaign.choice.beyond = false;
+    options.choice.beyond = false;
   else if (flag == "--machine")
-    campaign.choice.own_machine = true;
+    options.choice.own_machine = true;
   else if (flag == "--dictionary")
-    campaign.choice.own_machine = false;
+    options.choice.own_machine = false;
   else
     return false;
   return true;
 }
 
-bool take_value(std::string_view flag, const char* text, Campaign& campaign) {
+bool take_value(std::string_view flag, const char* text, RunnerOptions& options) {
   if (flag == "--seeds")
-    campaign.seeds = number_of(flag, text);
+    options.seeds = number_of(flag, text);
   else if (flag == "--minutes")
-    campaign.seconds = 60 * number_of(flag, text);
+    options.seconds = 60 * number_of(flag, text);
   else if (flag == "--seconds")
-    campaign.seconds = number_of(flag, text);
+    options.seconds = number_of(flag, text);
   else if (flag == "--first")
-    campaign.first = number_of(flag, text);
+    options.first = number_of(flag, text);
   else if (flag == "--seed")
-    campaign.alone = number_of(flag, text);
+    options.alone = number_of(flag, text);
   else if (flag == "--jobs")
-    campaign.jobs = std::max<std::uint64_t>(1, number_of(flag, text));
+    options.jobs = std::max<std::uint64_t>(1, number_of(flag, text));
   else if (flag == "--depth")
-    campaign.depth = number_of(flag, text);
+    options.depth = number_of(flag, text);
   else if (flag == "--image")
-    campaign.image = text == nullptr ? "" : text;
+    options.image = text == nullptr ? "" : text;
   else if (flag == "--only")
-    campaign.choice.only = faults_of(flag, text);
+    options.choice.only = faults_of(flag, text);
   else if (flag == "--without")
-    campaign.choice.without = faults_of(flag, text);
+    options.choice.without = faults_of(flag, text);
   else if (flag == "--nodes")
-    campaign.choice.nodes = static_cast<std::uint32_t>(number_of(flag, text));
+    options.choice.nodes = static_cast<std::uint32_t>(number_of(flag, text));
   else if (flag == "--rate")
-    campaign.choice.requests_per_s = number_of(flag, text);
+    options.choice.requests_per_s = number_of(flag, text);
   else
     return false;
   return true;
@@ -153,8 +153,8 @@ bool take_value(std::string_view flag, const char* text, Campaign& campaign) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Campaign campaign;
-  campaign.seeds = UINT64_MAX;
+  RunnerOptions options;
+  options.seeds = UINT64_MAX;
   const char* scenario = nullptr;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
@@ -162,21 +162,21 @@ int main(int argc, char** argv) {
       print_help();
       return 0;
     }
-    if (take_switch(flag, campaign)) continue;
+    if (take_switch(flag, options)) continue;
     const char* value = ++i < argc ? argv[i] : nullptr;
     if (flag == "--scenario") {
       if (value == nullptr) misused("--scenario wants a file");
       scenario = value;
-    } else if (!take_value(flag, value, campaign)) {
+    } else if (!take_value(flag, value, options)) {
       misused("unknown option " + std::string(flag));
     }
   }
-  if (campaign.alone && (campaign.seconds > 0 || campaign.seeds != UINT64_MAX))
+  if (options.alone && (options.seconds > 0 || options.seeds != UINT64_MAX))
     misused("--seed is one alone; many are --seeds, --minutes or --seconds");
-  if (campaign.seeds == UINT64_MAX) campaign.seeds = campaign.seconds > 0 ? 1 : 200;
-  if (campaign.choice.nodes && (*campaign.choice.nodes < 1 || *campaign.choice.nodes > 7))
+  if (options.seeds == UINT64_MAX) options.seeds = options.seconds > 0 ? 1 : 200;
+  if (options.choice.nodes && (*options.choice.nodes < 1 || *options.choice.nodes > 7))
     misused("--nodes wants 1 to 7");
-  if (campaign.crash_run) return zatt::sim::run_crashes(campaign);
-  if (scenario != nullptr) return zatt::test::run_scenario(scenario, campaign.trace);
-  return campaign.alone ? zatt::sim::run_alone(campaign) : zatt::sim::run_many(campaign);
+  if (options.crash_run) return zatt::sim::run_crashes(options);
+  if (scenario != nullptr) return zatt::test::run_scenario(scenario, options.trace);
+  return options.alone ? zatt::sim::run_alone(options) : zatt::sim::run_many(options);
 }

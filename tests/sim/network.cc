@@ -62,7 +62,7 @@ void Network::connect(NodeNumber from, NodeNumber to, std::uint64_t process) {
 // Accepted, and not read yet: whoever dialled it has heard the other's hello and speaks, and may
 // have given it up, and speak over another, when this one is read at last.
 void Network::leave_unread(std::uint64_t number) {
-  coverage_.count(Deed::read_late);
+  coverage_.count(Action::read_late);
   const std::uint64_t length = 1000 + prng_.below(2'000 * settings_.election_timeout_ms);
   connections_.at(number).to_answerer.unread_us = scheduler_.now_us() + length;
   const bool ends = prng_.chance(3, 4);
@@ -88,7 +88,7 @@ void Network::stray(std::uint64_t number, bool to_dialer) {
                     const auto it = connections_.find(number);
                     if (perfect_ || it == connections_.end()) return;
                     if (!it->second.way(to_dialer).greeted || !passes(from, to)) return;
-                    coverage_.count(Deed::strayed);
+                    coverage_.count(Action::strayed);
                     hand_over(it->second, to_dialer, frame);
                   });
   }
@@ -126,14 +126,14 @@ void Network::send(NodeNumber from, node::LinkId link, Frame frame) {
       break;
   }
   if (!perfect_ && prng_.chance(settings_.reset_permyriad, 10'000)) {
-    coverage_.count(Deed::reset);  // in the middle of this frame
+    coverage_.count(Action::reset);  // in the middle of this frame
     break_connection(number);
     return;
   }
   if (!perfect_ && prng_.chance(settings_.loss_permille, 1000))
     return coverage_.count_dropped(frame.kind);
   if (!perfect_ && settings_.capacity > 0 && c.way(to_dialer).under_way >= settings_.capacity) {
-    coverage_.count(Deed::over_capacity);
+    coverage_.count(Action::over_capacity);
     return coverage_.count_dropped(frame.kind);
   }
   pass_on(number, to_dialer, std::move(frame));
@@ -201,7 +201,7 @@ void Network::jam(std::uint64_t number, bool to_dialer, const Frame& frame) {
   Connection& c = connections_.at(number);
   Direction& way = c.way(to_dialer);
   const NodeNumber sender = to_dialer ? c.answerer : c.dialer;
-  coverage_.count(Deed::stuck);
+  coverage_.count(Action::stuck);
   way.stuck.push_back(frame);
   way.stuck_bytes += frame.bytes.size();
   if (way.stuck_bytes > most_stuck_bytes) return break_connection(number, sender);
@@ -211,7 +211,7 @@ void Network::jam(std::uint64_t number, bool to_dialer, const Frame& frame) {
     if (it == connections_.end()) return;
     const Direction& now = it->second.way(to_dialer);
     if (now.stuck.empty() || now.jams != jam) return;
-    coverage_.count(Deed::given_up_behind_a_cut);
+    coverage_.count(Action::given_up_after_a_cut);
     break_connection(number, sender);
   });
 }
@@ -227,7 +227,7 @@ void Network::unjam(std::uint64_t number, bool to_dialer) {
     const Frame frame = std::move(way.stuck.front());
     way.stuck.pop_front();
     way.stuck_bytes -= frame.bytes.size();
-    coverage_.count(Deed::arrived_after_a_cut);
+    coverage_.count(Action::arrived_after_a_cut);
     hand_over(c, to_dialer, frame);
   }
 }

@@ -13,7 +13,7 @@ namespace zatt::sim {
 void Cluster::pause(NodeNumber number, std::uint64_t us, bool clock_stands) {
   Machine& machine = machines_[number];
   if (machine.process == 0 || machine.paused_until_us > scheduler_.now_us()) return;
-  coverage_.count(clock_stands ? Deed::suspended : Deed::paused);
+  coverage_.count(clock_stands ? Action::suspended : Action::paused);
   machine.paused_until_us = scheduler_.now_us() + us;
   machine.clock_stands = clock_stands;
   log(number, (clock_stands ? "stands still with its clock for " : "stands still for ") +
@@ -43,7 +43,7 @@ void Cluster::pause_if_in_a_round(NodeNumber number) {
   const auto* leader = std::get_if<raft::Leader>(&machine.node->raft().role());
   if (leader == nullptr || leader->round == leader->round_done) return;
   if (leader->round == machine.round_before) return;  // it may have most answers already
-  coverage_.count(Deed::paused_in_a_round);
+  coverage_.count(Action::paused_in_a_round);
   machine.ask_until_us = 0;
   machine.asked_before_pause = true;
   pause(number, machine.pause_in_a_round_us, false);
@@ -57,7 +57,7 @@ void Cluster::await_others(NodeNumber number, std::uint64_t process, Term visite
     if (machine.process != process || !machine.asked_before_pause) return;
     const raft::Raft& raft = machine.node->raft();
     if (workload_.last_told() > raw(raft.commit_index())) {
-      coverage_.count(Deed::deposed_in_a_round);
+      coverage_.count(Action::deposed_in_a_round);
       workload_.visit(number, false);
       const std::uint64_t arrives_us = scheduler_.now_us() + 5 * settings_.delay_mean_us;
       machine.paused_until_us = std::min(machine.paused_until_us, arrives_us);
@@ -104,14 +104,14 @@ void Cluster::mix(std::deque<Event>& events, bool clients_first) {
     const bool is_late = clients_first && event.source.kind != Source::Kind::client;
     if (!ranks.contains(event.source)) ranks[event.source] = {is_late, prng_.next()};
   }
-  if (ranks.size() > 1) coverage_.count(Deed::read_out_of_order);
+  if (ranks.size() > 1) coverage_.count(Action::read_out_of_order);
   // Or a little of each, by turns.
   const bool by_turns = prng_.chance(1, 2);
-  std::map<Source, std::uint64_t> turns;
+  std::map<Source, std::uint64_t> fault_points;
   std::vector<std::pair<std::tuple<bool, std::uint64_t, std::uint64_t>, std::size_t>> order;
   for (std::size_t i = 0; i < events.size(); ++i) {
     const auto& [is_late, rank] = ranks.at(events[i].source);
-    const std::uint64_t turn = by_turns ? ++turns[events[i].source] : 0;
+    const std::uint64_t turn = by_turns ? ++fault_points[events[i].source] : 0;
     order.push_back({{is_late, turn, rank}, i});
   }
   std::sort(order.begin(), order.end());

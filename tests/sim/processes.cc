@@ -29,7 +29,7 @@ class MachineEnv final : public node::Env {
     frame.bytes = std::move(bytes);
     cluster_.scheduler_.trace(checksum(frame.bytes, number_));
     const std::uint64_t to = cluster_.network_.process_at_other_end(number_, link);
-    cluster_.judge_.on_frame_sent(number_, to, frame);
+    cluster_.checker_.on_frame_sent(number_, to, frame);
     if (cluster_.verbose_)
       cluster_.log(number_, cluster_.network_.to_text(number_, link) + describe_frame(frame.bytes));
     cluster_.network_.send(number_, link, std::move(frame));
@@ -65,11 +65,12 @@ class MachineInstrumentation final : public Instrumentation {
  public:
   MachineInstrumentation(Cluster& cluster, std::uint64_t seed) : cluster_(cluster), prng_(seed) {}
 
-  void see(CoveragePoint sight) override { cluster_.coverage_.count(sight); }
-  bool takes(FaultPoint turn) override {
-    const std::uint32_t permille = cluster_.settings_.turn_permille[static_cast<std::size_t>(turn)];
+  void hit(CoveragePoint point) override { cluster_.coverage_.count(point); }
+  bool inject(FaultPoint point) override {
+    const std::uint32_t permille =
+        cluster_.settings_.fault_point_permille[static_cast<std::size_t>(point)];
     if (permille == 0 || !cluster_.faulty_ || !prng_.chance(permille, 1000)) return false;
-    cluster_.coverage_.count(turn);
+    cluster_.coverage_.count(point);
     return true;
   }
 
@@ -138,7 +139,7 @@ void Cluster::start(NodeNumber number) {
   machine.may_fail_to_start = machine.short_of_space || machine.disk->has_faults();
   machine.env = std::make_unique<MachineEnv>(*this, number, env_seed);
   machine.instrumentation = std::make_unique<MachineInstrumentation>(*this, probe_seed);
-  machine.unread_factor = machine.instrumentation->takes(FaultPoint::small_buffer) ? 4000 : 1;
+  machine.unread_factor = machine.instrumentation->inject(FaultPoint::small_buffer) ? 4000 : 1;
   auto node = open_node(number);
   if (!node) return on_start_failed(number, node.error());
   machine.disk->clear_faults();
@@ -148,7 +149,7 @@ void Cluster::start(NodeNumber number) {
   machine.is_stopping = false;
   machine.disk_failure.reset();
   machine.wake_at_us = UINT64_MAX;
-  judge_.on_start(number);
+  checker_.on_start(number);
   log(number, "started, term " + std::to_string(raw(machine.node->raft().current_term())) +
                   ", log up to " + std::to_string(raw(machine.node->raft().log().last_index())));
   enter(number, machine.process, [](node::Node& n) { n.start(); });
@@ -158,7 +159,7 @@ void Cluster::start(NodeNumber number) {
 Result<std::unique_ptr<node::Node>> Cluster::open_node(NodeNumber number) {
   Machine& machine = machines_[number];
   const auto on_apply = [this, number](Index index, std::string_view command) {
-    judge_.on_apply(number, index, command);
+    checker_.on_apply(number, index, command);
   };
   if (settings_.has_proposers()) {
     machine.list = std::make_unique<HostList>();
@@ -179,7 +180,7 @@ void Cluster::on_start_failed(NodeNumber number, const Error& error) {
   machine.env.reset();
   log(number, "does not start: " + to_string(error));
   if (machine.disk->is_crashed()) {
-    coverage_.count(Deed::crashed_in_recovery);
+    coverage_.count(Action::crashed_in_recovery);
     lose_power(number, test::every_crash[prng_.below(std::size(test::every_crash))]);
   } else if (error.code == Code::io && machine.may_be_unreadable) {
     lose_power(number, test::Crash::all_lost);  // somebody turns it off and on
@@ -189,13 +190,13 @@ void Cluster::on_start_failed(NodeNumber number, const Error& error) {
     machine.disk->clear_faults();
   } else if (error.code == Code::corrupt && machine.has_rotted) {
     // It says which directory to empty, or to replace: a person has to.
-    coverage_.count(Deed::start_refused);
+    coverage_.count(Action::start_refused);
     machine.is_spoiled = true;
     if (faulty_ || settings_.beyond) return;
     empty_directory(number);
   } else {
-    judge_.fail(Invariant::liveness,
-                "node " + std::to_string(number) + " does not start: " + to_string(error));
+    checker_.fail(Invariant::liveness,
+                  "node " + std::to_string(number) + " does not start: " + to_string(error));
     return;
   }
   if (settings_.restarts) start_later(number, down_us());
@@ -252,7 +253,7 @@ void Cluster::stop(NodeNumber number) {
 
 void Cluster::on_stopped(NodeNumber number) {
   Machine& machine = machines_[number];
-  if (machine.node->is_idle()) coverage_.count(Deed::stopped_in_good_order);
+  if (machine.node->is_idle()) coverage_.count(Action::stopped_in_good_order);
   log(number, "stopped; durable up to " + std::to_string(raw(machine.durable->last_index())));
   end_process(number);
   machine.disk->kill();
@@ -269,7 +270,7 @@ void Cluster::lose_power(NodeNumber number, test::Crash mode) {
   machine.hung = machine.may_be_unreadable = false;
   const std::vector<std::string> names = machine.disk->names();
   machine.disk->crash(prng_, mode);
-  if (machine.disk->names() != names) coverage_.count(Deed::name_lost);
+  if (machine.disk->names() != names) coverage_.count(Action::name_lost);
   machine.disk->clear_faults();
   look_again(machine);
   log(number, "power lost; durable up to " + std::to_string(raw(machine.durable->last_index())));
@@ -321,9 +322,9 @@ void Cluster::stop_process(NodeNumber number) {
 void Cluster::empty_directory(NodeNumber number) {
   Machine& machine = machines_[number];
   ZATT_ASSERT(machine.process == 0);
-  coverage_.count(Deed::wiped);
+  coverage_.count(Action::wiped);
   log(number, "its directory is emptied");
-  judge_.on_wipe(number);
+  checker_.on_wipe(number);
   machine.durable.reset();  // it watches the disk
   machine.disk = std::make_unique<test::SimDisk>();
   machine.durable = std::make_unique<test::DurableLog>(*machine.disk);
@@ -345,9 +346,9 @@ void Cluster::enter(NodeNumber number, std::uint64_t process, Event event) {
   scheduler_.trace(number);
   event.what(*machine.node);
   machine.node->flush();
-  judge_.after_event(number);
+  checker_.after_event(number);
   if (machine.stopped) {
-    judge_.on_stop(number);
+    checker_.on_stop(number);
     stop_process(number);
     return;
   }

@@ -102,7 +102,7 @@ void Proposers::leave(Proposer& proposer) {
   for (const std::size_t ask : proposer.asked) {
     asks_[ask].answered = ++last_moment_;
     asks_[ask].outcome = Outcome::unknown;
-    if (asks_[ask].kind == Ask::Kind::proposal) coverage_.count(Deed::proposal_unknown);
+    if (asks_[ask].kind == Ask::Kind::proposal) coverage_.count(Action::proposal_unknown);
   }
   proposer.asked.clear();
   by_client_.erase(proposer.client);
@@ -133,7 +133,7 @@ void Proposers::act(std::size_t number, node::Node& node) {
   } else if (is_idle_time()) {
     // nobody asks for a while
   } else if (!proposer.asked.empty() && prng_.chance(1, 300)) {
-    coverage_.count(Deed::request_abandoned);
+    coverage_.count(Action::request_abandoned);
     const node::ClientId left = proposer.client;
     leave(proposer);
     node.on_client_closed(left);
@@ -164,7 +164,7 @@ void Proposers::ask(Proposer& proposer, node::Node& node) {
   asks_.push_back(ask);
   const std::uint32_t timeout_ms = draw_timeout_ms(proposer);
   if (barrier) return node.on_barrier(ask.proposer, timeout_ms);
-  coverage_.count(Deed::proposed);
+  coverage_.count(Action::proposed);
   node.on_propose(ask.proposer, std::move(ask.command), timeout_ms);
 }
 
@@ -223,8 +223,8 @@ bool Proposers::read_answer(Ask& ask, const node::Answer& answer, std::uint64_t 
     ask.outcome = *outcome;
     count(answer);
     if (proposal)
-      coverage_.count(ask.outcome == Outcome::unknown ? Deed::proposal_unknown
-                                                      : Deed::proposal_refused);
+      coverage_.count(ask.outcome == Outcome::unknown ? Action::proposal_unknown
+                                                      : Action::proposal_refused);
     return answer.index == Index{0};
   }
   ask.outcome = Outcome::done;
@@ -233,14 +233,14 @@ bool Proposers::read_answer(Ask& ask, const node::Answer& answer, std::uint64_t 
   ++acknowledged_;
   if (proposal) return ask.index != 0;
   ask.held = held;
-  coverage_.count(Deed::barrier_done);
+  coverage_.count(Action::barrier_done);
   return ask.index == 0 && ask.reply.empty();
 }
 
 void Proposers::count(const node::Answer& answer) {
-  if (answer.refusal == ErrorCode::no_leader) coverage_.count(Deed::no_leader_told);
-  if (answer.refusal == ErrorCode::storage_full) coverage_.count(Deed::storage_full_told);
-  if (answer.refusal == ErrorCode::overloaded) coverage_.count(Deed::overloaded_told);
+  if (answer.refusal == ErrorCode::no_leader) coverage_.count(Action::no_leader_told);
+  if (answer.refusal == ErrorCode::storage_full) coverage_.count(Action::storage_full_told);
+  if (answer.refusal == ErrorCode::overloaded) coverage_.count(Action::overloaded_told);
 }
 
 }  // namespace zatt::sim

@@ -13,7 +13,7 @@ namespace {
 constexpr const char* names[] = {
     "loss",     "replay", "reorder", "clog",  "capacity", "reset", "partition", "crash",   "power",
     "recovery", "pause",  "suspend", "drift", "wipe",     "stall", "hang",      "sync",    "io",
-    "full",     "rot",    "turn",    "slow",  "large",    "late",  "stray",     "founding"};
+    "full",     "rot",    "inject",  "slow",  "large",    "late",  "stray",     "bootstrap"};
 static_assert(std::size(names) == static_cast<std::size_t>(Fault::count_));
 
 // As likely between 1 and 2 as between 100 and 200.
@@ -111,14 +111,15 @@ class Drawing {
     set(Fault::rot, s.rot_every_us, 500'000, standard_ ? 60'000'000 : 8'000'000);
   }
 
-  void draw_turns() {
-    for (std::uint32_t& permille : s.turn_permille) {
+  void draw_fault_points() {
+    for (std::uint32_t& permille : s.fault_point_permille) {
       const auto drawn = static_cast<std::uint32_t>(log_between(prng_, 1, 500));
       const bool enabled = prng_.chance(1, 4) || extreme_;
-      if (is_on(Fault::turn) && enabled) permille = drawn;
+      if (is_on(Fault::inject) && enabled) permille = drawn;
     }
     // Who gives its leadership away all the time leads nobody anywhere.
-    std::uint32_t& stops = s.turn_permille[static_cast<std::size_t>(FaultPoint::stop_leading)];
+    std::uint32_t& stops =
+        s.fault_point_permille[static_cast<std::size_t>(FaultPoint::stop_leading)];
     stops = std::min(stops, 20U);
   }
 
@@ -164,7 +165,7 @@ class Drawing {
     set(Fault::late, s.late_permille, 5, 300);
     set(Fault::late, s.late_every_us, 100'000, 2'000'000);
     set(Fault::stray, s.stray_permille, 10, 500);
-    set(Fault::founding, s.founding_every_us, 2'000, 200'000);
+    set(Fault::bootstrap, s.bootstrap_every_us, 2'000, 200'000);
   }
 
  private:
@@ -229,7 +230,7 @@ Settings draw_settings(std::uint64_t seed, const Choice& choice) {
   drawing.draw_network();
   drawing.draw_machines();
   drawing.draw_disks();
-  drawing.draw_turns();
+  drawing.draw_fault_points();
   drawing.draw_clients(choice);
   drawing.draw_machine(choice);
   drawing.draw_large_segments();

@@ -37,12 +37,12 @@ enum class Fault : std::uint8_t {
   io_error,
   full,
   rot,
-  turn,  // what the code may do and seldom does: base/instrumentation.h
+  inject,  // what the code may do and seldom does: base/instrumentation.h
   slow_reader,
   large,     // values of up to 1 MiB
   late,      // connections are read late, from the hello on
   stray,     // frames of earlier processes come over later connections
-  founding,  // crashes, and emptied directories, while a cluster comes to be
+  bootstrap,  // crashes, and emptied directories, while a cluster comes to be
   count_
 };
 const char* name_of(Fault fault);
@@ -93,7 +93,7 @@ struct Settings {
   std::uint64_t pause_every_us = 0, pause_mean_us = 0;
   std::uint64_t suspend_every_us = 0;
   std::uint32_t wipes = 0;
-  std::uint64_t founding_every_us = 0;  // a crash or a wipe, until somebody has acted
+  std::uint64_t bootstrap_every_us = 0;  // a crash or a wipe, until somebody has acted
   std::uint64_t drift_ppm = 0;
 
   // The disks.
@@ -107,7 +107,7 @@ struct Settings {
   std::uint64_t rot_every_us = 0;
 
   // The code: how often each turn is taken, of a thousand times that it could be.
-  std::uint32_t turn_permille[static_cast<std::size_t>(FaultPoint::count)] = {};
+  std::uint32_t fault_point_permille[static_cast<std::size_t>(FaultPoint::count)] = {};
 
   // The clients.
   std::uint32_t clients = 4;

@@ -131,7 +131,7 @@ void Workload::act(std::size_t number) {
   } else if (is_idle_time()) {
     // nobody asks for a while
   } else if (prng_.chance(1, customer.asked.empty() ? customer.stays : 300)) {
-    coverage_.count(customer.asked.empty() ? Deed::client_moved : Deed::request_abandoned);
+    coverage_.count(customer.asked.empty() ? Action::client_moved : Action::request_abandoned);
     renew(customer);  // moves on at rest, or leaves in the middle
   } else {
     const bool bursts = prng_.chance(1, 3) && !calm_;
@@ -176,7 +176,7 @@ void Workload::renew(Customer& customer, std::optional<NodeNumber> node) {
   }
   client::Options options;
   options.seed = prng_.next();
-  options.stay = !customer.wanders;
+  options.pin_server = !customer.wanders;
   const auto drawn = static_cast<NodeNumber>(prng_.below(settings_.nodes));
   const NodeNumber first = node.value_or(customer.probes.value_or(drawn));
   for (NodeNumber i = 0; i < (customer.wanders ? settings_.nodes : 1); ++i)
@@ -201,37 +201,37 @@ void Workload::ask(Customer& customer, std::uint64_t write_percent) {
 client::Request Workload::make_request(Op& op, std::uint64_t write_percent) {
   client::Request request;
   if (prng_.below(100) < write_percent) {
-    const std::uint64_t dice = prng_.below(55);
-    make_write(op, request, dice);
+    const std::uint64_t schedule = prng_.below(55);
+    make_write(op, request, schedule);
     return request;
   }
-  const std::uint64_t dice = prng_.below(60);
-  make_read(op, request, dice);
+  const std::uint64_t schedule = prng_.below(60);
+  make_read(op, request, schedule);
   return request;
 }
 
-void Workload::make_read(Op& op, client::Request& request, std::uint64_t dice) {
+void Workload::make_read(Op& op, client::Request& request, std::uint64_t schedule) {
   request.op = client::Op::get;
   request.key = op.key;
-  if (dice < 40) {
+  if (schedule < 40) {
     op.kind = Op::Kind::get;
     return;
   }
-  if (dice < 46) {
+  if (schedule < 46) {
     op.kind = Op::Kind::stale_get;
     request.stale = true;
     return;
   }
-  if (dice < 50) {
+  if (schedule < 50) {
     op.kind = Op::Kind::count;
     op.key.clear();
     request.op = client::Op::count;
     return;
   }
-  if (dice < 52) {
+  if (schedule < 52) {
     op.kind = Op::Kind::ask;
     op.key.clear();
-    request.op = dice == 50 ? client::Op::status : client::Op::ping;
+    request.op = schedule == 50 ? client::Op::status : client::Op::ping;
     return;
   }
   op.kind = Op::Kind::scan;
@@ -248,8 +248,8 @@ std::string Workload::draw_key() {
   return "k" + std::to_string(prng_.below(is_hot ? hot : settings_.keys));
 }
 
-void Workload::make_write(Op& op, client::Request& request, std::uint64_t dice) {
-  if (dice < 8) {
+void Workload::make_write(Op& op, client::Request& request, std::uint64_t schedule) {
+  if (schedule < 8) {
     op.kind = Op::Kind::incr;
     op.key = "n" + op.key;
     request.op = client::Op::incr;
@@ -257,8 +257,8 @@ void Workload::make_write(Op& op, client::Request& request, std::uint64_t dice) 
     return;
   }
   request.key = op.key;
-  if (dice < 16) request.condition = make_condition(op);
-  if (dice < 14 && dice % 2 == 0) {
+  if (schedule < 16) request.condition = make_condition(op);
+  if (schedule < 14 && schedule % 2 == 0) {
     op.kind = Op::Kind::del;
     request.op = client::Op::del;
     return;
@@ -272,14 +272,14 @@ void Workload::make_write(Op& op, client::Request& request, std::uint64_t dice) 
 void Workload::make_value(Op& op) {
   op.value = std::to_string(++last_value_);
   if (prng_.chance(1, 50)) {
-    coverage_.count(Deed::empty_value);
+    coverage_.count(Action::empty_value);
     op.value = "\"\"";
     return;
   }
   if (!prng_.chance(settings_.large_permille, 1000)) return;
   const bool most = prng_.chance(1, 4);
   const std::uint64_t bytes = most ? settings_.large_bytes : prng_.below(settings_.large_bytes);
-  if (bytes == 1 << 20) coverage_.count(Deed::value_of_a_megabyte);
+  if (bytes == 1 << 20) coverage_.count(Action::value_of_a_megabyte);
   op.value = "\"" + op.value + std::string(bytes, 'x') + "\"";
 }
 
@@ -422,10 +422,10 @@ void Workload::collect(Customer& customer, std::uint64_t applied) {
 
 void Workload::count(const client::Reply& reply) {
   using client::Outcome;
-  if (reply.outcome == Outcome::no_leader) coverage_.count(Deed::no_leader_told);
-  if (reply.outcome == Outcome::storage_full) coverage_.count(Deed::storage_full_told);
-  if (reply.outcome == Outcome::overloaded) coverage_.count(Deed::overloaded_told);
-  if (reply.outcome == Outcome::condition_failed) coverage_.count(Deed::condition_failed_told);
+  if (reply.outcome == Outcome::no_leader) coverage_.count(Action::no_leader_told);
+  if (reply.outcome == Outcome::storage_full) coverage_.count(Action::storage_full_told);
+  if (reply.outcome == Outcome::overloaded) coverage_.count(Action::overloaded_told);
+  if (reply.outcome == Outcome::condition_failed) coverage_.count(Action::condition_failed_told);
 }
 
 void Workload::read_reply(Op& op, const client::Reply& reply) {

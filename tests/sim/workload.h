@@ -92,9 +92,9 @@ class Workload {
   std::uint64_t timeout_us(const Customer& customer) const;
   std::string draw_key();
   client::Request make_request(Op& op, std::uint64_t write_percent);
-  void make_read(Op& op, client::Request& request, std::uint64_t dice);
+  void make_read(Op& op, client::Request& request, std::uint64_t schedule);
   void make_value(Op& op);
-  void make_write(Op& op, client::Request& request, std::uint64_t dice);
+  void make_write(Op& op, client::Request& request, std::uint64_t schedule);
   client::Condition make_condition(const Op& op);
   void renew(Customer& customer, std::optional<NodeNumber> node = std::nullopt);
 

@@ -63,9 +63,9 @@ std::vector<State> told_by(const Host& host) {
 }
 
 // What is wrong with what an inspection found, if anything.
-std::string judge(const Host& found, const std::vector<State>& told) {
+std::string verify(const Host& found, const std::vector<State>& told) {
   const bool nothing_was_promised = told.front().hard_state == storage::HardState{};
-  if (!nothing_was_promised) return found.judge(told);
+  if (!nothing_was_promised) return found.verify(told);
   if (found.error) return "error: " + to_string(*found.error);
   if (found.damage || !found.found_lines.empty()) return "a new directory is not empty";
   return "";
@@ -80,7 +80,7 @@ std::string go_on(SimDisk& disk, Host& host) {
   Prng prng(1);
   disk.crash(prng, Crash::all_lost);
   host.scan();
-  const std::string verdict = host.judge();
+  const std::string verdict = host.verify();
   return verdict.empty() ? "" : "after going on: " + verdict;
 }
 
@@ -99,7 +99,7 @@ class CrashRun {
   void fail_at(std::uint64_t step);
   bool fail_with(std::uint64_t step, int error, bool for_good, FailedWrite written,
                  FailedSync synced, const std::string& label);
-  std::string judge_failure(SimDisk& disk, const std::vector<State>& told, bool may_be_unreadable);
+  std::string verify_failure(SimDisk& disk, const std::vector<State>& told, bool may_be_unreadable);
   bool is_wanted(const std::string& label);
   void count(const std::string& label, const std::string& verdict);
 
@@ -151,7 +151,7 @@ void CrashRun::try_image(const SimDisk& disk, const std::vector<State>& told, st
   if (crash_again) lose_power_in_recovery(*image, told, label);
   Host host(*image, crash_options());
   host.scan();
-  std::string verdict = judge(host, told);
+  std::string verdict = verify(host, told);
   if (verdict.empty()) verdict = go_on(*image, host);
   ++result_.images;
   count(label, verdict);
@@ -219,26 +219,26 @@ bool CrashRun::fail_with(std::uint64_t step, int error, bool for_good, FailedWri
   const std::vector<State> told = told_by(host);
   const bool has_failed_sync = disk.failed_syncs() > 0;
   disk.clear_faults();
-  if (verdict.empty()) verdict = judge_failure(disk, told, synced == FailedSync::reads_fail);
+  if (verdict.empty()) verdict = verify_failure(disk, told, synced == FailedSync::reads_fail);
   count(label, verdict);
   return has_failed_sync;
 }
 
 // What the page cache shows comes first, and may be more than the device has; a node that was
 // started on that has made new promises. And the power fails without such a start.
-std::string CrashRun::judge_failure(SimDisk& disk, const std::vector<State>& told,
-                                    bool may_be_unreadable) {
+std::string CrashRun::verify_failure(SimDisk& disk, const std::vector<State>& told,
+                                     bool may_be_unreadable) {
   for (const Crash mode : {Crash::all_lost, Crash::all_kept, Crash::random}) {
     const auto image = crashed(disk, 0, {mode, 0});
     Host host(*image, crash_options());
     host.scan();
-    std::string verdict = judge(host, told);
+    std::string verdict = verify(host, told);
     if (verdict.empty()) verdict = go_on(*image, host);
     if (!verdict.empty()) return std::string("power, ") + to_string(mode) + ": " + verdict;
   }
   Host host(disk, crash_options());
   if (!host.scan() && may_be_unreadable && host.error->sys == EIO) return "";
-  std::string verdict = judge(host, told);
+  std::string verdict = verify(host, told);
   if (verdict.empty()) verdict = go_on(disk, host);
   return verdict.empty() ? "" : "page cache: " + verdict;
 }

@@ -77,7 +77,7 @@ TEST_CASE("crash: the workload is what it says") {
   });
   REQUIRE(!host.error);
   REQUIRE(host.scan());
-  CHECK(host.judge() == "");
+  CHECK(host.verify() == "");
   CHECK(test::crash_workload().size() > 200);
   CHECK(most_entries > 80);
   CHECK(segments > 10);
@@ -155,7 +155,7 @@ std::string run_generations(std::uint64_t seed, std::uint64_t generations) {
     host.scan();
     const bool is_new = host.history.front().hard_state == HardState{};
     if (is_new && !host.error && !host.damage && host.found_lines.empty()) continue;
-    if (const std::string verdict = host.judge(); !verdict.empty())
+    if (const std::string verdict = host.verify(); !verdict.empty())
       return "generation " + std::to_string(generation) + ": " + verdict;
   }
   return "";

@@ -124,9 +124,9 @@ class DamageRun {
   void try_state(const SimDisk& disk, const Promise& promise, const std::string& label);
   void try_damage(SimDisk& disk, bool is_whole_file, const Promise& promise, std::uint64_t covered,
                   const std::string& label);
-  std::string judge(const Host& host, bool is_whole_file, const Promise& promise,
-                    std::uint64_t covered);
-  std::string judge_floor(const Host& host, const Promise& promise) const;
+  std::string verify(const Host& host, bool is_whole_file, const Promise& promise,
+                     std::uint64_t covered);
+  std::string verify_floor(const Host& host, const Promise& promise) const;
   void interrupt_repair(const SimDisk& disk, const Promise& promise, const std::string& label);
   std::string go_on(SimDisk& disk) const;
   bool is_wanted(const std::string& label) const {
@@ -210,7 +210,7 @@ void DamageRun::try_damage(SimDisk& disk, bool is_whole_file, const Promise& pro
       say(label, "refused: " + to_string(*host.error));
     return;
   }
-  say(label, judge(host, is_whole_file, promise, covered));
+  say(label, verify(host, is_whole_file, promise, covered));
   if (!host.damage) return;
   ++result_.found;
   if (host.damage->floor_is_open) ++result_.open;
@@ -218,10 +218,10 @@ void DamageRun::try_damage(SimDisk& disk, bool is_whole_file, const Promise& pro
     interrupt_repair(*before, promise, label);
 }
 
-std::string DamageRun::judge(const Host& host, bool is_whole_file, const Promise& promise,
-                             std::uint64_t covered) {
-  if (host.damage) return judge_floor(host, promise);
-  const std::string verdict = host.judge(promise.told);
+std::string DamageRun::verify(const Host& host, bool is_whole_file, const Promise& promise,
+                              std::uint64_t covered) {
+  if (host.damage) return verify_floor(host, promise);
+  const std::string verdict = host.verify(promise.told);
   if (verdict.empty()) return "";
   const bool is_beginning =
       std::any_of(promise.told.begin(), promise.told.end(),
@@ -233,7 +233,7 @@ std::string DamageRun::judge(const Host& host, bool is_whole_file, const Promise
 }
 
 // What this directory's next start would hold itself to.
-std::string DamageRun::judge_floor(const Host& host, const Promise& promise) const {
+std::string DamageRun::verify_floor(const Host& host, const Promise& promise) const {
   Place floor;
   bool is_open = false;
   if (host.found_hard_state) {
@@ -272,10 +272,10 @@ void DamageRun::interrupt_repair(const SimDisk& disk, const Promise& promise,
       const std::string where = label + ", repair " + std::to_string(step) + " " + to_string(mode);
       if (next.error)
         say(where, "refused: " + to_string(*next.error));
-      else if (const bool is_whole =
-                   next.found_lines.size() >= promise.entries() && next.judge(promise.told).empty();
+      else if (const bool is_whole = next.found_lines.size() >= promise.entries() &&
+                                     next.verify(promise.told).empty();
                !is_whole)
-        say(where, judge_floor(next, promise));
+        say(where, verify_floor(next, promise));
     }
     if (is_through) return say(label, go_on(*crashing));
   }
@@ -292,7 +292,7 @@ std::string DamageRun::go_on(SimDisk& disk) const {
   Prng prng(1);
   disk.crash(prng, Crash::all_lost);
   host.scan();
-  const std::string verdict = host.judge();
+  const std::string verdict = host.verify();
   return verdict.empty() ? "" : "after a repair: " + verdict;
 }
 

@@ -44,7 +44,7 @@ std::unique_ptr<SimDisk> noted(Lines& lines, Lines* before_the_cut = nullptr) {
 
 // However a file was spoiled: what is served is the beginning of what was written, and where it
 // is less, that was noticed.
-std::string judge(Host& host, const Lines& lines) {
+std::string verify(Host& host, const Lines& lines) {
   if (!host.scan()) {
     return host.error->code == Code::io ? "io: " + to_string(*host.error) : "";
   }
@@ -91,7 +91,7 @@ bool runs_without_room(std::uint64_t n, int error, SimDisk::FailedWrite written)
   lose_all(disk);
   const std::vector<test::State> told = host.history;
   REQUIRE(host.scan());
-  CHECK(host.judge(told) == "");
+  CHECK(host.verify(told) == "");
   return was_met;
 }
 
@@ -120,14 +120,14 @@ TEST_CASE("faults: a sector of noise, anywhere, is never content, and is noticed
           Host host(*image);
           CAPTURE(name);
           CAPTURE(at);
-          CHECK(judge(host, lines) == "");
+          CHECK(verify(host, lines) == "");
           damaged += host.damage.has_value();
           continue;
         }
         const auto image = disk->clone();
         image->overwrite_at_rest(name, at, std::string(512, kind == 0 ? '\x5a' : '\0'));
         Host host(*image);
-        const std::string verdict = judge(host, lines);
+        const std::string verdict = verify(host, lines);
         CAPTURE(name);
         CAPTURE(at);
         CAPTURE(kind);

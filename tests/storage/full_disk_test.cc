@@ -159,7 +159,7 @@ TEST_CASE("storage: a crash while the log waits for room loses nothing that was 
     lose_power(disk, mode);
     disk.limit_space(std::nullopt);
     REQUIRE(host.start());
-    CHECK(host.judge() == "");
+    CHECK(host.verify() == "");
   }
 }
 
@@ -179,7 +179,7 @@ TEST_CASE("storage: starts on a full disk leave nothing more behind each time") 
   }
   disk.limit_space(used + 4 * piece);  // a segment's worth is enough
   REQUIRE(host.start());
-  CHECK(host.judge() == "");
+  CHECK(host.verify() == "");
 }
 
 }  // namespace zatt::storage

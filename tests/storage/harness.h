@@ -71,8 +71,8 @@ class Host {
   Lines lines() const { return history.back().lines; }
   // What was found is one of the states handed over since the last one known to be durable, or its
   // beginning, and holds all that was promised.
-  std::string judge() const { return judge(history); }
-  std::string judge(const std::vector<State>& told) const;
+  std::string verify() const { return verify(history); }
+  std::string verify(const std::vector<State>& told) const;
 
   std::unique_ptr<storage::Storage> storage;
   storage::Storage::Ticket durable = 0;
@@ -223,7 +223,7 @@ inline Lines Host::read_all(std::uint64_t max_bytes) {
   }
 }
 
-inline std::string Host::judge(const std::vector<State>& told) const {
+inline std::string Host::verify(const std::vector<State>& told) const {
   if (error) return "error: " + to_string(*error);
   if (damage) return "false alarm: " + damage->file + ": " + damage->what;
   std::size_t promised = told.front().lines.size();

@@ -168,7 +168,7 @@ TEST_CASE("log end: a note that finds no room is done without") {
   REQUIRE(host.work());
   lose_power(disk);
   host.scan();
-  CHECK(host.judge() == "");
+  CHECK(host.verify() == "");
 }
 
 }  // namespace zatt::storage

@@ -42,7 +42,7 @@ void work_until_call(SimDisk& disk, Host& host, std::uint64_t n) {
 // `judge` says what is wrong with what was found, if anything.
 void crash_everywhere(const std::function<void(Host&)>& prepare,
                       const std::function<void(Host&)>& last,
-                      const std::function<std::string(const Host&)>& judge) {
+                      const std::function<std::string(const Host&)>& verify) {
   for (std::uint64_t at = 0;; ++at) {
     SimDisk disk;
     Host host(disk);
@@ -59,7 +59,7 @@ void crash_everywhere(const std::function<void(Host&)>& prepare,
         Host next(*image);
         next.history = host.history;
         next.scan();
-        const std::string verdict = judge(next);
+        const std::string verdict = verify(next);
         CAPTURE(at);
         CAPTURE(static_cast<int>(mode));
         if (!verdict.empty()) CHECK(verdict == "");
@@ -68,7 +68,7 @@ void crash_everywhere(const std::function<void(Host&)>& prepare,
   }
 }
 
-std::string plain_judge(const Host& host) { return host.judge(); }
+std::string plain_judge(const Host& host) { return host.verify(); }
 
 // Fills the present segment, whose records have room for seven units, and begins the next.
 void fill_a_segment(Host& host, std::uint64_t term) {
@@ -92,7 +92,7 @@ TEST_CASE("rule 13: a start believes only what something vouches for") {
     CHECK(host.found_lines.size() == 2);  // the page cache has them, so the node now speaks of them
     lose_power(disk);
     host.scan();
-    CHECK(host.judge() == "");
+    CHECK(host.verify() == "");
   }
   SUBCASE("append, the sync fails, start, power loss") {
     SimDisk disk;
@@ -105,7 +105,7 @@ TEST_CASE("rule 13: a start believes only what something vouches for") {
     CHECK(host.found_lines.size() == 2);
     lose_power(disk);
     host.scan();
-    CHECK(host.judge() == "");
+    CHECK(host.verify() == "");
   }
 }
 
@@ -128,7 +128,7 @@ TEST_CASE("rule 13: damage elsewhere changes nothing about it") {
   CHECK(host.found_lines.size() == 4);  // from the first segment, as the page cache has it
   lose_power(disk);
   host.scan();
-  CHECK(host.judge() == "");
+  CHECK(host.verify() == "");
 }
 
 TEST_CASE("rule 6: the predecessor is durable before a header that speaks of it") {
@@ -181,7 +181,7 @@ TEST_CASE(
     CAPTURE(at);
     Host whole(*image);
     REQUIRE(whole.scan());
-    CHECK(whole.judge(host.history) == "");
+    CHECK(whole.verify(host.history) == "");
     const std::uint64_t size = image->durable_size(segment(3));
     image->overwrite_at_rest(segment(3), unit, std::string(size - unit, '\0'));
     Host next(*image);
@@ -257,7 +257,7 @@ TEST_CASE("rule 7: the lives that a cut ends are given up only behind its header
       },
       [](Host& host) { host.truncate(2); },
       [](const Host& host) -> std::string {
-        if (const std::string verdict = host.judge(); !verdict.empty()) return verdict;
+        if (const std::string verdict = host.verify(); !verdict.empty()) return verdict;
         const std::size_t found = host.found_lines.size();
         return found == 16 || found == 2 ? "" : "found " + std::to_string(found);
       });
@@ -358,7 +358,7 @@ TEST_CASE("rule 7: durable_index falls with a cut") {
   REQUIRE(host.work());
   lose_power(disk);
   REQUIRE(host.scan());
-  CHECK(host.judge() == "");
+  CHECK(host.verify() == "");
   CHECK(host.found_lines == host.lines());
 }
 
@@ -374,7 +374,7 @@ TEST_CASE("rule 14: both slots are durable before the hard state is acted on") {
     REQUIRE(host.storage->hard_state().voted_for);  // and the vote is repeated to somebody
     lose_power(disk);
     host.scan();
-    CHECK(host.judge() == "");
+    CHECK(host.verify() == "");
   }
   SUBCASE("either slot may rot") {
     for (std::uint64_t slot = 0; slot < 2; ++slot) {
@@ -386,7 +386,7 @@ TEST_CASE("rule 14: both slots are durable before the hard state is acted on") {
       lose_power(disk);
       disk.flip_bit(hard_state_name, (slot * slot_bytes + 40) * 8);
       REQUIRE(host.scan());
-      CHECK(host.judge() == "");
+      CHECK(host.verify() == "");
       REQUIRE(host.notes.size() == 1);
     }
   }

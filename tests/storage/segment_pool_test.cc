@@ -57,7 +57,7 @@ const std::string spare = file_name(FileKind::spare, 7);
 
 }  // namespace
 
-TEST_CASE("spares: one larger than a slice is made in slices, and is ready after the last") {
+TEST_CASE("segment pool: one larger than a slice is made in slices, and is ready after the last") {
   SimDisk disk;
   SegmentPool pool(segment_bytes, {}, std::nullopt, 7);
   for (std::uint64_t made = 1; made < slices; ++made) {
@@ -73,7 +73,7 @@ TEST_CASE("spares: one larger than a slice is made in slices, and is ready after
   CHECK(disk.durable_size(spare) == segment_bytes);
 }
 
-TEST_CASE("spares: who needs one that is half made writes only what is missing of it") {
+TEST_CASE("segment pool: who needs one that is half made writes only what is missing of it") {
   SimDisk disk;
   SegmentPool pool(segment_bytes, {}, std::nullopt, 7);
   make_slice(disk, pool);
@@ -89,7 +89,7 @@ TEST_CASE("spares: who needs one that is half made writes only what is missing o
   CHECK(size(disk, file_name(FileKind::unfinished, 8)) == slice_bytes);
 }
 
-TEST_CASE("spares: a disk that fills up between slices: the next try writes all anew") {
+TEST_CASE("segment pool: a disk that fills up between slices: the next try writes all anew") {
   SimDisk disk;
   SegmentPool pool(segment_bytes, {}, std::nullopt, 7);
   make_slice(disk, pool);
@@ -111,7 +111,7 @@ TEST_CASE("spares: a disk that fills up between slices: the next try writes all 
   CHECK(pool.ready() == 1);
 }
 
-TEST_CASE("spares: a crash in or between the slices of one leaves it to be finished") {
+TEST_CASE("segment pool: a crash in or between the slices of one leaves it to be finished") {
   std::size_t between = 0;  // the crashes that left one unfinished
   for (const Crash mode : test::every_crash) {
     for (std::uint64_t change = 0; change < 100; ++change) {
@@ -127,7 +127,7 @@ TEST_CASE("spares: a crash in or between the slices of one leaves it to be finis
       disk.clear_faults();
       between += count(disk, ".new");
       REQUIRE(host.scan());
-      REQUIRE(host.judge() == "");
+      REQUIRE(host.verify() == "");
       REQUIRE(host.start());
       REQUIRE(host.work());
       CHECK(count(disk, ".new") == 0);
@@ -141,7 +141,7 @@ TEST_CASE("spares: a crash in or between the slices of one leaves it to be finis
   CHECK(between > slices * std::size(test::every_crash));
 }
 
-TEST_CASE("spares: the segment that a crash left unfinished is a good one later") {
+TEST_CASE("segment pool: the segment that a crash left unfinished is a good one later") {
   SimDisk disk;
   Host host(disk, large());
   REQUIRE(host.start());
@@ -157,12 +157,13 @@ TEST_CASE("spares: the segment that a crash left unfinished is a good one later"
   }
   lose_power(disk, Crash::all_lost);
   REQUIRE(host.scan());
-  CHECK(host.judge() == "");
+  CHECK(host.verify() == "");
   REQUIRE(host.start());
   CHECK(host.read_all(1 << 20) == host.lines());
 }
 
-TEST_CASE("spares: one that somebody made longer is used for as much of it as is whole units") {
+TEST_CASE(
+    "segment pool: one that somebody made longer is used for as much of it as is whole units") {
   for (std::uint64_t more = 100; more < 8000; more += 300) {
     CAPTURE(more);
     SimDisk disk;
@@ -184,7 +185,7 @@ TEST_CASE("spares: one that somebody made longer is used for as much of it as is
     }
     lose_power(disk);
     REQUIRE(host.scan());
-    CHECK(host.judge() == "");
+    CHECK(host.verify() == "");
   }
 }
 

@@ -42,7 +42,7 @@ TEST_CASE("storage: an empty directory, then what was written is there again") {
 
   lose_power(disk);
   REQUIRE(host.scan());
-  CHECK(host.judge() == "");
+  CHECK(host.verify() == "");
   REQUIRE(host.start());
   CHECK(host.notes.empty());
   CHECK(host.found_lines.size() == 5);
@@ -245,7 +245,7 @@ TEST_CASE("storage: of a backlog larger than the ready segments, what is synced 
   CHECK(durable.size() > 6);
   lose_power(disk);
   REQUIRE(host.scan());
-  CHECK(host.judge() == "");
+  CHECK(host.verify() == "");
   CHECK(host.found_lines.size() == 12);
 }
 
@@ -274,7 +274,7 @@ TEST_CASE("storage: behind a cut that waits for a segment nothing is durable, be
   CHECK(host.durable > truncate);
   lose_power(disk);
   REQUIRE(host.scan());
-  CHECK(host.judge() == "");
+  CHECK(host.verify() == "");
   CHECK(host.found_lines.size() == 2);
 }
 
@@ -344,7 +344,7 @@ TEST_CASE("storage: damage is named, its floor is stored, and the log goes on wh
   REQUIRE(host.work());
   lose_power(disk);
   REQUIRE(host.scan());
-  CHECK(host.judge() == "");  // it is repaired as far as this directory goes
+  CHECK(host.verify() == "");  // it is repaired as far as this directory goes
   CHECK(host.found_hard_state->floor_index == Index{4});
 }
 

@@ -88,7 +88,7 @@ void DurableLog::on_synced(const std::string& name) {
       follow(name, *number, false);
     return;
   }
-  // Names came and went. A segment's number never means another segment, so what is known stays known.
+  // Names came and went. A number never means another segment: what is known stays known.
   read_slots();
   const std::vector<std::string> names = disk_->durable_names();
   for (const std::string& durable : names)
@@ -112,7 +112,7 @@ void DurableLog::read_slots() {
 }
 
 // Reads the header of a segment not yet known. False: it has none.
-bool DurableLog::begin(const std::string& name, std::uint64_t number, bool judge) {
+bool DurableLog::begin(const std::string& name, std::uint64_t number, bool verify) {
   const std::string bytes = disk_->durable_read(name, 0, header_bytes);
   if (bytes.size() < header_bytes || number_at(bytes, 20, 8) != number) return false;
   Segment segment;
@@ -124,7 +124,7 @@ bool DurableLog::begin(const std::string& name, std::uint64_t number, bool judge
   segment.predecessor = segment.checksum = number_at(bytes, 52, 8);
   const std::uint64_t term = number_at(bytes, 44, 8);
   const std::uint64_t before = segment.first_index - 1;
-  if (judge && before > in_doubt_up_to_ && problem_.empty() &&
+  if (verify && before > in_doubt_up_to_ && problem_.empty() &&
       !holds(before, term, segment.checksum))
     problem_ = name + " is durable before entry " + std::to_string(before) + ", which it follows";
   lives_.emplace(number, std::move(segment));

@@ -92,7 +92,7 @@ class DurableLog {
 
   void on_synced(const std::string& name);
   void follow(const std::string& name, std::uint64_t number, bool look_on);
-  bool begin(const std::string& name, std::uint64_t number, bool judge);
+  bool begin(const std::string& name, std::uint64_t number, bool verify);
   std::optional<Parsed> record_at(const std::string& name, std::uint64_t at,
                                   std::uint64_t key) const;
   void read_slots();

@@ -59,8 +59,8 @@ std::size_t FakeEnv::count_logged(std::string_view words) const {
 
 // --- a peer ----------------------------------------------------------------------------------
 
-Peer::Peer(Stage& stage, MemberId given, std::uint64_t given_start)
-    : server(std::move(given)), start(given_start), stage_(stage) {}
+Peer::Peer(NodeFixture& fixture, MemberId given, std::uint64_t given_start)
+    : server(std::move(given)), start(given_start), stage_(fixture) {}
 
 codec::Hello Peer::hello() const {
   codec::Hello hello;
@@ -140,7 +140,7 @@ void Peer::follow() {
 
 // --- the stage -------------------------------------------------------------------------------
 
-Stage::Stage(std::string id, std::size_t members) {
+NodeFixture::NodeFixture(std::string id, std::size_t members) {
   options.id = std::move(id);
   options.storage = "zatt." + options.id + ".persist";
   options.segment_bytes = 256 << 10;
@@ -153,7 +153,7 @@ Stage::Stage(std::string id, std::size_t members) {
   }
 }
 
-Status Stage::open() {
+Status NodeFixture::open() {
   store = std::make_unique<kv::Store>();
   auto opened = node::Node::open(options, env, *disk, *store, with_store ? store.get() : nullptr);
   if (!opened) return opened.error();
@@ -163,7 +163,7 @@ Status Stage::open() {
   return ok;
 }
 
-void Stage::close() {
+void NodeFixture::close() {
   node.reset();
   env.batch.reset();
   env.frames.clear();
@@ -172,7 +172,7 @@ void Stage::close() {
   disk->kill();
 }
 
-void Stage::settle() {
+void NodeFixture::settle() {
   while (true) {
     node->flush();
     if (disk_held || !env.batch || env.stopped) return;
@@ -180,14 +180,14 @@ void Stage::settle() {
   }
 }
 
-void Stage::run_batch() {
+void NodeFixture::run_batch() {
   ZATT_ASSERT(env.batch.has_value());
   const storage::Batch batch = std::move(*env.batch);
   env.batch.reset();
   node->on_disk(storage::run(*disk, batch));
 }
 
-void Stage::pass_ms(std::uint64_t ms) {
+void NodeFixture::pass_ms(std::uint64_t ms) {
   const std::uint64_t end = env.now + ms * 1000;
   std::uint64_t beat = env.now + 100'000;
   while (env.now < end) {
@@ -204,18 +204,18 @@ void Stage::pass_ms(std::uint64_t ms) {
   }
 }
 
-void Stage::lead_alone() {
+void NodeFixture::lead_alone() {
   ZATT_ASSERT(static_cast<bool>(open()));
   for (int i = 0; i < 40 && !node->raft().is_leader(); ++i) pass_ms(50);
   ZATT_ASSERT(node->raft().is_leader());
   ZATT_ASSERT(node->last_applied() == node->raft().log().last_index());
 }
 
-void Stage::greet_all() {
+void NodeFixture::greet_all() {
   for (auto& [id, other] : peers) other->connect();
 }
 
-void Stage::found() {
+void NodeFixture::found() {
   ZATT_ASSERT(static_cast<bool>(open()));
   greet_all();
   codec::BootstrapState shown;
@@ -240,11 +240,11 @@ void Stage::found() {
   ZATT_ASSERT(node->raft().log().last_index() == Index{1});
 }
 
-void Stage::let_peers_follow() {
+void NodeFixture::let_peers_follow() {
   for (auto& [id, other] : peers) other->follow();
 }
 
-void Stage::lead() {
+void NodeFixture::lead() {
   found();
   for (int i = 0; i < 40 && !node->raft().is_leader(); ++i) {
     pass_ms(50);
@@ -262,7 +262,7 @@ void Stage::lead() {
   for (auto& [id, other] : peers) other->forget();
 }
 
-void Stage::follow(const std::string& leader, std::uint64_t term) {
+void NodeFixture::follow(const std::string& leader, std::uint64_t term) {
   if (!node) found();
   for (auto& [id, other] : peers) {
     other->standing.acted = true;
@@ -288,7 +288,7 @@ void Stage::follow(const std::string& leader, std::uint64_t term) {
   (void)peer(leader).take_all<raft::HeartbeatReply>();
 }
 
-void Stage::leader_appends(const std::vector<std::string>& commands, bool committed) {
+void NodeFixture::leader_appends(const std::vector<std::string>& commands, bool committed) {
   raft::AppendEntries append;
   append.term = leader_term_;
   append.prev_log_index = leader_last;
@@ -299,22 +299,22 @@ void Stage::leader_appends(const std::vector<std::string>& commands, bool commit
   peer(leader_).say(append);
 }
 
-node::ClientId Stage::client() {
+node::ClientId NodeFixture::client() {
   node->on_client_open(++last_client_);
   return last_client_;
 }
 
-void Stage::line(node::ClientId id, const std::string& text, bool too_long) {
+void NodeFixture::line(node::ClientId id, const std::string& text, bool too_long) {
   std::string padded = text;
   padded.append(codec::line_slack, '\0');
   node->on_line(id, std::string_view(padded).substr(0, text.size()), too_long);
 }
 
-std::vector<std::string> Stage::replies(node::ClientId id) {
+std::vector<std::string> NodeFixture::replies(node::ClientId id) {
   return std::exchange(env.clients[id].replies, {});
 }
 
-std::string Stage::ask(const std::string& text) {
+std::string NodeFixture::ask(const std::string& text) {
   const node::ClientId id = client();
   line(id, text);
   settle();

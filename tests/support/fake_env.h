@@ -2,7 +2,7 @@
 // A world for one node under test: its peers, clients, clock and disk are played by the test.
 //
 // FakeEnv keeps what the node does until the test looks. A Peer is another member as the node sees
-// it: a start number, a connection, what it heard. A Stage has the node, its disk and its peers,
+// it: a start number, a connection, what it heard. A NodeFixture has the node, its disk and its peers,
 // and gets them to where most tests begin: alone, leading two peers, or following one.
 #pragma once
 
@@ -79,12 +79,12 @@ class FakeEnv final : public node::Env {
   std::size_t count_logged(std::string_view words) const;
 };
 
-class Stage;
+class NodeFixture;
 
 // Another member, as far as the node can tell.
 class Peer {
  public:
-  Peer(Stage& stage, MemberId server, std::uint64_t start);
+  Peer(NodeFixture& fixture, MemberId server, std::uint64_t start);
 
   MemberId server;
   std::uint64_t start;
@@ -145,16 +145,16 @@ class Peer {
   }
   void listen();
 
-  Stage& stage_;
+  NodeFixture& stage_;
   std::uint64_t numbers_ = 0;
   codec::Assembler assembler_;
   std::deque<std::unique_ptr<std::string>> heard_;
   std::vector<std::unique_ptr<std::string>> kept_;  // what views were handed out of
 };
 
-class Stage {
+class NodeFixture {
  public:
-  explicit Stage(std::string id = "0", std::size_t members = 3);
+  explicit NodeFixture(std::string id = "0", std::size_t members = 3);
 
   node::Options options;
   std::unique_ptr<SimDisk> disk = std::make_unique<SimDisk>();

@@ -164,12 +164,12 @@ void RaftCluster::take_output(const std::string& id, const raft::Output& output)
     s.disk.under_way.push_back(std::move(write));
   }
   for (const raft::Envelope& envelope : output.messages) {
-    judge_said(s, envelope);
+    check_said(s, envelope);
     post(Letter(s.self, envelope));
   }
   s.fetches.insert(s.fetches.end(), output.fetches.begin(), output.fetches.end());
   s.reads.insert(s.reads.end(), output.reads.begin(), output.reads.end());
-  judge_step(id, s);
+  check_step(id, s);
   if (s.raft->commit_index() == s.applied) return;
   s.applied = s.raft->commit_index();
   s.raft->step({now_us(id), raft::Applied{s.applied}});

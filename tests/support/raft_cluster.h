@@ -156,11 +156,11 @@ class RaftCluster {
   void answer_fetches(const std::string& id);
   void take_output(const std::string& id, const raft::Output& output);
 
-  void judge_said(const Seat& seat, const raft::Envelope& envelope);
-  void judge_step(const std::string& id, Seat& seat);
-  void judge_commit(const Seat& seat);
-  void judge_leader(const Seat& seat);
-  void judge_logs();
+  void check_said(const Seat& seat, const raft::Envelope& envelope);
+  void check_step(const std::string& id, Seat& seat);
+  void check_commit(const Seat& seat);
+  void check_leader(const Seat& seat);
+  void check_logs();
   void complain(const Seat& seat, const std::string& what);
 
   Options options_;

@@ -27,23 +27,23 @@ TEST_CASE("parse_arguments: remote nodes, either half first") {
 }
 
 TEST_CASE("from_environment: what is set and not empty") {
-  const auto given = from_environment([](const std::string& name) -> std::optional<std::string> {
+  const auto raw = from_environment([](const std::string& name) -> std::optional<std::string> {
     if (name == "ZATT_ELECTION_TIMEOUT_MS") return "100";
     if (name == "ZATT_CONFIG") return "f";
     if (name == "ZATT_ID") return "";
     return std::nullopt;
   });
-  CHECK(given.size() == 2);
-  CHECK(given.at("election_timeout_ms").from == "ZATT_ELECTION_TIMEOUT_MS");
-  CHECK(given.at("config").text == "f");
+  CHECK(raw.size() == 2);
+  CHECK(raw.at("election_timeout_ms").from == "ZATT_ELECTION_TIMEOUT_MS");
+  CHECK(raw.at("config").text == "f");
 }
 
 TEST_CASE("from_environment: what Kubernetes sets for a service named zatt is no setting") {
-  const auto given = from_environment([](const std::string& name) -> std::optional<std::string> {
+  const auto raw = from_environment([](const std::string& name) -> std::optional<std::string> {
     if (name == "ZATT_PORT") return "tcp://10.0.0.11:5254";
     return std::nullopt;
   });
-  CHECK(given.empty());
+  CHECK(raw.empty());
 }
 
 TEST_CASE("odd_environment: names that nobody asks for, and values not meant for us") {

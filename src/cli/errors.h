@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What goes wrong, said on standard error in one line each.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "cli/exit_codes.h"
+#include "cli/session.h"
+
+namespace zatt::cli {
+
+// What is said meanwhile names where it comes from: "line 3".
+class Place {
+ public:
+  explicit Place(std::string name);
+  ~Place();
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+};
+std::size_t errors_printed();
+
+void print_error(std::string_view sentence);
+
+// Says why, and answers what to end with.
+Exit print_usage_error(std::string_view sentence);
+// Of a reply that is no success; `what` names what it was about, or is "". `code` is what it ends
+// with.
+void print_error_of(const Reply& reply, std::string_view what, Exit code);
+
+// What an error of zatt.h ends the command with.
+Exit exit_of(int error);
+
+}  // namespace zatt::cli

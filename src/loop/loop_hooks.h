@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The two fixed points of every turn of the loop: input has been read, and about to wait.
+//
+// A turn of libuv runs timers first, then waits for input and delivers it. A timer that must not
+// act on old news (an election timeout after the process was stopped for a while: the leader's
+// heartbeats are in the socket, unread) therefore only notes that it fired and calls again();
+// what it stands for is done in after_poll.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "loop/loop.h"
+
+namespace zatt::loop {
+
+class LoopHooks {
+ public:
+  // `after_poll`: all input that was there has been delivered. `before_wait`: nothing is left to
+  // do in this turn. Neither keeps the loop alive.
+  LoopHooks(Loop& loop, std::function<void()> after_poll, std::function<void()> before_wait);
+
+  // Do not wait for input in the coming turn, only take what is there.
+  void run_again();
+
+ private:
+  struct Before;
+  struct After;
+  struct Skip;
+  struct Close {
+    void operator()(Before* box) const noexcept;
+    void operator()(After* box) const noexcept;
+    void operator()(Skip* box) const noexcept;
+  };
+  std::unique_ptr<Skip, Close> skip_;
+  std::unique_ptr<Before, Close> before_;
+  std::unique_ptr<After, Close> after_;
+};
+
+}  // namespace zatt::loop

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "tests/sim/invariant_checker.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "base/checksum.h"
+#include "codec/frame.h"
+
+namespace zatt::sim {
+namespace {
+
+std::string number(Index index) { return std::to_string(raw(index)); }
+std::string number(Term term) { return std::to_string(raw(term)); }
+
+std::string at(Index index, Term term) {
+  return "(" + number(index) + ", term " + number(term) + ")";
+}
+
+std::string name(const MemberId& server) {
+  return server.id + "/" + std::to_string(server.incarnation % 10'000);
+}
+
+struct KindOf {
+  Kind operator()(const codec::Hello&) const { return Kind::hello; }
+  Kind operator()(const codec::Refused&) const { return Kind::refused; }
+  Kind operator()(const codec::BootstrapState&) const { return Kind::standing; }
+  Kind operator()(const codec::Forward&) const { return Kind::forward; }
+  Kind operator()(const codec::ForwardReply&) const { return Kind::forward_reply; }
+  Kind operator()(const codec::ReadIndex&) const { return Kind::read_index; }
+  Kind operator()(const codec::ReadIndexReply&) const { return Kind::read_index_reply; }
+  Kind operator()(const raft::Message& message) const { return test::kind_of(message); }
+};
+
+// Its disk has failed it in this event, by more than being full: from then on it says nothing.
+bool has_failed(const Machine& machine) {
+  const auto& error = machine.disk_failure;
+  return error && *error != ENOSPC && *error != EDQUOT;
+}
+
+// It held the entry once and may have lost it by rot, so that nobody lies who still counts on it.
+bool is_in_doubt(const Machine& machine, Index index) {
+  return index <= machine.in_doubt_up_to && index >= machine.in_doubt_from;
+}
+
+}  // namespace
+
+void InvariantChecker::on_start(std::size_t machine) {
+  Watched& seen = watched_[machine];
+  const raft::Raft& raft = machines_[machine].node->raft();
+  seen = Watched{};
+  seen.process = machines_[machine].process;
+  seen.term = raft.current_term();
+  machines_[machine].self = raft.self();
+  processes_[seen.process] = raft.self();
+  if (const auto said = said_.find(raft.self()); said != said_.end() && seen.term < said->second)
+    fail(Invariant::terms_only_grow, "node " + name(raft.self()) + " starts in term " +
+                                         number(seen.term) + " and has spoken in term " +
+                                         number(said->second));
+  if (raft.floor().is_set() && !machines_[machine].has_rotted)
+    fail(Invariant::silent_after_damage,
+         "node " + name(raft.self()) +
+             " takes for damage what is none: it starts with a floor at " +
+             at(raft.floor().index, raft.floor().term));
+}
+
+void InvariantChecker::check_silence(std::size_t machine, const char* action) {
+  const Machine& m = machines_[machine];
+  if (m.stopped || has_failed(m))
+    fail(
+        Invariant::silent_after_damage,
+        std::string("a node that ") + (m.stopped ? "has stopped " : "has lost its disk ") + action);
+}
+
+// What a node may give up for: a call of its disk that failed by more than being full, damage, a
+// majority of another cluster.
+bool InvariantChecker::may_stop(std::size_t machine) const {
+  const Machine& m = machines_[machine];
+  if (*m.stopped == 5) return has_failed(m);
+  if (*m.stopped == 4) return m.has_rotted;
+  const std::uint64_t own = clusters_[machine].last;
+  const auto foreign =
+      std::count_if(clusters_.begin(), clusters_.end(), [own](const Belonging& other) {
+        return std::any_of(other.ever.begin(), other.ever.end(),
+                           [own](std::uint64_t cluster) { return cluster != own; });
+      });
+  return *m.stopped == 6 && 2 * static_cast<std::size_t>(foreign) > machines_.size();
+}
+
+void InvariantChecker::on_stop(std::size_t machine) {
+  ++stops_;
+  const Machine& m = machines_[machine];
+  if (!may_stop(machine))
+    fail(Invariant::silent_after_damage, "node " + name(m.self) + " stops with exit code " +
+                                             std::to_string(*m.stopped) + " for no reason");
+}
+
+void InvariantChecker::hear_cluster(std::size_t machine, const codec::PeerMessage& message) {
+  const auto* hello = std::get_if<codec::Hello>(&message);
+  const auto* standing =
+      hello != nullptr ? &hello->standing : std::get_if<codec::BootstrapState>(&message);
+  if (standing == nullptr || standing->cluster == 0) return;
+  clusters_[machine].last = standing->cluster;
+  clusters_[machine].ever.insert(standing->cluster);
+}
+
+void InvariantChecker::on_wipe(std::size_t machine) { watched_[machine] = Watched{}; }
+
+void InvariantChecker::after_event(std::size_t machine) {
+  const raft::Raft& raft = machines_[machine].node->raft();
+  Watched& seen = watched_[machine];
+  if (machines_[machine].node->last_applied() > raft.commit_index())
+    fail(Invariant::commit_only_grows,
+         "node " + raft.self().id + " applied what it does not know to be committed");
+  if (has_failed(machines_[machine]) && !machines_[machine].stopped)
+    fail(Invariant::silent_after_damage,
+         "a call of the disk of node " + raft.self().id + " has failed, and it goes on");
+  if (Index& doubt = machines_[machine].in_doubt_up_to;
+      doubt > Index{0} &&
+      machines_[machine].durable->is_entry_durable(doubt, machines_[machine].in_doubt_term))
+    doubt = Index{0};
+  check_term(raft, seen);
+  check_log(raft, seen);
+  check_leader(raft, seen);
+  check_commit(machine, raft, seen);
+  check_matches(raft, seen);
+  if (on_change) tell_changes(raft, seen);
+  seen.term = raft.current_term();
+  seen.commit = raft.commit_index();
+  seen.last = raft.log().last_index();
+  seen.last_term = raft.log().last_term();
+  seen.role = raft.role().index();
+}
+
+void InvariantChecker::tell_changes(const raft::Raft& raft, const Watched& seen) {
+  static constexpr const char* roles[] = {"follower", "pre-candidate", "candidate", "leader"};
+  std::string what;
+  const std::size_t role = raft.role().index();
+  if (role != seen.role || raft.current_term() != seen.term)
+    what += std::string(" ") + roles[role] + " in term " + number(raft.current_term());
+  if (raft.log().last_index() < seen.last) what += " cuts its log;";
+  if (raft.log().last_index() != seen.last || raft.log().last_term() != seen.last_term)
+    what += " last=" + number(raft.log().last_index()) + "/" + number(raft.log().last_term());
+  if (raft.commit_index() != seen.commit) what += " commit=" + number(raft.commit_index());
+  if (!what.empty()) on_change(raft.self().id, "is now" + what);
+}
+
+void InvariantChecker::check_term(const raft::Raft& raft, const Watched& seen) {
+  if (raft.current_term() < seen.term)
+    fail(Invariant::terms_only_grow, "the term of node " + raft.self().id + " sank");
+  if (raft.commit_index() < seen.commit)
+    fail(Invariant::commit_only_grows, "the commit_index of node " + raft.self().id + " sank");
+}
+
+void InvariantChecker::check_leader(const raft::Raft& raft, Watched& seen) {
+  if (!raft.is_leader()) {
+    seen.led_term = Term{0};
+    return;
+  }
+  if (seen.led_term == raft.current_term()) return;
+  seen.led_term = raft.current_term();
+  seen.matches.clear();
+  const auto [it, first] = leaders_.emplace(raft.current_term(), raft.self());
+  if (!first && it->second != raft.self())
+    fail(Invariant::election_safety, "two leaders in term " + number(raft.current_term()) + ": " +
+                                         name(it->second) + " and " + name(raft.self()));
+  // Of what was committed in earlier terms, the last entry stands for all, by log matching. (One
+  // who wins an old term late, while a newer one is led, is held to less.)
+  if (committed_.empty() || leaders_.rbegin()->first != raft.current_term()) return;
+  const Index index{committed_.size()};
+  if (raft.log().last_index() < index || raft.log().term_at(index) != committed_.back())
+    fail(Invariant::leader_completeness,
+         "node " + name(raft.self()) + " leads term " + number(raft.current_term()) +
+             " without the committed entry " + at(index, committed_.back()));
+}
+
+void InvariantChecker::check_log(const raft::Raft& raft, Watched& seen) {
+  const raft::Log& log = raft.log();
+  if (log.last_index() == seen.last && log.last_term() == seen.last_term) return;
+  if (seen.led_term == raft.current_term() && raft.is_leader() &&
+      (log.last_index() < seen.last ||
+       (seen.last > Index{0} && log.term_at(seen.last) != seen.last_term)))
+    fail(Invariant::leader_append_only, "node " + name(raft.self()) + ", leader of term " +
+                                            number(raft.current_term()) +
+                                            ", drops or rewrites its own entries");
+  if (raft.current_term() == Term{0}) return;  // a founding that may yet be given up
+  // Down to what is known with the same past: what is below was compared then.
+  Index from = log.last_index();
+  while (from > Index{0} && log.in_memory(from) && !entries_.contains({from, log.term_at(from)}))
+    from = from - 1;
+  if (committed_.empty()) from = Index{1};
+  for (Index index = std::max(from, Index{1}); index <= log.last_index(); ++index) {
+    if (!log.in_memory(index)) continue;
+    const raft::Entry& entry = log.at(index);
+    Past past;
+    past.previous = log.term_at(index - 1);
+    past.body = checksum(entry.body, static_cast<std::uint64_t>(entry.kind));
+    const auto before = entries_.find({index - 1, past.previous});
+    const std::uint64_t chain = index == Index{1}          ? 1
+                                : before != entries_.end() ? before->second.chain
+                                                           : 0;
+    if (chain != 0) past.chain = checksum_key(chain, past.body);
+    const auto [it, first] = entries_.emplace(std::pair{index, entry.term}, past);
+    // A founding in which nothing was committed can be given up for another.
+    if (index == Index{1} && committed_.empty()) it->second = past;
+    const Past& known = it->second;
+    if (known.previous != past.previous || known.body != past.body ||
+        (known.chain != 0 && past.chain != 0 && known.chain != past.chain))
+      fail(Invariant::log_matching,
+           "two entries " + at(index, entry.term) + " differ: node " + name(raft.self()));
+    if (entry.kind == EntryKind::configuration) check_configuration(raft);
+  }
+}
+
+// In force is the last one in the log; of those not committed there is one at most.
+void InvariantChecker::check_configuration(const raft::Raft& raft) {
+  Index last{};
+  std::uint64_t uncommitted = 0;
+  for (Index index = raft.log().last_index(); index > Index{0}; index = index - 1) {
+    if (!raft.log().in_memory(index)) break;
+    if (raft.log().at(index).kind != EntryKind::configuration) continue;
+    last = std::max(last, index);
+    if (index > raft.commit_index()) ++uncommitted;
+  }
+  if (last > Index{0} && raft.configuration_index() != last)
+    fail(Invariant::configuration_rules,
+         "node " + name(raft.self()) + " does not use the last configuration of its log");
+  if (uncommitted > 1)
+    fail(Invariant::configuration_rules,
+         "node " + name(raft.self()) + " holds two configurations that are not committed");
+}
+
+const Machine* InvariantChecker::machine_of(const MemberId& server) const {
+  const auto found = std::find_if(machines_.begin(), machines_.end(),
+                                  [&](const Machine& m) { return m.self == server; });
+  return found == machines_.end() ? nullptr : &*found;
+}
+
+// What a leader believes of a follower's disk is so.
+void InvariantChecker::check_matches(const raft::Raft& raft, Watched& seen) {
+  const auto* leader = std::get_if<raft::Leader>(&raft.role());
+  // One that does not know yet that a later term is led may believe what was so.
+  if (leader == nullptr || leaders_.rbegin()->first > raft.current_term()) return;
+  for (const auto& [server, progress] : leader->progress) {
+    if (progress.next_index <= progress.match_index)
+      fail(Invariant::match_is_durable, "node " + name(raft.self()) + ": next_index of " +
+                                            name(server) + " is not above its match_index");
+    Index& match = seen.matches[server];
+    if (match == progress.match_index) continue;
+    match = progress.match_index;
+    if (match == Index{0}) continue;
+    const Machine* machine = machine_of(server);
+    if (machine == nullptr || is_in_doubt(*machine, match)) continue;  // emptied since, or spoiled
+    if (!machine->durable->is_entry_durable(match, raft.log().term_at(match)))
+      fail(Invariant::match_is_durable, "node " + name(raft.self()) + " believes that " +
+                                            name(server) + " holds " +
+                                            at(match, raft.log().term_at(match)));
+  }
+}
+
+std::string InvariantChecker::who_holds(Index index, Term term) const {
+  std::string text = "; on disk:";
+  for (const Machine& machine : machines_)
+    text += " " + machine.self.id +
+            (machine.durable->is_entry_durable(index, term) ? "=yes" : "=no") + "(last " +
+            number(machine.durable->last_index()) + ")";
+  return text;
+}
+
+bool InvariantChecker::is_durable_on_quorum(Index index, Term term,
+                                            const raft::Configuration& configuration) {
+  std::size_t voters = 0, holding = 0;
+  for (const raft::Member& member : configuration.members) {
+    if (!member.voter) continue;
+    ++voters;
+    const Machine* machine = machine_of(member.server);
+    // A directory that was emptied or spoiled since can't be asked any more.
+    if (machine == nullptr || is_in_doubt(*machine, index) ||
+        machine->durable->is_entry_durable(index, term))
+      ++holding;
+  }
+  return 2 * holding > voters;
+}
+
+void InvariantChecker::check_commit(std::size_t machine, const raft::Raft& raft,
+                                    const Watched& seen) {
+  if (!machines_[machine].durable->problem().empty())
+    fail(Invariant::durable_before_said, machines_[machine].durable->problem());
+  const Index commit = raft.commit_index();
+  if (commit == seen.commit) return;
+  if (commit > raft.log().last_index())
+    fail(Invariant::commit_only_grows, "node " + name(raft.self()) + " commits beyond its log");
+  for (Index index = seen.commit + 1; index <= commit; ++index) {
+    const Term term = raft.log().term_at(index);
+    if (raw(index) <= committed_.size()) {
+      if (committed_[raw(index) - 1] != term)
+        fail(Invariant::state_machine_safety,
+             "node " + name(raft.self()) + " takes " + at(index, term) +
+                 " for committed, another node " + at(index, committed_[raw(index) - 1]));
+      continue;
+    }
+    committed_.push_back(term);
+  }
+  if (!raft.is_leader()) return;
+  const Term term = raft.log().term_at(commit);
+  // Paper 5.4.2: what is counted is an entry of the leader's own term.
+  if (seen.led_term == raft.current_term() && term != raft.current_term())
+    fail(Invariant::state_machine_safety, "node " + name(raft.self()) + ", leader of term " +
+                                              number(raft.current_term()) + ", commits " +
+                                              at(commit, term) + " by counting");
+  if (!is_durable_on_quorum(commit, term, raft.configuration()))
+    fail(Invariant::committed_on_a_quorum,
+         "node " + name(raft.self()) + " calls " + at(commit, term) +
+             " committed, and no majority has it on disk" + who_holds(commit, term));
+}
+
+void InvariantChecker::on_apply(std::size_t machine, Index index, std::string_view command) {
+  const auto [it, first] = ledger_.emplace(raw(index), command);
+  if (!first && it->second != command)
+    fail(Invariant::state_machine_safety, "machine " + std::to_string(machine) +
+                                              " applies another command at " + number(index) +
+                                              " than others did");
+  if (state_hashes_.size() < raw(index)) state_hashes_.resize(raw(index));
+  std::uint64_t& known = state_hashes_[raw(index) - 1];
+  const std::uint64_t state = machines_[machine].state_hash();
+  if (known == 0) known = state;
+  if (known != state)
+    fail(Invariant::equal_states, "machine " + std::to_string(machine) + " has another state at " +
+                                      number(index) + " than others had");
+}
+
+// --- what is said --------------------------------------------------------------------------------
+
+// Of the machine, or where it has none yet (its directory was emptied), of any other.
+raft::Configuration InvariantChecker::configuration_for(std::size_t machine) const {
+  const raft::Configuration& own = machines_[machine].node->raft().configuration();
+  if (!own.empty()) return own;
+  for (const Machine& m : machines_)
+    if (m.node && !m.node->raft().configuration().empty()) return m.node->raft().configuration();
+  return own;
+}
+
+// An acknowledged write is on the disks of a majority at the moment the reply leaves.
+void InvariantChecker::on_reply(std::size_t machine, std::string_view lines) {
+  check_silence(machine, "answers a client");
+  after_event(machine);  // what this event committed is committed
+  constexpr std::string_view pattern = "\"rev\":";
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(lines.size(), line.size() + 1));
+    const std::size_t rev = line.rfind(pattern);
+    if (!line.starts_with("{\"ok\":true") || rev == std::string_view::npos) continue;
+    std::uint64_t index = 0;
+    std::from_chars(line.data() + rev + pattern.size(), line.data() + line.size(), index);
+    if (index != 0) check_told(machine, Index{index}, line);
+  }
+}
+
+void InvariantChecker::on_answer(std::size_t machine, const node::Answer& answer) {
+  check_silence(machine, "answers its host");
+  after_event(machine);
+  if (answer.index != Index{0}) check_told(machine, answer.index, answer.text);
+}
+
+void InvariantChecker::check_told(std::size_t machine, Index index, std::string_view words) {
+  const std::string revision = "revision " + number(index);
+  if (raw(index) > committed_.size())
+    return fail(Invariant::durable_before_said, revision + " was told and is not committed");
+  const Term term = committed_[raw(index) - 1];
+  if (!is_durable_on_quorum(index, term, configuration_for(machine)))
+    fail(Invariant::durable_before_said, revision + " was told before a majority had it on disk: " +
+                                             std::string(words.substr(0, 200)) +
+                                             who_holds(index, term));
+}
+
+void InvariantChecker::on_frame_sent(std::size_t machine, std::uint64_t to, Frame& sent) {
+  ++frames_;
+  check_silence(machine, "speaks to its peers");
+  const auto frame = codec::decode_frame(sent.bytes);
+  if (!frame) return fail(Invariant::assertion, "a node sends what is no frame");
+  if (frame->piece != 0 || !frame->last) return;  // large messages carry entries, no promises
+  const auto message = codec::decode_peer_message(frame->payload);
+  if (!message) return fail(Invariant::assertion, "a node sends what is no message");
+  sent.kind = std::visit(KindOf{}, *message);
+  hear_cluster(machine, *message);
+  const auto* said = std::get_if<raft::Message>(&*message);
+  if (said == nullptr) return;
+  sent.term = term_of(*said);
+  const auto other = processes_.find(to);
+  check_said(machine, other == processes_.end() ? MemberId{} : other->second, *said);
+}
+
+void InvariantChecker::check_said(std::size_t machine, const MemberId& to,
+                                  const raft::Message& message) {
+  const Machine& m = machines_[machine];
+  const test::DurableLog& durable = *m.durable;
+  const std::string who = "node " + name(m.self);
+  const Term term = term_of(message);
+  const auto* request = std::get_if<raft::RequestVote>(&message);
+  const auto* vote = std::get_if<raft::VoteReply>(&message);
+  const bool hypothetical = (request != nullptr && request->pre_vote) ||
+                            (vote != nullptr && vote->pre_vote && vote->granted);
+  if (!hypothetical) {
+    if (!durable.is_term_durable(term))
+      fail(Invariant::durable_before_said,
+           who + " speaks in term " + number(term) + " before that is on its disk");
+    Term& highest = said_[m.self];
+    if (term < highest)
+      fail(Invariant::terms_only_grow,
+           who + " speaks in term " + number(term) + " after term " + number(highest));
+    highest = std::max(highest, term);
+  }
+  if (request != nullptr && !request->pre_vote) {
+    check_campaign(m, *request);
+    check_vote(m, term, m.self);
+  }
+  // What goes nowhere is told to nobody.
+  if (vote != nullptr && !vote->pre_vote && vote->granted && !to.id.empty())
+    check_vote(m, term, to);
+  Index match{};
+  if (const auto* reply = std::get_if<raft::AppendReply>(&message); reply && reply->success)
+    match = reply->match_index;
+  if (const auto* reply = std::get_if<raft::HeartbeatReply>(&message)) match = reply->match_index;
+  if (match == Index{0} || !m.node) return;
+  const Term of = m.node->raft().log().term_at(match);
+  if (!durable.is_entry_durable(match, of))
+    fail(Invariant::durable_before_said,
+         who + " acknowledges " + at(match, of) + " before that is on its disk");
+}
+
+void InvariantChecker::check_campaign(const Machine& m, const raft::RequestVote& request) {
+  if (!m.node) return;
+  const raft::Floor& floor = m.node->raft().floor();
+  if (floor.open_term ||
+      std::pair(request.last_log_term, request.last_log_index) < std::pair(floor.term, floor.index))
+    fail(Invariant::silent_after_damage,
+         "node " + name(m.self) + " campaigns below the floor that damage has left it");
+}
+
+// Given is what somebody is told to have: who says to two that it is for them has voted twice,
+// whatever it remembers.
+void InvariantChecker::check_vote(const Machine& m, Term term, const MemberId& given_to) {
+  const std::string who = "node " + name(m.self);
+  const auto [it, first] = votes_.emplace(std::pair{term, m.self}, given_to);
+  if (it->second != given_to)
+    return fail(Invariant::one_vote_a_term, who + " votes twice in term " + number(term) +
+                                                ", for " + name(it->second) + " and for " +
+                                                name(given_to));
+  if (!m.durable->is_vote_durable(term, given_to))
+    fail(Invariant::durable_before_said, who + " votes for " + name(given_to) + " in term " +
+                                             number(term) + " before that is on its disk");
+}
+
+}  // namespace zatt::sim
