@@ -395,21 +395,21 @@ TEST_CASE("storage: what a later version wrote is refused, not guessed at") {
     CHECK(!next.scan());
     return next.error.value_or(Error{Code::io, 0, "", ""});
   };
-  const auto raise = [](std::string bytes, std::size_t format_at, std::size_t size,
-                        std::uint64_t key) {
+  const auto made_newer = [](std::string bytes, std::size_t format_at, std::size_t size,
+                             std::uint64_t key) {
     bytes[format_at] = 3;
     store_le(bytes.data(), checksum(std::string_view(bytes).substr(8, size - 8), key));
     return bytes;
   };
   const std::string header = disk.durable_read("0000000001.seg", 0, unit);
-  const Error log =
-      refusal("0000000001.seg", 0, raise(header, 16, segment_header_size, checksum_key(77, 1)));
+  const Error log = refusal("0000000001.seg", 0,
+                            made_newer(header, 16, segment_header_size, checksum_key(77, 1)));
   CHECK(log.code == Code::newer);
   CHECK(log.detail == "zatt.0.persist/0000000001.seg: format 3, this version knows 2");
 
   const std::string slot = disk.durable_read("hard_state", slot_bytes, unit);
   const std::size_t size = slot_header_size + load_le<std::uint32_t>(slot.data() + 28);
-  const Error state = refusal("hard_state", slot_bytes, raise(slot, 16, size, 1));
+  const Error state = refusal("hard_state", slot_bytes, made_newer(slot, 16, size, 1));
   CHECK(state.code == Code::newer);
   CHECK(state.detail == "zatt.0.persist/hard_state: format 3, this version knows 2");
 
