@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <string>
 
-#include "base/narrow.h"
 #include "cli/batch.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
@@ -57,7 +56,7 @@ class PrefixDelete {
     Progress progress("deleted", true);
     progress.expect(total_);
     Batch batch(
-        work_, narrow<std::size_t>(std::max<std::uint64_t>(2, total_)),
+        work_, static_cast<std::size_t>(std::clamp<std::uint64_t>(total_, 2, SIZE_MAX)),
         [&](const std::string&, const Reply& reply) {
           ++(reply.found ? deleted_ : gone_);
           progress.show(deleted_ + gone_, deleted_);
