@@ -15,6 +15,8 @@ constexpr std::uint64_t max_client_bytes = 4 << 20;
 // The same on every machine, for it decides who has to wait.
 constexpr std::uint64_t pending_bytes = 280;
 
+constexpr std::string_view stopping_text = "this node is stopping";
+
 std::uint64_t cost(const codec::Request& request) {
   return pending_bytes + request.id.size() + request.key.size() + request.prefix.size() +
          request.command.size() + (request.after ? request.after->size() : 0);
@@ -37,6 +39,7 @@ void ClientQueues::close(ClientId id) {
   active_.erase(id);
   waiting_.erase(id);
   dirty_.erase(id);
+  answerable_.erase(id);
 }
 
 void ClientQueues::end(ClientId id) {
@@ -114,7 +117,50 @@ void ClientQueues::finish(PendingRequest& pending, Answer answer) {
   client.reply_bytes += answer.text.size();
   pending.answer = std::move(answer);
   set_state(pending, PendingRequest::State::done);
-  pause_if_full(client);  // answers behind one that is not there yet are kept
+  pause_if_full(client);  // answers after one that is not there yet are kept
+  if (client.waiting > 0) woken_ = true;
+  if (client.reading > 0) answerable_.insert(client.id);
+}
+
+void ClientQueues::finish_error(PendingRequest& pending, codec::ErrorCode code,
+                                std::string_view message) {
+  if (pending.kind != PendingRequest::Kind::line)
+    return finish(pending, Answer{code, std::string(message), {}});
+  std::string reply;
+  codec::write_error(reply, pending.request.id, code, message);
+  finish(pending, std::move(reply));
+}
+
+void ClientQueues::refuse(ClientQueue& client, const codec::Refusal& refusal) {
+  PendingRequest& pending = add(client, PendingRequest::Kind::line, {}, UINT64_MAX);
+  std::string reply;
+  codec::write_error(reply, refusal.id, refusal.code, refusal.message);
+  finish(pending, std::move(reply));
+}
+
+void ClientQueues::return_to_waiting(Token token) {
+  PendingRequest* pending = find_token(token);
+  if (pending == nullptr) return;
+  if (stopping_) return finish_error(*pending, codec::ErrorCode::shutting_down, stopping_text);
+  pending->readable = pending->confirmed = false;
+  set_state(*pending, PendingRequest::State::waiting);
+  woken_ = true;
+}
+
+void ClientQueues::refuse_waiting() {
+  stopping_ = true;
+  std::vector<Token> waiting;
+  for_each([&](PendingRequest& pending) {
+    if (pending.state == PendingRequest::State::waiting) waiting.push_back(pending.token);
+  });
+  for (const Token token : waiting) return_to_waiting(token);
+}
+
+void ClientQueues::set_readable(Token token) {
+  PendingRequest* pending = find_token(token);
+  if (pending == nullptr) return;
+  pending->readable = true;
+  answerable_.insert(pending->client);
 }
 
 void ClientQueues::shorten_deadline(PendingRequest& pending, std::uint64_t deadline_us) {
@@ -142,10 +188,10 @@ void ClientQueues::for_each(const std::function<void(PendingRequest&)>& visit) {
 }
 
 bool ClientQueues::has_room(const ClientQueue& client) {
-  return has_room_behind(client, client.reply_bytes);
+  return has_room_after(client, client.reply_bytes);
 }
 
-bool ClientQueues::has_room_behind(const ClientQueue& client, std::uint64_t ahead) {
+bool ClientQueues::has_room_after(const ClientQueue& client, std::uint64_t ahead) {
   return ahead + env_.unread_bytes(client.id) < max_unread_bytes;
 }
 

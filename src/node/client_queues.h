@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The people who talk to this node: their requests in order, each until its reply is said.
+// The clients of this node: their requests in order, each until its answer has left.
 //
 // Replies leave in request order. Requests of one client take effect in the order sent, which is
 // what decides here when the next may be handed on (docs/design.md, "Order"): a write waits for the
@@ -90,13 +90,34 @@ class ClientQueues {
   PendingRequest& add(ClientQueue& client, PendingRequest::Kind kind, codec::Request request,
                       std::uint64_t deadline_us);
   void set_state(PendingRequest& pending, PendingRequest::State state);
-  // Answers it. The answer leaves with the next flush(), behind those before it.
+  // Answers it. The answer leaves with the next flush(), after those before it.
   void finish(PendingRequest& pending, Answer answer);
   void finish(PendingRequest& pending, std::string reply) {
     finish(pending, Answer{{}, std::move(reply), {}});
   }
+  void finish_error(PendingRequest& pending, codec::ErrorCode code, std::string_view message);
+  // A line that is no request.
+  void refuse(ClientQueue& client, const codec::Refusal& refusal);
+  // What was handed to somebody is in nobody's hands again. Nothing happens where it is answered.
+  void return_to_waiting(Token token);
+  // What waits, and what returns to waiting from now on, is refused: the node is stopping.
+  void refuse_waiting();
+  bool refuses_waiting() const { return stopping_; }
+
   // Clients with requests that wait to be handed on, oldest client first.
   const std::set<ClientId>& waiting() const { return waiting_; }
+  // That they may be handed on now: somebody else leads, or what stood before them is answered.
+  void wake_waiting() { woken_ = true; }
+  bool is_woken() const { return woken_; }
+  bool take_wake() { return std::exchange(woken_, false); }
+
+  // Our own state holds what this read has to see.
+  void set_readable(Token token);
+  // Clients whose reads may be answered now: they became readable, what stood before them is
+  // answered, or their client has read.
+  void wake_reads(ClientId id) { answerable_.insert(id); }
+  std::set<ClientId> take_answerable() { return std::exchange(answerable_, {}); }
+  std::size_t answerable() const { return answerable_.size(); }
 
   // Brings its deadline forward.
   void shorten_deadline(PendingRequest& pending, std::uint64_t deadline_us);
@@ -108,7 +129,7 @@ class ClientQueues {
   // Whether one more reply may be made for this client now.
   bool has_room(const ClientQueue& client);
   // The same, where only so many bytes of the replies that are there leave before it.
-  bool has_room_behind(const ClientQueue& client, std::uint64_t ahead);
+  bool has_room_after(const ClientQueue& client, std::uint64_t ahead);
   void flush();
   std::size_t pending() const { return tokens_.size(); }  // not answered
   std::uint64_t bytes() const { return bytes_; }
@@ -125,6 +146,9 @@ class ClientQueues {
   std::set<ClientId> active_;                          // with a queue
   std::set<ClientId> waiting_;
   std::set<ClientId> dirty_;  // with something to emit
+  std::set<ClientId> answerable_;
+  bool woken_ = false;
+  bool stopping_ = false;
   Token last_token_ = 0;
   std::uint64_t next_deadline_us_ = UINT64_MAX;
   std::uint64_t bytes_ = 0;

@@ -1,76 +1,173 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "node/node.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "node/recovery.h"
-#include "node/replica.h"
 
 namespace zatt::node {
+namespace {
 
-struct Node::Impl {
-  Replica replica;
-};
+Priority priority_of(const raft::Message& message) {
+  return std::holds_alternative<raft::AppendEntries>(message) ? Priority::bulk : Priority::control;
+}
 
-Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Node::~Node() = default;
+}  // namespace
 
 Result<std::unique_ptr<Node>> Node::open(const Options& options, Env& env, storage::Disk& disk,
                                          StateMachine& machine, kv::Store* store) {
   auto opened = open_directory(options, env, disk);
   if (!opened) return opened.error();
-  const std::uint64_t start = env.random() | 1;  // never 0, which means "not known yet"
-  return std::unique_ptr<Node>(new Node(std::unique_ptr<Impl>(new Impl{Replica(
-      options, env, machine, store, std::move(opened->storage), std::move(opened->raft), start)})));
+  return std::unique_ptr<Node>(
+      new Node(options, env, machine, store, std::move(opened->storage), std::move(opened->raft)));
 }
 
-void Node::start() { impl_->replica.start(); }
+Node::Node(const Options& options, Env& env, StateMachine& machine, kv::Store* store,
+           std::unique_ptr<storage::Storage> storage, std::unique_ptr<raft::Raft> raft)
+    : options_(options),
+      env_(env),
+      raft_(std::move(raft)),
+      persister_(options_, env, *raft_, std::move(storage)),
+      connections_(env, *this, env.random() | 1, options_.instrumentation),  // 0: not known yet
+      peers_(options_, env),
+      bootstrapper_(options_, env, *raft_, persister_, connections_),
+      clients_(env, options_.instrumentation),
+      writes_(options_, *raft_, persister_, connections_, clients_),
+      reads_(options_, *raft_, connections_, clients_),
+      applier_(options_, env, *raft_, machine, persister_,
+               [this](Index index, Term term, std::string_view reply) {
+                 writes_.on_applied(index, term, reply);
+               }),
+      responder_(options_, store, clients_),
+      status_({options_, env, *raft_, persister_, connections_, peers_, bootstrapper_}),
+      dispatcher_({options_, env, *raft_, persister_, connections_, peers_, status_, clients_,
+                   writes_, reads_}) {}
 
-void Node::on_link_up(LinkId link, std::optional<std::string> dialed) {
-  if (!impl_->replica.is_stopped()) impl_->replica.on_link_up(link, std::move(dialed));
+Node::~Node() = default;
+
+void Node::start() {
+  status_.start();
+  look_after_connections_at_us_ = env_.now_us() + 1'000'000;
+  std::vector<PeerAddress> peers;
+  for (const auto& [id, address] : options_.cluster)
+    if (id > options_.id) peers.push_back({id, address});  // the lower id dials
+  env_.dial(std::move(peers));
+  carry_out(bootstrapper_.drop_abandoned());
+  post(raft::Tick{});
+  carry_out(bootstrapper_.pursue());
+  flush();
 }
 
-void Node::on_frame(LinkId link, std::string_view frame) {
-  if (!impl_->replica.is_stopped()) impl_->replica.links().on_frame(link, frame);
+// --- the core ------------------------------------------------------------------------------------
+
+void Node::post(Event event) {
+  if (is_closing()) return;
+  // What these borrow does not live until the step under way has ended.
+  ZATT_ASSERT(!stepping_ || (!std::holds_alternative<raft::Received>(event) &&
+                             !std::holds_alternative<raft::Fetched>(event)));
+  events_.push_back(std::move(event));
+  if (std::exchange(stepping_, true)) return;
+  for (; !events_.empty(); events_.pop_front())
+    distribute(raft_->step(raft::Input{env_.now_us(), std::move(events_.front())}));
+  stepping_ = false;
 }
 
-void Node::on_link_down(LinkId link, std::string_view why) {
-  impl_->replica.links().on_link_down(link, why);
+void Node::distribute(const raft::Output& output) {
+  persister_.take(output);
+  writes_.on_proposed(output.proposed);
+  send(output.messages);
+  if (const auto applied = applier_.apply_committed()) post(*applied);
+  reads_.on_read_states(output.reads);
+  reads_.on_applied(applier_.last_applied());
+  if (status_.note_changes()) {
+    reads_.give_up_unreachable();
+    clients_.wake_waiting();
+  }
+  if (bootstrapper_.has_acted() && !std::exchange(acted_shown_, true)) show_bootstrap_state();
 }
 
-void Node::on_dial_failed(const std::string& id, std::string_view why) {
-  impl_->replica.on_dial_failed(id, why);
+void Node::send(const std::vector<raft::Envelope>& envelopes) {
+  for (const raft::Envelope& envelope : envelopes) {
+    PeerConnection* peer = connections_.find(envelope.to);
+    if (peer != nullptr && bootstrapper_.is_same_cluster(*peer))
+      connections_.send(*peer, priority_of(envelope.message), envelope.message);
+  }
 }
 
-void Node::on_client_open(ClientId client) { impl_->replica.clients().open(client); }
-
-void Node::on_line(ClientId client, std::string_view line, bool too_long) {
-  if (impl_->replica.takes_requests()) impl_->replica.on_line(client, line, too_long);
+void Node::apply_committed() {
+  if (const auto applied = applier_.apply_committed()) post(*applied);
+  reads_.on_applied(applier_.last_applied());
 }
 
-void Node::on_propose(ClientId client, std::string command, std::uint32_t timeout_ms) {
-  if (impl_->replica.takes_requests())
-    impl_->replica.on_propose(client, std::move(command), timeout_ms);
+// --- the disk ------------------------------------------------------------------------------------
+
+void Node::on_disk(storage::BatchResult result) {
+  if (phase_ == Phase::stopped) return;
+  const Persister::Done done = persister_.on_disk(std::move(result));
+  if (done.was_slow) status_.stir();
+  if (done.error) {
+    // What the kernel has dropped cannot be synced later: nothing more is said on its strength.
+    hit(options_.instrumentation, CoveragePoint::disk_failed);
+    stop(options_.storage + ": " + to_string(*done.error) +
+             "; this node stops, and on its next start believes only what it can read back",
+         done.error->code == Code::corrupt ? 4 : 5);
+    return;
+  }
+  if (is_closing()) return;
+  if (done.persisted) post(raft::Persisted{*done.persisted});
+  for (const storage::Storage::ReadDone& read : done.reads) {
+    const bool for_applier = applier_.take_read(read);
+    auto fetched = for_applier ? std::nullopt : persister_.fetched(read);
+    if (for_applier || fetched) hit(options_.instrumentation, CoveragePoint::entries_read_back);
+    if (for_applier) apply_committed();
+    if (fetched) post(std::move(*fetched));
+  }
+  if (done.room_changed) {
+    const bool enough = persister_.told_room() == DiskSpace::enough;
+    hit(options_.instrumentation, enough ? CoveragePoint::disk_has_room : CoveragePoint::disk_full);
+    status_.stir();
+    post(raft::DiskSpaceChanged{persister_.told_room()});
+  }
+  if (done.bootstrap_durable) {
+    show_bootstrap_state();
+    carry_out(bootstrapper_.pursue());
+  }
 }
 
-void Node::on_barrier(ClientId client, std::uint32_t timeout_ms) {
-  if (impl_->replica.takes_requests()) impl_->replica.on_barrier(client, timeout_ms);
+void Node::stop(const std::string& why, int exit_code) {
+  phase_ = Phase::stopped;
+  env_.log(LogLevel::error, why);
+  env_.stop(exit_code);
 }
 
-void Node::on_client_room(ClientId client) { impl_->replica.on_client_room(client); }
-void Node::on_client_end(ClientId client) { impl_->replica.clients().end(client); }
-void Node::on_client_closed(ClientId client) { impl_->replica.clients().close(client); }
+// --- time ----------------------------------------------------------------------------------------
 
-void Node::on_disk(storage::BatchResult result) { impl_->replica.on_disk(std::move(result)); }
-void Node::on_time() { impl_->replica.on_time(); }
-std::uint64_t Node::wake_at_us() const { return impl_->replica.wake_at_us(); }
-void Node::flush() { impl_->replica.flush(); }
-void Node::shut_down() { impl_->replica.shut_down(); }
-bool Node::is_idle() const { return impl_->replica.is_idle(); }
-NodeState Node::state() const { return impl_->replica.state(); }
-const raft::Raft& Node::raft() const { return impl_->replica.raft(); }
-Index Node::last_applied() const { return impl_->replica.last_applied(); }
-std::size_t Node::backlog() const { return impl_->replica.backlog(); }
-std::string Node::why_no_leader() const { return impl_->replica.why_no_leader(); }
+void Node::on_time() {
+  if (is_closing()) return;
+  const std::uint64_t now = env_.now_us();
+  if (now >= raft_->wake_at_us()) post(raft::Tick{});
+  if (now >= applier_.wake_at_us()) apply_committed();
+  dispatcher_.expire();
+  if (now >= look_after_connections_at_us_) look_after_connections();
+  status_.on_time();
+}
+
+std::uint64_t Node::wake_at_us() const {
+  if (is_closing()) return UINT64_MAX;
+  return std::min({raft_->wake_at_us(), applier_.wake_at_us(), clients_.next_deadline_us(),
+                   look_after_connections_at_us_, status_.wake_at_us(), persister_.wake_at_us()});
+}
+
+void Node::shut_down() {
+  if (phase_ != Phase::running) return;
+  phase_ = Phase::draining;
+  clients_.refuse_waiting();
+}
+
+std::size_t Node::backlog() const {
+  return clients_.pending() + clients_.answerable() + writes_.backlog() + reads_.backlog();
+}
 
 }  // namespace zatt::node

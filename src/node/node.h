@@ -1,42 +1,47 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// One replica: raft + storage + a state machine, and the people who talk to it.
+// One member: raft, storage and a state machine joined, and the clients who talk to it.
 //
 // Deterministic. It is called (all on one thread), does what follows, and calls Env; it never
 // waits. Whoever calls it calls flush() when there is nothing more to hand over for now: what
 // gathered until then is one batch.
+//
+// The core takes one event after another, and each part takes its share of what the core puts out,
+// always in this order: persister, write tracker, messages, applier, read tracker. Only Node hands
+// events to the core.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 #include "base/state_machine.h"
 #include "base/types.h"
+#include "codec/request.h"
 #include "kv/store.h"
+#include "node/applier.h"
+#include "node/bootstrapper.h"
+#include "node/client_queues.h"
+#include "node/dispatcher.h"
 #include "node/env.h"
+#include "node/node_state.h"
 #include "node/options.h"
+#include "node/peer_connections.h"
+#include "node/peer_table.h"
+#include "node/persister.h"
+#include "node/read_tracker.h"
+#include "node/responder.h"
+#include "node/status.h"
+#include "node/write_tracker.h"
 #include "raft/raft.h"
 #include "storage/disk.h"
 
 namespace zatt::node {
 
-enum class Role : std::uint8_t { follower, candidate, leader, learner };
-
-struct NodeState {
-  Role role = Role::follower;
-  Term term{};
-  std::string leader{};  // its id; empty where none is known
-  Index commit_index{};
-  Index last_applied{};
-
-  friend bool operator==(const NodeState&, const NodeState&) = default;
-};
-
-class Node {
+class Node final : private PeerConnectionsOwner {
  public:
   // Reads the storage directory behind `disk` on the calling thread (blocking: a long log takes a
   // while), makes its identity where it is empty, and is ready to be called. The error's text is
@@ -46,7 +51,7 @@ class Node {
   // latter; the others are refused.
   static Result<std::unique_ptr<Node>> open(const Options& options, Env& env, storage::Disk& disk,
                                             StateMachine& machine, kv::Store* store);
-  ~Node();
+  ~Node() override;
 
   // Begins to talk: the first Env::dial.
   void start();
@@ -60,16 +65,17 @@ class Node {
 
   // Clients. A line has no newline and codec::line_slack readable bytes behind it; a too long one
   // comes with its text empty.
-  void on_client_open(ClientId client);
+  void on_client_open(ClientId client) { clients_.open(client); }
   void on_line(ClientId client, std::string_view line, bool too_long);
   // Of this process, to a machine of its own, and answered by Env::answer: a command, and the
   // question whether all that was committed when this was asked has been applied. In order with
   // lines, and subject to all that holds for a write's and a read's.
   void on_propose(ClientId client, std::string command, std::uint32_t timeout_ms);
   void on_barrier(ClientId client, std::uint32_t timeout_ms);
-  void on_client_room(ClientId client);    // it has read of its replies: see Env::unread_bytes
-  void on_client_end(ClientId client);     // it will send no more; answer what it sent
-  void on_client_closed(ClientId client);  // it is gone
+  // It has read of its replies: see Env::unread_bytes.
+  void on_client_room(ClientId client) { clients_.wake_reads(client); }
+  void on_client_end(ClientId client) { clients_.end(client); }  // answer what it sent
+  void on_client_closed(ClientId client) { clients_.close(client); }
 
   void on_disk(storage::BatchResult result);
 
@@ -82,21 +88,98 @@ class Node {
   // Refuse what comes from now on with shutting_down and finish what is in flight; is_idle() is
   // true once nothing is. A leader hands on its leadership first where it can.
   void shut_down();
-  bool is_idle() const;
+  bool is_idle() const { return phase_ == Phase::stopped || persister_.is_stopped(); }
 
-  NodeState state() const;
+  NodeState state() const { return status_.state(applier_.last_applied()); }
 
-  // For tests and the simulator's judge.
-  const raft::Raft& raft() const;
-  Index last_applied() const;
-  std::string why_no_leader() const;  // a sentence for a person
+  // For tests and the simulator's checks.
+  const raft::Raft& raft() const { return *raft_; }
+  Index last_applied() const { return applier_.last_applied(); }
+  std::string why_no_leader() const { return status_.why_no_leader(); }
   // Requests, proposals and reads that wait for something: none at rest.
   std::size_t backlog() const;
 
  private:
-  struct Impl;
-  explicit Node(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  using Event = decltype(raft::Input::event);
+  // What still happens; each ends more than the one before.
+  enum class Phase : std::uint8_t {
+    running,
+    draining,      // new requests are refused, those under way are finished
+    transferring,  // none is under way, and this node leads no more, as far as it can help it
+    closing,       // the core is asked nothing; the last batch says where the log ends
+    stopped,       // nothing that comes is heeded
+  };
+
+  Node(const Options& options, Env& env, StateMachine& machine, kv::Store* store,
+       std::unique_ptr<storage::Storage> storage, std::unique_ptr<raft::Raft> raft);
+
+  // Steps the core with this event, and with all that follow from it. From within that, the event
+  // is queued: the step under way comes to its end first.
+  void post(Event event);
+  // Hands each part its share of one output.
+  void distribute(const raft::Output& output);
+  void send(const std::vector<raft::Envelope>& envelopes);
+  // Lets the machine apply what is committed, and the reads that waited for it go.
+  void apply_committed();
+  // Nothing is said after it: the process ends with this exit code.
+  void stop(const std::string& why, int exit_code);
+  // Only what the disk has done is heeded.
+  bool is_closing() const { return phase_ >= Phase::closing; }
+
+  // PeerConnectionsOwner.
+  codec::Hello own_hello() override { return bootstrapper_.hello(); }
+  bool is_known_id(const std::string& id) override;
+  std::optional<codec::Refused> validate(const codec::Hello& hello, bool called) override;
+  void on_peer_up(PeerConnection& peer) override;
+  void on_peer_down(PeerConnection& peer) override;
+  void on_peer_message(PeerConnection& peer, const codec::PeerMessage& message) override;
+  void on_refused(const std::string& id, const codec::Refused& refused) override;
+  bool says_refusals_of(const std::string& id) override;
+
+  // Peers, in peers.cc.
+  std::optional<codec::Refused> why_refused(const codec::Hello& hello) const;
+  void stop_if_refused(const std::string& why);
+  // The core speaks to a peer once both belong to one cluster and its first configuration is known.
+  void attach(const PeerConnection& peer);
+  void detach(const MemberId& member);
+  void carry_out(const Bootstrapper::Actions& actions);
+  void show_bootstrap_state();
+  void look_after_connections();
+  void handle(PeerConnection& peer, const codec::Hello& hello);
+  void handle(PeerConnection& peer, const codec::Refused& refused);
+  void handle(PeerConnection& peer, const codec::BootstrapState& state);
+  void handle(PeerConnection& peer, const codec::Forward& forward);
+  void handle(PeerConnection& peer, const codec::ForwardReply& reply);
+  void handle(PeerConnection& peer, const codec::ReadIndex& request);
+  void handle(PeerConnection& peer, const codec::ReadIndexReply& reply);
+  void handle(PeerConnection& peer, const raft::Message& message);
+
+  // Requests, in requests.cc.
+  PendingRequest* enqueue(ClientId id, PendingRequest::Kind kind, codec::Request request);
+  void take(PendingRequest& pending);
+  std::string too_large_text() const;
+  void submit();
+
+  const Options options_;
+  Env& env_;
+  std::unique_ptr<raft::Raft> raft_;
+  Persister persister_;
+  PeerConnections connections_;
+  PeerTable peers_;
+  Bootstrapper bootstrapper_;
+  ClientQueues clients_;
+  WriteTracker writes_;
+  ReadTracker reads_;
+  Applier applier_;
+  Responder responder_;
+  StatusReporter status_;
+  Dispatcher dispatcher_;
+  codec::RequestParser parser_;
+  std::deque<Event> events_;
+  bool stepping_ = false;
+  Phase phase_ = Phase::running;
+  bool acted_shown_ = false;
+  std::uint64_t look_after_connections_at_us_ = 0;
 };
 
 }  // namespace zatt::node

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What a person is told: status, and why nobody leads.
+#include "node/status.h"
+
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "node/recovery.h"
-#include "node/replica.h"
 
 namespace zatt::node {
 namespace {
+
+constexpr std::uint64_t first_say_us = 1'000'000;
+constexpr std::uint64_t say_every_us = 30'000'000;
+constexpr std::uint64_t say_again_us = Health::repeat_us;
 
 void add(std::string& list, std::string_view item) {
   if (!list.empty()) list += ", ";
@@ -37,94 +41,92 @@ std::string_view name_of(Role role) {
 
 }  // namespace
 
-Role Replica::role() const {
-  if (raft_->is_leader()) return Role::leader;
-  if (is_in_cluster() && !raft_->configuration().votes(hard_state_.self)) return Role::learner;
-  return std::holds_alternative<raft::Follower>(raft_->role()) ? Role::follower : Role::candidate;
+void StatusReporter::start() {
+  started_us_ = p_.env.now_us();
+  was_below_floor_ = p_.raft.is_below_floor();
+  say_missing_at_us_ = started_us_ + first_say_us;
 }
 
-NodeState Replica::state() const {
-  const auto leader = raft_->leader();
-  return {role(), raft_->current_term(), leader ? leader->id : std::string(), raft_->commit_index(),
-          applied_};
+Role StatusReporter::role() const {
+  if (p_.raft.is_leader()) return Role::leader;
+  if (p_.bootstrapper.is_in_cluster() && !p_.raft.configuration().votes(p_.raft.self()))
+    return Role::learner;
+  return std::holds_alternative<raft::Follower>(p_.raft.role()) ? Role::follower : Role::candidate;
 }
 
-// " at HOST:PORT (what is known of it)".
-std::string Replica::where(const std::string& id) const {
-  std::string text;
-  if (const auto it = options_.cluster.find(id); it != options_.cluster.end())
-    text = " at " + to_string(it->second);
-  const auto known = peer_infos_.find(id);
-  if (known != peer_infos_.end() && !known->second.refusal.empty())
-    return text + " (" + known->second.refusal + ")";
-  if (known == peer_infos_.end() || known->second.seen_us == 0)
-    text += " (never seen";
-  else
-    text += " (last seen " + std::to_string((env_.now_us() - known->second.seen_us) / 1'000'000) +
-            " s ago";
-  // That nobody listens where nobody was ever seen goes without saying.
-  const bool news =
-      known != peer_infos_.end() && !known->second.dial_error.empty() &&
-      (known->second.seen_us != 0 || known->second.dial_error != "nothing listens there");
-  if (news) text += ": " + known->second.dial_error;
-  return text + ")";
+NodeState StatusReporter::state(Index last_applied) const {
+  const auto leader = p_.raft.leader();
+  return {role(), p_.raft.current_term(), leader ? leader->id : std::string(),
+          p_.raft.commit_index(), last_applied};
 }
 
-std::string Replica::member_notice(const MemberId& member) const {
-  if (member == hard_state_.self) return {};
-  const PeerConnection* link = links_.find_id(member.id);
-  const bool other =
-      member.id == hard_state_.self.id || (link != nullptr && link->server != member);
+bool StatusReporter::is_here(const MemberId& member) const {
+  return member == p_.raft.self() || p_.connections.find(member) != nullptr;
+}
+
+// --- notices -------------------------------------------------------------------------------------
+
+std::string StatusReporter::member_notice(const MemberId& member) const {
+  const MemberId& self = p_.raft.self();
+  if (member == self) return {};
+  const PeerConnection* peer = p_.connections.find_id(member.id);
+  const bool other = member.id == self.id || (peer != nullptr && peer->server != member);
   return other ? "its storage directory was emptied: it receives the log, but neither votes nor "
                  "counts"
                : "";
 }
 
-// All that a person should know or do; empty where all is well.
-std::string Replica::notice() const {
-  if (!stuck_.empty()) return stuck_;
-  if (!is_in_cluster()) return why_no_leader();
+std::string StatusReporter::notice() const {
+  if (!p_.bootstrapper.stuck().empty()) return p_.bootstrapper.stuck();
+  if (!p_.bootstrapper.is_in_cluster()) return why_no_leader();
   std::string all;
-  const auto tell = [&all](const std::string& text) {
+  for (const std::string& text : {membership_notice(), room_notice(), disk_notice(),
+                                  leader_notice(), who_is_far_behind(), stored_members_differ()})
     if (!text.empty()) all += (all.empty() ? "" : "; ") + text;
-  };
-  if (!raft_->configuration().votes(hard_state_.self))
-    tell("this storage directory is new, and the cluster knows node " + options_.id +
-         " by another: it receives the log, but neither votes nor counts; if the old directory "
-         "still exists, put that back, and never an older copy of it");
-  if (raft_->is_below_floor())
-    tell(
-        "the log was damaged and is not repaired yet: this node does not lead, and votes only "
-        "for logs that hold what it had promised, until the others have repaired it");
-  if (room_ != DiskSpace::enough)
-    tell(no_room() + "; make room there: until then writes that need more room are refused");
-  tell(what_the_disk_owes());
-  // An election that passes before health has looked is worth no word.
-  if (!raft_->leader()) {
-    const std::string why = why_no_leader();
-    if (why.starts_with("no majority"))
-      tell(why + ": start who is missing, or mend the network between");
-    else if (!picture().majority)
-      tell(why);
-    else if (health_.says_no_leader())
-      tell(why + "; if that lasts, look at their logs and the network between them");
-  }
-  tell(who_is_far_behind());
-  tell(stored_members_differ());
   return all;
 }
 
+std::string StatusReporter::membership_notice() const {
+  std::string text;
+  if (!p_.raft.configuration().votes(p_.raft.self()))
+    text = "this storage directory is new, and the cluster knows node " + p_.options.id +
+           " by another: it receives the log, but neither votes nor counts; if the old directory "
+           "still exists, put that back, and never an older copy of it";
+  if (p_.raft.is_below_floor())
+    text += std::string(text.empty() ? "" : "; ") +
+            "the log was damaged and is not repaired yet: this node does not lead, and votes only "
+            "for logs that hold what it had promised, until the others have repaired it";
+  return text;
+}
+
+std::string StatusReporter::room_notice() const {
+  if (p_.persister.told_room() == DiskSpace::enough) return {};
+  return p_.persister.no_room() +
+         "; make room there: until then writes that need more room are refused";
+}
+
 // While a batch hangs, and not after.
-std::string Replica::what_the_disk_owes() const {
-  const std::uint64_t waiting_us = disk_busy_ ? env_.now_us() - disk_busy_since_us_ : 0;
-  if (waiting_us < Health::slow_disk_us) return {};
-  return "the disk of " + options_.storage + " has been busy with one write for " +
-         std::to_string(waiting_us / 1'000'000) +
+std::string StatusReporter::disk_notice() const {
+  const std::uint64_t busy_us = p_.persister.busy_us();
+  if (busy_us < Health::slow_disk_us) return {};
+  return "the disk of " + p_.options.storage + " has been busy with one write for " +
+         std::to_string(busy_us / 1'000'000) +
          " s, and all writes here wait for it: look at the disk and at what else uses it";
 }
 
-std::string Replica::who_is_far_behind() const {
-  if (!raft_->is_leader()) return {};
+// An election that passes before health has looked is worth no word.
+std::string StatusReporter::leader_notice() const {
+  if (p_.raft.leader()) return {};
+  const std::string why = why_no_leader();
+  if (why.starts_with("no majority"))
+    return why + ": start who is missing, or mend the network between";
+  if (!picture().majority) return why;
+  if (!health_.says_no_leader()) return {};
+  return why + "; if that lasts, look at their logs and the network between them";
+}
+
+std::string StatusReporter::who_is_far_behind() const {
+  if (!p_.raft.is_leader()) return {};
   std::string who;
   for (const auto& [id, peer] : picture().peers)
     if (health_.says_behind(id) && peer.behind)
@@ -133,11 +135,11 @@ std::string Replica::who_is_far_behind() const {
 }
 
 // The members are those of the cluster's own list, whatever the configuration says.
-std::string Replica::stored_members_differ() const {
-  const raft::Configuration& stored = raft_->configuration();
-  if (!is_in_cluster() || stored.members.size() < 2) return {};
+std::string StatusReporter::stored_members_differ() const {
+  const raft::Configuration& stored = p_.raft.configuration();
+  if (!p_.bootstrapper.is_in_cluster() || stored.members.size() < 2) return {};
   std::set<std::string> here, there;
-  for (const auto& [id, address] : options_.cluster) here.insert(id);
+  for (const auto& [id, address] : p_.options.cluster) here.insert(id);
   for (const raft::Member& member : stored.members) there.insert(member.server.id);
   const auto list = [](const std::set<std::string>& ids) {
     std::string text;
@@ -150,7 +152,7 @@ std::string Replica::stored_members_differ() const {
            ": the cluster's list counts; write it into the configuration and start this node again";
   std::string moved;
   for (const raft::Member& member : stored.members) {
-    const Address& own = options_.cluster.at(member.server.id);
+    const Address& own = p_.options.cluster.at(member.server.id);
     if (own != member.address)
       add(moved, "node " + member.server.id + " at " + to_string(own) + ", the cluster at " +
                      to_string(member.address));
@@ -162,94 +164,24 @@ std::string Replica::stored_members_differ() const {
          "clients its new address";
 }
 
-Picture Replica::picture() const {
-  Picture now;
-  std::size_t voters = 0, present = 0;
-  const auto* leading = std::get_if<raft::Leader>(&raft_->role());
-  for (const raft::Member& member : raft_->configuration().members) {
-    const std::string& id = member.server.id;
-    const bool here = member.server == hard_state_.self || links_.find(member.server) != nullptr;
-    if (member.voter) ++voters;
-    if (member.voter && here) ++present;
-    if (member.voter && !here) add(now.missing, "node " + id + where(id));
-    if (id == options_.id) continue;
-    PeerHealth& peer = now.peers[id];
-    peer.connected = links_.find_id(id) != nullptr;
-    if (const auto it = peer_infos_.find(id); it != peer_infos_.end() && !peer.connected) {
-      peer.why = it->second.dial_error;
-      peer.refusal = it->second.refusal;
-    }
-    if (leading == nullptr) continue;
-    if (const auto it = leading->progress.find(member.server); it != leading->progress.end())
-      peer.behind = how_far_behind(it->second, raft_->log().last_index());
-  }
-  now.majority = 2 * present > voters;
-  now.led = raft_->leader().has_value();
-  now.term = raw(raft_->current_term());
-  now.disk_slow = is_disk_slow();
-  now.room = storage_->room();
-  now.storage = options_.storage;
-  if (now.room != DiskSpace::enough) now.no_room = no_room();
-  return now;
+std::string StatusReporter::why_no_cluster() const {
+  std::string missing;
+  for (const auto& [id, address] : p_.options.cluster)
+    if (id != p_.options.id && p_.connections.find_id(id) == nullptr)
+      add(missing, "node " + id + p_.peers.where(id));
+  if (p_.bootstrapper.is_in_cluster())
+    return "this storage directory is new and waits for a leader of cluster " +
+           cluster_name(p_.persister.hard_state().cluster) + ", and nobody leads it" +
+           (missing.empty() ? "" : "; not connected: " + missing);
+  return missing.empty() ? "the cluster is not created yet: its members are agreeing on it"
+                         : "the cluster is not created yet: waiting for " + missing;
 }
 
-bool Replica::is_anyone_behind() const {
-  const auto* leading = std::get_if<raft::Leader>(&raft_->role());
-  if (leading == nullptr) return false;
-  const Index last = raft_->log().last_index();
-  return std::any_of(leading->progress.begin(), leading->progress.end(), [&](const auto& peer) {
-    return how_far_behind(peer.second, last) > Health::far_behind;
-  });
-}
-
-// Before there is a cluster, who is missing is said by founding.
-void Replica::say_changes() {
-  Picture now = picture();
-  if (!is_in_cluster() || raft_->configuration().empty()) {
-    now.peers.clear();
-    now.majority = now.led = true;
-  }
-  if (const std::string text = stored_members_differ(); text != difference_said_) {
-    if (!text.empty()) env_.log(LogLevel::warning, text);
-    difference_said_ = text;
-  }
-  for (const HealthEvent& event : health_.look(now, env_.now_us()))
-    env_.log(event.level, event.text);
-}
-
-bool Replica::is_disk_slow() const {
-  return env_.now_us() < disk_slow_until_us_ ||
-         (disk_busy_ && env_.now_us() - disk_busy_since_us_ >= Health::slow_disk_us);
-}
-
-// When the batch that is with the disk will have taken too long, or the disk be well again.
-std::uint64_t Replica::look_at_disk_at_us() const {
-  const std::uint64_t too_long_us =
-      disk_busy_ ? disk_busy_since_us_ + Health::slow_disk_us : UINT64_MAX;
-  if (!health_.says_slow()) return too_long_us;
-  return env_.now_us() < too_long_us ? disk_slow_until_us_ : UINT64_MAX;
-}
-
-std::size_t Replica::backlog() const {
-  return clients_.pending() + waiters_.size() + asked_core_.size() + confirmed_.size() +
-         held_back_.size() + gathered_.size();
-}
-
-std::string Replica::why_no_leader() const {
-  if (!stuck_.empty()) return "the cluster is not created yet: " + stuck_;
-  if (!is_in_cluster() || raft_->configuration().empty()) {
-    std::string missing;
-    for (const auto& [id, address] : options_.cluster)
-      if (id != options_.id && links_.find_id(id) == nullptr)
-        add(missing, "node " + id + where(id));
-    if (is_in_cluster())
-      return "this storage directory is new and waits for a leader of cluster " +
-             cluster_name(hard_state_.cluster) + ", and nobody leads it" +
-             (missing.empty() ? "" : "; not connected: " + missing);
-    return missing.empty() ? "the cluster is not created yet: its members are agreeing on it"
-                           : "the cluster is not created yet: waiting for " + missing;
-  }
-  const raft::Configuration& configuration = raft_->configuration();
+std::string StatusReporter::why_no_leader() const {
+  if (!p_.bootstrapper.stuck().empty())
+    return "the cluster is not created yet: " + p_.bootstrapper.stuck();
+  const raft::Configuration& configuration = p_.raft.configuration();
+  if (!p_.bootstrapper.is_in_cluster() || configuration.empty()) return why_no_cluster();
   std::string wiped, missing;
   std::size_t voters = 0, wiped_voters = 0, present = 0;
   for (const raft::Member& member : configuration.members) {
@@ -258,10 +190,10 @@ std::string Replica::why_no_leader() const {
     if (!member_notice(member.server).empty()) {
       ++wiped_voters;
       add(wiped, member.server.id);
-    } else if (member.server == hard_state_.self || links_.find(member.server) != nullptr) {
+    } else if (is_here(member.server)) {
       ++present;
     } else {
-      add(missing, "node " + member.server.id + where(member.server.id));
+      add(missing, "node " + member.server.id + p_.peers.where(member.server.id));
     }
   }
   if (voters > 0 && 2 * wiped_voters >= voters)
@@ -276,50 +208,166 @@ std::string Replica::why_no_leader() const {
   return "the members are electing a leader";
 }
 
-void Replica::finish_status(PendingRequest& pending) {
-  codec::NodeStatus status;
-  status.node = options_.id;
-  status.role = name_of(role());
-  status.term = raft_->current_term();
-  if (const auto leader = raft_->leader()) status.leader = leader->id;
-  status.commit = raft_->commit_index();
-  status.applied = applied_;
-  status.last = raft_->log().last_index();
-  const raft::Configuration& configuration = raft_->configuration();
-  const auto* leading = std::get_if<raft::Leader>(&raft_->role());
-  for (const raft::Member& member : configuration.members) {
-    codec::MemberStatus m;
-    m.id = member.server.id;
-    // A lone node has nobody who would still call it where it was.
-    m.address =
-        configuration.members.size() == 1 ? options_.cluster.at(options_.id) : member.address;
-    m.voter = member.voter;
-    m.connected = member.server == hard_state_.self || links_.find(member.server) != nullptr;
-    if (leading != nullptr) {
-      const auto it = leading->progress.find(member.server);
-      m.match_index =
-          raw(it == leading->progress.end() ? raft_->durable_index() : it->second.match_index);
-    }
-    m.notice = member_notice(member.server);
-    status.members.push_back(std::move(m));
+// --- health --------------------------------------------------------------------------------------
+
+PeerHealth StatusReporter::peer_health(const MemberId& member) const {
+  PeerHealth health;
+  health.connected = p_.connections.find_id(member.id) != nullptr;
+  if (const PeerTable::Peer* peer = p_.peers.find(member.id); peer && !health.connected) {
+    health.why = peer->dial_error;
+    health.refusal = peer->refusal;
   }
-  if (configuration.empty())
-    for (const auto& [id, address] : options_.cluster)
-      status.members.push_back({id,
-                                address,
-                                false,
-                                id == options_.id || links_.find_id(id) != nullptr,
-                                std::nullopt,
-                                {}});
-  status.keys = store_ == nullptr ? 0 : store_->size();
-  status.version = options_.version;
-  status.uptime_s = (env_.now_us() - started_us_) / 1'000'000;
-  if (hard_state_.cluster != 0) status.cluster = cluster_name(hard_state_.cluster);
-  status.disk_is_full = room_ != DiskSpace::enough;
+  if (const auto* leading = std::get_if<raft::Leader>(&p_.raft.role()))
+    if (const auto it = leading->progress.find(member); it != leading->progress.end())
+      health.behind = how_far_behind(it->second, p_.raft.log().last_index());
+  return health;
+}
+
+Picture StatusReporter::picture() const {
+  Picture now;
+  std::size_t voters = 0, present = 0;
+  for (const raft::Member& member : p_.raft.configuration().members) {
+    const std::string& id = member.server.id;
+    const bool here = is_here(member.server);
+    if (member.voter) ++voters;
+    if (member.voter && here) ++present;
+    if (member.voter && !here) add(now.missing, "node " + id + p_.peers.where(id));
+    if (id != p_.options.id) now.peers[id] = peer_health(member.server);
+  }
+  now.majority = 2 * present > voters;
+  now.led = p_.raft.leader().has_value();
+  now.term = raw(p_.raft.current_term());
+  now.disk_slow = p_.persister.is_slow();
+  now.room = p_.persister.room();
+  now.storage = p_.options.storage;
+  if (now.room != DiskSpace::enough) now.no_room = p_.persister.no_room();
+  return now;
+}
+
+bool StatusReporter::is_anyone_behind() const {
+  const auto* leading = std::get_if<raft::Leader>(&p_.raft.role());
+  if (leading == nullptr) return false;
+  const Index last = p_.raft.log().last_index();
+  return std::any_of(leading->progress.begin(), leading->progress.end(), [&](const auto& peer) {
+    return how_far_behind(peer.second, last) > Health::far_behind;
+  });
+}
+
+// --- the log -------------------------------------------------------------------------------------
+
+bool StatusReporter::note_changes() {
+  if (is_anyone_behind()) stir();
+  const bool changed = p_.raft.leader() != known_leader_ || p_.raft.current_term() != known_term_;
+  if (changed) announce_leader();
+  if (was_below_floor_ && !p_.raft.is_below_floor()) {
+    was_below_floor_ = false;
+    p_.env.log(LogLevel::info, p_.options.storage + ": the log is repaired");
+  }
+  return changed;
+}
+
+void StatusReporter::announce_leader() {
+  const std::optional<MemberId> leader = p_.raft.leader();
+  const std::string term = std::to_string(raw(p_.raft.current_term()));
+  if (leader)
+    p_.env.log(LogLevel::info,
+               (leader->id == p_.options.id ? "this node leads" : "node " + leader->id + " leads") +
+                   ", term " + term);
+  else if (known_leader_)
+    p_.env.log(LogLevel::debug, "no leader is known, term " + term);
+  stir();
+  known_leader_ = leader;
+  known_term_ = p_.raft.current_term();
+}
+
+void StatusReporter::expect_cluster() {
+  say_missing_at_us_ = std::min(say_missing_at_us_, p_.env.now_us() + say_every_us);
+}
+
+void StatusReporter::on_time() {
+  const std::uint64_t now = p_.env.now_us();
+  if (now >= say_missing_at_us_) say_who_is_missing();
+  if (now >= std::min(health_.wake_at_us(), p_.persister.look_at_us(health_.says_slow())))
+    say_changes();
+}
+
+std::uint64_t StatusReporter::wake_at_us() const {
+  return std::min(
+      {say_missing_at_us_, health_.wake_at_us(), p_.persister.look_at_us(health_.says_slow())});
+}
+
+// Before there is a cluster, who is missing is said by say_who_is_missing.
+void StatusReporter::say_changes() {
+  Picture now = picture();
+  if (!p_.bootstrapper.is_in_cluster() || p_.raft.configuration().empty()) {
+    now.peers.clear();
+    now.majority = now.led = true;
+  }
+  if (const std::string text = stored_members_differ(); text != difference_said_) {
+    if (!text.empty()) p_.env.log(LogLevel::warning, text);
+    difference_said_ = text;
+  }
+  for (const HealthEvent& event : health_.look(now, p_.env.now_us()))
+    p_.env.log(event.level, event.text);
+}
+
+void StatusReporter::say_who_is_missing() {
+  say_missing_at_us_ = UINT64_MAX;
+  const bool in_cluster = p_.bootstrapper.is_in_cluster();
+  const bool observer = in_cluster && !p_.raft.configuration().votes(p_.raft.self());
+  if (in_cluster && !observer) return;
+  say_missing_at_us_ = p_.env.now_us() + say_again_us;
+  if (!observer)
+    p_.env.log(LogLevel::warning, why_no_leader());
+  else if (const std::string text = notice(); !text.empty() && !observer_said_)
+    p_.env.log(LogLevel::warning, text);
+  observer_said_ = observer;
+}
+
+// --- status --------------------------------------------------------------------------------------
+
+codec::MemberStatus StatusReporter::member_status(const raft::Member& member) const {
+  codec::MemberStatus status;
+  status.id = member.server.id;
+  // A lone node has nobody who would still call it where it was.
+  status.address = p_.raft.configuration().members.size() == 1
+                       ? p_.options.cluster.at(p_.options.id)
+                       : member.address;
+  status.voter = member.voter;
+  status.connected = is_here(member.server);
+  if (const auto* leading = std::get_if<raft::Leader>(&p_.raft.role())) {
+    const auto it = leading->progress.find(member.server);
+    status.match_index =
+        raw(it == leading->progress.end() ? p_.raft.durable_index() : it->second.match_index);
+  }
+  status.notice = member_notice(member.server);
+  return status;
+}
+
+codec::NodeStatus StatusReporter::answer(Index last_applied, std::uint64_t keys) const {
+  codec::NodeStatus status;
+  status.node = p_.options.id;
+  status.role = name_of(role());
+  status.term = p_.raft.current_term();
+  if (const auto leader = p_.raft.leader()) status.leader = leader->id;
+  status.commit = p_.raft.commit_index();
+  status.applied = last_applied;
+  status.last = p_.raft.log().last_index();
+  for (const raft::Member& member : p_.raft.configuration().members)
+    status.members.push_back(member_status(member));
+  if (p_.raft.configuration().empty())
+    for (const auto& [id, address] : p_.options.cluster) {
+      const bool here = id == p_.options.id || p_.connections.find_id(id) != nullptr;
+      status.members.push_back({id, address, false, here, std::nullopt, {}});
+    }
+  status.keys = keys;
+  status.version = p_.options.version;
+  status.uptime_s = (p_.env.now_us() - started_us_) / 1'000'000;
+  const std::uint64_t cluster = p_.persister.hard_state().cluster;
+  if (cluster != 0) status.cluster = cluster_name(cluster);
+  status.disk_is_full = p_.persister.told_room() != DiskSpace::enough;
   status.notice = notice();
-  std::string line;
-  codec::write_status(line, pending.request.id, status);
-  clients_.finish(pending, std::move(line));
+  return status;
 }
 
 }  // namespace zatt::node

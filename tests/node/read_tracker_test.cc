@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "tests/node/reads.h"
-
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
 #include "kv/reply.h"
+#include "tests/node/reads.h"
 
 namespace zatt::node {
 namespace {

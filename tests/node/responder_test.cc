@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// src/node/reads.cc: how long a read waits, and how much waits with it.
+// How long a read waits, and how much waits with it.
 #include <doctest/doctest.h>
 
 #include <string>

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/dispatcher.h"
+
+#include <set>
+#include <utility>
+
+namespace zatt::node {
+namespace {
+
+using State = PendingRequest::State;
+using codec::ErrorCode;
+
+constexpr std::uint64_t max_pending_bytes = 64 << 20;  // of all clients' requests
+
+}  // namespace
+
+void Dispatcher::admit(ClientQueue& client, PendingRequest& pending) {
+  if (p_.clients.refuses_waiting())
+    p_.clients.return_to_waiting(pending.token);
+  else if (const auto error = load_error(pending))
+    p_.clients.finish_error(pending, *error,
+                            *error == ErrorCode::storage_full
+                                ? no_room_text
+                                : "too many requests wait already; try again a little later");
+  else
+    dispatch(client);
+}
+
+std::optional<ErrorCode> Dispatcher::load_error(const PendingRequest& pending) const {
+  if (p_.clients.bytes() - pending.bytes > max_pending_bytes) return ErrorCode::overloaded;
+  if (!is_write(pending)) return std::nullopt;
+  if (p_.writes.has_too_many()) return ErrorCode::overloaded;
+  if (p_.raft.is_leader() && p_.writes.has_no_room_for(grows(pending)))
+    return ErrorCode::storage_full;
+  return std::nullopt;
+}
+
+std::optional<Target> Dispatcher::target() const {
+  const auto leader = p_.raft.leader();
+  if (!leader) return std::nullopt;
+  if (p_.raft.is_leader()) return Target{0, p_.raft.current_term()};
+  const PeerConnection* peer = p_.connections.find(*leader);
+  if (peer == nullptr || !p_.peers.is_attached(*leader)) return std::nullopt;
+  const Target target{peer->id, p_.raft.current_term()};
+  return target == rejected_ ? std::nullopt : std::optional(target);
+}
+
+void Dispatcher::dispatch_waiting() {
+  if (!p_.clients.take_wake()) return;
+  const std::set<ClientId> waiting = p_.clients.waiting();
+  for (const ClientId id : waiting)
+    if (ClientQueue* client = p_.clients.find(id)) dispatch(*client);
+}
+
+void Dispatcher::dispatch(ClientQueue& client) {
+  const auto to = target();
+  if (!to || client.waiting == 0) return;
+  // Those that wait stand at the queue's end, but for what a leader did not take.
+  auto at = client.queue.end();
+  for (std::uint32_t left = client.waiting; left > 0;)
+    if ((--at)->state == State::waiting) --left;
+  for (; at != client.queue.end(); ++at)
+    if (at->state == State::waiting && !dispatch(client, *at, *to)) return;
+}
+
+bool Dispatcher::dispatch(ClientQueue& client, PendingRequest& pending, const Target& target) {
+  const bool under_way = client.writing + client.reading > 0;
+  // What an earlier leader may still answer comes first: else it could overtake, or be overtaken.
+  if (under_way && client.target != target) return false;
+  if (is_write(pending)) {
+    if (client.reading > 0) return false;  // the read must not see this write
+    client.target = target;
+    p_.clients.set_state(pending, State::writing);
+    if (inject(p_.options.instrumentation, FaultPoint::give_up_soon))
+      p_.clients.shorten_deadline(pending, p_.env.now_us());
+    p_.writes.batch(pending, target);
+  } else {
+    const bool unsettled = client.unsettled || client.writing > 0;
+    client.target = target;
+    p_.clients.set_state(pending, State::reading);
+    p_.reads.batch(pending, unsettled, target);
+  }
+  return true;
+}
+
+void Dispatcher::expire() {
+  for (const Token token : p_.clients.expired(p_.env.now_us()))
+    if (PendingRequest* pending = p_.clients.find_token(token)) expire(*pending);
+}
+
+void Dispatcher::expire(PendingRequest& pending) {
+  switch (pending.state) {
+    case State::writing:
+      hit(p_.options.instrumentation, CoveragePoint::outcome_unknown);
+      p_.clients.find(pending.client)->unsettled = true;
+      p_.clients.finish_error(
+          pending, ErrorCode::outcome_unknown,
+          "the write was handed to the cluster and not confirmed in time: it may take "
+          "effect now, later or never; a read on this connection settles it");
+      return;
+    case State::reading:
+      if (pending.readable) return;  // its answer only waits for its client to read
+      [[fallthrough]];
+    case State::waiting:
+      if (!target())
+        p_.clients.finish_error(pending, ErrorCode::no_leader, p_.status.why_no_leader());
+      else if (is_write(pending))
+        p_.clients.finish_error(pending, ErrorCode::no_leader,
+                                "the leader could not be reached in time; nothing was written");
+      else
+        p_.clients.finish_error(pending, ErrorCode::unavailable,
+                                pending.confirmed
+                                    ? why_not_caught_up()
+                                    : "the leader could not confirm in time that it still leads");
+      return;
+    case State::done:
+      return;
+  }
+}
+
+// The leader has done its part: it is this node that is behind.
+std::string Dispatcher::why_not_caught_up() const {
+  return std::string("the leader has confirmed the read, and this node has not caught up in time") +
+         (p_.persister.is_slow()
+              ? ": its own disk does not answer, or takes over a second; ask another node"
+          : p_.persister.told_room() != DiskSpace::enough
+              ? ": its own disk has no room; ask another node"
+              : "");
+}
+
+}  // namespace zatt::node

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// When a client's request may be handed on, to whom, and what becomes of it when its time is up.
+//
+// Requests of one client take effect in the order sent (docs/design.md, "Order").
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "node/client_queues.h"
+#include "node/options.h"
+#include "node/peer_connections.h"
+#include "node/peer_table.h"
+#include "node/persister.h"
+#include "node/read_tracker.h"
+#include "node/status.h"
+#include "node/write_tracker.h"
+#include "raft/raft.h"
+
+namespace zatt::node {
+
+class Dispatcher {
+ public:
+  // All are borrowed for its life.
+  struct Parts {
+    const Options& options;
+    Env& env;
+    const raft::Raft& raft;
+    const Persister& persister;
+    const PeerConnections& connections;
+    const PeerTable& peers;
+    const StatusReporter& status;
+    ClientQueues& clients;
+    WriteTracker& writes;
+    ReadTracker& reads;
+  };
+  explicit Dispatcher(const Parts& parts) : p_(parts) {}
+
+  // Takes a request that only a leader can settle, or refuses it.
+  void admit(ClientQueue& client, PendingRequest& pending);
+  // Hands on what waits and may be handed on, where anything has changed since.
+  void dispatch_waiting();
+  // Ends the requests whose time is up.
+  void expire();
+  // It has said that it is this term's leader no more: it is not asked again.
+  void reject(const Target& target) { rejected_ = target; }
+
+ private:
+  void dispatch(ClientQueue& client);
+  // False: neither it nor what follows it may be handed on yet.
+  bool dispatch(ClientQueue& client, PendingRequest& pending, const Target& target);
+  // Who leads, where that one can be asked.
+  std::optional<Target> target() const;
+  // Why no more may be taken now; nothing: it may.
+  std::optional<codec::ErrorCode> load_error(const PendingRequest& pending) const;
+  void expire(PendingRequest& pending);
+  std::string why_not_caught_up() const;
+
+  const Parts p_;
+  Target rejected_;
+};
+
+}  // namespace zatt::node

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/persister.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "node/health.h"
+
+namespace zatt::node {
+
+Persister::Persister(const Options& options, Env& env, const raft::Raft& raft,
+                     std::unique_ptr<storage::Storage> storage)
+    : options_(options),
+      env_(env),
+      raft_(raft),
+      storage_(std::move(storage)),
+      hard_state_(storage_->hard_state()) {}
+
+void Persister::take(const raft::Output& output) {
+  if (output.write != 0) {
+    storage::Storage::Ticket ticket = 0;
+    if (output.hard_state) {
+      hard_state_.current_term = output.hard_state->current_term;
+      hard_state_.voted_for = output.hard_state->voted_for;
+      hard_state_.floor_term = raft_.floor().term;
+      hard_state_.floor_index = raft_.floor().index;
+      hard_state_.floor_open_term = raft_.floor().open_term;
+      ticket = storage_->save(hard_state_);
+    }
+    if (output.truncate) ticket = storage_->truncate(*output.truncate);
+    if (!output.append.empty()) ticket = storage_->append(output.append);
+    writes_.emplace_back(ticket, output.write);
+  }
+  for (const raft::Fetch& fetch : output.fetches)
+    fetches_.emplace(storage_->read(fetch.first, fetch.max_bytes), fetch);
+}
+
+void Persister::save_bootstrap(std::uint64_t cluster, std::vector<raft::Offer> offers) {
+  hard_state_.cluster = cluster;
+  hard_state_.offers = std::move(offers);
+  bootstrap_ticket_ = storage_->save(hard_state_);
+}
+
+void Persister::submit() {
+  if (disk_busy_) return;
+  auto batch = storage_->take_batch(env_.now_us());
+  if (!batch) return;
+  disk_busy_ = true;
+  disk_busy_since_us_ = env_.now_us();
+  env_.submit(std::move(*batch));
+}
+
+Persister::Done Persister::on_disk(storage::BatchResult result) {
+  Done done;
+  done.was_slow = busy_us() >= Health::slow_disk_us;
+  if (done.was_slow) slow_until_us_ = env_.now_us() + Health::disk_quiet_us;
+  disk_busy_ = false;
+  storage::Storage::Done kept = storage_->on_done(std::move(result), env_.now_us());
+  if (!kept.status) {
+    done.error = kept.status.error();
+    return done;
+  }
+  bool finished = false;
+  for (; !writes_.empty() && writes_.front().first <= kept.durable; writes_.pop_front()) {
+    persisted_ = writes_.front().second;
+    finished = true;
+  }
+  if (finished || kept.synced) done.persisted = persisted_;
+  done.reads = std::move(kept.reads);
+  done.room_changed = storage_->room() != room_;
+  room_ = storage_->room();
+  done.bootstrap_durable = bootstrap_ticket_ != 0 && bootstrap_ticket_ <= kept.durable;
+  if (done.bootstrap_durable) bootstrap_ticket_ = 0;
+  return done;
+}
+
+std::optional<raft::Fetched> Persister::fetched(const storage::Storage::ReadDone& read) {
+  const auto it = fetches_.find(read.number);
+  if (it == fetches_.end()) return std::nullopt;
+  const raft::Fetch fetch = it->second;
+  fetches_.erase(it);
+  raft::Fetched answer{fetch.number, {}};
+  for (const storage::Storage::Entry& entry : read.entries)
+    if (entry.index <= fetch.last && raft_.log().holds(entry.index, entry.term))
+      answer.entries.push_back({entry.index, entry.term, entry.kind, entry.body});
+  return answer;
+}
+
+std::string Persister::no_room() const {
+  const auto& error = storage_->no_room();
+  if (!error || error->sys == ENOSPC) return options_.storage + ": the disk is full";
+  return "no room: " + to_string(*error);
+}
+
+bool Persister::has_space_for(const raft::AppendEntries& append) const {
+  if (append.entries.empty()) return true;
+  if (has_too_much_to_sync()) return false;
+  if (storage_->room() != DiskSpace::full) return true;
+  std::uint64_t bytes = 0;
+  for (const EntryView& entry : append.entries) bytes += raft::cost(entry.body.size());
+  return storage_->has_space_for(bytes);
+}
+
+bool Persister::is_slow() const {
+  return env_.now_us() < slow_until_us_ || busy_us() >= Health::slow_disk_us;
+}
+
+std::uint64_t Persister::look_at_us(bool said_slow) const {
+  const std::uint64_t too_long_us =
+      disk_busy_ ? disk_busy_since_us_ + Health::slow_disk_us : UINT64_MAX;
+  if (!said_slow) return too_long_us;
+  return env_.now_us() < too_long_us ? slow_until_us_ : UINT64_MAX;
+}
+
+std::uint64_t Persister::wake_at_us() const {
+  const auto at_us = storage_->wake_at_us();
+  return at_us && !disk_busy_ ? *at_us : UINT64_MAX;
+}
+
+}  // namespace zatt::node

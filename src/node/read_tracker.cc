@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/read_tracker.h"
+
+#include <iterator>
+
+namespace zatt::node {
+
+ReadTracker::ReadTracker(const Options& options, const raft::Raft& raft,
+                         PeerConnections& connections, ClientQueues& clients)
+    : options_(options), raft_(raft), connections_(connections), clients_(clients) {}
+
+void ReadTracker::batch(PendingRequest& pending, bool to_log_end, const Target& target) {
+  if (gathered_.empty() || gathered_.back().target != target)
+    gathered_.push_back({{}, false, target});
+  Gathered& question = gathered_.back();
+  question.tokens.push_back(pending.token);
+  question.to_log_end = question.to_log_end || to_log_end;
+}
+
+void ReadTracker::on_read_index(PeerConnection& peer, const codec::ReadIndex& request) {
+  if (request.number <= peer.last_number_seen) return;  // repeated or overtaken
+  peer.last_number_seen = request.number;
+  if (raft_.is_leader() && request.term == raft_.current_term())
+    gathered_remote_.push_back({peer.id, request.number, request.to_log_end});
+  else
+    fail({{}, peer.id, request.number, {}, {}});
+}
+
+std::optional<raft::ReadRequests> ReadTracker::ask() {
+  raft::ReadRequests requests;
+  for (const Remote& read : std::exchange(gathered_remote_, {})) {
+    requests.reads.push_back({++last_id_, read.to_log_end});
+    asked_core_[last_id_] = {{}, read.link, read.number, {}, {}};
+  }
+  for (Gathered& question : std::exchange(gathered_, {})) {
+    Group group{std::move(question.tokens), question.target.link, 0, {}, question.target.term};
+    if (group.link != 0) {
+      ask_leader(std::move(group), question.to_log_end);
+    } else {
+      requests.reads.push_back({++last_id_, question.to_log_end});
+      asked_core_[last_id_] = std::move(group);
+    }
+  }
+  if (requests.reads.empty()) return std::nullopt;
+  return requests;
+}
+
+void ReadTracker::ask_leader(Group group, bool to_log_end) {
+  PeerConnection* peer = connections_.find_link(std::exchange(group.link, 0));
+  if (peer == nullptr) return fail(group);
+  const codec::ReadIndex request{++peer->last_number_sent, group.term, to_log_end};
+  connections_.send(*peer, Priority::bulk, request);  // after the writes that it has to see
+  asked_leader_[{peer->id, request.number}] = std::move(group);
+}
+
+ReadTracker::Answered ReadTracker::on_read_index_reply(PeerConnection& peer,
+                                                       const codec::ReadIndexReply& reply) {
+  const auto it = asked_leader_.find({peer.id, reply.number});
+  if (it == asked_leader_.end()) return {};
+  Group group = std::move(it->second);
+  asked_leader_.erase(it);
+  if (!reply.confirmed) {
+    fail(group);
+    return {std::nullopt, Target{peer.id, group.term}};
+  }
+  // Of an earlier term: those before it on the same connection may have been given up already, and
+  // each would wait for the other.
+  if (group.term != raft_.current_term()) {
+    fail(group);
+    return {};
+  }
+  group.index = reply.index;
+  confirm(std::move(group));
+  return {raft::LeaderCommit{reply.term, reply.commit}, std::nullopt};
+}
+
+void ReadTracker::on_read_states(const std::vector<raft::ReadState>& reads) {
+  for (const raft::ReadState& read : reads) {
+    const auto it = asked_core_.find(read.id);
+    if (it == asked_core_.end()) continue;
+    Group group = std::move(it->second);
+    asked_core_.erase(it);
+    group.index = read.index;
+    if (read.confirmed)
+      confirm(std::move(group));
+    else
+      fail(group);
+  }
+}
+
+void ReadTracker::confirm(Group group) {
+  for (const Token token : group.tokens)
+    if (PendingRequest* pending = clients_.find_token(token)) pending->confirmed = true;
+  const Index index = group.index;
+  confirmed_.emplace(index, std::move(group));
+}
+
+void ReadTracker::on_applied(Index applied) {
+  while (!confirmed_.empty() && confirmed_.begin()->first <= applied) {
+    const Group group = std::move(confirmed_.begin()->second);
+    confirmed_.erase(confirmed_.begin());
+    if (PeerConnection* peer = connections_.find_link(group.link))
+      connections_.send(*peer, Priority::bulk,
+                        codec::ReadIndexReply{group.number, true, raft_.current_term(), group.index,
+                                              raft_.commit_index()});
+    for (const Token token : group.tokens) clients_.set_readable(token);
+  }
+}
+
+void ReadTracker::fail(const Group& group) {
+  if (PeerConnection* peer = connections_.find_link(group.link))
+    connections_.send(*peer, Priority::bulk,
+                      codec::ReadIndexReply{group.number, false, {}, {}, {}});
+  for (const Token token : group.tokens) {
+    hit(options_.instrumentation, CoveragePoint::read_asked_again);
+    clients_.return_to_waiting(token);
+  }
+}
+
+void ReadTracker::give_up_unreachable() {
+  while (!confirmed_.empty() && confirmed_.rbegin()->first > raft_.commit_index()) {
+    const auto last = std::prev(confirmed_.end());
+    const Group group = std::move(last->second);
+    confirmed_.erase(last);
+    fail(group);
+  }
+}
+
+void ReadTracker::lose(LinkId link) {
+  while (true) {
+    const auto it = asked_leader_.lower_bound({link, 0});
+    if (it == asked_leader_.end() || it->first.first != link) return;
+    const Group lost = std::move(it->second);
+    asked_leader_.erase(it);
+    fail(lost);
+  }
+}
+
+}  // namespace zatt::node

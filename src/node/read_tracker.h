@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Reads until they may be answered: an index asked of who leads, and waited for.
+//
+// What is asked in one turn is one question. A leader asks its core; a follower asks the leader,
+// and learns with the answer how far it may apply.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/types.h"
+#include "codec/peer_message.h"
+#include "node/client_queues.h"
+#include "node/options.h"
+#include "node/peer_connections.h"
+#include "raft/raft.h"
+
+namespace zatt::node {
+
+class ReadTracker {
+ public:
+  // All are borrowed for its life.
+  ReadTracker(const Options& options, const raft::Raft& raft, PeerConnections& connections,
+              ClientQueues& clients);
+
+  // Takes a client's read, which is reading from now on. `to_log_end`: it has to see also what the
+  // leader has not committed yet.
+  void batch(PendingRequest& pending, bool to_log_end, const Target& target);
+  // Takes another member's question, or refuses it.
+  void on_read_index(PeerConnection& peer, const codec::ReadIndex& request);
+  // Asks what was taken: of the leader, and, in the answer, of the core. Nothing: not of the core.
+  std::optional<raft::ReadRequests> ask();
+
+  struct Answered {
+    std::optional<raft::LeaderCommit> commit;  // for the core
+    std::optional<Target> rejected;            // whom to ask no more
+  };
+  Answered on_read_index_reply(PeerConnection& peer, const codec::ReadIndexReply& reply);
+  // What the core says of its questions.
+  void on_read_states(const std::vector<raft::ReadState>& reads);
+  // The state machine is so far: lets go of what waits for no more than that.
+  void on_applied(Index applied);
+  // Another leader or term: gives up what waits for an index of an earlier leader's log, whose end
+  // the next leader's may never reach.
+  void give_up_unreachable();
+  // A connection is gone, and with it the answers to what was asked over it.
+  void lose(LinkId link);
+
+  std::size_t backlog() const { return asked_core_.size() + confirmed_.size(); }
+
+ private:
+  // Reads that share one question to the leader.
+  struct Group {
+    std::vector<Token> tokens;  // ours; or
+    LinkId link = 0;            // a peer's question, and its number
+    std::uint64_t number = 0;
+    Index index{};
+    Term term{};  // of the leader asked
+  };
+
+  // Sends our own question to the leader.
+  void ask_leader(Group group, bool to_log_end);
+  // The leader has confirmed it at `group.index`.
+  void confirm(Group group);
+  // It was not confirmed, which settles nothing: whoever leads by then is asked again.
+  void fail(const Group& group);
+
+  const Options& options_;
+  const raft::Raft& raft_;
+  PeerConnections& connections_;
+  ClientQueues& clients_;
+  struct Gathered {
+    std::vector<Token> tokens;
+    bool to_log_end = false;
+    Target target;
+  };
+  std::vector<Gathered> gathered_;  // a question each
+  struct Remote {
+    LinkId link = 0;
+    std::uint64_t number = 0;
+    bool to_log_end = false;
+  };
+  std::vector<Remote> gathered_remote_;
+  std::uint64_t last_id_ = 0;
+  std::map<std::uint64_t, Group> asked_core_;  // by ReadRequest id
+  std::map<std::pair<LinkId, std::uint64_t>, Group> asked_leader_;
+  std::multimap<Index, Group> confirmed_;  // wait for the state machine
+};
+
+}  // namespace zatt::node

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/write_tracker.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "codec/reply.h"
+#include "kv/reply.h"
+
+namespace zatt::node {
+namespace {
+
+using codec::ErrorCode;
+using Forwarded = codec::ForwardReply::What;
+
+constexpr std::size_t propose_bytes = 1 << 20;
+constexpr std::size_t max_waiters = 100'000;  // proposals that are not applied
+
+constexpr std::string_view replaced_text =
+    "the leader changed before the write was stored; nothing was written";
+
+std::string reply_line(const codec::Request& request, std::string_view result) {
+  const auto reply = kv::decode_reply(result);
+  std::string line;
+  if (!reply)
+    codec::write_error(line, request.id, ErrorCode::outcome_unknown,
+                       "the leader's answer cannot be read");
+  else if (request.op == codec::RequestOp::set)
+    codec::write_set(line, request.id, *reply);
+  else if (request.op == codec::RequestOp::del)
+    codec::write_delete(line, request.id, *reply);
+  else
+    codec::write_incr(line, request.id, *reply);
+  return line;
+}
+
+}  // namespace
+
+WriteTracker::WriteTracker(const Options& options, const raft::Raft& raft,
+                           const Persister& persister, PeerConnections& connections,
+                           ClientQueues& clients)
+    : options_(options),
+      raft_(raft),
+      persister_(persister),
+      connections_(connections),
+      clients_(clients) {}
+
+void WriteTracker::batch(PendingRequest& pending, const Target& target) {
+  if (target.link == 0) {
+    gathered_.push_back({{pending.token, 0, 0}, target.term, std::move(pending.request.command)});
+    return;
+  }
+  PeerConnection* peer = connections_.find_link(target.link);
+  ZATT_ASSERT(peer != nullptr);
+  codec::Forward forward;
+  forward.number = ++peer->last_number_sent;
+  forward.term = target.term;
+  forward.grows = grows(pending);
+  forward.command = pending.request.command;
+  forwards_[peer->id][forward.number] = pending.token;
+  connections_.send(*peer, Priority::bulk, forward);
+}
+
+void WriteTracker::on_forward(PeerConnection& peer, const codec::Forward& forward) {
+  if (forward.number <= peer.last_number_seen) return;  // repeated or overtaken
+  peer.last_number_seen = forward.number;
+  const Origin origin{0, peer.id, forward.number};
+  if (!raft_.is_leader() || forward.term != raft_.current_term())
+    answer_forward(origin, Forwarded::not_taken);
+  else if (has_too_many())
+    answer_forward(origin, Forwarded::overloaded);
+  else if (has_no_room_for(forward.grows))
+    answer_forward(origin, Forwarded::storage_full);
+  else
+    gathered_.push_back({origin, forward.term, std::string(forward.command)});
+}
+
+std::optional<raft::Propose> WriteTracker::next_proposal() {
+  ZATT_ASSERT(proposing_.empty());
+  std::size_t taken = 0, bytes = 0;
+  raft::Propose propose;
+  while (taken < gathered_.size() && bytes < propose_bytes) {
+    Gathered& write = gathered_[taken++];
+    if (!raft_.is_leader() || write.term != raft_.current_term()) {
+      give_back(write.origin, std::move(write.command));
+      continue;
+    }
+    bytes += write.command.size();
+    propose.proposals.push_back({EntryKind::command, std::move(write.command)});
+    proposing_.push_back({write.origin, write.term, {}});
+  }
+  gathered_.erase(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(taken));
+  if (proposing_.empty()) return std::nullopt;
+  return propose;
+}
+
+void WriteTracker::on_proposed(Index first) {
+  if (proposing_.empty()) return;
+  ZATT_ASSERT(first > Index{0});
+  for (const Gathered& write : std::exchange(proposing_, {})) {
+    waiters_.emplace(first, Waiter{write.term, write.origin});
+    first = first + 1;
+  }
+}
+
+void WriteTracker::give_back(const Origin& origin, std::string command) {
+  if (origin.link != 0) return answer_forward(origin, Forwarded::not_taken);
+  PendingRequest* pending = clients_.find_token(origin.token);
+  if (pending == nullptr) return;
+  pending->request.command = std::move(command);
+  clients_.return_to_waiting(origin.token);
+}
+
+void WriteTracker::answer_forward(const Origin& origin, Forwarded what, std::string_view result,
+                                  Index index) {
+  PeerConnection* peer = connections_.find_link(origin.link);
+  if (peer == nullptr) return;
+  connections_.send(*peer, Priority::bulk, codec::ForwardReply{origin.number, what, result, index});
+}
+
+void WriteTracker::on_applied(Index index, Term term, std::string_view reply) {
+  const auto [first, last] = waiters_.equal_range(index);
+  for (auto it = first; it != last; ++it) {
+    const auto& [waiter_term, origin] = it->second;
+    const bool ours = waiter_term == term;
+    if (!ours)
+      finish_replaced(origin);
+    else if (origin.link != 0)
+      answer_forward(origin, Forwarded::result, reply, index);
+    else if (PendingRequest* pending = clients_.find_token(origin.token))
+      finish(*pending, index, reply);
+  }
+  waiters_.erase(first, last);
+  if (term > settled_term_) give_up_replaced(term);
+  settled_term_ = term;
+}
+
+// Terms do not fall along a log: after a committed entry of this term, none of an earlier one is
+// ever committed.
+void WriteTracker::give_up_replaced(Term term) {
+  for (auto it = waiters_.begin(); it != waiters_.end();) {
+    if (it->second.term >= term) {
+      ++it;
+      continue;
+    }
+    finish_replaced(it->second.origin);
+    it = waiters_.erase(it);
+  }
+}
+
+void WriteTracker::finish_replaced(const Origin& origin) {
+  hit(options_.instrumentation, CoveragePoint::proposal_replaced);
+  if (origin.link != 0)
+    answer_forward(origin, Forwarded::replaced);
+  else if (PendingRequest* pending = clients_.find_token(origin.token))
+    clients_.finish_error(*pending, ErrorCode::no_leader, replaced_text);
+}
+
+void WriteTracker::finish(PendingRequest& pending, Index index, std::string_view reply) {
+  if (pending.kind == PendingRequest::Kind::proposal)
+    clients_.finish(pending, Answer{{}, std::string(reply), index});
+  else
+    clients_.finish(pending, reply_line(pending.request, reply));
+}
+
+std::optional<Target> WriteTracker::on_forward_reply(PeerConnection& peer,
+                                                     const codec::ForwardReply& reply) {
+  auto& by_number = forwards_[peer.id];
+  const auto it = by_number.find(reply.number);
+  if (it == by_number.end()) return std::nullopt;
+  const Token token = it->second;
+  by_number.erase(it);
+  PendingRequest* pending = clients_.find_token(token);
+  if (pending == nullptr) return std::nullopt;
+  switch (reply.what) {
+    case Forwarded::result:
+      finish(*pending, reply.index, reply.result);
+      break;
+    case Forwarded::not_taken: {
+      hit(options_.instrumentation, CoveragePoint::forward_not_taken);
+      const Target rejecting = clients_.find(pending->client)->target;
+      clients_.return_to_waiting(token);
+      return rejecting;
+    }
+    case Forwarded::overloaded:
+      clients_.finish_error(*pending, ErrorCode::overloaded,
+                            "too many writes wait at the leader already");
+      break;
+    case Forwarded::storage_full:
+      clients_.finish_error(*pending, ErrorCode::storage_full, no_room_text);
+      break;
+    case Forwarded::replaced:
+      hit(options_.instrumentation, CoveragePoint::forward_replaced);
+      clients_.finish_error(*pending, ErrorCode::no_leader, replaced_text);
+      break;
+  }
+  return std::nullopt;
+}
+
+void WriteTracker::lose(LinkId link) {
+  const auto it = forwards_.find(link);
+  if (it == forwards_.end()) return;
+  const std::map<std::uint64_t, Token> lost = std::move(it->second);
+  forwards_.erase(it);
+  for (const auto& [number, token] : lost) {
+    PendingRequest* pending = clients_.find_token(token);
+    if (pending == nullptr) continue;
+    hit(options_.instrumentation, CoveragePoint::forward_lost);
+    clients_.find(pending->client)->unsettled = true;
+    clients_.finish_error(
+        *pending, ErrorCode::outcome_unknown,
+        "the connection to the leader was lost while it had the write: it may take effect "
+        "now, later or never; a read on this connection settles it");
+  }
+}
+
+bool WriteTracker::has_too_many() const {
+  return persister_.has_too_much_to_sync() ||
+         raft_.log().bytes_in_memory() > options_.max_log_bytes + Persister::max_unsynced_bytes ||
+         waiters_.size() > max_waiters || inject(options_.instrumentation, FaultPoint::overload);
+}
+
+bool WriteTracker::has_no_room_for(bool grows) const {
+  return raft_.room() > (grows ? DiskSpace::enough : DiskSpace::low);
+}
+
+}  // namespace zatt::node

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What becomes of a write: proposed here, or forwarded to who leads, and answered.
+//
+// Three outcomes only. "Done": the state machine applied it. "Failed": it was never handed on, was
+// refused before it was proposed, or another entry was committed in its place. All else is unknown.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/types.h"
+#include "codec/peer_message.h"
+#include "node/client_queues.h"
+#include "node/options.h"
+#include "node/peer_connections.h"
+#include "node/persister.h"
+#include "raft/raft.h"
+
+namespace zatt::node {
+
+inline constexpr std::string_view no_room_text =
+    "the disk has no room for this; reads go on. Make room on the disk: deleting keys makes none";
+
+class WriteTracker {
+ public:
+  // All are borrowed for its life.
+  WriteTracker(const Options& options, const raft::Raft& raft, const Persister& persister,
+               PeerConnections& connections, ClientQueues& clients);
+
+  // Takes a client's write, which is writing from now on: to be proposed here, or sent to the
+  // leader.
+  void batch(PendingRequest& pending, const Target& target);
+  // Takes another member's write, or refuses it.
+  void on_forward(PeerConnection& peer, const codec::Forward& forward);
+
+  // The next piece of what was taken; nothing: there is no more. Each is to be stepped, and
+  // on_proposed called with what came of it, before the next is asked for. In pieces, each a write
+  // of its own: what the disk has kept of a backlog counts, and what a follower is sent of it goes
+  // out, before the last of it is written.
+  std::optional<raft::Propose> next_proposal();
+  // `first`: the index of the piece's first command, 0 where the core has refused it all.
+  void on_proposed(Index first);
+  bool has_proposals() const { return !gathered_.empty(); }
+
+  // This entry is applied: what the log says about the proposals at its index.
+  void on_applied(Index index, Term term, std::string_view reply);
+  // What the leader says of a forwarded write. Whom to ask no more, where it says that it is not
+  // the leader of that term.
+  std::optional<Target> on_forward_reply(PeerConnection& peer, const codec::ForwardReply& reply);
+  // A connection is gone, and the fate of what was forwarded over it is unknown.
+  void lose(LinkId link);
+
+  // Why no write may be taken now. Asked of a follower too: what waits for the disk, for a
+  // majority, or for the machine is in memory.
+  bool has_too_many() const;
+  // Whether this leader knows of no room for a write, which `grows` or takes little.
+  bool has_no_room_for(bool grows) const;
+  std::size_t proposed() const { return waiters_.size(); }
+  std::size_t backlog() const { return waiters_.size() + gathered_.size(); }
+
+ private:
+  // Where a proposed command came from: a client of ours (token), or a peer's (link and number).
+  struct Origin {
+    Token token = 0;
+    LinkId link = 0;
+    std::uint64_t number = 0;
+  };
+  struct Gathered {
+    Origin origin;
+    Term term{};
+    std::string command;
+  };
+  struct Waiter {  // for the entry at an index
+    Term term{};
+    Origin origin;
+  };
+
+  // Not proposed here, and for certain: back to whoever asked.
+  void give_back(const Origin& origin, std::string command);
+  void answer_forward(const Origin& origin, codec::ForwardReply::What what,
+                      std::string_view result = {}, Index index = {});
+  void give_up_replaced(Term term);
+  // Another entry was committed in its place.
+  void finish_replaced(const Origin& origin);
+  void finish(PendingRequest& pending, Index index, std::string_view reply);
+
+  const Options& options_;
+  const raft::Raft& raft_;
+  const Persister& persister_;
+  PeerConnections& connections_;
+  ClientQueues& clients_;
+  std::vector<Gathered> gathered_;
+  std::vector<Gathered> proposing_;  // the piece with the core
+  std::multimap<Index, Waiter> waiters_;
+  Term settled_term_{};                                        // of the last entry applied
+  std::map<LinkId, std::map<std::uint64_t, Token>> forwards_;  // by number
+};
+
+}  // namespace zatt::node

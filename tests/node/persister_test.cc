@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/persister.h"
+
+#include <doctest/doctest.h>
+
+#include "node/health.h"
+#include "tests/node/parts.h"
+
+namespace zatt::node {
+
+using test::Parts;
+
+TEST_CASE("persister: a write is durable, by raft's number, once its batch was synced") {
+  Parts parts;
+  parts.lead_alone();
+  const raft::Output output = parts.step(raft::Propose{{{EntryKind::command, "x"}}});
+  REQUIRE(output.write != 0);
+  parts.persister->submit();
+  REQUIRE(parts.env.batch.has_value());
+  CHECK(parts.raft->commit_index() < output.proposed);
+  const Persister::Done done = parts.run_disk();
+  CHECK(!done.error);
+  parts.settle();
+  CHECK(parts.raft->commit_index() == output.proposed);
+  CHECK(parts.persister->pending_bytes() == 0);
+}
+
+TEST_CASE("persister: the disk has one batch at a time") {
+  Parts parts;
+  parts.lead_alone();
+  parts.step(raft::Propose{{{EntryKind::command, "x"}}});
+  parts.persister->submit();
+  REQUIRE(parts.env.batch.has_value());
+  const storage::Batch batch = *std::exchange(parts.env.batch, std::nullopt);
+  parts.step(raft::Propose{{{EntryKind::command, "y"}}});
+  parts.persister->submit();
+  CHECK(!parts.env.batch.has_value());
+  CHECK(parts.persister->wake_at_us() == UINT64_MAX);
+  parts.persister->on_disk(storage::run(parts.disk, batch));
+  parts.persister->submit();
+  CHECK(parts.env.batch.has_value());
+}
+
+TEST_CASE("persister: an offer counts as durable only once it is") {
+  Parts parts;
+  CHECK(parts.persister->is_bootstrap_durable());
+  parts.persister->save_bootstrap(77, {});
+  CHECK(!parts.persister->is_bootstrap_durable());
+  CHECK(parts.persister->hard_state().cluster == 77);
+  CHECK(parts.run_disk().bootstrap_durable);
+  CHECK(parts.persister->is_bootstrap_durable());
+  CHECK(!parts.run_disk().bootstrap_durable);
+}
+
+TEST_CASE("persister: a batch that takes a second makes the disk slow, for a while") {
+  Parts parts;
+  parts.lead_alone();
+  parts.step(raft::Propose{{{EntryKind::command, "x"}}});
+  parts.persister->submit();
+  CHECK(!parts.persister->is_slow());
+  CHECK(parts.persister->look_at_us(false) == parts.env.now + Health::slow_disk_us);
+  parts.env.now += Health::slow_disk_us;
+  CHECK(parts.persister->is_slow());
+  CHECK(parts.persister->busy_us() == Health::slow_disk_us);
+  CHECK(parts.run_disk().was_slow);
+  CHECK(parts.persister->busy_us() == 0);
+  CHECK(parts.persister->is_slow());
+  const std::uint64_t well_us = parts.persister->look_at_us(true);
+  CHECK(well_us == parts.env.now + Health::disk_quiet_us);
+  parts.env.now = well_us;
+  CHECK(!parts.persister->is_slow());
+}
+
+TEST_CASE("persister: what another asked to read is no fetch of the core's") {
+  Parts parts;
+  parts.lead_alone();
+  const std::uint64_t number = parts.persister->read(Index{1}, 1000);
+  const Persister::Done done = parts.run_disk();
+  REQUIRE(done.reads.size() == 1);
+  CHECK(done.reads[0].number == number);
+  CHECK(!parts.persister->fetched(done.reads[0]));
+}
+
+TEST_CASE("persister: a fetch is answered with what the log still holds of it") {
+  Parts parts;
+  parts.lead_alone();
+  raft::Output output;
+  output.fetches.push_back({9, Index{1}, Index{1}, 1 << 20});
+  parts.persister->take(output);
+  const Persister::Done done = parts.run_disk();
+  REQUIRE(done.reads.size() == 1);
+  const auto fetched = parts.persister->fetched(done.reads[0]);
+  REQUIRE(fetched);
+  CHECK(fetched->number == 9);
+  REQUIRE(fetched->entries.size() == 1);  // not what follows the last that was asked for
+  CHECK(fetched->entries[0].index == Index{1});
+  CHECK(!parts.persister->fetched(done.reads[0]));  // answered once
+}
+
+}  // namespace zatt::node
