@@ -66,7 +66,7 @@ bool Raft::is_above_floor(Index last_log_index, Term last_log_term) const {
          std::pair(last_log_term, last_log_index) >= std::pair(floor_.term, floor_.index);
 }
 
-void Raft::on_message(const MemberId& from, const RequestVote& request) {
+void Raft::handle_request_vote(const MemberId& from, const RequestVote& request) {
   const bool up_to_date = is_up_to_date(request.last_log_index, request.last_log_term);
   if (request.pre_vote) {  // changes nothing here, whatever the answer
     const bool granted = request.term > current_term() && !heard_from_leader() && up_to_date;
@@ -91,7 +91,7 @@ void Raft::on_message(const MemberId& from, const RequestVote& request) {
   send(from, VoteReply{current_term(), granted, false});  // waits for term and vote to be durable
 }
 
-void Raft::on_message(const MemberId& from, const VoteReply& reply) {
+void Raft::handle_vote_reply(const MemberId& from, const VoteReply& reply) {
   if (!reply.granted) return;  // a higher term in it has been adopted already
   auto* pre_candidate = std::get_if<PreCandidate>(&role_);
   auto* candidate = std::get_if<Candidate>(&role_);
@@ -134,7 +134,7 @@ void Raft::become_leader() {
   send_heartbeats();
 }
 
-void Raft::on_message(const MemberId&, const TimeoutNow& request) {
+void Raft::handle_timeout_now(const TimeoutNow& request) {
   // Thesis 3.10: the leader itself asks, so nobody has to be asked whether it is alive.
   if (request.term != current_term() || is_leader() || !votes()) return;
   if (disk_is_stuck(options_.election_timeout_us) || is_below_floor()) return;
@@ -171,7 +171,7 @@ void Raft::transfer_leadership() {
   become_follower(current_term(), std::nullopt);
 }
 
-void Raft::on(const TransferLeadership&) {
+void Raft::handle_transfer_leadership() {
   if (is_leader() && configuration().members.size() > 1) transfer_leadership();
 }
 

@@ -21,7 +21,7 @@ void Raft::accept_leader(const MemberId& from) {
   draw_election_deadline();
 }
 
-void Raft::on_message(const MemberId& from, const AppendEntries& append) {
+void Raft::handle_append_entries(const MemberId& from, const AppendEntries& append) {
   if (append.term < current_term()) {  // rule 1: an old leader, which hears of our term
     hit(CoveragePoint::old_leader_corrected);
     AppendReply reply;
@@ -74,7 +74,7 @@ void Raft::send_append_reply() {
   send(*follower->leader, reply);
 }
 
-void Raft::on_message(const MemberId& from, const Heartbeat& heartbeat) {
+void Raft::handle_heartbeat(const MemberId& from, const Heartbeat& heartbeat) {
   HeartbeatReply reply;
   reply.term = current_term();
   if (heartbeat.term == current_term()) {
@@ -106,7 +106,7 @@ void Raft::settle_floor() {
   output_.hard_state = hard_state_;
 }
 
-void Raft::on(const LeaderCommit& hint) {
+void Raft::handle_leader_commit(const LeaderCommit& hint) {
   if (hint.term == current_term() && std::holds_alternative<Follower>(role_))
     commit_to(hint.leader_commit);
 }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/assert.h"
+#include "base/overloaded.h"
 
 namespace zatt::raft {
 
@@ -37,9 +38,42 @@ Output Raft::step(const Input& input) {
   now_us_ = input.now_us;
   output_ = Output{};
   appended_from_.reset();
-  std::visit([this](const auto& event) { on(event); }, input.event);
+  dispatch(input);
   collect_write();
   return std::move(output_);
+}
+
+void Raft::dispatch(const Input& input) {
+  std::visit(Overloaded{
+                 [&](const Tick&) { handle_tick(); },
+                 [&](const Received& e) { handle_received(e); },
+                 [&](const PeerUp& e) { handle_peer_up(e); },
+                 [&](const PeerDown& e) { handle_peer_down(e); },
+                 [&](const Propose& e) { handle_propose(e); },
+                 [&](const Persisted& e) { handle_persisted(e); },
+                 [&](const Fetched& e) { handle_fetched(e); },
+                 [&](const ReadRequests& e) { handle_read_requests(e); },
+                 [&](const Applied& e) { handle_applied(e); },
+                 [&](const Bootstrap& e) { handle_bootstrap(e); },
+                 [&](const AbandonBootstrap&) { handle_abandon_bootstrap(); },
+                 [&](const TransferLeadership&) { handle_transfer_leadership(); },
+                 [&](const LeaderCommit& e) { handle_leader_commit(e); },
+                 [&](const DiskSpaceChanged& e) { handle_disk_space_changed(e); },
+             },
+             input.event);
+}
+
+void Raft::dispatch(const MemberId& from, const Message& message) {
+  std::visit(Overloaded{
+                 [&](const RequestVote& m) { handle_request_vote(from, m); },
+                 [&](const VoteReply& m) { handle_vote_reply(from, m); },
+                 [&](const AppendEntries& m) { handle_append_entries(from, m); },
+                 [&](const AppendReply& m) { handle_append_reply(from, m); },
+                 [&](const Heartbeat& m) { handle_heartbeat(from, m); },
+                 [&](const HeartbeatReply& m) { handle_heartbeat_reply(from, m); },
+                 [&](const TimeoutNow& m) { handle_timeout_now(m); },
+             },
+             message);
 }
 
 std::uint64_t Raft::wake_at_us() const {
@@ -71,7 +105,7 @@ bool Raft::is_below_floor() const {
 
 // --- events ------------------------------------------------------------------------------------
 
-void Raft::on(const Tick&) {
+void Raft::handle_tick() {
   if (auto* leader = std::get_if<Leader>(&role_)) {
     if (now_us_ >= leader->check_quorum_at_us) check_quorum();
     if (is_leader()) transfer_if_disk_unusable();
@@ -96,13 +130,13 @@ void Raft::transfer_if_disk_unusable() {
   transfer_leadership();
 }
 
-void Raft::on(const DiskSpaceChanged& changed) {
+void Raft::handle_disk_space_changed(const DiskSpaceChanged& changed) {
   if (auto* leader = std::get_if<Leader>(&role_); leader != nullptr && room_ == DiskSpace::enough)
     leader->full_since_us = now_us_;
   room_ = changed.room;
 }
 
-void Raft::on(const Received& received) {
+void Raft::handle_received(const Received& received) {
   const Message& message = *received.message;
   const Term term = term_of(message);
   const auto* request = std::get_if<RequestVote>(&message);
@@ -117,10 +151,10 @@ void Raft::on(const Received& received) {
     if (std::holds_alternative<Candidate>(role_)) hit(CoveragePoint::election_lost);
     become_follower(term, std::nullopt);
   }
-  std::visit([&](const auto& m) { on_message(received.from, m); }, message);
+  dispatch(received.from, message);
 }
 
-void Raft::on(const PeerUp& up) {
+void Raft::handle_peer_up(const PeerUp& up) {
   connected_[up.server] = up.start;
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || !is_replication_target(up.server)) return;
@@ -139,7 +173,7 @@ void Raft::on(const PeerUp& up) {
   send_entries(up.server, progress);
 }
 
-void Raft::on(const PeerDown& down) {
+void Raft::handle_peer_down(const PeerDown& down) {
   connected_.erase(down.server);
   if (auto* leader = std::get_if<Leader>(&role_)) {
     const auto it = leader->progress.find(down.server);
@@ -159,7 +193,7 @@ void Raft::on(const PeerDown& down) {
   election_at_us_ = std::min(election_at_us_, now_us_ + soon);
 }
 
-void Raft::on(const Persisted& persisted) {
+void Raft::handle_persisted(const Persisted& persisted) {
   ZATT_ASSERT(persisted.write >= durable_write_ && persisted.write <= last_write_);
   durable_write_ = persisted.write;
   persisted_us_ = now_us_;
@@ -184,13 +218,13 @@ void Raft::on(const Persisted& persisted) {
   }
 }
 
-void Raft::on(const Applied& applied) {
+void Raft::handle_applied(const Applied& applied) {
   ZATT_ASSERT(applied.index >= applied_index_ && applied.index <= commit_index_);
   applied_index_ = applied.index;
   log_.forget(std::min(applied_index_, durable_index_), options_.max_log_bytes);
 }
 
-void Raft::on(const Bootstrap& found) {
+void Raft::handle_bootstrap(const Bootstrap& found) {
   ZATT_ASSERT(log_.last_index() == Index{0});
   std::string body;
   encode(found.configuration, body);
@@ -201,7 +235,7 @@ void Raft::on(const Bootstrap& found) {
     election_at_us_ = now_us_;  // nobody to wait for
 }
 
-void Raft::on(const AbandonBootstrap&) {
+void Raft::handle_abandon_bootstrap() {
   ZATT_ASSERT(current_term() == Term{0} && commit_index_ == Index{0});
   become_follower(Term{0}, std::nullopt);
   truncate_log(Index{0});

@@ -220,15 +220,17 @@ class Raft {
 
  private:
   // raft.cc
-  void on(const Tick&);
-  void on(const Received& received);
-  void on(const PeerUp& up);
-  void on(const PeerDown& down);
-  void on(const Persisted& persisted);
-  void on(const Applied& applied);
-  void on(const Bootstrap& found);
-  void on(const AbandonBootstrap&);
-  void on(const DiskSpaceChanged& changed);
+  void dispatch(const Input& input);
+  void dispatch(const MemberId& from, const Message& message);
+  void handle_tick();
+  void handle_received(const Received& received);
+  void handle_peer_up(const PeerUp& up);
+  void handle_peer_down(const PeerDown& down);
+  void handle_persisted(const Persisted& persisted);
+  void handle_applied(const Applied& applied);
+  void handle_bootstrap(const Bootstrap& found);
+  void handle_abandon_bootstrap();
+  void handle_disk_space_changed(const DiskSpaceChanged& changed);
   void hit(CoveragePoint point) { zatt::hit(options_.instrumentation, point); }
   bool inject(FaultPoint point) { return zatt::inject(options_.instrumentation, point); }
   void begin_write();
@@ -252,19 +254,19 @@ class Raft {
   bool heard_from_leader() const;
   bool is_up_to_date(Index last_log_index, Term last_log_term) const;
   bool is_above_floor(Index last_log_index, Term last_log_term) const;
-  void on_message(const MemberId& from, const RequestVote& request);
-  void on_message(const MemberId& from, const VoteReply& reply);
-  void on_message(const MemberId& from, const TimeoutNow& request);
+  void handle_request_vote(const MemberId& from, const RequestVote& request);
+  void handle_vote_reply(const MemberId& from, const VoteReply& reply);
+  void handle_timeout_now(const TimeoutNow& request);
   void count_votes();
   void check_quorum();
   void transfer_leadership();
 
   // replication.cc: the leader's side
-  void on(const Propose& propose);
-  void on(const Fetched& fetched);
-  void on(const TransferLeadership&);
-  void on_message(const MemberId& from, const AppendReply& reply);
-  void on_message(const MemberId& from, const HeartbeatReply& reply);
+  void handle_propose(const Propose& propose);
+  void handle_fetched(const Fetched& fetched);
+  void handle_transfer_leadership();
+  void handle_append_reply(const MemberId& from, const AppendReply& reply);
+  void handle_heartbeat_reply(const MemberId& from, const HeartbeatReply& reply);
   void add_progress(const MemberId& server);
   bool is_replication_target(const MemberId& server) const;
   void update_progress(const MemberId& from, Progress& progress, Index match_index,
@@ -282,18 +284,18 @@ class Raft {
   bool others_have_room() const;
 
   // follower.cc: the follower's side
-  void on_message(const MemberId& from, const AppendEntries& append);
-  void on_message(const MemberId& from, const Heartbeat& heartbeat);
+  void handle_append_entries(const MemberId& from, const AppendEntries& append);
+  void handle_heartbeat(const MemberId& from, const Heartbeat& heartbeat);
   void accept_leader(const MemberId& from);
   void append_from_leader(const AppendEntries& append);
   void refuse_append(const MemberId& from, const AppendEntries& append);
   void send_append_reply();
-  void on(const LeaderCommit& hint);
+  void handle_leader_commit(const LeaderCommit& hint);
   void commit_to(Index leader_commit);
   void settle_floor();
 
   // reads.cc
-  void on(const ReadRequests& requests);
+  void handle_read_requests(const ReadRequests& requests);
   void begin_round();
   void finish_round();
   void fail_reads();

@@ -11,7 +11,7 @@
 
 namespace zatt::raft {
 
-void Raft::on(const ReadRequests& requests) {
+void Raft::handle_read_requests(const ReadRequests& requests) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr) {
     for (const ReadRequest& read : requests.reads) output_.reads.push_back({read.id, false, {}});

@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t max_resend_us = 10'000'000;
 }
 
-void Raft::on(const Propose& propose) {
+void Raft::handle_propose(const Propose& propose) {
   if (!is_leader() || propose.proposals.empty()) return;
   output_.proposed = log_.last_index() + 1;
   for (const Proposal& proposal : propose.proposals)
@@ -99,7 +99,7 @@ void Raft::send_append(const MemberId& to, Progress& progress, std::vector<Entry
   progress.sent(last, bytes, now_us_);
 }
 
-void Raft::on(const Fetched& fetched) {
+void Raft::handle_fetched(const Fetched& fetched) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr) return;
   for (auto& [server, progress] : leader->progress) {
@@ -114,7 +114,7 @@ void Raft::on(const Fetched& fetched) {
   }
 }
 
-void Raft::on_message(const MemberId& from, const AppendReply& reply) {
+void Raft::handle_append_reply(const MemberId& from, const AppendReply& reply) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || reply.term != current_term()) {
     hit(CoveragePoint::reply_of_earlier_term_ignored);
@@ -138,7 +138,7 @@ void Raft::on_message(const MemberId& from, const AppendReply& reply) {
   send_entries(from, progress);
 }
 
-void Raft::on_message(const MemberId& from, const HeartbeatReply& reply) {
+void Raft::handle_heartbeat_reply(const MemberId& from, const HeartbeatReply& reply) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || reply.term != current_term()) return;
   const auto it = leader->progress.find(from);
