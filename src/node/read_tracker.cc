@@ -21,27 +21,31 @@ void ReadTracker::on_read_index(PeerConnection& peer, const codec::ReadIndex& re
   if (request.number <= peer.last_number_seen) return;  // repeated or overtaken
   peer.last_number_seen = request.number;
   if (raft_.is_leader() && request.term == raft_.current_term())
-    gathered_remote_.push_back({peer.id, request.number, request.to_log_end});
+    gathered_remote_.push_back({peer.id, request.number, request.term, request.to_log_end});
   else
     fail({{}, peer.id, request.number, {}, {}});
 }
 
-std::optional<raft::ReadRequests> ReadTracker::ask() {
-  raft::ReadRequests requests;
-  for (const Remote& read : std::exchange(gathered_remote_, {})) {
-    requests.reads.push_back({++last_id_, read.to_log_end});
-    asked_core_[last_id_] = {{}, read.link, read.number, {}, {}};
-  }
+std::vector<raft::ReadRequests> ReadTracker::ask() {
+  std::map<Term, raft::ReadRequests> by_term;
+  const auto ask_core = [&](Group group, Term term, bool to_log_end) {
+    by_term[term].reads.push_back({++last_id_, to_log_end});
+    asked_core_[last_id_] = std::move(group);
+  };
+  for (const Remote& read : std::exchange(gathered_remote_, {}))
+    ask_core({{}, read.link, read.number, {}, {}}, read.term, read.to_log_end);
   for (Gathered& question : std::exchange(gathered_, {})) {
     Group group{std::move(question.tokens), question.target.link, 0, {}, question.target.term};
-    if (group.link != 0) {
+    if (group.link != 0)
       ask_leader(std::move(group), question.to_log_end);
-    } else {
-      requests.reads.push_back({++last_id_, question.to_log_end});
-      asked_core_[last_id_] = std::move(group);
-    }
+    else
+      ask_core(std::move(group), question.target.term, question.to_log_end);
   }
-  if (requests.reads.empty()) return std::nullopt;
+  std::vector<raft::ReadRequests> requests;
+  for (auto& [term, request] : by_term) {
+    request.term = term;
+    requests.push_back(std::move(request));
+  }
   return requests;
 }
 

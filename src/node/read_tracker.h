@@ -31,8 +31,9 @@ class ReadTracker {
   void batch(PendingRequest& pending, bool to_log_end, const Target& target);
   // Takes another member's question, or refuses it.
   void on_read_index(PeerConnection& peer, const codec::ReadIndex& request);
-  // Asks what was taken: of the leader, and, in the answer, of the core. Nothing: not of the core.
-  std::optional<raft::ReadRequests> ask();
+  // Asks what was taken: of the leader, and, in the answer, of the core, which takes no question
+  // that was meant for another term.
+  std::vector<raft::ReadRequests> ask();
 
   struct Answered {
     std::optional<raft::LeaderCommit> commit;  // for the core
@@ -81,6 +82,7 @@ class ReadTracker {
   struct Remote {
     LinkId link = 0;
     std::uint64_t number = 0;
+    Term term{};
     bool to_log_end = false;
   };
   std::vector<Remote> gathered_remote_;

@@ -98,7 +98,7 @@ void Node::flush() {
       dispatcher_.dispatch_waiting();
       while (auto propose = writes_.next_proposal()) post(std::move(*propose));
       if (clients_.is_woken()) continue;
-      if (auto reads = reads_.ask()) post(std::move(*reads));
+      for (raft::ReadRequests& reads : reads_.ask()) post(std::move(reads));
     } while (clients_.is_woken() || writes_.has_proposals());
     submit();
     clients_.flush();
@@ -110,7 +110,7 @@ void Node::submit() {
   const bool at_rest = clients_.pending() == 0;
   if (phase_ == Phase::draining && at_rest) {
     phase_ = Phase::transferring;
-    post(raft::TransferLeadership{});
+    post(raft::TransferLeadership{raft_->current_term()});
   }
   if (phase_ == Phase::transferring && at_rest && writes_.proposed() == 0) {
     phase_ = Phase::closing;

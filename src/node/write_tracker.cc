@@ -79,6 +79,7 @@ std::optional<raft::Propose> WriteTracker::next_proposal() {
   ZATT_ASSERT(proposing_.empty());
   std::size_t taken = 0, bytes = 0;
   raft::Propose propose;
+  propose.term = raft_.current_term();
   while (taken < gathered_.size() && bytes < propose_bytes) {
     Gathered& write = gathered_[taken++];
     if (!raft_.is_leader() || write.term != raft_.current_term()) {

@@ -171,8 +171,8 @@ void Raft::transfer_leadership() {
   become_follower(current_term(), std::nullopt);
 }
 
-void Raft::handle_transfer_leadership() {
-  if (is_leader() && configuration().members.size() > 1) transfer_leadership();
+void Raft::handle_transfer_leadership(const TransferLeadership& transfer) {
+  if (leads(transfer.term) && configuration().members.size() > 1) transfer_leadership();
 }
 
 }  // namespace zatt::raft

@@ -56,7 +56,7 @@ void Raft::dispatch(const Input& input) {
                  [&](const Applied& e) { handle_applied(e); },
                  [&](const Bootstrap& e) { handle_bootstrap(e); },
                  [&](const AbandonBootstrap&) { handle_abandon_bootstrap(); },
-                 [&](const TransferLeadership&) { handle_transfer_leadership(); },
+                 [&](const TransferLeadership& e) { handle_transfer_leadership(e); },
                  [&](const LeaderCommit& e) { handle_leader_commit(e); },
                  [&](const DiskSpaceChanged& e) { handle_disk_space_changed(e); },
              },

@@ -84,7 +84,10 @@ struct Proposal {
   EntryKind kind = EntryKind::command;
   std::string body;
 };
-struct Propose {  // taken by a leader only: see Output::proposed
+// What is asked of a leader names the term in which it was found to lead; in any other the core
+// refuses it, for what was asked and answered before may be undone by then.
+struct Propose {  // see Output::proposed
+  Term term{};
   std::vector<Proposal> proposals;
 };
 struct Persisted {  // every write up to this number is durable
@@ -98,7 +101,8 @@ struct ReadRequest {
   std::uint64_t id = 0;
   bool to_log_end = false;  // see also what the leader has not committed: it settles it
 };
-struct ReadRequests {
+struct ReadRequests {  // refused: each is answered unconfirmed
+  Term term{};
   std::vector<ReadRequest> reads;
 };
 struct Applied {  // the state machine has applied up to here; bodies below may be forgotten
@@ -107,9 +111,11 @@ struct Applied {  // the state machine has applied up to here; bodies below may 
 struct Bootstrap {  // the first configuration, stored by all its members; the log is empty
   Configuration configuration;
 };
-struct AbandonBootstrap {};    // that configuration is given up for another's; in term 0 only
-struct TransferLeadership {};  // stop leading, in favour of the follower with the longest log
-struct LeaderCommit {          // the leader of this term said so, with a read's index
+struct AbandonBootstrap {};  // that configuration is given up for another's; in term 0 only
+struct TransferLeadership {  // stop leading, in favour of the follower with the longest log
+  Term term{};
+};
+struct LeaderCommit {  // the leader of this term said so, with a read's index
   Term term{};
   Index leader_commit{};
 };
@@ -138,7 +144,7 @@ struct Fetch {  // read entries from `first` on from disk, then step Fetched{num
 };
 struct ReadState {
   std::uint64_t id = 0;
-  bool confirmed = false;  // false: not the leader (any more); ask the one who is
+  bool confirmed = false;  // false: not the leader of that term (any more); ask the one who is
   Index index{};           // answer once the state machine has applied this
 };
 
@@ -153,7 +159,7 @@ struct Output {
   std::vector<Envelope> messages;  // borrowed views in them: until the next step
   std::vector<Fetch> fetches;
   std::vector<ReadState> reads;
-  Index proposed{};  // Propose: index of the first; 0: refused, this server does not lead
+  Index proposed{};  // Propose: index of the first; 0: refused, it does not lead that term
 };
 
 // --- the roles (paper 5.1, thesis 9.6) --------------------------------------------------------
@@ -193,7 +199,8 @@ class Raft {
   void restore(const EntryView& entry);
   void restore(const MemberId& self, const HardState& hard_state, const Floor& floor);
 
-  Output step(const Input& input);
+  // All of what it returns has to be done, whatever the event was.
+  [[nodiscard]] Output step(const Input& input);
 
   // When Tick is due. Calling later is fine, calling earlier does nothing.
   std::uint64_t wake_at_us() const;
@@ -209,6 +216,7 @@ class Raft {
   const Configuration& configuration() const;
   Index configuration_index() const;
   bool is_leader() const { return std::holds_alternative<Leader>(role_); }
+  bool leads(Term term) const { return is_leader() && term == current_term(); }
   const std::variant<Follower, PreCandidate, Candidate, Leader>& role() const { return role_; }
   std::optional<MemberId> leader() const;
   bool is_connected(const MemberId& server) const { return connected_.contains(server); }
@@ -264,7 +272,7 @@ class Raft {
   // replication.cc: the leader's side
   void handle_propose(const Propose& propose);
   void handle_fetched(const Fetched& fetched);
-  void handle_transfer_leadership();
+  void handle_transfer_leadership(const TransferLeadership& transfer);
   void handle_append_reply(const MemberId& from, const AppendReply& reply);
   void handle_heartbeat_reply(const MemberId& from, const HeartbeatReply& reply);
   void add_progress(const MemberId& server);

@@ -12,11 +12,11 @@
 namespace zatt::raft {
 
 void Raft::handle_read_requests(const ReadRequests& requests) {
-  auto* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr) {
+  if (!leads(requests.term)) {
     for (const ReadRequest& read : requests.reads) output_.reads.push_back({read.id, false, {}});
     return;
   }
+  auto* leader = std::get_if<Leader>(&role_);
   // A round under way was asked before these reads came: they wait for the next.
   const bool under_way = leader->round > leader->round_done;
   for (const ReadRequest& read : requests.reads) {

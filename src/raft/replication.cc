@@ -14,7 +14,7 @@ constexpr std::uint64_t max_resend_us = 10'000'000;
 }
 
 void Raft::handle_propose(const Propose& propose) {
-  if (!is_leader() || propose.proposals.empty()) return;
+  if (!leads(propose.term) || propose.proposals.empty()) return;
   output_.proposed = log_.last_index() + 1;
   for (const Proposal& proposal : propose.proposals)
     append_entry(current_term(), proposal.kind, proposal.body);

@@ -33,6 +33,7 @@ TEST_CASE("applier: applies what is committed, in order, and says once how far i
   CHECK(fixture.applier.apply_committed()->index == fixture.raft->commit_index());
   CHECK(!fixture.applier.apply_committed());
   const raft::Output output = fixture.step(raft::Propose{
+      fixture.raft->current_term(),
       {{EntryKind::command, set_command("a", "1")}, {EntryKind::command, set_command("b", "2")}}});
   CHECK(!fixture.applier.apply_committed());  // not committed
   fixture.settle();
@@ -48,7 +49,8 @@ TEST_CASE("applier: applies what is committed, in order, and says once how far i
 TEST_CASE("applier: what memory no longer holds is read back first") {
   Fixture fixture(0);
   fixture.lead_alone();
-  fixture.step(raft::Propose{{{EntryKind::command, set_command("a", "1")}}});
+  fixture.step(
+      raft::Propose{fixture.raft->current_term(), {{EntryKind::command, set_command("a", "1")}}});
   fixture.settle();
   // As after a start: the core has forgotten the bodies, the machine has seen nothing.
   fixture.step(raft::Applied{fixture.raft->commit_index()});

@@ -77,9 +77,10 @@ TEST_CASE("dispatcher: a write whose time is up is unknown, and the next read se
   CHECK(f.clients.find(1)->unsettled);
   f.admit(get_a);
   const auto asked = f.reads.ask();
-  REQUIRE(asked);
-  REQUIRE(asked->reads.size() == 1);
-  CHECK(asked->reads[0].to_log_end);
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].term == f.raft->current_term());
+  REQUIRE(asked[0].reads.size() == 1);
+  CHECK(asked[0].reads[0].to_log_end);
 }
 
 TEST_CASE("dispatcher: nothing is handed to a leader that said it is none") {

@@ -13,7 +13,8 @@ using test::Parts;
 TEST_CASE("persister: a write is durable, by raft's number, once its batch was synced") {
   Parts parts;
   parts.lead_alone();
-  const raft::Output output = parts.step(raft::Propose{{{EntryKind::command, "x"}}});
+  const raft::Output output =
+      parts.step(raft::Propose{parts.raft->current_term(), {{EntryKind::command, "x"}}});
   REQUIRE(output.write != 0);
   parts.persister->submit();
   REQUIRE(parts.env.batch.has_value());
@@ -28,11 +29,11 @@ TEST_CASE("persister: a write is durable, by raft's number, once its batch was s
 TEST_CASE("persister: the disk has one batch at a time") {
   Parts parts;
   parts.lead_alone();
-  parts.step(raft::Propose{{{EntryKind::command, "x"}}});
+  parts.step(raft::Propose{parts.raft->current_term(), {{EntryKind::command, "x"}}});
   parts.persister->submit();
   REQUIRE(parts.env.batch.has_value());
   const storage::Batch batch = *std::exchange(parts.env.batch, std::nullopt);
-  parts.step(raft::Propose{{{EntryKind::command, "y"}}});
+  parts.step(raft::Propose{parts.raft->current_term(), {{EntryKind::command, "y"}}});
   parts.persister->submit();
   CHECK(!parts.env.batch.has_value());
   CHECK(parts.persister->wake_at_us() == UINT64_MAX);
@@ -55,7 +56,7 @@ TEST_CASE("persister: an offer counts as durable only once it is") {
 TEST_CASE("persister: a batch that takes a second makes the disk slow, for a while") {
   Parts parts;
   parts.lead_alone();
-  parts.step(raft::Propose{{{EntryKind::command, "x"}}});
+  parts.step(raft::Propose{parts.raft->current_term(), {{EntryKind::command, "x"}}});
   parts.persister->submit();
   CHECK(!parts.persister->is_slow());
   CHECK(parts.persister->look_at_us(false) == parts.env.now + Health::slow_disk_us);

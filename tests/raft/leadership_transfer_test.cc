@@ -16,7 +16,7 @@ TEST_CASE("leadership transfer: to the connected voter with the longest log") {
   server.acknowledge("4", Index{3});
   server.acknowledge("5", Index{2});
   server.step(PeerDown{peer("3")});
-  server.step(TransferLeadership{});
+  server.step(TransferLeadership{server.term()});
   CHECK(server.is_follower());
   REQUIRE(server.output.messages.size() == 1);
   CHECK(server.sent<TimeoutNow>("4").at(0).term == Term{1});
@@ -24,13 +24,13 @@ TEST_CASE("leadership transfer: to the connected voter with the longest log") {
 
 TEST_CASE("leadership transfer: a follower, and a lone server, keep what they are") {
   OneServer follower;
-  follower.step(TransferLeadership{});
+  follower.step(TransferLeadership{follower.term()});
   CHECK(follower.output.messages.empty());
   OneServer alone(voters({"1"}));
   alone.fire();
   alone.persist();
   REQUIRE(alone.raft.is_leader());
-  alone.step(TransferLeadership{});
+  alone.step(TransferLeadership{alone.term()});
   CHECK(alone.raft.is_leader());
 }
 
@@ -122,12 +122,12 @@ TEST_CASE("leadership transfer: rather to who has room, if it has all that is co
   server.receive("2", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, DiskSpace::low});
   SUBCASE("it has") {
     server.receive("3", HeartbeatReply{Term{1}, 0, Index{3}, Index{3}, DiskSpace::enough});
-    server.step(TransferLeadership{});
+    server.step(TransferLeadership{server.term()});
     CHECK(server.sent<TimeoutNow>("3").size() == 1);
   }
   SUBCASE("it has not") {
     server.receive("3", HeartbeatReply{Term{1}, 0, Index{2}, Index{3}, DiskSpace::enough});
-    server.step(TransferLeadership{});
+    server.step(TransferLeadership{server.term()});
     CHECK(server.sent<TimeoutNow>("2").size() == 1);
   }
 }

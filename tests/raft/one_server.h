@@ -90,8 +90,9 @@ class OneServer {
     for (const std::string& id : voting) receive(id, VoteReply{term, true, false});
     REQUIRE(raft.is_leader());
   }
+  Term term() const { return raft.current_term(); }
   Output& propose(const std::string& body = "x") {
-    return step(Propose{{{EntryKind::command, body}}});
+    return step(Propose{term(), {{EntryKind::command, body}}});
   }
   void acknowledge(const std::string& from, Index match_index) {
     AppendReply reply;

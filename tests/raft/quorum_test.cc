@@ -172,7 +172,7 @@ TEST_CASE("commit, reads and check quorum: every set of answers, as a quorum of 
       OneServer server(as_peers(halves));
       REQUIRE(lead(server));
       server.persist();
-      server.step(ReadRequests{{{1, false}}});
+      server.step(ReadRequests{server.term(), {{1, false}}});
       std::size_t confirmed = server.output.reads.size();
       server.now_us += server.raft.options().election_timeout_us;  // nobody's word is fresh
       server.now_us += 1;

@@ -192,4 +192,36 @@ TEST_CASE("clusters under random trouble: nothing breaks, and afterwards one lea
   }
 }
 
+TEST_CASE("another term: what was meant for it is refused, the leader's own term is taken") {
+  for (const int off : {-1, +1}) {
+    CAPTURE(off);
+    OneServer server;
+    server.elect();
+    server.receive("2", Heartbeat{Term{2}, {}, 0, Index{2}});
+    server.persist();
+    server.elect();
+    REQUIRE(server.term() == Term{3});
+    server.persist();
+    const Term other{raw(server.term()) + static_cast<std::uint64_t>(off)};
+
+    server.step(Propose{other, {{EntryKind::command, "x"}}});
+    CHECK(server.output.proposed == Index{0});
+    CHECK(server.output.write == 0);
+    server.step(ReadRequests{other, {{7, false}}});
+    CHECK(server.output.messages.empty());
+    REQUIRE(server.output.reads.size() == 1);
+    CHECK(server.output.reads[0].id == 7);
+    CHECK(!server.output.reads[0].confirmed);
+    server.step(TransferLeadership{other});
+    CHECK(server.raft.is_leader());
+
+    server.step(ReadRequests{server.term(), {{8, false}}});
+    CHECK(!server.sent<Heartbeat>().empty());
+    server.propose();
+    CHECK(server.output.proposed == server.raft.log().last_index());
+    server.step(TransferLeadership{server.term()});
+    CHECK(server.is_follower());
+  }
+}
+
 }  // namespace zatt::raft

@@ -12,7 +12,7 @@ HeartbeatReply answer(std::uint64_t round, std::uint64_t index = 2) {
 }
 
 void read(OneServer& server, std::uint64_t id, bool to_log_end = false) {
-  server.step(ReadRequests{{{id, to_log_end}}});
+  server.step(ReadRequests{server.term(), {{id, to_log_end}}});
 }
 
 }  // namespace
@@ -95,7 +95,7 @@ TEST_CASE("reads: whatever ends the leadership refuses them") {
        [](OneServer& s) {
          s.receive("3", Heartbeat{Term{9}, Index{0}, 0});
        }},
-      {"handed over", [](OneServer& s) { s.step(TransferLeadership{}); }},
+      {"handed over", [](OneServer& s) { s.step(TransferLeadership{s.term()}); }},
       {"no quorum heard",
        [](OneServer& s) {
          s.now_us += 2'000'000;

@@ -28,7 +28,7 @@ TEST_CASE("propose: taken by a leader only, in order, sent while it is written")
   server.elect();
   server.persist();
   server.acknowledge("2", Index{2});
-  server.step(Propose{{{EntryKind::command, "a"}, {EntryKind::command, "b"}}});
+  server.step(Propose{server.term(), {{EntryKind::command, "a"}, {EntryKind::command, "b"}}});
   CHECK(server.output.proposed == Index{3});
   REQUIRE(server.output.append.size() == 2);
   CHECK(server.output.append[1].body == "b");
@@ -175,7 +175,7 @@ TEST_CASE("answers to an earlier leadership's heartbeats: no match, no round, no
   OneServer server;
   server.elect();
   server.persist();
-  server.step(ReadRequests{{{1, false}}});
+  server.step(ReadRequests{server.term(), {{1, false}}});
   const std::uint64_t last_contact_us = server.progress("2").last_contact_us;
   server.now_us += 100'000;
   HeartbeatReply old;

@@ -83,7 +83,9 @@ bool CoreWorld::perform_on_servers(const std::string& verb, const Words& rest) {
   } else if (verb == "disk") {
     disk(rest);
   } else if (verb == "hand_over") {
-    if (script_.are_servers(rest)) cluster_.step(rest.front(), raft::TransferLeadership{});
+    if (script_.are_servers(rest))
+      cluster_.step(rest.front(),
+                    raft::TransferLeadership{cluster_.at(rest.front()).current_term()});
   } else if (verb == "log") {
     const Words shown = rest.empty() ? cluster_.ids() : rest;
     if (!script_.are_servers(shown)) return true;

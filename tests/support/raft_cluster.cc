@@ -172,7 +172,7 @@ void RaftCluster::take_output(const std::string& id, const raft::Output& output)
   check_step(id, s);
   if (s.raft->commit_index() == s.applied) return;
   s.applied = s.raft->commit_index();
-  s.raft->step({now_us(id), raft::Applied{s.applied}});
+  step(id, raft::Applied{s.applied});
 }
 
 void RaftCluster::crash(const std::string& id) {
@@ -332,13 +332,13 @@ bool RaftCluster::elect(const std::string& id) {
 }
 
 bool RaftCluster::propose(const std::string& id, const std::vector<std::string>& bodies) {
-  raft::Propose propose;
+  raft::Propose propose{at(id).current_term(), {}};
   for (const std::string& body : bodies) propose.proposals.push_back({EntryKind::command, body});
   return step(id, std::move(propose)) != Index{0};
 }
 
 void RaftCluster::read(const std::string& id, std::uint64_t number, bool to_log_end) {
-  step(id, raft::ReadRequests{{{number, to_log_end}}});
+  step(id, raft::ReadRequests{at(id).current_term(), {{number, to_log_end}}});
 }
 
 // --- time ----------------------------------------------------------------------------------------
