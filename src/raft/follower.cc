@@ -40,7 +40,7 @@ void Raft::handle_append_entries(const MemberId& from, const AppendEntries& appe
   verified_index_ = std::max(verified_index_.value_or(Index{0}), last);
   commit_to(append.leader_commit);
   // The promise waits for the disk: Persisted sends it. Where nothing is to be waited for, now.
-  if (last <= durable_index_) send_append_reply();
+  if (last <= durable_index()) send_append_reply();
 }
 
 void Raft::append_from_leader(const AppendEntries& append) {
@@ -69,7 +69,7 @@ void Raft::send_append_reply() {
   reply.term = current_term();
   reply.success = true;
   reply.received_index = *verified_index_;
-  reply.match_index = std::min(reply.received_index, durable_index_);
+  reply.match_index = std::min(reply.received_index, durable_index());
   reply.room = room_;
   send(*follower->leader, reply);
 }
@@ -84,7 +84,7 @@ void Raft::handle_heartbeat(const MemberId& from, const Heartbeat& heartbeat) {
     settle_floor();
     reply.round = heartbeat.round;
     reply.received_index = verified_index_.value_or(Index{0});
-    reply.match_index = std::min(reply.received_index, durable_index_);
+    reply.match_index = std::min(reply.received_index, durable_index());
     reply.room = room_;
   }
   send(from, reply);  // waits for our term at most, never for entries
@@ -95,7 +95,7 @@ void Raft::handle_heartbeat(const MemberId& from, const Heartbeat& heartbeat) {
 void Raft::settle_floor() {
   if (!floor_.is_set()) return;
   if (floor_.open_term) {
-    const Index reached = std::min(verified_index_.value_or(Index{0}), durable_index_);
+    const Index reached = std::min(verified_index_.value_or(Index{0}), durable_index());
     if (!std::holds_alternative<Follower>(role_) || !floor_end_ || reached < *floor_end_) return;
   } else if (is_below_floor()) {
     return;

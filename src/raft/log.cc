@@ -10,29 +10,29 @@
 namespace zatt::raft {
 
 std::vector<Log::Run>::const_iterator Log::run_of(Index index) const {
-  const auto behind = std::upper_bound(runs_.begin(), runs_.end(), index,
-                                       [](Index i, const Run& run) { return i < run.first; });
-  ZATT_ASSERT(behind != runs_.begin());
-  return behind - 1;
+  const auto next = std::upper_bound(runs_.begin(), runs_.end(), index,
+                                     [](Index i, const Run& run) { return i < run.first; });
+  ZATT_ASSERT(next != runs_.begin());
+  return next - 1;
 }
 
 Term Log::term_at(Index index) const {
-  ZATT_ASSERT(index <= last_index_);
-  return index == Index{0} ? Term{0} : run_of(index)->term;
+  ZATT_ASSERT(index >= base_index_ && index <= last_index_);
+  return index == base_index_ ? base_term_ : run_of(index)->term;
 }
 
 bool Log::holds(Index index, Term term) const {
-  return index <= last_index_ && term_at(index) == term;
+  return index >= base_index_ && index <= last_index_ && term_at(index) == term;
 }
 
 Index Log::last_at_or_below(Index index, Term term) const {
   index = std::min(index, last_index_);
-  while (index > Index{0}) {
+  while (index > base_index_) {
     const auto run = run_of(index);
-    if (run->term <= term) break;
+    if (run->term <= term) return index;
     index = run->first - 1;
   }
-  return index;
+  return index == base_index_ && base_term_ <= term ? index : Index{0};
 }
 
 const Entry& Log::at(Index index) const {
@@ -53,7 +53,7 @@ std::vector<EntryView> Log::slice(Index first, Index last, std::uint64_t max_byt
 }
 
 void Log::append(Term term, EntryKind kind, std::string body) {
-  ZATT_ASSERT(last_index_ == Index{0} || term >= last_term());
+  ZATT_ASSERT(term >= last_term());
   ++last_index_;
   if (runs_.empty() || runs_.back().term != term) runs_.push_back({last_index_, term});
   bytes_ += cost(body.size());
@@ -61,7 +61,7 @@ void Log::append(Term term, EntryKind kind, std::string body) {
 }
 
 void Log::truncate(Index last) {
-  ZATT_ASSERT(last <= last_index_);
+  ZATT_ASSERT(last >= base_index_ && last <= last_index_);
   while (!entries_.empty() && entries_.back().index > last) {
     bytes_ -= cost(entries_.back().body.size());
     entries_.pop_back();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The log as the core sees it: every index's term, and the newest entries themselves.
+// The log as the core sees it: the term of each index, and the newest entries themselves.
 //
-// Terms are kept as runs, a few bytes each, so they are always at hand. Bodies are kept for the
-// newest entries only; older ones are on disk, and are fetched for a follower that far behind.
+// It begins after its base, the (index, term) of the last entry that a snapshot stands for; without
+// one that is (0, 0). Terms are kept as runs, a few bytes each, so they are always at hand. Bodies
+// are kept for the newest entries only; older ones are on disk, and are fetched for a follower that
+// far behind.
 #pragma once
 
 #include <cstdint>
@@ -25,24 +27,32 @@ struct Entry {
 
 class Log {
  public:
+  Log() = default;
+  Log(Index base_index, Term base_term)
+      : base_index_(base_index), base_term_(base_term), last_index_(base_index) {}
+
+  Index base_index() const { return base_index_; }
+  Index first_index() const { return base_index_ + 1; }
   Index last_index() const { return last_index_; }
   Term last_term() const { return term_at(last_index_); }
   Index first_in_memory() const { return last_index_ + 1 - entries_.size(); }
   bool in_memory(Index index) const { return index >= first_in_memory() && index <= last_index_; }
 
-  // Term 0 at index 0. `index` is at most last_index.
+  // `index` is from base_index to last_index.
   Term term_at(Index index) const;
-  // Whether (index, term) is in this log: the check of AppendEntries, rule 2.
+  // Whether (index, term) is in this log or its base: the check of AppendEntries, rule 2.
   bool holds(Index index, Term term) const;
   // The last index, at or below `index`, whose term is not above `term`: where two logs may meet.
+  // 0 where that is not known of any, for they lie below the base.
   Index last_at_or_below(Index index, Term term) const;
 
   const Entry& at(Index index) const;  // in memory
   // The entries from `first` on that are in memory, at least one, up to about max_bytes.
   std::vector<EntryView> slice(Index first, Index last, std::uint64_t max_bytes) const;
 
+  // At last_index + 1, with no term below last_term.
   void append(Term term, EntryKind kind, std::string body);
-  void truncate(Index last);  // drops what is above
+  void truncate(Index last);  // drops what is above; never the base
   // Forgets the bodies of the oldest entries, up to `limit`, while they hold over max_bytes.
   void forget(Index limit, std::uint64_t max_bytes);
   std::uint64_t bytes_in_memory() const { return bytes_; }
@@ -52,9 +62,12 @@ class Log {
     Index first;
     Term term;
   };
+  // The run that `index` lies in, which is above the base.
   std::vector<Run>::const_iterator run_of(Index index) const;
 
-  std::vector<Run> runs_;  // ascending; a run ends where the next begins
+  Index base_index_{};
+  Term base_term_{};
+  std::vector<Run> runs_;  // from first_index on; ascending; a run ends where the next begins
   std::deque<Entry> entries_;
   Index last_index_{};
   std::uint64_t bytes_ = 0;

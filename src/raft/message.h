@@ -72,4 +72,9 @@ inline Term term_of(const Message& message) {
   return std::visit([](const auto& m) { return m.term; }, message);
 }
 
+struct Envelope {
+  MemberId to;
+  Message message;
+};
+
 }  // namespace zatt::raft

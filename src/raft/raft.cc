@@ -20,13 +20,9 @@ void Raft::restore(const MemberId& self, const HardState& hard_state, const Floo
 void Raft::restore(const EntryView& entry) {
   ZATT_ASSERT(entry.index == log_.last_index() + 1);
   log_.append(entry.term, entry.kind, std::string(entry.body));
-  if (entry.kind == EntryKind::configuration) {
-    auto configuration = decode_configuration(entry.body);
-    ZATT_ASSERT(configuration.has_value());
-    configurations_.emplace_back(entry.index, std::move(*configuration));
-  }
-  durable_index_ = log_.last_index();
-  log_.forget(durable_index_, options_.max_log_bytes);
+  configurations_.append(entry);
+  writes_.restore(log_.last_index());
+  log_.forget(log_.last_index(), options_.max_log_bytes);
 }
 
 Output Raft::step(const Input& input) {
@@ -82,15 +78,6 @@ std::uint64_t Raft::wake_at_us() const {
   return votes() ? election_at_us_ : std::numeric_limits<std::uint64_t>::max();
 }
 
-const Configuration& Raft::configuration() const {
-  static const Configuration none;
-  return configurations_.empty() ? none : configurations_.back().second;
-}
-
-Index Raft::configuration_index() const {
-  return configurations_.empty() ? Index{0} : configurations_.back().first;
-}
-
 std::optional<MemberId> Raft::leader() const {
   if (is_leader()) return options_.self;
   if (const auto* follower = std::get_if<Follower>(&role_)) return follower->leader;
@@ -99,8 +86,8 @@ std::optional<MemberId> Raft::leader() const {
 
 bool Raft::is_below_floor() const {
   if (floor_.open_term) return true;
-  const Term term = log_.term_at(durable_index_);
-  return term < floor_.term || (term == floor_.term && durable_index_ < floor_.index);
+  const Term term = log_.term_at(durable_index());
+  return term < floor_.term || (term == floor_.term && durable_index() < floor_.index);
 }
 
 // --- events ------------------------------------------------------------------------------------
@@ -194,26 +181,20 @@ void Raft::handle_peer_down(const PeerDown& down) {
 }
 
 void Raft::handle_persisted(const Persisted& persisted) {
-  ZATT_ASSERT(persisted.write >= durable_write_ && persisted.write <= last_write_);
-  durable_write_ = persisted.write;
-  persisted_us_ = now_us_;
-  const Index before = durable_index_;
-  while (!writes_.empty() && writes_.front().number <= durable_write_) {
-    durable_index_ = std::max(durable_index_, writes_.front().last);
-    writes_.pop_front();
-  }
+  const Index before = durable_index();
+  writes_.complete(persisted.write, now_us_);
   settle_floor();
-  release_deferred();
+  writes_.release(current_term(), output_.messages);
 
   if (auto* candidate = std::get_if<Candidate>(&role_)) {
-    if (candidate->own_vote_write != 0 && candidate->own_vote_write <= durable_write_) {
+    if (candidate->own_vote_write != 0 && writes_.is_durable(candidate->own_vote_write)) {
       candidate->own_vote_write = 0;
       candidate->votes.insert(options_.self);
       count_votes();
     }
   } else if (is_leader()) {
     advance_commit_index();
-  } else if (durable_index_ > before) {
+  } else if (durable_index() > before) {
     send_append_reply();
   }
 }
@@ -221,7 +202,7 @@ void Raft::handle_persisted(const Persisted& persisted) {
 void Raft::handle_applied(const Applied& applied) {
   ZATT_ASSERT(applied.index >= applied_index_ && applied.index <= commit_index_);
   applied_index_ = applied.index;
-  log_.forget(std::min(applied_index_, durable_index_), options_.max_log_bytes);
+  log_.forget(std::min(applied_index_, durable_index()), options_.max_log_bytes);
 }
 
 void Raft::handle_bootstrap(const Bootstrap& found) {
@@ -244,18 +225,14 @@ void Raft::handle_abandon_bootstrap() {
 // --- writes, and what waits for them -------------------------------------------------------------
 
 void Raft::begin_write() {
-  if (output_.write == 0) output_.write = ++last_write_;
+  if (output_.write == 0) output_.write = writes_.begin();
 }
 
 void Raft::append_entry(Term term, EntryKind kind, std::string body) {
   begin_write();
   log_.append(term, kind, std::move(body));
-  const Entry& entry = log_.at(log_.last_index());
-  if (!appended_from_) appended_from_ = entry.index;
-  if (kind != EntryKind::configuration) return;
-  auto configuration = decode_configuration(entry.body);
-  ZATT_ASSERT(configuration.has_value());
-  configurations_.emplace_back(entry.index, std::move(*configuration));
+  if (!appended_from_) appended_from_ = log_.last_index();
+  configurations_.append(log_.at(log_.last_index()).view());
 }
 
 void Raft::truncate_log(Index last) {
@@ -265,44 +242,22 @@ void Raft::truncate_log(Index last) {
   begin_write();
   output_.truncate = last;
   log_.truncate(last);
-  durable_index_ = std::min(durable_index_, last);
-  for (Write& write : writes_) write.last = std::min(write.last, last);
-  while (!configurations_.empty() && configurations_.back().first > last)
-    configurations_.pop_back();
+  writes_.truncate(last);
+  configurations_.truncate(last);
 }
 
 void Raft::collect_write() {
   if (appended_from_)
     output_.append =
         log_.slice(*appended_from_, log_.last_index(), std::numeric_limits<std::uint64_t>::max());
-  if (output_.write != 0) writes_.push_back({output_.write, log_.last_index(), now_us_});
-}
-
-void Raft::release_deferred() {
-  std::deque<DeferredMessage> still_held;
-  for (DeferredMessage& held : deferred_) {
-    if (held.after_write > durable_write_)
-      still_held.push_back(std::move(held));
-    else if (term_of(held.envelope.message) >= current_term())
-      output_.messages.push_back(std::move(held.envelope));
-  }
-  deferred_ = std::move(still_held);
+  if (output_.write != 0) writes_.submit(log_.last_index(), now_us_);
 }
 
 void Raft::send(const MemberId& to, Message message, std::uint64_t after_write) {
-  // Whatever we say, we say it in a term; after a crash we must not act in a lower one.
-  const std::uint64_t after = std::max(after_write, term_write_);
-  if (after <= durable_write_) {
+  if (writes_.may_send(after_write))
     output_.messages.push_back({to, std::move(message)});
-    return;
-  }
-  ZATT_ASSERT(!std::holds_alternative<AppendEntries>(message));  // its views would not live
-  if (std::holds_alternative<HeartbeatReply>(message))  // a disk that hangs is not to fill memory
-    std::erase_if(deferred_, [&](const DeferredMessage& held) {
-      return held.envelope.to == to &&
-             std::holds_alternative<HeartbeatReply>(held.envelope.message);
-    });
-  deferred_.push_back({after, {to, std::move(message)}});
+  else
+    writes_.defer(after_write, {to, std::move(message)});
 }
 
 void Raft::save_term(Term term, std::optional<MemberId> voted_for) {
@@ -314,7 +269,7 @@ void Raft::save_term(Term term, std::optional<MemberId> voted_for) {
   }
   hard_state_ = {term, std::move(voted_for)};
   output_.hard_state = hard_state_;
-  term_write_ = output_.write;
+  writes_.set_term_write(output_.write);
 }
 
 void Raft::become_follower(Term term, std::optional<MemberId> leader) {
@@ -324,11 +279,6 @@ void Raft::become_follower(Term term, std::optional<MemberId> leader) {
   const std::uint64_t heard = leader ? now_us_ : 0;
   role_ = Follower{std::move(leader), heard};
   if (led) draw_election_deadline();  // ours has not run while we led
-}
-
-bool Raft::disk_is_stuck(std::uint64_t for_us) const {
-  // A busy disk is none that hangs: what waits behind other writes does not wait for nothing.
-  return !writes_.empty() && now_us_ - std::max(writes_.front().begun_us, persisted_us_) > for_us;
 }
 
 }  // namespace zatt::raft

@@ -12,23 +12,23 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
-#include <set>
-#include <span>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
 #include "base/instrumentation.h"
 #include "base/prng.h"
 #include "base/types.h"
-#include "raft/configuration.h"
+#include "raft/configuration_history.h"
+#include "raft/hard_state.h"
+#include "raft/input.h"
 #include "raft/log.h"
 #include "raft/message.h"
-#include "raft/progress.h"
+#include "raft/output.h"
+#include "raft/role.h"
+#include "raft/write_tracker.h"
 
 namespace zatt::raft {
 
@@ -40,155 +40,6 @@ struct Options {
   std::uint64_t max_in_flight_bytes = 1 << 20;  // sent and unanswered, a follower
   std::uint64_t max_log_bytes = 4 << 20;        // of entries kept in memory, once applied
   Instrumentation* instrumentation = nullptr;   // borrowed
-};
-
-// Figure 2, "persistent state", but for the log.
-struct HardState {
-  Term current_term{};
-  std::optional<MemberId> voted_for;
-
-  friend bool operator==(const HardState&, const HardState&) = default;
-};
-
-// After damage: until the log is at or past this, its server does not campaign, and votes only for
-// logs at or past it.
-//
-// The floor is open where the damage took the end of what was promised: nobody can say how far that
-// went. All of it was promised to leaders of terms up to open_term, the current_term then. A log
-// whose last entry is of a later term holds what was committed of it (paper 5.4.3, leader
-// completeness), and so does the log of a leader of that term or a later one, up to the end that it
-// names now. So the vote goes to no other log, and nobody campaigns, until that end is reached.
-struct Floor {
-  Term term{};
-  Index index{};
-  std::optional<Term> open_term{};
-
-  bool is_set() const { return index > Index{0} || open_term; }
-};
-
-// --- what happens -----------------------------------------------------------------------------
-
-struct Tick {};  // time has passed
-struct Received {
-  MemberId from;
-  const Message* message = nullptr;  // borrowed for the step
-};
-struct PeerUp {  // a connection to this server. Another start number: forget what its log held
-  MemberId server;
-  std::uint64_t start = 0;
-};
-struct PeerDown {
-  MemberId server;
-};
-struct Proposal {
-  EntryKind kind = EntryKind::command;
-  std::string body;
-};
-// What is asked of a leader names the term in which it was found to lead; in any other the core
-// refuses it, for what was asked and answered before may be undone by then.
-struct Propose {  // see Output::proposed
-  Term term{};
-  std::vector<Proposal> proposals;
-};
-struct Persisted {  // every write up to this number is durable
-  std::uint64_t write = 0;
-};
-struct Fetched {  // the answer to Output::fetches; entries may be fewer than asked, or none
-  std::uint64_t number = 0;
-  std::vector<EntryView> entries;
-};
-struct ReadRequest {
-  std::uint64_t id = 0;
-  bool to_log_end = false;  // see also what the leader has not committed: it settles it
-};
-struct ReadRequests {  // refused: each is answered unconfirmed
-  Term term{};
-  std::vector<ReadRequest> reads;
-};
-struct Applied {  // the state machine has applied up to here; bodies below may be forgotten
-  Index index{};
-};
-struct Bootstrap {  // the first configuration, stored by all its members; the log is empty
-  Configuration configuration;
-};
-struct AbandonBootstrap {};  // that configuration is given up for another's; in term 0 only
-struct TransferLeadership {  // stop leading, in favour of the follower with the longest log
-  Term term{};
-};
-struct LeaderCommit {  // the leader of this term said so, with a read's index
-  Term term{};
-  Index leader_commit{};
-};
-struct DiskSpaceChanged {  // the disk's; append replies say it
-  DiskSpace room = DiskSpace::enough;
-};
-
-struct Input {
-  std::uint64_t now_us = 0;
-  std::variant<Tick, Received, PeerUp, PeerDown, Propose, Persisted, Fetched, ReadRequests, Applied,
-               Bootstrap, AbandonBootstrap, TransferLeadership, LeaderCommit, DiskSpaceChanged>
-      event;
-};
-
-// --- what to do about it ----------------------------------------------------------------------
-
-struct Envelope {
-  MemberId to;
-  Message message;
-};
-struct Fetch {  // read entries from `first` on from disk, then step Fetched{number}
-  std::uint64_t number = 0;
-  Index first{};
-  Index last{};
-  std::uint64_t max_bytes = 0;
-};
-struct ReadState {
-  std::uint64_t id = 0;
-  bool confirmed = false;  // false: not the leader of that term (any more); ask the one who is
-  Index index{};           // answer once the state machine has applied this
-};
-
-struct Output {
-  // One write, in this order: hard state, cut, append. `write` is its number, 0 where nothing is
-  // to be written.
-  std::uint64_t write = 0;
-  std::optional<HardState> hard_state;
-  std::optional<Index> truncate;  // drop the entries above
-  std::vector<EntryView> append;
-
-  std::vector<Envelope> messages;  // borrowed views in them: until the next step
-  std::vector<Fetch> fetches;
-  std::vector<ReadState> reads;
-  Index proposed{};  // Propose: index of the first; 0: refused, it does not lead that term
-};
-
-// --- the roles (paper 5.1, thesis 9.6) --------------------------------------------------------
-
-struct Follower {
-  std::optional<MemberId> leader;
-  std::uint64_t last_contact_us = 0;  // by the leader; 0: none, or its connection has closed
-};
-struct PreCandidate {
-  std::set<MemberId> votes;
-};
-struct Candidate {
-  std::set<MemberId> votes;
-  std::uint64_t own_vote_write = 0;  // counted once this is durable; 0: it is
-};
-struct Leader {
-  std::map<MemberId, Progress> progress;  // of everybody else who gets the log
-  Index noop_index{};                     // its first entry (thesis 6.4)
-  std::uint64_t heartbeat_at_us = 0;
-  std::uint64_t check_quorum_at_us = 0;
-  std::uint64_t full_since_us = 0;  // it leads, and its disk has no room; else of no account
-  std::uint64_t round = 0;          // the last round begun
-  std::uint64_t round_done = 0;     // the last round a quorum answered
-  struct Read {
-    std::uint64_t id = 0;
-    std::uint64_t round = 0;  // confirmed by this round or a later one
-    Index index{};
-  };
-  std::deque<Read> reads;
 };
 
 class Raft {
@@ -209,15 +60,15 @@ class Raft {
   Term current_term() const { return hard_state_.current_term; }
   const std::optional<MemberId>& voted_for() const { return hard_state_.voted_for; }
   Index commit_index() const { return commit_index_; }
-  Index durable_index() const { return durable_index_; }
+  Index durable_index() const { return writes_.durable_index(); }
   const Log& log() const { return log_; }
   const Floor& floor() const { return floor_; }
   // In force: the last in the log, committed or not (thesis 4.1). Empty before the first.
-  const Configuration& configuration() const;
-  Index configuration_index() const;
+  const Configuration& configuration() const { return configurations_.in_force(); }
+  Index configuration_index() const { return configurations_.index(); }
   bool is_leader() const { return std::holds_alternative<Leader>(role_); }
   bool leads(Term term) const { return is_leader() && term == current_term(); }
-  const std::variant<Follower, PreCandidate, Candidate, Leader>& role() const { return role_; }
+  const Role& role() const { return role_; }
   std::optional<MemberId> leader() const;
   bool is_connected(const MemberId& server) const { return connected_.contains(server); }
   bool is_below_floor() const;
@@ -245,12 +96,11 @@ class Raft {
   void append_entry(Term term, EntryKind kind, std::string body);
   void truncate_log(Index last);
   void collect_write();
-  void release_deferred();
   void send(const MemberId& to, Message message, std::uint64_t after_write = 0);
   void become_follower(Term term, std::optional<MemberId> leader);
   void save_term(Term term, std::optional<MemberId> voted_for);
   bool votes() const { return configuration().votes(options_.self); }
-  bool disk_is_stuck(std::uint64_t for_us) const;
+  bool disk_is_stuck(std::uint64_t for_us) const { return writes_.is_stuck(now_us_, for_us); }
   void transfer_if_disk_unusable();
 
   // election.cc
@@ -314,8 +164,8 @@ class Raft {
   Floor floor_;
   std::optional<Index> floor_end_;  // of an open one: the end that this term's leader named first
   Log log_;
-  std::vector<std::pair<Index, Configuration>> configurations_;  // ascending by index
-  std::variant<Follower, PreCandidate, Candidate, Leader> role_ = Follower{};
+  ConfigurationHistory configurations_;
+  Role role_ = Follower{};
   Index commit_index_{};
   Index applied_index_{};
   // Follower: the log is the leader's of this term up to here; nothing: not compared yet.
@@ -326,23 +176,7 @@ class Raft {
   std::uint64_t fetches_ = 0;
   DiskSpace room_ = DiskSpace::enough;
 
-  // Writes. An index alone can't say which entry 16 is durable: a cut lowers what is under way.
-  struct Write {
-    std::uint64_t number = 0;
-    Index last{};  // durable up to here once the write is, as far as no cut came after it
-    std::uint64_t begun_us = 0;
-  };
-  struct DeferredMessage {
-    std::uint64_t after_write = 0;
-    Envelope envelope;
-  };
-  std::uint64_t last_write_ = 0;
-  std::uint64_t persisted_us_ = 0;  // when the disk last kept something
-  std::uint64_t durable_write_ = 0;
-  std::uint64_t term_write_ = 0;  // the write that made current_term durable
-  Index durable_index_{};
-  std::deque<Write> writes_;              // under way
-  std::deque<DeferredMessage> deferred_;  // ascending by after_write
+  WriteTracker writes_;
   std::optional<Index> appended_from_;
   Output output_;
 };

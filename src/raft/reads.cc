@@ -18,7 +18,7 @@ void Raft::handle_read_requests(const ReadRequests& requests) {
   }
   auto* leader = std::get_if<Leader>(&role_);
   // A round under way was asked before these reads came: they wait for the next.
-  const bool under_way = leader->round > leader->round_done;
+  const bool under_way = leader->reads.is_round_under_way();
   for (const ReadRequest& read : requests.reads) {
     // Before this term's first entry is committed, commit_index may be behind what an earlier
     // leader answered; that entry is the bound then.
@@ -26,40 +26,35 @@ void Raft::handle_read_requests(const ReadRequests& requests) {
         read.to_log_end ? log_.last_index() : std::max(commit_index_, leader->noop_index);
     if (!read.to_log_end && commit_index_ < leader->noop_index)
       hit(CoveragePoint::read_bounded_by_noop);
-    leader->reads.push_back({read.id, leader->round + 1, index});
+    leader->reads.push(read.id, index);
   }
   if (!under_way && !leader->reads.empty()) begin_round();
 }
 
 void Raft::begin_round() {
-  ++std::get<Leader>(role_).round;
+  std::get<Leader>(role_).reads.begin_round();
   send_heartbeats();
   finish_round();  // alone, we are the quorum
 }
 
 void Raft::finish_round() {
   auto* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr || leader->round == leader->round_done) return;
-  const std::uint64_t round = leader->round;
+  if (leader == nullptr || !leader->reads.is_round_under_way()) return;
+  const std::uint64_t round = leader->reads.round();
   const bool answered = is_quorum(configuration(), [&](const MemberId& server) {
     if (server == options_.self) return true;
     const auto it = leader->progress.find(server);
     return it != leader->progress.end() && it->second.round >= round;
   });
   if (!answered) return;
-  leader->round_done = round;
-  while (!leader->reads.empty() && leader->reads.front().round <= round) {
-    output_.reads.push_back({leader->reads.front().id, true, leader->reads.front().index});
-    leader->reads.pop_front();
-  }
+  leader->reads.finish_round(output_.reads);
   if (!leader->reads.empty()) begin_round();
 }
 
 void Raft::fail_reads() {
-  for (const Leader::Read& read : std::get<Leader>(role_).reads) {
-    hit(CoveragePoint::reads_failed_at_step_down);
-    output_.reads.push_back({read.id, false, {}});
-  }
+  ReadQueue& reads = std::get<Leader>(role_).reads;
+  if (!reads.empty()) hit(CoveragePoint::reads_failed_at_step_down);
+  reads.fail_all(output_.reads);
 }
 
 }  // namespace zatt::raft

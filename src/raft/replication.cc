@@ -187,13 +187,13 @@ void Raft::send_heartbeats() {
   leader.heartbeat_at_us = now_us_ + options_.election_timeout_us / 5;
   for (auto& [server, progress] : leader.progress) {
     if (!progress.connected) continue;
-    send(server, Heartbeat{current_term(), commit_index_, leader.round, log_.last_index()});
+    send(server, Heartbeat{current_term(), commit_index_, leader.reads.round(), log_.last_index()});
     send_entries(server, progress);
   }
 }
 
 Index Raft::match_of(const MemberId& server) const {
-  if (server == options_.self) return durable_index_;  // only once our own sync is done
+  if (server == options_.self) return durable_index();  // only once our own sync is done
   const auto& leader = std::get<Leader>(role_);
   const auto it = leader.progress.find(server);
   return it == leader.progress.end() ? Index{0} : it->second.match_index;

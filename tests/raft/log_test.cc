@@ -108,4 +108,45 @@ TEST_CASE("forget: bodies go, terms stay") {
   CHECK(log.at(Index{3}).body == "y");
 }
 
+TEST_CASE("log: one that begins after a snapshot knows its base, and nothing below") {
+  Log log(Index{10}, Term{3});
+  CHECK(log.first_index() == Index{11});
+  CHECK(log.last_index() == Index{10});
+  CHECK(log.last_term() == Term{3});
+  CHECK(log.holds(Index{10}, Term{3}));
+  CHECK(!log.holds(Index{10}, Term{2}));
+  CHECK(!log.holds(Index{9}, Term{3}));
+  CHECK(!log.holds(Index{0}, Term{0}));
+  CHECK(log.first_in_memory() == Index{11});
+
+  for (const std::uint64_t term : {3U, 3U, 5U}) log.append(Term{term}, EntryKind::command, "x");
+  CHECK(log.at(Index{11}).index == Index{11});
+  CHECK(log.term_at(Index{12}) == Term{3});
+  CHECK(log.term_at(Index{13}) == Term{5});
+  CHECK(log.slice(Index{11}, Index{13}, 1 << 20).size() == 3);
+  log.truncate(Index{10});
+  CHECK(log.last_term() == Term{3});
+  CHECK(log.bytes_in_memory() == 0);
+  log.append(Term{4}, EntryKind::command, "y");
+  CHECK(log.at(Index{11}).body == "y");
+}
+
+TEST_CASE("last_at_or_below: down to the base, and of what lies below it nothing is known") {
+  Log log(Index{10}, Term{3});
+  for (const std::uint64_t term : {5U, 6U}) log.append(Term{term}, EntryKind::command, "x");
+  struct Row {
+    const char* why;
+    std::uint64_t index, term, want;
+  };
+  const Row rows[] = {
+      {"in the log", 12, 5, 11},      {"all its terms are above: the base", 12, 4, 10},
+      {"the base itself", 10, 3, 10}, {"the base's term is above, too", 12, 2, 0},
+      {"below the base", 9, 9, 0},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    CHECK(log.last_at_or_below(Index{row.index}, Term{row.term}) == Index{row.want});
+  }
+}
+
 }  // namespace zatt::raft

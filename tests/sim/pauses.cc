@@ -32,7 +32,7 @@ void Cluster::pause_in_a_round(NodeNumber number, std::uint64_t us) {
   const auto* leader = std::get_if<raft::Leader>(&machine.node->raft().role());
   machine.pause_in_a_round_us = us;
   machine.ask_until_us = scheduler_.now_us() + us;
-  machine.round_before = leader == nullptr ? 0 : leader->round;
+  machine.round_before = leader == nullptr ? 0 : leader->reads.round();
   workload_.visit(number, false);
 }
 
@@ -41,8 +41,8 @@ void Cluster::pause_if_in_a_round(NodeNumber number) {
   Machine& machine = machines_[number];
   if (machine.ask_until_us <= scheduler_.now_us()) return;
   const auto* leader = std::get_if<raft::Leader>(&machine.node->raft().role());
-  if (leader == nullptr || leader->round == leader->round_done) return;
-  if (leader->round == machine.round_before) return;  // it may have most answers already
+  if (leader == nullptr || !leader->reads.is_round_under_way()) return;
+  if (leader->reads.round() == machine.round_before) return;  // it may have most answers already
   coverage_.count(Action::paused_in_a_round);
   machine.ask_until_us = 0;
   machine.asked_before_pause = true;

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What a server is at the moment, and what it knows as such (paper 5.1, thesis 9.6).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <variant>
+
+#include "base/types.h"
+#include "raft/progress.h"
+#include "raft/read_queue.h"
+
+namespace zatt::raft {
+
+struct Follower {
+  std::optional<MemberId> leader;
+  std::uint64_t last_contact_us = 0;  // by the leader; 0: none, or its connection has closed
+};
+struct PreCandidate {
+  std::set<MemberId> votes;
+};
+struct Candidate {
+  std::set<MemberId> votes;
+  std::uint64_t own_vote_write = 0;  // counted once this is durable; 0: it is
+};
+struct Leader {
+  std::map<MemberId, Progress> progress;  // of everybody else who gets the log
+  Index noop_index{};                     // its first entry (thesis 6.4)
+  std::uint64_t heartbeat_at_us = 0;
+  std::uint64_t check_quorum_at_us = 0;
+  std::uint64_t full_since_us = 0;  // it leads, and its disk has no room; else of no account
+  ReadQueue reads;
+};
+
+using Role = std::variant<Follower, PreCandidate, Candidate, Leader>;
+
+}  // namespace zatt::raft
