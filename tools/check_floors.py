@@ -7,12 +7,14 @@ only below json/; each .cc includes its own header first, so that every header c
 What the simulator runs has no clock, thread or chance of its own, and nobody reads the wall clock
 but for times that a person is shown: in the log, and above each picture of zatt status --watch.
 And no two headers of src/ and tests/ give one namespace two types of the same name: all of them end
-in one program, where the linker would keep either.
+in one program, where the linker would keep either. Sizes and words have limits too: ratchets.py.
 """
 
 import pathlib
 import re
 import sys
+
+import ratchets
 
 FLOORS = [
     ["base"],
@@ -140,7 +142,7 @@ def check_names(root):
 
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-    errors = check(root) + check_names(root)
+    errors = check(root) + check_names(root) + ratchets.check(root)
     for line in errors:
         print(line)
     print(f"floors: {len(errors)} broken" if errors else "floors: all kept")
