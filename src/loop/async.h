@@ -3,9 +3,11 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 
+#include "loop/box.h"
 #include "loop/loop.h"
+
+struct uv_async_s;
 
 namespace zatt::loop {
 
@@ -13,15 +15,11 @@ class Async {
  public:
   Async(Loop& loop, std::function<void()> on_wake);
 
-  // From any thread, while the Async lives. Several calls may end in one on_wake.
+  // From any thread, while the Async exists. Several calls may end in one on_wake.
   void send() noexcept;
 
  private:
-  struct Box;
-  struct Close {
-    void operator()(Box* box) const noexcept;
-  };
-  std::unique_ptr<Box, Close> box_;
+  Owned<EventBox<uv_async_s>> box_;
 };
 
 }  // namespace zatt::loop

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// How every libuv handle of this room is owned.
-//
-// uv_close() is asynchronous: libuv reads the handle until the close callback runs. So a handle
-// lives in a Box on the heap, owned by our object until its destructor, then by libuv; the loop
-// must turn once more before it is freed. For loop/*.cc only.
+// What is in a Box (loop/box.h), for the .cc files of this folder only.
 #pragma once
 
+#include <unistd.h>
 #include <uv.h>
 
-#include <memory>
+#include <concepts>
+#include <functional>
 
 #include "base/assert.h"
+#include "loop/box.h"
 
 namespace zatt::loop {
 
@@ -19,11 +18,38 @@ uv_handle_t* as_handle(T* handle) noexcept {
   return reinterpret_cast<uv_handle_t*>(handle);
 }
 
+template <class Handle>
+struct EventBox {
+  Handle handle = {};
+  std::function<void()> on_event = {};
+
+  // libuv's callback for it.
+  template <class... Rest>
+  static void call(Handle* handle, Rest...) noexcept {
+    static_cast<EventBox*>(handle->data)->on_event();
+  }
+};
+
+// A socket that libuv watches: its Box is derived from this one, and has a
+// `void before_close() noexcept` where there is more to end.
+struct SocketBox {
+  uv_poll_t handle = {};
+  int fd = -1;
+  bool open = true;  // false: its owner is gone
+};
+
 // A Box has a member `handle`, whose `data` points back to the Box.
 template <class Box>
-void close_box(Box* box) noexcept {
+void Close<Box>::operator()(Box* box) const noexcept {
+  constexpr bool is_socket = std::derived_from<Box, SocketBox>;
+  if constexpr (is_socket) box->open = false;
+  if constexpr (requires { box->before_close(); }) box->before_close();
+  [[maybe_unused]] int fd = -1;
+  if constexpr (is_socket) fd = box->fd;
   uv_close(as_handle(&box->handle),
            [](uv_handle_t* handle) noexcept { delete static_cast<Box*>(handle->data); });
+  // Only now: libuv has used the number, which other threads may get again.
+  if constexpr (is_socket) close(fd);
 }
 
 // For a Box whose uv_*_init failed never, or by our own mistake.

@@ -38,21 +38,20 @@ int open_reserve() { return open("/", O_RDONLY | O_CLOEXEC); }
 
 }  // namespace
 
-struct Listener::Box {
-  uv_poll_t handle;
-  Loop* loop;
-  int fd;
-  int reserve_fd;
+struct Listener::Box : SocketBox {
+  Loop* loop = nullptr;
+  int reserve_fd = open_reserve();
   Events events;
   std::optional<Timer> pause;
-  bool open = true;
 
   bool take_one();
   bool turn_one_away();
   void take_some();
   void poll_start();
   void wait_a_while();
+  void before_close() noexcept;
 };
+template struct Close<Listener::Box>;
 
 // Whether it is worth trying again at once.
 bool Listener::Box::take_one() {
@@ -111,13 +110,9 @@ void Listener::Box::wait_a_while() {
   pause->start(shortage_pause_ms);
 }
 
-void Listener::Close::operator()(Box* box) const noexcept {
-  box->open = false;
-  box->pause.reset();
-  if (box->reserve_fd >= 0) close(box->reserve_fd);
-  const int fd = box->fd;
-  close_box(box);
-  close(fd);  // only now: libuv has used the number, which other threads may get again
+void Listener::Box::before_close() noexcept {
+  pause.reset();
+  if (reserve_fd >= 0) close(reserve_fd);
 }
 
 Result<Listener> Listener::bind(Loop& loop, const Address& address) {
@@ -133,12 +128,9 @@ Result<Listener> Listener::bind(Loop& loop, const Address& address) {
       if (first.sys == 0) first = fd.error();
       continue;
     }
-    auto* const box = new Box{.handle = {},
-                              .loop = &loop,
-                              .fd = *fd,
-                              .reserve_fd = open_reserve(),
-                              .events = {},
-                              .pause = std::nullopt};
+    auto* const box = new Box{};
+    box->loop = &loop;
+    box->fd = *fd;
     adopt(box, uv_poll_init(loop.uv(), &box->handle, *fd));
     return Listener(box);
   }

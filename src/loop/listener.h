@@ -6,10 +6,10 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 
 #include "base/result.h"
 #include "base/types.h"
+#include "loop/box.h"
 #include "loop/loop.h"
 #include "loop/stream.h"
 
@@ -32,12 +32,9 @@ class Listener {
 
  private:
   struct Box;
-  struct Close {
-    void operator()(Box* box) const noexcept;
-  };
   explicit Listener(Box* box) : box_(box) {}
 
-  std::unique_ptr<Box, Close> box_;
+  Owned<Box> box_;
 };
 
 }  // namespace zatt::loop

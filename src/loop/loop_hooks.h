@@ -3,14 +3,18 @@
 //
 // A turn of libuv runs timers first, then waits for input and delivers it. A timer that must not
 // act on old news (an election timeout after the process was stopped for a while: the leader's
-// heartbeats are in the socket, unread) therefore only notes that it fired and calls again();
+// heartbeats are in the socket, unread) therefore only notes that it fired and calls run_again();
 // what it stands for is done in after_poll.
 #pragma once
 
 #include <functional>
-#include <memory>
 
+#include "loop/box.h"
 #include "loop/loop.h"
+
+struct uv_check_s;
+struct uv_idle_s;
+struct uv_prepare_s;
 
 namespace zatt::loop {
 
@@ -24,17 +28,9 @@ class LoopHooks {
   void run_again();
 
  private:
-  struct Before;
-  struct After;
-  struct Skip;
-  struct Close {
-    void operator()(Before* box) const noexcept;
-    void operator()(After* box) const noexcept;
-    void operator()(Skip* box) const noexcept;
-  };
-  std::unique_ptr<Skip, Close> skip_;
-  std::unique_ptr<Before, Close> before_;
-  std::unique_ptr<After, Close> after_;
+  Owned<EventBox<uv_idle_s>> skip_;  // libuv does not wait while an idle handle is active
+  Owned<EventBox<uv_prepare_s>> before_;
+  Owned<EventBox<uv_check_s>> after_;
 };
 
 }  // namespace zatt::loop

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 
+#include "loop/box.h"
 #include "loop/loop.h"
+
+struct uv_signal_s;
 
 namespace zatt::loop {
 
@@ -14,11 +16,7 @@ class Signal {
   Signal(Loop& loop, int number, std::function<void()> on_signal);
 
  private:
-  struct Box;
-  struct Close {
-    void operator()(Box* box) const noexcept;
-  };
-  std::unique_ptr<Box, Close> box_;
+  Owned<EventBox<uv_signal_s>> box_;
 };
 
 }  // namespace zatt::loop

@@ -29,12 +29,7 @@ int pending_error(int fd) {
 
 // --- the box -------------------------------------------------------------------------------------
 
-void Stream::Close::operator()(Box* box) const noexcept {
-  box->open = false;
-  const int fd = box->fd;
-  close_box(box);
-  close(fd);  // only now: libuv has used the number, which other threads may get again
-}
+template struct Close<Stream::Box>;
 
 // Watches for what is of interest now.
 void Stream::Box::poll() {

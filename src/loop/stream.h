@@ -10,11 +10,11 @@
 
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/types.h"
+#include "loop/box.h"
 #include "loop/loop.h"
 
 namespace zatt::loop {
@@ -60,15 +60,12 @@ class Stream {
   friend class Listener;
   friend class Connector;
   struct Box;
-  struct Close {
-    void operator()(Box* box) const noexcept;
-  };
   // Of a socket that does not block, connected or on its way. Empty where the loop cannot watch it;
   // it is closed then.
   Stream(Loop& loop, int fd);
   void set_option(int level, int option, int value);
 
-  std::unique_ptr<Box, Close> box_;
+  Owned<Box> box_;
 };
 
 }  // namespace zatt::loop

@@ -11,10 +11,8 @@
 
 namespace zatt::loop {
 
-struct Stream::Box {
-  uv_poll_t handle;
-  char* read_buffer;
-  int fd;
+struct Stream::Box : SocketBox {
+  char* read_buffer = nullptr;
   Events events;
   std::function<void(int sys)> on_connected;  // while it is being connected
   std::list<std::string> queue;               // not with the kernel yet
@@ -24,7 +22,6 @@ struct Stream::Box {
   int failure = 0;  // the errno of a write, not told yet
   bool reading = false;
   bool shutting_down = false;  // once the queue is empty
-  bool open = true;            // false: its Stream is gone
   bool lost = false;
 
   void poll();

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 
+#include "loop/box.h"
 #include "loop/loop.h"
+
+struct uv_timer_s;
 
 namespace zatt::loop {
 
@@ -20,11 +22,7 @@ class Timer {
   bool is_active() const;
 
  private:
-  struct Box;
-  struct Close {
-    void operator()(Box* box) const noexcept;
-  };
-  std::unique_ptr<Box, Close> box_;
+  Owned<EventBox<uv_timer_s>> box_;
 };
 
 }  // namespace zatt::loop
