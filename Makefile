@@ -223,8 +223,9 @@ $(B)/lib%.so.0: $(B)/obj/%.o
 	  $(if $(findstring client,$(@F)),$(client_libs),$(module_libs)) -o $@
 	@ln -sf $(@F) $(@:.0=)
 
-# The command is a user of the library as any other. It looks for a line editor when it runs.
-$(B)/zatt: $(call objects,$(wildcard src/cli/*.cc)) $(B)/libzattclient.a
+# The command is a user of the library as any other, and takes a few functions of base/ and json/
+# besides. It looks for a line editor when it runs.
+$(B)/zatt: $(call objects,$(wildcard src/cli/*.cc)) $(B)/libzattclient.a $(lib)
 	@echo "LINK  $@"
 	@$(CXX) $(CXX_FLAGS) $(LINK_SAN) -Wl,--gc-sections $(LDFLAGS) $(filter %.o %.a,$^) $(client_libs) -ldl -o $@
 

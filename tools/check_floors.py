@@ -36,6 +36,8 @@ UNFORESEEN = re.compile(r"(chrono|ctime|time\.h|sys/time\.h|random|sys/random\.h
 UNFORESEEN_HOME = "src/base/random_seed.cc"
 WALL_CLOCK = re.compile(r"system_clock|CLOCK_REALTIME|gettimeofday|\btime\((nullptr|NULL|0|&)")
 WALL_CLOCK_HOMES = ("src/zattd/log.cc", "src/cli/status.cc")
+# The command is a user of zatt.h as any other, and shares no more than this with the library.
+CLI_MAY = {"base", "json"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -62,6 +64,9 @@ def check_include(root, path, folder, quote, name):
                 f'remedy: write it as "folder/file.h", the folder one of {", ".join(FLOOR)}')
     if not (root / "src" / name).exists():
         return f'src/{name} does not exist; remedy: mend the path'
+    if folder == "cli" and target not in CLI_MAY:
+        return (f"cli/ stands on zatt.h, {'/, '.join(sorted(CLI_MAY))}/; "
+                f"remedy: what it needs of {target}/ is a matter of zatt.h")
     if FLOOR[target] == FLOOR[folder]:
         return (f"{folder}/ and {target}/ are neighbours on floor {FLOOR[folder]}; remedy: move what "
                 f"both need down to a lower floor, or let a floor above bring the two together")

@@ -7,7 +7,7 @@
 
 #include "base/assert.h"
 #include "base/narrow.h"
-#include "base/printable.h"
+#include "base/text.h"
 #include "codec/request.h"
 #include "server/descriptors.h"
 #include "server/posix_disk.h"

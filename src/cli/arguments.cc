@@ -5,7 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
 #include "cli/text.h"
+#include "json/writer.h"
 
 namespace zatt::cli {
 namespace {
@@ -21,7 +23,7 @@ bool is_option(std::string_view argument) {
 }
 
 std::string for_a_person(std::string_view argument) {
-  return quoted(is_utf8(argument) ? argument : "?");
+  return json::string_text(is_utf8(argument) ? argument : "?");
 }
 
 // One option: --timeout 2, --timeout=2, -t 2, -t2, -rt2.
@@ -175,7 +177,7 @@ class Parser {
   }
 
   void set_limit(const std::string& shown, const std::string& value) {
-    const auto limit = to_number(value);
+    const auto limit = to_number<std::uint64_t>(value);
     if (!limit || *limit == 0) return wrong(shown + " is a number, 1 or more");
     parsed_.arguments.limit = *limit;
   }
@@ -192,7 +194,7 @@ class Parser {
     condition.kind = row.option;
     if (row.option == Option::if_value) condition.value = value;
     if (row.option != Option::if_rev) return;
-    const auto rev = to_number(value);
+    const auto rev = to_number<std::uint64_t>(value);
     if (!rev) return wrong("--if-rev is a revision, a number; 0 means absent");
     condition.rev = *rev;
   }

@@ -5,8 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/text.h"
 #include "cli/json.h"
-#include "cli/text.h"
 
 namespace zatt::cli {
 namespace {
@@ -15,7 +15,7 @@ std::string string_in(const std::vector<Field>& fields, std::string_view name) {
   return characters_of(text_of(fields, name)).value_or("");
 }
 std::uint64_t number_in(const std::vector<Field>& fields, std::string_view name) {
-  return to_number(text_of(fields, name)).value_or(0);
+  return to_number<std::uint64_t>(text_of(fields, name)).value_or(0);
 }
 
 std::string address_in(const std::vector<Field>& fields) {
@@ -38,7 +38,8 @@ std::vector<MemberView> to_members(std::string_view text) {
     member.address = address_in(*fields);
     member.voter = text_of(*fields, "voter") == "true";
     member.connected = text_of(*fields, "connected") == "true";
-    if (const auto match = to_number(text_of(*fields, "match_index"))) member.match_index = *match;
+    if (const auto match = to_number<std::uint64_t>(text_of(*fields, "match_index")))
+      member.match_index = *match;
     member.notice = string_in(*fields, "notice");
   }
   return members;

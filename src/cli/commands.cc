@@ -11,6 +11,7 @@
 #include "cli/look.h"
 #include "cli/text.h"
 #include "cli/value.h"
+#include "json/writer.h"
 
 namespace zatt::cli {
 namespace {
@@ -85,7 +86,7 @@ void Context::add_json(const Reply& reply) {
   add_line(*this, !reply.line.empty()
                       ? reply.line
                       : std::string("{\"ok\":false,\"error\":\"") + zatt_error_name(reply.error) +
-                            "\",\"message\":" + quoted(reply.message) + "}");
+                            "\",\"message\":" + json::string_text(reply.message) + "}");
 }
 
 Exit Context::finish(Exit code) {

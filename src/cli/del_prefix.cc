@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/text.h"
 #include "cli/batch.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
@@ -13,6 +14,7 @@
 #include "cli/progress.h"
 #include "cli/question.h"
 #include "cli/text.h"
+#include "json/writer.h"
 
 namespace zatt::cli {
 namespace {
@@ -26,7 +28,7 @@ class PrefixDelete {
       return print_usage_error(
           "del --prefix asks before it deletes, and nobody is there to be asked: --yes deletes "
           "without asking; zatt count " +
-          quoted(prefix_) + " says how many keys it would be");
+          json::string_text(prefix_) + " says how many keys it would be");
     zatt_request request = zatt_request_of(ZATT_OP_COUNT);
     request.prefix = bytes_of(prefix_);
     const Reply count = work_.session.ask(request);
@@ -49,7 +51,7 @@ class PrefixDelete {
   }
   std::string shown_quoted() const {
     const bool plain = !has_control_characters(prefix_) && prefix_.find('\'') == std::string::npos;
-    return plain ? "'" + prefix_ + "'" : quoted(prefix_);
+    return plain ? "'" + prefix_ + "'" : json::string_text(prefix_);
   }
 
   Exit delete_all() {

@@ -11,6 +11,7 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
+#include "json/writer.h"
 #include "zatt/zatt.h"
 
 namespace zatt::cli {
@@ -90,7 +91,7 @@ std::string what_reads_input(const Arguments& arguments) {
 std::string what_no_means(const Arguments& arguments) {
   const bool several = arguments.operands.size() > 1;
   if (arguments.verb == Verb::status) return "status: degraded";
-  if (arguments.prefix) return "no key begins with " + quoted(*arguments.prefix);
+  if (arguments.prefix) return "no key begins with " + json::string_text(*arguments.prefix);
   if (arguments.verb == Verb::get || arguments.verb == Verb::del)
     return several ? "not all of these keys were there"
                    : "there is no key " + shown_key(arguments.operands[0]);

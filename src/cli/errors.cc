@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "cli/text.h"
+#include "base/text.h"
 
 namespace zatt::cli {
 namespace {
@@ -27,9 +27,9 @@ std::string of_condition(const Reply& reply) {
                          ? reply.message
                          : "the condition does not hold";
   if (!reply.found || !reply.value) return text + ": there is no such key";
-  const std::string value = one_line(*reply.value);
+  const std::string value = printable(*reply.value);
   text += ": ";
-  text += width_of(value) > longest ? "the value is another" : "the value is " + value;
+  text += utf8_count(value) > longest ? "the value is another" : "the value is " + value;
   return text + ", revision " + std::to_string(reply.rev);
 }
 
@@ -41,7 +41,7 @@ std::size_t errors_printed() { return complaints; }
 
 void print_error(std::string_view sentence) {
   ++complaints;
-  const std::string line = "zatt: " + place_name + one_line(sentence) + "\n";
+  const std::string line = "zatt: " + place_name + printable(sentence) + "\n";
   if (write(STDERR_FILENO, line.data(), line.size()) < 0) {
     // there is nobody to tell
   }

@@ -5,11 +5,13 @@
 #include <optional>
 #include <utility>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
 #include "cli/pages.h"
 #include "cli/progress.h"
 #include "cli/text.h"
+#include "json/writer.h"
 
 namespace zatt::cli {
 namespace {
@@ -40,7 +42,7 @@ Ended each_written(Context& context, zatt_request request, const OnPage& on_page
 }
 
 std::string as_json(const Item& item, bool with_value, bool with_rev) {
-  std::string line = "{\"key\":" + quoted(item.key);
+  std::string line = "{\"key\":" + json::string_text(item.key);
   if (with_value) line += ",\"value\":" + item.value;
   if (with_rev) line += ",\"rev\":" + std::to_string(item.rev);
   return line + "}\n";
@@ -52,7 +54,7 @@ void add_page(Context& context, const Reply& page) {
   std::size_t width = 0;
   for (const Item& item : page.items) {
     keys.push_back(shown_key(item.key));
-    width = std::max(width, std::min(width_of(keys.back()), widest_key));
+    width = std::max(width, std::min(utf8_count(keys.back()), widest_key));
   }
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const bool aligned = context.out.is_terminal();

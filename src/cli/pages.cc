@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <string>
 
-#include "cli/text.h"
-
 namespace zatt::cli {
 
 std::optional<Reply> each_page(Session& session, zatt_request scan, std::uint64_t most,

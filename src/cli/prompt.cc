@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/dispatch.h"
 #include "cli/line_reader.h"
-#include "cli/text.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
 
@@ -36,7 +36,7 @@ class Prompt {
   Exit run() {
     work_.interrupts.arm();
     work_.out.add("zatt " + std::string(zatt_version()) + ", servers " +
-                  one_line(*work_.arguments.servers) +
+                  printable(*work_.arguments.servers) +
                   ". help says what there is, help VERB more; ^D ends it.\n");
     for (;;) {
       work_.out.flush();

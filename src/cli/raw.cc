@@ -6,11 +6,12 @@
 #include <deque>
 #include <optional>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
 #include "cli/json.h"
 #include "cli/lines.h"
-#include "cli/text.h"
+#include "json/writer.h"
 
 namespace zatt::cli {
 namespace {
@@ -74,7 +75,7 @@ class Raw {
     int ms = server_default_ms;
     if (request.find("timeout_ms") != std::string::npos)
       if (const auto fields = fields_of(request))
-        if (const auto own = to_number(text_of(*fields, "timeout_ms")))
+        if (const auto own = to_number<unsigned long long>(text_of(*fields, "timeout_ms")))
           ms = static_cast<int>(std::min(*own, 600'000ULL));
     return std::min(ms + margin_ms, 600'000);
   }
@@ -106,7 +107,7 @@ class Raw {
       if (const std::string_view id = text_of(*fields, "id"); !id.empty())
         line += ",\"id\":" + std::string(id);
     return line + ",\"error\":\"" + zatt_error_name(reply.error) +
-           "\",\"message\":" + quoted(reply.message) + "}";
+           "\",\"message\":" + json::string_text(reply.message) + "}";
   }
 
   void note(const Slot& slot, const zatt_reply& reply) {

@@ -3,8 +3,9 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "cli/json.h"
-#include "cli/text.h"
+#include "json/writer.h"
 
 namespace zatt::cli {
 namespace {
@@ -30,7 +31,8 @@ Record to_record(std::string_view line) {
       if (!record.value.empty()) return wrong("two fields \"value\"");
       record.value = field.text;
     } else if (field.name != "rev") {
-      return wrong("no field " + quoted(field.name) + " is known here, but \"key\" and \"value\"");
+      return wrong("no field " + json::string_text(field.name) +
+                   " is known here, but \"key\" and \"value\"");
     }
   }
   if (!has_key) return wrong("it has no \"key\"");

@@ -7,12 +7,14 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "base/text.h"
 #include "cli/cluster_status.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
 #include "cli/look.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "json/writer.h"
 
 namespace zatt::cli {
 namespace {
@@ -114,22 +116,23 @@ Exit run_members(Context& context) {
   std::size_t id_width = 0;
   std::size_t address_width = 0;
   for (const MemberView& member : answer->members) {
-    id_width = std::max(id_width, width_of(one_line(member.id)));
-    address_width = std::max(address_width, width_of(one_line(member.address)));
+    id_width = std::max(id_width, utf8_count(printable(member.id)));
+    address_width = std::max(address_width, utf8_count(printable(member.address)));
   }
   for (const MemberView& member : answer->members) {
     const bool leads = member.id == answer->leader;
     if (context.arguments.json) {
-      context.out.add("{\"id\":" + quoted(member.id) + ",\"address\":" + quoted(member.address) +
+      context.out.add("{\"id\":" + json::string_text(member.id) +
+                      ",\"address\":" + json::string_text(member.address) +
                       ",\"voter\":" + (member.voter ? "true" : "false") +
                       ",\"leader\":" + (leads ? "true" : "false") + "," +
                       json_of_notices(notices_of(member)) + "}\n");
       continue;
     }
-    context.out.add(padded(one_line(member.id), id_width) + "  " +
-                    padded(one_line(member.address), address_width) + "  " +
+    context.out.add(padded(printable(member.id), id_width) + "  " +
+                    padded(printable(member.address), address_width) + "  " +
                     role_of(member, leads) +
-                    (member.notice.empty() ? "" : "  " + one_line(member.notice)) + "\n");
+                    (member.notice.empty() ? "" : "  " + printable(member.notice)) + "\n");
   }
   return Exit::done;
 }

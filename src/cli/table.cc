@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "cli/text.h"
+#include "json/writer.h"
 
 namespace zatt::cli {
 namespace {
@@ -27,7 +29,7 @@ std::string headline(const ClusterStatus& status, bool colour) {
   const std::string_view escape = !status.quorum ? red : status.whole ? green : yellow;
   std::string text = coloured(state_of(status), escape, colour) + ": ";
   if (!status.leader.empty())
-    text += "node " + one_line(status.leader) +
+    text += "node " + printable(status.leader) +
             (status.quorum ? " leads in term " : " led last, in term ") +
             std::to_string(status.term);
   else
@@ -47,22 +49,22 @@ std::string headline(const ClusterStatus& status, bool colour) {
 
 std::string known_of(const ClusterStatus& status) {
   if (status.cluster.empty()) return "";
-  std::string text = "cluster " + one_line(status.cluster) + ", " + keys_text(status.keys);
+  std::string text = "cluster " + printable(status.cluster) + ", " + keys_text(status.keys);
   std::vector<std::string> versions;
   for (const Row& row : status.rows)
     if (row.answer != nullptr &&
         std::find(versions.begin(), versions.end(), row.answer->version) == versions.end())
       versions.push_back(row.answer->version);
   for (std::size_t i = 0; i < versions.size(); ++i)
-    text += (i == 0 ? ", version " : " and ") + one_line(versions[i]);
+    text += (i == 0 ? ", version " : " and ") + printable(versions[i]);
   return text;
 }
 
 Cells cells_of(const Row& row) {
   Cells cells;
-  cells[0] = (row.leads ? "* " : "  ") + (row.id.empty() ? "?" : one_line(row.id));
-  cells[1] = one_line(row.address);
-  cells[2] = row.answer != nullptr ? one_line(row.answer->role) : "no answer";
+  cells[0] = (row.leads ? "* " : "  ") + (row.id.empty() ? "?" : printable(row.id));
+  cells[1] = printable(row.address);
+  cells[2] = row.answer != nullptr ? printable(row.answer->role) : "no answer";
   cells[3] = row.answer != nullptr ? std::to_string(row.answer->term) : "-";
   cells[4] = row.lag ? std::to_string(*row.lag) : "-";
   cells[5] = row.answer != nullptr ? duration_of(row.answer->uptime_s) : "-";
@@ -70,7 +72,7 @@ Cells cells_of(const Row& row) {
 }
 
 std::string reason_of(const Row& row) {
-  if (row.answer == nullptr) return one_line(row.why);
+  if (row.answer == nullptr) return printable(row.why);
   return row.member ? "" : "not a member";
 }
 
@@ -80,7 +82,7 @@ std::string joined(const Cells& cells, const std::array<std::size_t, 6>& widths)
   std::string line;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (i > 0) line += "  ";
-    const std::size_t own = width_of(cells[i]);
+    const std::size_t own = utf8_count(cells[i]);
     const std::string space(widths[i] - std::min(widths[i], own), ' ');
     line += is_number_column(i) ? space + cells[i] : cells[i] + space;
   }
@@ -95,20 +97,20 @@ std::string escape_of(const Row& row) {
 
 void add_json_row(std::string& out, const Row& row) {
   const auto string_or_null = [](const std::string& text) {
-    return text.empty() ? std::string("null") : quoted(text);
+    return text.empty() ? std::string("null") : json::string_text(text);
   };
-  out += "{\"id\":" + string_or_null(row.id) + ",\"address\":" + quoted(row.address);
+  out += "{\"id\":" + string_or_null(row.id) + ",\"address\":" + json::string_text(row.address);
   out += std::string(",\"member\":") + (row.member ? "true" : "false");
   out += std::string(",\"voter\":") + (row.voter ? "true" : "false");
   out += std::string(",\"reached\":") + (row.answer != nullptr ? "true" : "false");
   if (row.answer == nullptr) {
-    out += ",\"why\":" + quoted(row.why);
+    out += ",\"why\":" + json::string_text(row.why);
   } else {
-    out += ",\"role\":" + quoted(row.answer->role);
+    out += ",\"role\":" + json::string_text(row.answer->role);
     out += ",\"term\":" + std::to_string(row.answer->term);
     out += ",\"last\":" + std::to_string(row.answer->last);
     out += ",\"keys\":" + std::to_string(row.answer->keys);
-    out += ",\"version\":" + quoted(row.answer->version);
+    out += ",\"version\":" + json::string_text(row.answer->version);
     out += ",\"uptime_s\":" + std::to_string(row.answer->uptime_s);
   }
   out += ",\"lag\":" + (row.lag ? std::to_string(*row.lag) : std::string("null"));
@@ -118,9 +120,7 @@ void add_json_row(std::string& out, const Row& row) {
 }  // namespace
 
 std::string json_of_notices(const std::vector<std::string>& notices) {
-  std::string text = "\"notices\":[";
-  for (std::size_t i = 0; i < notices.size(); ++i) text += (i == 0 ? "" : ",") + quoted(notices[i]);
-  return text + "]";
+  return "\"notices\":[" + join(notices, ",", json::string_text) + "]";
 }
 
 std::string duration_of(std::uint64_t seconds) {
@@ -138,7 +138,7 @@ std::string table_of(const ClusterStatus& status, bool colour) {
   std::array<std::size_t, 6> widths{};
   for (const Cells& cells : lines)
     for (std::size_t i = 0; i < cells.size(); ++i)
-      widths[i] = std::max(widths[i], width_of(cells[i]));
+      widths[i] = std::max(widths[i], utf8_count(cells[i]));
   text += "\n" + joined(lines[0], widths) + "\n";
   for (std::size_t i = 0; i < status.rows.size(); ++i) {
     const std::string reason = reason_of(status.rows[i]);
@@ -149,16 +149,16 @@ std::string table_of(const ClusterStatus& status, bool colour) {
   std::string notices;
   for (const Row& row : status.rows)
     for (const std::string& notice : row.notices)
-      notices += "node " + one_line(row.id) + ": " + one_line(notice) + "\n";
+      notices += "node " + printable(row.id) + ": " + printable(notice) + "\n";
   return notices.empty() ? text : text + "\n" + notices;
 }
 
 std::string json_of(const ClusterStatus& status) {
   const bool leader = !status.leader.empty();
   std::string out = std::string("{\"ok\":") + (status.whole ? "true" : "false");
-  out += ",\"state\":" + quoted(state_of(status));
-  out += ",\"cluster\":" + quoted(status.cluster);
-  out += ",\"leader\":" + (leader ? quoted(status.leader) : std::string("null"));
+  out += ",\"state\":" + json::string_text(state_of(status));
+  out += ",\"cluster\":" + json::string_text(status.cluster);
+  out += ",\"leader\":" + (leader ? json::string_text(status.leader) : std::string("null"));
   out += ",\"term\":" + std::to_string(status.term);
   out += ",\"voters\":" + std::to_string(status.voters);
   out += ",\"reached\":" + std::to_string(status.reached);

@@ -9,8 +9,9 @@
 #include <cstring>
 #include <utility>
 
+#include "base/text.h"
 #include "cli/json.h"
-#include "cli/text.h"
+#include "json/writer.h"
 
 namespace zatt::cli {
 namespace {
@@ -54,11 +55,11 @@ std::string with_hint(std::string why) {
 
 Value to_value(std::string text, ValueIs is, bool typed, const IsJson& validator) {
   if (!is_utf8(text)) return {"", "the value is not UTF-8 text"};
-  if (is == ValueIs::string) return {quoted(text), ""};
+  if (is == ValueIs::string) return {json::string_text(text), ""};
   const auto why = validator(text);
   if (!why) return {std::move(text), ""};
   if (is == ValueIs::json) return {"", typed ? with_hint(*why) : *why};
-  if (!looks_meant_as_json(text)) return {quoted(text), ""};
+  if (!looks_meant_as_json(text)) return {json::string_text(text), ""};
   const std::string place = " (" + news_in(*why) + ")";
   return {"", typed ? "not JSON; did the shell take the quotes? use '…', or --string" + place
                     : "not JSON; --string stores it as it is" + place};

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/text.h"
+#include "base/text.h"
 
 namespace zatt::cli {
 namespace {
@@ -118,9 +118,7 @@ bool takes(const VerbRow& verb, Option option) {
 }
 
 std::string_view nearest_verb(std::string_view typed) {
-  std::string name(typed);  // GET, as in other stores' shells
-  for (char& each : name)
-    if (each >= 'A' && each <= 'Z') each = static_cast<char>(each - 'A' + 'a');
+  const std::string name = lowered(typed);  // GET, as in other stores' shells
   if (const VerbRow* row = find_verb(name)) return row->name;
   for (const OtherWord& other : other_words)
     if (other.word == name) return other.verb;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/text.h"
 #include "json/value.h"
 #include "json/writer.h"
 
@@ -53,16 +54,8 @@ bool is_bare_text(std::string_view value, const json::ParseError& fault) {
 
 // The text as a JSON string, cut to what a line of a message has room for.
 std::string quoted_in_brief(std::string_view text) {
-  constexpr std::size_t most = 40;
-  std::string quoted;
-  if (text.size() <= most) {
-    json::append_string(quoted, text);
-    return quoted;
-  }
-  std::size_t end = most;
-  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
-  json::append_string(quoted, std::string(text.substr(0, end)) + "…");
-  return quoted;
+  const std::string_view shown = utf8_prefix(text, 40);
+  return json::string_text(std::string(shown) + (shown.size() < text.size() ? "…" : ""));
 }
 
 // A text for a Reader, with the slack it wants.

@@ -4,10 +4,10 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/text.h"
 
 namespace zatt::client {
 namespace {
@@ -45,10 +45,8 @@ Result<Address> parse_server(std::string_view text) {
   Address address{std::string(host), default_port};
   if (host.empty() || host.find_first_of(" \t/\"") != std::string_view::npos) return unclear(text);
   if (port.empty()) return address;
-  const char* const end = port.data() + port.size();
-  const auto [at, error] = std::from_chars(port.data() + 1, end, address.port);
-  if (port[0] != ':' || error != std::errc() || at != end || address.port == 0)
-    return unclear(text);
+  address.port = to_number<std::uint16_t>(port.substr(1)).value_or(0);
+  if (port[0] != ':' || address.port == 0) return unclear(text);
   return address;
 }
 

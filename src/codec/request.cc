@@ -5,7 +5,7 @@
 #include <array>
 #include <iterator>
 
-#include "json/nearest.h"
+#include "base/text.h"
 #include "json/reader.h"
 #include "kv/command.h"
 
@@ -89,13 +89,9 @@ std::string_view op_name(RequestOp op) {
 }
 
 // `field "key"`
-std::string field_name(Name name) { return "field " + json::quoted(rule(name).name); }
+std::string field_name(Name name) { return "field " + quote(rule(name).name); }
 
-std::string served_list() {
-  std::string list;
-  for (const OpName& each : served_ops) list.append(list.empty() ? "" : ", ").append(each.name);
-  return "; served are " + list;
-}
+std::string served_list() { return "; served are " + join(served_ops, ", ", &OpName::name); }
 
 // Whether it may be meant for an object at all.
 bool is_like_an_object(std::string_view line) {
@@ -140,7 +136,7 @@ class Fields {
   std::optional<Name> repeated;        // the first
 
  private:
-  static constexpr std::size_t shown_bytes = 100;  // more than json::quoted shows
+  static constexpr std::size_t shown_bytes = 100;  // more than quote() shows
   struct Slot {
     json::Value value;
     std::size_t depth = 0;
@@ -199,8 +195,7 @@ class Check {
     std::string_view known[std::size(served_ops)];
     std::transform(std::begin(served_ops), std::end(served_ops), known,
                    [](const OpName& each) { return each.name; });
-    return refuse("unknown op " + json::quoted(name) + json::did_you_mean(name, known) +
-                  served_list());
+    return refuse("unknown op " + quote(name) + did_you_mean(name, known) + served_list());
   }
 
   // Whether the line has only fields that the protocol has. `op` narrows the guess.
@@ -210,8 +205,8 @@ class Check {
     std::size_t count = 0;
     for (const FieldRule& each : rules)
       if (!each.later && (op == nullptr || (each.ops & bit(*op)) != 0)) known[count++] = each.name;
-    return refuse("unknown field " + json::quoted(*fields_.unknown) +
-                  json::did_you_mean(*fields_.unknown, {known, count}));
+    return refuse("unknown field " + quote(*fields_.unknown) +
+                  did_you_mean(*fields_.unknown, {known, count}));
   }
 
   bool fields_belong() {
@@ -221,7 +216,7 @@ class Check {
       const auto name = static_cast<Name>(i);
       if (fields_.find(name) == nullptr) continue;
       if ((rules[i].ops & bit(request_.op)) == 0)
-        return refuse("op " + json::quoted(op_name(request_.op)) + " takes no " + field_name(name));
+        return refuse("op " + quote(op_name(request_.op)) + " takes no " + field_name(name));
       if (rules[i].later) return refuse(not_served(rules[i].name));
     }
     return true;
@@ -344,8 +339,8 @@ class Check {
       return true;
     }
     constexpr std::string_view known[] = {"exists", "rev", "value"};
-    return refuse("unknown condition " + json::quoted(name) + " in field \"if\"" +
-                  json::did_you_mean(name, known));
+    return refuse("unknown condition " + quote(name) + " in field \"if\"" +
+                  did_you_mean(name, known));
   }
 
   bool required(Name name) {

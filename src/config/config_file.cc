@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "json/nearest.h"
+#include "base/text.h"
 #include "json/parse_error.h"
 #include "json/reader.h"
 #include "json/value.h"
@@ -58,11 +58,11 @@ class Parser {
 };
 
 void Parser::on_field(const json::Field& field) {
-  const std::string shown = json::quoted(field.name);
+  const std::string shown = quote(field.name);
   std::vector<std::string_view> known(std::begin(setting_names), std::end(setting_names));
   known.insert(known.begin(), "cluster");
   if (std::find(known.begin(), known.end(), field.name) == known.end())
-    return complain("unknown key " + shown + json::did_you_mean(field.name, known));
+    return complain("unknown key " + shown + did_you_mean(field.name, known));
   if (!seen_.emplace(field.name).second)
     return complain("the key " + shown + " stands there twice");
   if (field.name == "cluster") return read_cluster(field.value);
@@ -89,7 +89,7 @@ void Parser::read_cluster(json::Value value) {
 }
 
 void Parser::add_member(const std::string& id, json::Value pair) {
-  const std::string node = "node " + json::quoted(id);
+  const std::string node = "node " + quote(id);
   if (const std::string wrong = what_is_wrong_with_id(id); !wrong.empty())
     return complain_at(pair, node + ": " + wrong);
   std::vector<json::Value> parts;
@@ -109,8 +109,8 @@ void Parser::add_member(const std::string& id, json::Value pair) {
   for (const auto& [other, taken] : *file_.cluster) {
     if (other == id) return complain_at(pair, node + " stands there twice");
     if (taken == address)
-      return complain_at(
-          pair, node + " and node " + json::quoted(other) + " are both at " + to_string(address));
+      return complain_at(pair,
+                         node + " and node " + quote(other) + " are both at " + to_string(address));
   }
   file_.cluster->emplace(id, std::move(address));
 }

@@ -2,7 +2,8 @@
 #include "config/raw_settings.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/text.h"
 
 namespace zatt::config {
 namespace {
@@ -34,23 +35,9 @@ bool is_wildcard(std::string_view host) {
   return !host.empty() && host.find_first_not_of("0.:") == std::string_view::npos;
 }
 
-std::optional<std::uint64_t> to_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 std::optional<std::uint16_t> to_port(std::string_view text) {
-  const auto number = to_number(text);
-  if (!number || *number < 1 || *number > 65535) return std::nullopt;
-  return static_cast<std::uint16_t>(*number);
-}
-
-std::string list_of(const Members& members) {
-  std::string list;
-  for (const auto& [id, address] : members) list += (list.empty() ? "" : ", ") + id;
-  return list;
+  const auto number = to_number<std::uint16_t>(text);
+  return number == 0 ? std::nullopt : number;
 }
 
 }  // namespace zatt::config

@@ -40,9 +40,5 @@ std::string what_is_wrong_with_id(std::string_view id);      // empty: nothing
 std::string what_is_wrong_with_host(std::string_view host);  // empty: nothing
 bool is_wildcard(std::string_view host);  // all addresses of a machine: to listen on, not to dial
 std::optional<std::uint16_t> to_port(std::string_view text);  // 1 to 65535
-std::optional<std::uint64_t> to_number(std::string_view text);
-
-// "0, 1, 2"
-std::string list_of(const Members& members);
 
 }  // namespace zatt::config

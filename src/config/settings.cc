@@ -4,13 +4,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "base/version.h"
-#include "json/nearest.h"
 
 namespace zatt::config {
 namespace {
 
 Error wrong(const std::string& what) { return {Code::invalid, 0, "", what}; }
+
+std::string ids_in(const Members& members) {  // "0, 1, 2"
+  return join(members, ", ", &Members::value_type::first);
+}
 
 // Judges the settings one after the other; stops at the first that is wrong.
 class Resolver {
@@ -59,7 +63,7 @@ class Resolver {
 std::string Resolver::place(std::string_view name) const {
   const RawSetting& raw = *find(name);
   const bool in_file = !raw.from.starts_with("--") && !raw.from.starts_with("ZATT_");
-  return raw.from + (in_file ? ": " + std::string(name) : "") + " " + json::quoted(raw.text) + ": ";
+  return raw.from + (in_file ? ": " + std::string(name) : "") + " " + quote(raw.text) + ": ";
 }
 
 void Resolver::resolve_config() {
@@ -106,7 +110,7 @@ Status Resolver::resolve_cluster_of_flags() {
   const RawSetting* const id = find("id");
   if (id != nullptr && id->text != node.id)
     return wrong(place("id") + "by its address, " + to_string(own) + ", this node is " +
-                 json::quoted(node.id));
+                 quote(node.id));
   show("id", node.id, "--remote-address");
   return ok;
 }
@@ -116,8 +120,7 @@ Status Resolver::resolve_members() const {
   const Members& members = settings_.node.cluster;
   for (const auto& [id, address] : members)
     if (members.size() > 1 && is_wildcard(address.host))
-      return wrong(settings_.config + ": node " + json::quoted(id) + " is at " +
-                   to_string(address) +
+      return wrong(settings_.config + ": node " + quote(id) + " is at " + to_string(address) +
                    ", which the other nodes cannot dial; give its own address there, and -a " +
                    address.host + " to the node, so that it listens on all it has");
   return ok;
@@ -130,8 +133,8 @@ Status Resolver::resolve_cluster_of_file() {
   const RawSetting* const id = find("id");
   if (id != nullptr) {
     if (!node.cluster.contains(id->text))
-      return wrong("no node " + json::quoted(id->text) + " in " + settings_.config + "; it has " +
-                   list_of(node.cluster));
+      return wrong("no node " + quote(id->text) + " in " + settings_.config + "; it has " +
+                   ids_in(node.cluster));
     node.id = id->text;
     show("id", node.id, id->from);
   } else if (node.cluster.size() == 1) {
@@ -139,7 +142,7 @@ Status Resolver::resolve_cluster_of_file() {
     show("id", node.id, settings_.config);
   } else if (wants_id_) {
     return wrong("which node is this? give " + id_option_ + "; " + settings_.config + " has " +
-                 list_of(node.cluster));
+                 ids_in(node.cluster));
   } else {
     show("id", "(none)", "default");  // the file can be looked at without it
   }
@@ -205,7 +208,7 @@ Status Resolver::resolve_number(std::string_view name, std::uint64_t low, std::u
                                 std::uint64_t& number) {
   const RawSetting* const raw = find(name);
   if (raw != nullptr) {
-    const auto value = to_number(raw->text);
+    const auto value = to_number<std::uint64_t>(raw->text);
     if (!value || *value < low || *value > high)
       return wrong(place(name) + "a whole number from " + std::to_string(low) + " to " +
                    std::to_string(high) + " is wanted");
@@ -276,7 +279,7 @@ void strip_brackets(RawSettings& raw) {
 
 std::string summary(const Settings& settings) {
   const bool known = !settings.node.id.empty();
-  return (known ? "node " + settings.node.id + " of " : "nodes ") + list_of(settings.node.cluster) +
+  return (known ? "node " + settings.node.id + " of " : "nodes ") + ids_in(settings.node.cluster) +
          (known ? ", listening on " + to_string(settings.listen) + ", storage " +
                       settings.node.storage
                 : "");

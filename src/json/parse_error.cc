@@ -5,41 +5,13 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/text.h"
+
 namespace zatt::json {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
-std::string hex(unsigned number, int digits) {
-  std::string out;
-  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
-    out.push_back("0123456789abcdef"[(number >> shift) & 0xf]);
-  return out;
-}
-
-// The length of the UTF-8 character that `rest` begins with; 0 where it is none.
-std::size_t utf8_length(std::string_view rest) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return i < rest.size() ? static_cast<unsigned char>(rest[i]) : 0u;
-  };
-  const auto tail = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return tail(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    if (first == 0xe0 && byte(1) < 0xa0) return 0;   // overlong
-    if (first == 0xed && byte(1) >= 0xa0) return 0;  // surrogates
-    return tail(1) && tail(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    if (first == 0xf0 && byte(1) < 0x90) return 0;   // overlong
-    if (first == 0xf4 && byte(1) >= 0x90) return 0;  // past U+10FFFF
-    return tail(1) && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
-}
 
 // One pass over one text. Each part answers whether it went well; if not, fault_ says why.
 class Pass {
@@ -248,10 +220,8 @@ class Pass {
     return true;
   }
   std::optional<unsigned> hex4(std::size_t ahead) const {
-    for (std::size_t i = 0; i < 4; ++i)
-      if (!is_hex(peek(ahead + i))) return std::nullopt;
-    return static_cast<unsigned>(
-        std::stoul(std::string(text_.substr(at_ + ahead, 4)), nullptr, 16));
+    if (text_.size() < at_ + ahead + 4) return std::nullopt;
+    return to_number<unsigned>(text_.substr(at_ + ahead, 4), 16);
   }
 
   std::string_view text_;
@@ -283,9 +253,7 @@ std::string line_and_column(std::string_view text, std::size_t offset) {
   const std::string_view line =
       newline == std::string_view::npos ? before : before.substr(newline + 1);
   const auto lines = 1 + std::count(before.begin(), before.end(), '\n');
-  const auto starts_character = [](char c) { return (c & 0xc0) != 0x80; };
-  const auto column = 1 + std::count_if(line.begin(), line.end(), starts_character);
-  return std::to_string(lines) + ":" + std::to_string(column);
+  return std::to_string(lines) + ":" + std::to_string(1 + utf8_count(line));
 }
 
 ParseError diagnose(std::string_view text, std::size_t max_depth, const OnField& on_field) {

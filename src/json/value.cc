@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "json/value.h"
 
-#include <charconv>
 #include <cstring>
-#include <system_error>
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "json/kernel.h"
 
 namespace zatt::json {
@@ -31,18 +30,13 @@ bool has_space(std::string_view text) {
 template <class T>
 std::optional<T> as_integer(Value value) {
   if (value.type != Type::number) return std::nullopt;
-  const char* const end = value.text.data() + value.text.size();
-  T number = 0;
-  const auto [stop, error] = std::from_chars(value.text.data(), end, number);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return number;
+  return to_number<T>(value.text);
 }
 
 unsigned hex4(std::string_view digits) {
-  unsigned number = 0;
-  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + 4, number, 16);
-  ZATT_ASSERT(error == std::errc() && stop == digits.data() + 4);
-  return number;
+  const auto number = to_number<unsigned>(digits.substr(0, 4), 16);
+  ZATT_ASSERT(number);
+  return *number;
 }
 
 void append_utf8(unsigned code, std::string& out) {

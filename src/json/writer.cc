@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/assert.h"
+#include "base/text.h"
 
 namespace zatt::json {
 namespace {
@@ -29,10 +30,7 @@ void append_escape(std::string& out, char c) {
     default:
       break;
   }
-  const auto code = static_cast<unsigned char>(c);
-  out.append("u00");
-  out.push_back("0123456789abcdef"[code >> 4]);
-  out.push_back("0123456789abcdef"[code & 0xf]);
+  out.append("u00").append(hex(static_cast<unsigned char>(c), 2));
 }
 
 template <class T>
@@ -56,6 +54,12 @@ void append_string(std::string& out, std::string_view characters) {
   }
   out.append(characters.substr(plain));
   out.push_back('"');
+}
+
+std::string string_text(std::string_view characters) {
+  std::string text;
+  append_string(text, characters);
+  return text;
 }
 
 void append_int(std::string& out, std::int64_t number) { append_number(out, number); }

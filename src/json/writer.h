@@ -12,6 +12,7 @@
 namespace zatt::json {
 
 void append_string(std::string& out, std::string_view characters);
+std::string string_text(std::string_view characters);
 void append_int(std::string& out, std::int64_t number);
 void append_uint(std::string& out, std::uint64_t number);
 

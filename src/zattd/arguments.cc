@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "json/nearest.h"
+#include "base/text.h"
 
 namespace zatt {
 namespace {
@@ -56,7 +56,7 @@ Result<Parts> take_apart(std::string_view argument) {
     parts.shown = argument.substr(0, 2);
     if (argument.size() > 2) parts.value = argument.substr(2);
   } else {
-    return wrong(json::quoted(argument) + " is no option; see zattd --help");
+    return wrong(quote(argument) + " is no option; see zattd --help");
   }
   const auto names_it = [&parts](const Flag& flag) {
     return flag.name == parts.shown ||
@@ -69,10 +69,10 @@ Result<Parts> take_apart(std::string_view argument) {
   }
   std::vector<std::string_view> known;
   for (const Flag& flag : flags) known.push_back(flag.name);
-  const std::string_view nearest = json::nearest(parts.shown, known);
+  const std::string_view meant = nearest(parts.shown, known);
   return wrong(
       "unknown option " + std::string(parts.shown) +
-      (nearest.empty() ? "; see zattd --help" : "; did you mean " + std::string(nearest) + "?"));
+      (meant.empty() ? "; see zattd --help" : "; did you mean " + std::string(meant) + "?"));
 }
 
 class Parser {
@@ -111,12 +111,12 @@ Status Parser::take_remote(bool is_host, const std::string& value) {
     return wrong("--remote-address and --remote-port come in pairs: one of each a node");
   if (is_host) {
     if (const std::string what = config::what_is_wrong_with_host(value); !what.empty())
-      return wrong("--remote-address " + json::quoted(value) + ": " + what);
+      return wrong("--remote-address " + quote(value) + ": " + what);
     host_ = value;
   } else {
     port_ = config::to_port(value);
     if (!port_)
-      return wrong("--remote-port " + json::quoted(value) + ": a port is a number from 1 to 65535");
+      return wrong("--remote-port " + quote(value) + ": a port is a number from 1 to 65535");
   }
   if (host_ && port_) {
     arguments_.remotes.push_back({*host_, *port_});
@@ -225,9 +225,9 @@ std::vector<std::string> odd_environment(std::span<const std::string> lines) {
                     "zatt; -p sets this node's port");
     } else if (!is_of_a_service(name) && !is_for_others(name) &&
                std::find(own.begin(), own.end(), name) == own.end()) {
-      const std::string_view nearest = json::nearest(name.substr(prefix.size()), known);
+      const std::string_view meant = nearest(name.substr(prefix.size()), known);
       odd.push_back(std::string(name) + " in the environment is ignored: there is no such setting" +
-                    (nearest.empty() ? "" : "; did you mean " + variable_of(nearest) + "?"));
+                    (meant.empty() ? "" : "; did you mean " + variable_of(meant) + "?"));
     }
   }
   return odd;

@@ -6,7 +6,7 @@
 #include <array>
 #include <chrono>
 
-#include "base/printable.h"
+#include "base/text.h"
 
 namespace zatt {
 

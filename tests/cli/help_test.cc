@@ -6,7 +6,7 @@
 #include <sstream>
 #include <string>
 
-#include "cli/text.h"
+#include "base/text.h"
 
 using namespace zatt::cli;
 
@@ -33,6 +33,6 @@ TEST_CASE("help: no line is wider than a page") {
   std::istringstream lines(all);
   for (std::string line; std::getline(lines, line);) {
     CAPTURE(line);
-    CHECK(width_of(line) <= 100);
+    CHECK(zatt::utf8_count(line) <= 100);
   }
 }

@@ -3,46 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <string>
-#include <vector>
 
 using namespace zatt::cli;
-
-TEST_CASE("is_utf8: what a server would take") {
-  struct Row {
-    const char* why;
-    std::string text;
-    bool want;
-  };
-  const Row rows[] = {
-      {"nothing", "", true},
-      {"ASCII and NUL", std::string("a\0b", 3), true},
-      {"two, three and four bytes", "é€😀", true},
-      {"a continuation alone", "\x80", false},
-      {"cut off", "\xe2\x82", false},
-      {"longer than it must be", "\xc0\xaf", false},
-      {"three bytes longer than it must be", "\xe0\x80\xaf", false},
-      {"four bytes longer than it must be", "\xf0\x80\x80\xaf", false},
-      {"a surrogate", "\xed\xa0\x80", false},
-      {"the last code point", "\xf4\x8f\xbf\xbf", true},
-      {"behind the last code point", "\xf4\x90\x80\x80", false},
-      {"five bytes", "\xf8\x88\x80\x80\x80", false},
-      {"two bytes and no continuation", "\xc3(", false},
-      {"Latin-1", "caf\xe9", false},
-  };
-  for (const Row& row : rows) {
-    CAPTURE(row.why);
-    CHECK(is_utf8(row.text) == row.want);
-  }
-}
-
-TEST_CASE("quoted: as few escapes as JSON allows, those of all our clients") {
-  CHECK(quoted("") == R"("")");
-  CHECK(quoted("a\"b\\c") == R"("a\"b\\c")");
-  CHECK(quoted("\b\f\n\r\t\x01\x1f") == R"("\b\f\n\r\t\u0001\u001f")");
-  CHECK(quoted("é/\x7f") == "\"é/\x7f\"");
-  CHECK(quoted(std::string(1, '\0')) == R"("\u0000")");
-}
 
 TEST_CASE("shown_key: itself, unless that would mislead") {
   CHECK(shown_key("room:1 é") == "room:1 é");
@@ -56,14 +20,7 @@ TEST_CASE("shown_key: itself, unless that would mislead") {
   CHECK(shown_key("no c1 \xc2\xa0") == "no c1 \xc2\xa0");
 }
 
-TEST_CASE("one_line: nobody's sentence moves the cursor") {
-  CHECK(one_line("a\nb\x1b[2Jc\x7f\xc2\x9b!é") ==
-        "a?b?[2Jc?"
-        "?!é");
-}
-
 TEST_CASE("columns") {
-  CHECK(width_of("aé€😀") == 4);
   CHECK(padded("é", 3) == "é  ");
   CHECK(padded("long", 3) == "long");
 }
@@ -84,26 +41,11 @@ TEST_CASE("to_timeout_ms: seconds and fractions") {
   }
 }
 
-TEST_CASE("numbers") {
-  CHECK(to_number("18446744073709551615") == 18446744073709551615ULL);
-  CHECK(!to_number("18446744073709551616"));
-  CHECK(!to_number("-1"));
-  CHECK(!to_number("1 "));
-  CHECK(!to_number(""));
+TEST_CASE("to_integer: with a sign") {
   CHECK(to_integer("-9223372036854775808") == INT64_MIN);
   CHECK(to_integer("+5") == 5);
   CHECK(!to_integer("+-5"));
   CHECK(!to_integer("9223372036854775808"));
   CHECK(!to_integer("1.0"));
   CHECK(!to_integer(""));
-}
-
-TEST_CASE("nearest: what was probably meant") {
-  const std::vector<std::string_view> known = {"status", "scan", "set", "get", "--json"};
-  CHECK(nearest("stauts", known) == "status");
-  CHECK(nearest("stat", known) == "status");
-  CHECK(nearest("gett", known) == "get");
-  CHECK(nearest("--jsn", known) == "--json");
-  CHECK(nearest("frobnicate", known).empty());
-  CHECK(nearest(std::string(1000, 'x'), known).empty());
 }

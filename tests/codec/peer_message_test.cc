@@ -10,19 +10,10 @@
 
 #include "base/bytes.h"
 #include "base/prng.h"
+#include "base/text.h"
 
 namespace zatt::codec {
 namespace {
-
-std::string hex(std::string_view bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += digits[static_cast<unsigned char>(c) >> 4];
-    text += digits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
 
 raft::Configuration configuration(std::uint64_t incarnation = 7) {
   raft::Configuration c;

@@ -2,6 +2,7 @@
 // A store's slices: anybody's, and a real snapshot's with some bytes changed.
 #include <vector>
 
+#include "base/text.h"
 #include "kv/command.h"
 #include "kv/store.h"
 #include "tests/fuzz/input.h"
@@ -25,12 +26,6 @@ Status restore(kv::Store& store, const Slices& slices) {
   for (const std::string& slice : slices)
     if (auto taken = store.restore_slice(slice); !taken) return taken;
   return store.end_restore();
-}
-
-std::string joined(const Slices& slices) {
-  std::string all;
-  for (const std::string& slice : slices) all += slice;
-  return all;
 }
 
 void fill(kv::Store& store, Input& in) {
@@ -87,7 +82,6 @@ int fuzz_restore(const std::uint8_t* data, std::size_t size) {
   fuzz::require(copy.state_hash() == taken.state_hash() && copy.size() == taken.size() &&
                     copy.rev() == taken.rev(),
                 "and the same one");
-  fuzz::require(fuzz::joined(fuzz::slices_of(copy, max_bytes)) == fuzz::joined(second),
-                "byte for byte");
+  fuzz::require(join(fuzz::slices_of(copy, max_bytes), "") == join(second, ""), "byte for byte");
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "tests/kv/model.h"
 
 using namespace zatt;
@@ -24,12 +25,6 @@ Slices snapshot(Store& store, std::size_t max_bytes) {
   for (bool more = true; more;) more = store.next_slice(max_bytes, slices.emplace_back());
   store.end_snapshot();
   return slices;
-}
-
-std::string joined(const Slices& slices) {
-  std::string all;
-  for (const std::string& slice : slices) all += slice;
-  return all;
 }
 
 Status restore(Store& store, const Slices& slices) {
@@ -72,7 +67,7 @@ TEST_CASE("snapshot: the bytes are the documented ones") {
   apply(store, 258, {.op = Op::set, .key = "ab", .value = "[1]"});
   apply(store, 259, {.op = Op::set, .key = "gone", .value = "1"});
   apply(store, 260, {.op = Op::del, .key = "gone"});
-  const std::string bytes = joined(snapshot(store, 1 << 20));
+  const std::string bytes = join(snapshot(store, 1 << 20), "");
   const std::string header = "\x01zatt-kv\n\x01\0\0\0\x04\x01\0\0\0\0\0\0\x01\0\0\0\0\0\0\0"s;
   const std::string entry =
       "\x02\x02\0\x03\0\0\0\x02\x01\0\0\0\0\0\0"s
@@ -93,7 +88,7 @@ TEST_CASE("snapshot: a restored store equals the original") {
     World world(max_bytes + 1);
     world.run(max_bytes < 100 ? 500 : 5000);
     const Slices slices = snapshot(world.store, max_bytes);
-    CHECK(joined(slices) == joined(snapshot(world.store, 1 << 30)));
+    CHECK(join(slices, "") == join(snapshot(world.store, 1 << 30), ""));
     Store other(7);
     fill(other, 10);  // what it held before is dropped
     const Status status = restore(other, slices);
@@ -213,7 +208,7 @@ TEST_CASE("snapshot: one given up leaves no trace") {
 TEST_CASE("restore: what is not the whole of one snapshot is refused") {
   Store store;
   fill(store, 3);
-  const std::string whole = joined(snapshot(store, 1000));
+  const std::string whole = join(snapshot(store, 1000), "");
   const std::string header = whole.substr(0, 29);
   const std::string entry = whole.substr(29, 20);
   const std::string rest = whole.substr(49);

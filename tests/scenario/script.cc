@@ -2,7 +2,6 @@
 #include "tests/scenario/script.h"
 
 #include <algorithm>
-#include <charconv>
 #include <sstream>
 
 namespace zatt::test {
@@ -19,19 +18,6 @@ Words words_of(const std::string& text) {
   Words words;
   for (std::string word; in >> word;) words.push_back(word);
   return words;
-}
-
-std::string join(const Words& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
-std::optional<std::uint64_t> number_in(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
 }
 
 std::vector<Words> statements_of(const std::string& script) {

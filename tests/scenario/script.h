@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
 #include "tests/support/which.h"
 
 namespace zatt::test {
@@ -20,8 +21,10 @@ using Words = std::vector<std::string>;
 
 Words split(const std::string& text, char separator);
 Words words_of(const std::string& text);
-std::string join(const Words& words);
-std::optional<std::uint64_t> number_in(std::string_view text);
+inline std::string join(const Words& words) { return zatt::join(words, " "); }
+inline std::optional<std::uint64_t> number_in(std::string_view text) {
+  return to_number<std::uint64_t>(text);
+}
 std::vector<Words> statements_of(const std::string& script);
 
 // `name=value`; the value is empty where there is no `=`.

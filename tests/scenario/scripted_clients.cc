@@ -11,18 +11,12 @@ namespace {
 
 using OpKind = sim::Op::Kind;
 
-std::string quoted(const std::string& word) {
-  std::string text;
-  json::append_string(text, word);
-  return text;
-}
-
 // Numbers, literals and what begins like JSON stand for themselves, any other word is a string.
 std::string value_in(const std::string& word) {
   const bool is_literal = word == "null" || word == "true" || word == "false";
   const bool is_json =
       is_literal || std::string_view("\"[{-0123456789").find(word.front()) != std::string::npos;
-  return is_json ? word : quoted(word);
+  return is_json ? word : json::string_text(word);
 }
 
 std::optional<OpKind> kind_of_op(const std::string& word) {
@@ -139,7 +133,7 @@ bool ScriptedClients::ask(ScriptedClient& speaker, Words words) {
   op.connection = speaker.connection;
   op.invoked_us = cluster_.now_us();
   std::string line = "{\"op\":\"" + words[0] + "\"";
-  if (wanted > 1) line += ",\"key\":" + quoted(op.key = words[1]);
+  if (wanted > 1) line += ",\"key\":" + json::string_text(op.key = words[1]);
   if (*kind == OpKind::set) line += ",\"value\":" + (op.value = value_in(words[2]));
   if (has_by) line += ",\"by\":" + words[2];
   say(speaker, {line + fields + "}", std::move(op), {}});

@@ -2,9 +2,9 @@
 #include "tests/sim/history.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
+#include "base/text.h"
 #include "kv/command.h"
 
 namespace zatt::sim {
@@ -80,11 +80,9 @@ class Past {
     } else if (command->op == kv::Op::del) {
       if (now.value) put(key, index, std::nullopt);
     } else {
-      std::int64_t n = 0;
-      const std::string text = now.value.value_or("0");
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-      if (error != std::errc{} || end != text.data() + text.size()) return;
-      put(key, index, std::to_string(n + command->by));
+      const auto number = to_number<std::int64_t>(now.value.value_or("0"));
+      if (!number) return;
+      put(key, index, std::to_string(*number + command->by));
       ++increments_[key];
     }
   }

@@ -2,7 +2,6 @@
 #include "tests/sim/linearizability_checker.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "base/prng.h"
+#include "base/text.h"
 
 namespace zatt::sim {
 namespace {
@@ -47,11 +47,9 @@ State put(const State& now, const std::string* value, std::uint64_t rev) {
 }
 
 std::optional<std::string> one_more(const std::string* value) {
-  const std::string text = value ? *value : "0";
-  std::int64_t n = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return std::to_string(n + 1);
+  const auto number = to_number<std::int64_t>(value ? *value : "0");
+  if (!number) return std::nullopt;
+  return std::to_string(*number + 1);
 }
 
 bool looks_at(const Op& op, const std::string& value) { return op.found && op.told == value; }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // zatt-sim: runs seeds, each a cluster's bad day, and says which did not end well.
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/text.h"
 #include "tests/scenario/text.h"
 #include "tests/sim/runner.h"
 
@@ -69,12 +68,8 @@ void print_help() {
 }
 
 std::uint64_t number_of(std::string_view flag, const char* text) {
-  std::uint64_t value = 0;
-  const char* end = text == nullptr ? nullptr : text + std::strlen(text);
-  if (text != nullptr) {
-    const auto [stop, error] = std::from_chars(text, end, value);
-    if (error == std::errc{} && stop == end) return value;
-  }
+  const auto value = zatt::to_number<std::uint64_t>(text == nullptr ? "" : text);
+  if (value) return *value;
   misused(std::string(flag) + " wants a number");
 }
 

@@ -4,22 +4,10 @@
 #include <doctest/doctest.h>
 
 #include "base/checksum.h"
+#include "base/text.h"
 #include "tests/storage/harness.h"
 
 namespace zatt::storage {
-namespace {
-
-std::string hex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) {
-    constexpr const char* digits = "0123456789abcdef";
-    text += digits[static_cast<unsigned char>(c) >> 4];
-    text += digits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
-
-}  // namespace
 
 TEST_CASE("format: the literal bytes of a segment") {
   test::SimDisk disk;
