@@ -2,10 +2,9 @@
 #include "kv/store.h"
 
 #include <algorithm>
-#include <charconv>
-#include <system_error>
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "kv/command.h"
 #include "kv/dictionary.h"
 #include "kv/reply.h"
@@ -47,13 +46,6 @@ bool is_integer(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
   if (text.empty() || (text.size() > 1 && text[0] == '0')) return false;
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-std::optional<std::int64_t> to_int64(std::string_view integer) {
-  std::int64_t n = 0;
-  const auto [end, error] = std::from_chars(integer.data(), integer.data() + integer.size(), n);
-  if (error != std::errc{}) return std::nullopt;
-  return n;
 }
 
 }  // namespace
@@ -112,7 +104,7 @@ Reply Store::Impl::increment(std::uint64_t index, const Command& command, const 
                              std::string& number) {
   const std::string_view old = state.found() ? state.item.value : "0";
   if (!is_integer(old)) return refusal(Outcome::not_an_integer, state);
-  const std::optional<std::int64_t> from = to_int64(old);
+  const std::optional<std::int64_t> from = to_number<std::int64_t>(old);
   std::int64_t sum = 0;
   if (!from || __builtin_add_overflow(*from, command.by, &sum))
     return refusal(Outcome::out_of_range, state);

@@ -2,6 +2,7 @@
 // The other members: who may connect, who is shown to the core, and what each message is for.
 #include <algorithm>
 
+#include "base/text.h"
 #include "node/node.h"
 #include "node/recovery.h"
 
@@ -10,12 +11,6 @@ namespace {
 
 constexpr std::uint64_t look_every_us = 1'000'000;
 constexpr std::uint64_t max_term_jump = 1ULL << 32;
-
-std::string joined(const std::vector<std::string>& ids) {
-  std::string text;
-  for (const std::string& id : ids) text += (text.empty() ? "" : ", ") + id;
-  return text;
-}
 
 }  // namespace
 
@@ -66,8 +61,8 @@ std::optional<codec::Refused> Node::why_refused(const codec::Hello& hello) const
                                             cluster_name(ours)};
   if (!own.standing.acted && !hello.standing.acted && hello.ids != own.ids)
     return codec::Refused{Why::ids, "the configuration of " + who + " names the nodes " +
-                                        joined(hello.ids) + ", that of node " + options_.id + " " +
-                                        joined(own.ids)};
+                                        join(hello.ids) + ", that of node " + options_.id + " " +
+                                        join(own.ids)};
   if (!options_.cluster.contains(hello.server.id) &&
       raft_->configuration().find_id(hello.server.id) == nullptr)
     return codec::Refused{Why::other, who + " is not a member of this cluster"};

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "node/bootstrap.h"
 #include "raft/quorum.h"
 
@@ -88,12 +89,7 @@ void log_damage(const Options& options, Env& env, const storage::Damage& damage,
 
 }  // namespace
 
-std::string cluster_name(std::uint64_t cluster) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string name;
-  for (int shift = 60; shift >= 0; shift -= 4) name += digits[(cluster >> shift) & 15];
-  return name;
-}
+std::string cluster_name(std::uint64_t cluster) { return hex(cluster, 16); }
 
 Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& disk) {
   raft::Options raft_options;

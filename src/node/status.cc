@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/text.h"
 #include "node/recovery.h"
 
 namespace zatt::node {
@@ -141,14 +142,9 @@ std::string StatusReporter::stored_members_differ() const {
   std::set<std::string> here, there;
   for (const auto& [id, address] : p_.options.cluster) here.insert(id);
   for (const raft::Member& member : stored.members) there.insert(member.server.id);
-  const auto list = [](const std::set<std::string>& ids) {
-    std::string text;
-    for (const std::string& id : ids) add(text, id);
-    return text;
-  };
   if (here != there)
-    return "the configuration of this node names the nodes " + list(here) + ", the cluster has " +
-           list(there) +
+    return "the configuration of this node names the nodes " + join(here) + ", the cluster has " +
+           join(there) +
            ": the cluster's list counts; write it into the configuration and start this node again";
   std::string moved;
   for (const raft::Member& member : stored.members) {
