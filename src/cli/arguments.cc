@@ -14,39 +14,38 @@ namespace {
 
 constexpr std::string_view watch_seconds = "2";
 
-bool is_option(std::string_view argument) {
-  if (argument.size() < 2 || argument[0] != '-') return false;
-  const char next = argument[1];
-  const bool number = (next >= '0' && next <= '9') || (next == '.' && argument.size() > 2 &&
-                                                       argument[2] >= '0' && argument[2] <= '9');
-  return !number;
-}
-
 std::string for_a_person(std::string_view argument) {
   return json::string_text(is_utf8(argument) ? argument : "?");
 }
 
-// One option: --timeout 2, --timeout=2, -t 2, -t2, -rt2.
 class Parser {
  public:
-  explicit Parser(std::span<const std::string> given) : given_(given) {}
+  explicit Parser(std::span<const std::string> given)
+      : items_(given, {option_rows().begin(), option_rows().end()},
+               {.numbers_are_operands = true, .values_may_be_options = true}) {}
 
   Parsed parse() {
-    while (at_ < given_.size() && parsed_.wrong.empty()) take(given_[at_++]);
+    while (parsed_.wrong.empty()) {
+      const auto item = items_.next();
+      if (!item) break;
+      take(*item);
+    }
     if (parsed_.wrong.empty()) finish();
     return std::move(parsed_);
   }
 
  private:
-  void take(const std::string& argument) {
-    if (ended_ || !is_option(argument)) return take_operand(argument);
-    if (argument == "--") {
-      ended_ = true;
-    } else if (argument[1] == '-') {
-      take_long(argument);
-    } else {
-      take_letters(argument);
-    }
+  void take(const OptionParser::Item& item) {
+    using Kind = OptionParser::Kind;
+    if (item.kind == Kind::operand) return take_operand(item.text);
+    if (item.kind == Kind::unknown) return unknown(item.text);
+    const OptionRow& row = option_rows()[item.row];
+    if (item.kind == Kind::unexpected_value) return wrong(item.text + " takes no value");
+    if (item.kind == Kind::missing_value)
+      return wrong(item.text + " needs " + std::string(row.value));
+    options_.push_back(&row);
+    const bool left_out = !row.value.empty() && !item.value;
+    set(row, item.text, item.value.value_or(std::string(left_out ? watch_seconds : "")));
   }
 
   void take_operand(const std::string& argument) {
@@ -59,61 +58,14 @@ class Parser {
                          : "; did you mean " + std::string(meant) + "?"));
   }
 
-  void take_long(std::string_view argument) {
-    const std::size_t equals = argument.find('=');
-    const std::string_view name = argument.substr(0, equals);
-    std::optional<std::string> value;
-    if (equals != std::string_view::npos) value = argument.substr(equals + 1);
-    for (const OptionRow& row : option_rows())
-      if (row.name == name) return take_option(row, std::string(name), std::move(value));
+  void unknown(std::string_view name) {
     std::vector<std::string_view> known;
     for (const OptionRow& row : option_rows())
       if (verb_ == nullptr || takes(*verb_, row.option)) known.push_back(row.name);
-    unknown(name, nearest(name, known));
-  }
-
-  void take_letters(std::string_view argument) {
-    for (std::size_t i = 1; i < argument.size() && parsed_.wrong.empty(); ++i) {
-      const char letter = argument[i];
-      const auto rows = option_rows();
-      const auto row = std::find_if(rows.begin(), rows.end(), [letter](const OptionRow& each) {
-        return each.letter == letter;
-      });
-      if (row == rows.end()) {
-        // -json
-        const std::string whole = "-" + std::string(argument);
-        const bool one_dash = std::any_of(
-            rows.begin(), rows.end(), [&whole](const auto& each) { return each.name == whole; });
-        return unknown(i == 1 ? argument : argument.substr(0, i + 1),
-                       one_dash ? std::string_view(whole) : std::string_view());
-      }
-      std::optional<std::string> value;
-      if (!row->value.empty() && i + 1 < argument.size()) {
-        value = argument.substr(i + 1);
-        i = argument.size();
-      }
-      take_option(*row, std::string("-") + letter, std::move(value));
-    }
-  }
-
-  void unknown(std::string_view name, std::string_view meant) {
+    const std::string meant(nearest(name, known));
     wrong("no option " + for_a_person(name) +
           (meant.empty() ? "; see zatt help" + of_verb() + "; a -- ends the options"
-                         : "; did you mean " + std::string(meant) + "?"));
-  }
-
-  void take_option(const OptionRow& row, const std::string& shown,
-                   std::optional<std::string> value) {
-    if (row.value.empty() && value) return wrong(shown + " takes no value");
-    const bool is_optional = row.value.substr(0, 1) == "[";
-    if (!row.value.empty() && !value) {
-      if (at_ == given_.size() && !is_optional)
-        return wrong(shown + " needs " + std::string(row.value));
-      if (!is_optional || (at_ < given_.size() && to_timeout_ms(given_[at_])))
-        value = given_[at_++];
-    }
-    options_.push_back(&row);
-    set(row, shown, value.value_or(is_optional ? std::string(watch_seconds) : std::string()));
+                         : "; did you mean " + meant + "?"));
   }
 
   void set(const OptionRow& row, const std::string& shown, const std::string& value) {
@@ -280,9 +232,7 @@ class Parser {
     if (parsed_.wrong.empty()) parsed_.wrong = std::move(sentence);
   }
 
-  const std::span<const std::string> given_;
-  std::size_t at_ = 0;
-  bool ended_ = false;
+  OptionParser items_;
   const VerbRow* verb_ = nullptr;
   std::vector<const OptionRow*> options_;
   Parsed parsed_;

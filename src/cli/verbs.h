@@ -9,6 +9,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/options.h"
+
 namespace zatt::cli {
 
 enum class Verb : std::uint8_t {
@@ -50,11 +52,8 @@ enum class Option : std::uint8_t {
   watch,
 };
 
-struct OptionRow {
-  std::string_view name;
-  std::string_view value;  // what stands behind it, or ""; "[...]": a number that may be left out
+struct OptionRow : OptionName {
   Option option;
-  char letter;  // 0: none
 };
 
 struct VerbRow {

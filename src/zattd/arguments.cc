@@ -6,73 +6,41 @@
 #include <string_view>
 #include <utility>
 
+#include "base/options.h"
 #include "base/text.h"
 
 namespace zatt {
 namespace {
 
-struct Flag {
-  std::string_view name;
-  char letter;               // 0: none
+struct Flag : OptionName {
   std::string_view setting;  // the value's name; empty: an action, or a remote's part
-  std::string_view value;    // what the value is, for messages; empty: there is none
 };
 
 constexpr Flag flags[] = {
-    {"--config", 'c', "config", "a file"},
-    {"--id", 'i', "id", "an id"},
-    {"--storage", 's', "storage", "a directory"},
-    {"--address", 'a', "address", "a host"},
-    {"--port", 'p', "port", "a port"},
-    {"--remote-address", 0, "", "a host"},
-    {"--remote-port", 0, "", "a port"},
-    {"--election-timeout-ms", 0, "election_timeout_ms", "milliseconds"},
-    {"--segment-bytes", 0, "segment_bytes", "a number of bytes"},
-    {"--max-request-bytes", 0, "max_request_bytes", "a number of bytes"},
-    {"--create", 0, "create", "\"auto\" or \"never\""},
-    {"--debug", 0, "debug", ""},
-    {"--check-config", 0, "", ""},
-    {"--print-config", 0, "", ""},
-    {"--help", 'h', "", ""},
-    {"--version", 0, "", ""},
+    {{"--config", 'c', "a file"}, "config"},
+    {{"--id", 'i', "an id"}, "id"},
+    {{"--storage", 's', "a directory"}, "storage"},
+    {{"--address", 'a', "a host"}, "address"},
+    {{"--port", 'p', "a port"}, "port"},
+    {{"--remote-address", 0, "a host"}, ""},
+    {{"--remote-port", 0, "a port"}, ""},
+    {{"--election-timeout-ms", 0, "milliseconds"}, "election_timeout_ms"},
+    {{"--segment-bytes", 0, "a number of bytes"}, "segment_bytes"},
+    {{"--max-request-bytes", 0, "a number of bytes"}, "max_request_bytes"},
+    {{"--create", 0, "\"auto\" or \"never\""}, "create"},
+    {{"--debug", 0, ""}, "debug"},
+    {{"--check-config", 0, ""}, ""},
+    {{"--print-config", 0, ""}, ""},
+    {{"--help", 'h', ""}, ""},
+    {{"--version", 0, ""}, ""},
 };
 
 Error wrong(const std::string& what) { return {Code::invalid, 0, "", what}; }
 
-// One argument, taken apart: -p5254, -p 5254, --port 5254, --port=5254.
-struct Parts {
-  const Flag* flag = nullptr;
-  std::string_view shown;  // as the person wrote it
-  std::optional<std::string> value;
-};
-
-Result<Parts> take_apart(std::string_view argument) {
-  Parts parts;
-  if (argument.starts_with("--")) {
-    const std::size_t equals = argument.find('=');
-    parts.shown = argument.substr(0, equals);
-    if (equals != std::string_view::npos) parts.value = argument.substr(equals + 1);
-  } else if (argument.size() >= 2 && argument[0] == '-') {
-    parts.shown = argument.substr(0, 2);
-    if (argument.size() > 2) parts.value = argument.substr(2);
-  } else {
-    return wrong(quote(argument) + " is no option; see zattd --help");
-  }
-  const auto names_it = [&parts](const Flag& flag) {
-    return flag.name == parts.shown ||
-           (flag.letter != 0 && parts.shown.size() == 2 && parts.shown[1] == flag.letter);
-  };
-  const auto found = std::find_if(std::begin(flags), std::end(flags), names_it);
-  if (found != std::end(flags)) {
-    parts.flag = &*found;
-    return parts;
-  }
-  std::vector<std::string_view> known;
-  for (const Flag& flag : flags) known.push_back(flag.name);
-  const std::string_view meant = nearest(parts.shown, known);
-  return wrong(
-      "unknown option " + std::string(parts.shown) +
-      (meant.empty() ? "; see zattd --help" : "; did you mean " + std::string(meant) + "?"));
+std::string unknown(const std::string& option, const OptionParser& options) {
+  const std::string meant(options.nearest_to(option));
+  return "unknown option " + option +
+         (meant.empty() ? "; see zattd --help" : "; did you mean " + meant + "?");
 }
 
 class Parser {
@@ -101,8 +69,6 @@ Status Parser::take(const Flag& flag, const std::string& value) {
   if (flag.name == "--remote-port") return take_remote(false, value);
   if (flag.name == "--check-config") arguments_.action = Action::check_config;
   if (flag.name == "--print-config") arguments_.action = Action::print_config;
-  if (flag.name == "--help") arguments_.action = Action::help;
-  if (flag.name == "--version") arguments_.action = Action::version;
   return ok;
 }
 
@@ -135,28 +101,24 @@ Result<Arguments> Parser::finish() {
 }  // namespace
 
 Result<Arguments> parse_arguments(std::span<const std::string> arguments) {
+  using Kind = OptionParser::Kind;
   Parser parser;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    auto parts = take_apart(arguments[i]);
-    if (!parts) return parts.error();
-    const Flag& flag = *parts->flag;
+  OptionParser options(arguments, {std::begin(flags), std::end(flags)}, {});
+  while (const auto item = options.next()) {
+    if (item->kind == Kind::operand)
+      return wrong(quote(item->text) + " is no option; see zattd --help");
+    if (item->kind == Kind::unknown) return wrong(unknown(item->text, options));
+    const Flag& flag = flags[item->row];
     if (flag.name == "--help" || flag.name == "--version") {  // whatever else is wrong
       Arguments only;
       only.action = flag.name == "--help" ? Action::help : Action::version;
       return only;
     }
-    const std::string shown(parts->shown);
-    if (flag.value.empty()) {
-      if (parts->value) return wrong(shown + " takes no value");
-      parts->value = "true";
-    }
-    if (!parts->value) {
-      if (i + 1 == arguments.size() ||
-          (arguments[i + 1].starts_with("--") && arguments[i + 1].size() > 2))
-        return wrong(shown + " needs " + std::string(flag.value) + " behind it");
-      parts->value = arguments[++i];
-    }
-    if (const Status taken = parser.take(flag, *parts->value); !taken) return taken.error();
+    if (item->kind == Kind::unexpected_value) return wrong(item->text + " takes no value");
+    if (item->kind == Kind::missing_value)
+      return wrong(item->text + " needs " + std::string(flag.value) + " behind it");
+    if (const Status taken = parser.take(flag, item->value.value_or("true")); !taken)
+      return taken.error();
   }
   return parser.finish();
 }
