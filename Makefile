@@ -314,6 +314,7 @@ format-check: deps-check
 
 floors: deps
 	@python3 tools/check_floors.py
+	@python3 tools/check_error_codes.py
 	@python3 tools/mutants.py --list >/dev/null
 
 # mypy is worth having, and nothing to stop for.

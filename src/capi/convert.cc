@@ -104,45 +104,13 @@ int to_request(const zatt_request& given, client::Request& out, const char*& why
 }
 
 int to_error(client::Outcome outcome) {
-  switch (outcome) {
-    case client::Outcome::ok:
-      return ZATT_OK;
-    case client::Outcome::bad_request:
-      return ZATT_EBADREQUEST;
-    case client::Outcome::too_large:
-      return ZATT_ETOOLARGE;
-    case client::Outcome::condition_failed:
-      return ZATT_ECONDITION;
-    case client::Outcome::no_leader:
-      return ZATT_ENOLEADER;
-    case client::Outcome::overloaded:
-      return ZATT_EOVERLOADED;
-    case client::Outcome::unavailable:
-      return ZATT_EUNAVAILABLE;
-    case client::Outcome::outcome_unknown:
-      return ZATT_EUNKNOWN;
-    case client::Outcome::session_expired:
-      return ZATT_ESESSION;
-    case client::Outcome::stale_seq:
-      return ZATT_ESTALESEQ;
-    case client::Outcome::compacted:
-      return ZATT_ECOMPACTED;
-    case client::Outcome::not_found:
-      return ZATT_ENOTFOUND;
-    case client::Outcome::unauthorized:
-      return ZATT_EUNAUTHORIZED;
-    case client::Outcome::storage_full:
-      return ZATT_ESTORAGEFULL;
-    case client::Outcome::shutting_down:
-      return ZATT_ESHUTTINGDOWN;
-    case client::Outcome::other:
-      return ZATT_EREFUSED;
-    case client::Outcome::no_server:
-      return ZATT_ENOSERVER;
-    case client::Outcome::canceled:
-      return ZATT_ECANCELED;
-  }
-  return ZATT_EREFUSED;
+  constexpr int errors[] = {
+      ZATT_OK,
+#define ZATT_SERVER_ERROR(name, error, ...) error,
+#define ZATT_CLIENT_ERROR(name, error, ...) error,
+#include "codec/error_codes.def"
+  };
+  return errors[static_cast<std::size_t>(outcome)];
 }
 
 void tell(char* buffer, std::size_t size, std::string_view sentence) {

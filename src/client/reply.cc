@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t max_depth = 128 + 3;  // a value, in an item, in a list, in a reply
 
 static_assert(static_cast<std::uint8_t>(Outcome::bad_request) == 1 &&
-              static_cast<std::uint8_t>(Outcome::other) == codec::error_codes + 1);
+              static_cast<std::uint8_t>(Outcome::refused) == codec::error_codes + 1);
 
 // What a server may say: the client's own words from its mouth would be believed.
 Outcome outcome_said(std::string_view word) {
@@ -19,7 +19,7 @@ Outcome outcome_said(std::string_view word) {
     const auto code = static_cast<codec::ErrorCode>(i);
     if (codec::to_string(code) == word) return outcome_of(code);
   }
-  return Outcome::other;
+  return Outcome::refused;
 }
 
 // One reply, field by field. Each part answers whether the field is what it should be.
@@ -144,19 +144,13 @@ Outcome outcome_of(codec::ErrorCode code) {
 }
 
 std::string_view to_string(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::ok:
-      return "ok";
-    case Outcome::other:
-      return "refused";
-    case Outcome::no_server:
-      return "no_server";
-    case Outcome::canceled:
-      return "canceled";
-    default:
-      return codec::to_string(
-          static_cast<codec::ErrorCode>(static_cast<std::uint8_t>(outcome) - 1));
-  }
+  constexpr std::string_view names[] = {
+      "ok",
+#define ZATT_SERVER_ERROR(name, ...) #name,
+#define ZATT_CLIENT_ERROR(name, ...) #name,
+#include "codec/error_codes.def"
+  };
+  return names[static_cast<std::size_t>(outcome)];
 }
 
 std::optional<Reply> ReplyReader::read(std::string_view line) {

@@ -13,28 +13,12 @@
 
 namespace zatt::client {
 
-// The protocol's codes, and those that only a client finds.
+// How a request ended: done, or with one of a server's codes or of those that only a client finds.
 enum class Outcome : std::uint8_t {
   ok,
-  // said by a server: codec::ErrorCode, in its order
-  bad_request,
-  too_large,
-  condition_failed,
-  no_leader,
-  overloaded,
-  unavailable,
-  outcome_unknown,
-  session_expired,
-  stale_seq,
-  compacted,
-  not_found,
-  unauthorized,
-  storage_full,
-  shutting_down,
-  other,  // a code that a later version has
-  // found by the client
-  no_server,  // none could be reached
-  canceled,   // given up before it was sent
+#define ZATT_SERVER_ERROR(name, ...) name,
+#define ZATT_CLIENT_ERROR(name, ...) name,
+#include "codec/error_codes.def"
 };
 Outcome outcome_of(codec::ErrorCode code);
 std::string_view to_string(Outcome outcome);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Why a request failed, in the protocol's words: those of who answers and of who asked.
+// Why a request failed, in the protocol's words. The list is in error_codes.def.
 #pragma once
 
 #include <cstdint>
@@ -8,22 +8,13 @@
 namespace zatt::codec {
 
 enum class ErrorCode : std::uint8_t {
-  bad_request,
-  too_large,
-  condition_failed,
-  no_leader,
-  overloaded,
-  unavailable,
-  outcome_unknown,
-  session_expired,
-  stale_seq,
-  compacted,
-  not_found,
-  unauthorized,
-  storage_full,
-  shutting_down,
+#define ZATT_SERVER_ERROR(name, ...) name,
+#include "codec/error_codes.def"
 };
-inline constexpr std::uint8_t error_codes = 14;
+inline constexpr std::uint8_t error_codes = 0
+#define ZATT_SERVER_ERROR(...) +1
+#include "codec/error_codes.def"
+    ;
 
 std::string_view to_string(ErrorCode code);
 

@@ -82,7 +82,7 @@ TEST_CASE("every code of the protocol is known, and none of ours is believed") {
   for (const char* code : {"ok", "no_server", "canceled", "refused", "quota", ""}) {
     const auto reply = read(R"({"ok":false,"error":")" + std::string(code) + R"(","message":""})");
     REQUIRE(reply);
-    CHECK(reply->outcome == Outcome::other);
+    CHECK(reply->outcome == Outcome::refused);
   }
 }
 
