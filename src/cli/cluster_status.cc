@@ -6,43 +6,68 @@
 #include <utility>
 
 #include "base/text.h"
-#include "cli/json.h"
+#include "base/types.h"
+#include "json/parse_error.h"
 
 namespace zatt::cli {
 namespace {
 
-std::string string_in(const std::vector<Field>& fields, std::string_view name) {
-  return characters_of(text_of(fields, name)).value_or("");
-}
-std::uint64_t number_in(const std::vector<Field>& fields, std::string_view name) {
-  return to_number<std::uint64_t>(text_of(fields, name)).value_or(0);
+constexpr std::size_t max_depth = 128;  // much more than any answer has
+
+std::string string_in(json::Value value) {
+  return value.type == json::Type::string ? json::unescaped(value.text) : "";
 }
 
-std::string address_in(const std::vector<Field>& fields) {
-  const auto parts = elements_of(text_of(fields, "address"));
-  if (!parts || parts->size() != 2) return "";
-  const std::string host = characters_of((*parts)[0]).value_or("");
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::string((*parts)[1]);
+std::string address_in(json::Value value) {
+  if (value.type != json::Type::array) return "";
+  json::Iterator parts(value);
+  const auto host = parts.next();
+  const auto port = parts.next();
+  if (!host || !port || parts.next()) return "";
+  return to_string(
+      Address{string_in(host->value), to_number<std::uint16_t>(port->value.text).value_or(0)});
 }
 
-std::vector<MemberView> to_members(std::string_view text) {
-  std::vector<MemberView> members;
-  const auto rows = fields_of(text);
-  if (!rows) return members;
-  for (const Field& row : *rows) {
-    const auto fields = fields_of(row.text);
-    if (!fields) continue;
-    MemberView& member = members.emplace_back();
-    member.id = row.name;
-    member.address = address_in(*fields);
-    member.voter = text_of(*fields, "voter") == "true";
-    member.connected = text_of(*fields, "connected") == "true";
-    if (const auto match = to_number<std::uint64_t>(text_of(*fields, "match_index")))
-      member.match_index = *match;
-    member.notice = string_in(*fields, "notice");
+MemberView to_member(const json::Iterator::Item& row) {
+  MemberView member;
+  member.id = json::unescaped(row.name);
+  json::Iterator fields(row.value);
+  while (const auto field = fields.next()) {
+    const json::Value value = field->value;
+    if (field->name == "\"address\"") member.address = address_in(value);
+    if (field->name == "\"voter\"") member.voter = value.text == "true";
+    if (field->name == "\"connected\"") member.connected = value.text == "true";
+    if (field->name == "\"match_index\"") member.match_index = json::as_uint64(value);
+    if (field->name == "\"notice\"") member.notice = string_in(value);
   }
+  return member;
+}
+
+std::vector<MemberView> to_members(json::Value value) {
+  std::vector<MemberView> members;
+  if (value.type != json::Type::object) return members;
+  json::Iterator rows(value);
+  while (const auto row = rows.next())
+    if (row->value.type == json::Type::object) members.push_back(to_member(*row));
   return members;
+}
+
+void take(const json::Field& field, Answer& answer) {
+  constexpr std::pair<std::string_view, std::string Answer::*> strings[] = {
+      {"node", &Answer::node},       {"role", &Answer::role},       {"leader", &Answer::leader},
+      {"version", &Answer::version}, {"cluster", &Answer::cluster}, {"notice", &Answer::notice}};
+  constexpr std::pair<std::string_view, std::uint64_t Answer::*> numbers[] = {
+      {"term", &Answer::term},
+      {"commit", &Answer::commit},
+      {"last", &Answer::last},
+      {"keys", &Answer::keys},
+      {"uptime_s", &Answer::uptime_s}};
+  for (const auto& [name, member] : strings)
+    if (field.name == name) answer.*member = string_in(field.value);
+  for (const auto& [name, member] : numbers)
+    if (field.name == name) answer.*member = json::as_uint64(field.value).value_or(0);
+  if (field.name == "members") answer.members = to_members(field.value);
+  if (field.name == "disk") answer.disk_is_full = string_in(field.value) == "full";
 }
 
 // Whose picture of the members counts: of the cluster that was asked for first, who knows most.
@@ -169,23 +194,13 @@ bool has_quorum(const ClusterStatus& status, const Answer& best) {
 }  // namespace
 
 std::optional<Answer> to_answer(std::string_view line) {
-  const auto fields = fields_of(line);
-  if (!fields || text_of(*fields, "ok") != "true") return std::nullopt;
   Answer answer;
-  answer.node = string_in(*fields, "node");
-  answer.role = string_in(*fields, "role");
-  answer.term = number_in(*fields, "term");
-  answer.leader = string_in(*fields, "leader");
-  answer.commit = number_in(*fields, "commit");
-  answer.last = number_in(*fields, "last");
-  answer.members = to_members(text_of(*fields, "members"));
-  answer.keys = number_in(*fields, "keys");
-  answer.version = string_in(*fields, "version");
-  answer.uptime_s = number_in(*fields, "uptime_s");
-  answer.cluster = string_in(*fields, "cluster");
-  answer.notice = string_in(*fields, "notice");
-  answer.disk_is_full = string_in(*fields, "disk") == "full";
-  if (answer.node.empty()) return std::nullopt;
+  bool is_ok = false;
+  const json::ParseError fault = json::diagnose(line, max_depth, [&](const json::Field& field) {
+    if (field.name == "ok") is_ok = field.value.text == "true";
+    take(field, answer);
+  });
+  if (!fault.what.empty() || !is_ok || answer.node.empty()) return std::nullopt;
   return answer;
 }
 

@@ -14,7 +14,6 @@
 
 #include "cli/commands.h"
 #include "cli/errors.h"
-#include "cli/json.h"
 #include "cli/lines.h"
 #include "cli/progress.h"
 #include "cli/record.h"

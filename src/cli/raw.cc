@@ -9,8 +9,8 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
-#include "cli/json.h"
 #include "cli/lines.h"
+#include "json/parse_error.h"
 #include "json/writer.h"
 
 namespace zatt::cli {
@@ -20,6 +20,16 @@ constexpr std::size_t most_under_way = 1'000;
 constexpr std::size_t most_bytes = 4 << 20;  // of requests, and of replies that nobody takes
 constexpr int server_default_ms = 5'000;
 constexpr int margin_ms = 1'000;
+constexpr std::size_t max_depth = 128 + 2;  // a value, in a condition, in a request
+
+// The text of the field's value; "" where the line is not an object that has it.
+std::string field_in(std::string_view line, std::string_view name) {
+  std::string text;
+  const auto fault = json::diagnose(line, max_depth, [&](const json::Field& field) {
+    if (field.name == name) text = field.value.text;
+  });
+  return fault.what.empty() ? text : "";
+}
 
 class Raw {
  public:
@@ -74,9 +84,8 @@ class Raw {
     if (work_.arguments.timeout_given) return work_.arguments.timeout_ms;
     int ms = server_default_ms;
     if (request.find("timeout_ms") != std::string::npos)
-      if (const auto fields = fields_of(request))
-        if (const auto own = to_number<unsigned long long>(text_of(*fields, "timeout_ms")))
-          ms = static_cast<int>(std::min(*own, 600'000ULL));
+      if (const auto own = to_number<std::uint64_t>(field_in(request, "timeout_ms")))
+        ms = static_cast<int>(std::min<std::uint64_t>(*own, 600'000));
     return std::min(ms + margin_ms, 600'000);
   }
 
@@ -103,9 +112,7 @@ class Raw {
   // What the server would have said, had it said it.
   static std::string in_its_place(const Slot& slot, const zatt_reply& reply) {
     std::string line = "{\"ok\":false";
-    if (const auto fields = fields_of(slot.request))
-      if (const std::string_view id = text_of(*fields, "id"); !id.empty())
-        line += ",\"id\":" + std::string(id);
+    if (const std::string id = field_in(slot.request, "id"); !id.empty()) line += ",\"id\":" + id;
     return line + ",\"error\":\"" + zatt_error_name(reply.error) +
            "\",\"message\":" + json::string_text(reply.message) + "}";
   }

@@ -3,40 +3,46 @@
 
 #include <utility>
 
-#include "base/text.h"
-#include "cli/json.h"
+#include "json/parse_error.h"
 #include "json/writer.h"
 
 namespace zatt::cli {
 namespace {
 
-Record wrong(std::string sentence) { return {"", "", std::move(sentence)}; }
+constexpr std::size_t max_depth = 128 + 1;  // a value, in a record
+
+// What is wrong with a field, or "".
+std::string take(const json::Field& field, bool& has_key, Record& record) {
+  if (field.name == "key") {
+    if (field.value.type != json::Type::string) return "its \"key\" is not a string";
+    if (std::exchange(has_key, true)) return "two fields \"key\"";
+    record.key = json::unescaped(field.value.text);
+  } else if (field.name == "value") {
+    if (!record.value.empty()) return "two fields \"value\"";
+    record.value = field.value.text;
+  } else if (field.name != "rev") {
+    return "no field " + json::string_text(field.name) +
+           " is known here, but \"key\" and \"value\"";
+  }
+  return "";
+}
 
 }  // namespace
 
 Record to_record(std::string_view line) {
-  if (!is_utf8(line)) return wrong("not UTF-8 text");
-  const auto fields = fields_of(line);
-  if (!fields) return wrong("not a JSON object, as {\"key\":\"k\",\"value\":1}");
   Record record;
   bool has_key = false;
-  for (const Field& field : *fields) {
-    if (field.name == "key") {
-      auto key = characters_of(field.text);
-      if (!key) return wrong("its \"key\" is not a string");
-      if (has_key) return wrong("two fields \"key\"");
-      has_key = true;
-      record.key = std::move(*key);
-    } else if (field.name == "value") {
-      if (!record.value.empty()) return wrong("two fields \"value\"");
-      record.value = field.text;
-    } else if (field.name != "rev") {
-      return wrong("no field " + json::string_text(field.name) +
-                   " is known here, but \"key\" and \"value\"");
-    }
-  }
-  if (!has_key) return wrong("it has no \"key\"");
-  if (record.value.empty()) return wrong("it has no \"value\"");
+  const json::ParseError fault = json::diagnose(line, max_depth, [&](const json::Field& field) {
+    if (record.wrong.empty()) record.wrong = take(field, has_key, record);
+  });
+  if (fault.what.starts_with("an object expected"))
+    record.wrong = "not a JSON object, as {\"key\":\"k\",\"value\":1}";
+  else if (!fault.what.empty())
+    record.wrong = "not JSON: " + json::at_byte(fault);
+  else if (record.wrong.empty() && !has_key)
+    record.wrong = "it has no \"key\"";
+  else if (record.wrong.empty() && record.value.empty())
+    record.wrong = "it has no \"value\"";
   return record;
 }
 

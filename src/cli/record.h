@@ -9,7 +9,7 @@ namespace zatt::cli {
 
 struct Record {
   std::string key;
-  std::string_view value;  // within the line; whether it is JSON is judged where it is sent
+  std::string_view value;  // JSON text, within the line
   std::string wrong;       // a sentence, or "": all is well
 };
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "cli/json.h"
+#include "json/value.h"
 #include "json/writer.h"
 
 namespace zatt::cli {
@@ -83,8 +83,7 @@ Source read_operand(const std::string& operand) {
 }
 
 std::string bare(std::string_view json) {
-  auto characters = characters_of(json);
-  return characters ? std::move(*characters) : std::string(json);
+  return json.starts_with('"') ? json::unescaped(json) : std::string(json);
 }
 
 }  // namespace zatt::cli

@@ -24,10 +24,12 @@ TEST_CASE("to_record: anything else is named") {
   const Row rows[] = {
       {"x", "not a JSON object, as {\"key\":\"k\",\"value\":1}"},
       {"[1]", "not a JSON object, as {\"key\":\"k\",\"value\":1}"},
-      {R"({"key":"k","value":1)", "not a JSON object, as {\"key\":\"k\",\"value\":1}"},
-      {R"({"key":"k","value":1}{})", "not a JSON object, as {\"key\":\"k\",\"value\":1}"},
+      {R"({"key":"k","value":1)", "not JSON: byte 21: the text ends before } does"},
+      {R"({"key":"k","value":1}{})",
+       "not JSON: byte 22: nothing may stand behind the object's end"},
+      {R"({"key":"k","value":tru})", "not JSON: byte 20: true expected"},
       {R"({"key":1,"value":1})", "its \"key\" is not a string"},
-      {R"({"key":"\ud800","value":1})", "its \"key\" is not a string"},
+      {R"({"key":"\ud800","value":1})", "not JSON: byte 9: half of a surrogate pair"},
       {R"({"value":1})", "it has no \"key\""},
       {R"({"key":"k"})", "it has no \"value\""},
       {R"({"key":"k","key":"l","value":1})", "two fields \"key\""},
@@ -35,7 +37,7 @@ TEST_CASE("to_record: anything else is named") {
       {R"({"key":"k","value":1,"value":2})", "two fields \"value\""},
       {R"({"key":"k","value":1,"ttl":2})",
        "no field \"ttl\" is known here, but \"key\" and \"value\""},
-      {"{\"key\":\"caf\xe9\",\"value\":1}", "not UTF-8 text"},
+      {"{\"key\":\"caf\xe9\",\"value\":1}", "not JSON: byte 12: not UTF-8: 0xe9"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.line);
