@@ -178,7 +178,8 @@ const raft::Offer* current_offer(const codec::BootstrapState& standing) {
 BootstrapStep next_bootstrap_step(const BootstrapView& view) {
   const raft::Offer* current = current_offer(view.mine);
   BootstrapStep step;
-  if (view.mine.current_term > Term{0}) {  // this directory has acted: nothing is open any more
+  if (view.mine.raft_state.current_term >
+      Term{0}) {  // this directory has acted: nothing is open any more
     if (current != nullptr) {
       step.what = What::found;
       step.configuration = current->configuration;

@@ -89,8 +89,8 @@ Bootstrapper::Actions Bootstrapper::drop_abandoned() {
   return {true, std::nullopt, true};
 }
 
-void Bootstrapper::save() {
-  if (next_cluster_) persister_.save_bootstrap(*next_cluster_, std::move(next_offers_));
+void Bootstrapper::save(std::uint64_t number) {
+  if (next_cluster_) persister_.save_bootstrap(number, *next_cluster_, std::move(next_offers_));
   next_cluster_.reset();
 }
 

@@ -43,7 +43,8 @@ class Bootstrapper {
   // At a start: a crash can keep a new offer, and lose the truncation of what was bootstrapped
   // before it. Not both as entry 1.
   Actions drop_abandoned();
-  void save();
+  // `number`: of the core's write numbers, taken for this.
+  void save(std::uint64_t number);
 
   // What others are shown of this directory.
   codec::BootstrapState state() const;
@@ -57,7 +58,7 @@ class Bootstrapper {
   // The core may be spoken to.
   bool is_in_cluster() const;
   bool is_same_cluster(const PeerConnection& peer) const;
-  bool has_acted() const { return persister_.hard_state().current_term > Term{0}; }
+  bool has_acted() const { return persister_.hard_state().raft_state.current_term > Term{0}; }
   bool has_first_configuration() const { return !raft_.configuration().empty(); }
   // Why this cannot heal by itself, for a person; mostly empty.
   const std::string& stuck() const { return stuck_; }

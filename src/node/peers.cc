@@ -139,7 +139,7 @@ void Node::carry_out(const Bootstrapper::Actions& actions) {
                                  std::to_string(members) + (members == 1 ? " member" : " members"));
     for (const PeerConnection* peer : bootstrapper_.connected()) attach(*peer);
   }
-  if (actions.save) bootstrapper_.save();
+  if (actions.save) bootstrapper_.save(raft_->take_write_number());
 }
 
 void Node::show_bootstrap_state() {

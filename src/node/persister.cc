@@ -18,27 +18,24 @@ Persister::Persister(const Options& options, Env& env, const raft::Raft& raft,
 
 void Persister::take(const raft::Output& output) {
   if (output.write != 0) {
-    storage::Storage::Ticket ticket = 0;
+    storage::Write write{
+        .number = output.write, .truncate = output.truncate, .append = output.append};
     if (output.hard_state) {
-      hard_state_.current_term = output.hard_state->current_term;
-      hard_state_.voted_for = output.hard_state->voted_for;
-      hard_state_.floor_term = raft_.floor().term;
-      hard_state_.floor_index = raft_.floor().index;
-      hard_state_.floor_open_term = raft_.floor().open_term;
-      ticket = storage_->save(hard_state_);
+      hard_state_.raft_state = *output.hard_state;
+      write.hard_state = hard_state_;
     }
-    if (output.truncate) ticket = storage_->truncate(*output.truncate);
-    if (!output.append.empty()) ticket = storage_->append(output.append);
-    writes_.emplace_back(ticket, output.write);
+    storage_->write(write);
   }
   for (const raft::Fetch& fetch : output.fetches)
     fetches_.emplace(storage_->read(fetch.first, fetch.max_bytes), fetch);
 }
 
-void Persister::save_bootstrap(std::uint64_t cluster, std::vector<raft::Offer> offers) {
+void Persister::save_bootstrap(std::uint64_t number, std::uint64_t cluster,
+                               std::vector<raft::Offer> offers) {
   hard_state_.cluster = cluster;
   hard_state_.offers = std::move(offers);
-  bootstrap_ticket_ = storage_->save(hard_state_);
+  bootstrap_write_ = number;
+  storage_->write({.number = number, .hard_state = hard_state_});
 }
 
 void Persister::submit() {
@@ -60,17 +57,13 @@ Persister::Done Persister::on_disk(storage::BatchResult result) {
     done.error = kept.status.error();
     return done;
   }
-  bool finished = false;
-  for (; !writes_.empty() && writes_.front().first <= kept.durable; writes_.pop_front()) {
-    persisted_ = writes_.front().second;
-    finished = true;
-  }
-  if (finished || kept.synced) done.persisted = persisted_;
+  if (kept.durable > durable_write_ || kept.synced) done.persisted = kept.durable;
+  durable_write_ = kept.durable;
   done.reads = std::move(kept.reads);
   done.room_changed = storage_->room() != room_;
   room_ = storage_->room();
-  done.bootstrap_durable = bootstrap_ticket_ != 0 && bootstrap_ticket_ <= kept.durable;
-  if (done.bootstrap_durable) bootstrap_ticket_ = 0;
+  done.bootstrap_durable = bootstrap_write_ != 0 && bootstrap_write_ <= durable_write_;
+  if (done.bootstrap_durable) bootstrap_write_ = 0;
   return done;
 }
 

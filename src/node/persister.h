@@ -6,12 +6,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -34,9 +32,10 @@ class Persister {
   // Hands over one output's writes and reads.
   void take(const raft::Output& output);
   // Hands over to which cluster this directory belongs, and its offers.
-  void save_bootstrap(std::uint64_t cluster, std::vector<raft::Offer> offers);
+  // `number`: of the core's write numbers, taken for this.
+  void save_bootstrap(std::uint64_t number, std::uint64_t cluster, std::vector<raft::Offer> offers);
   // Whether what save_bootstrap handed over last is durable: before that it is shown to nobody.
-  bool is_bootstrap_durable() const { return bootstrap_ticket_ == 0; }
+  bool is_bootstrap_durable() const { return bootstrap_write_ == 0; }
   // Asks for entries from `first` on for whoever is not the core; see on_disk.
   std::uint64_t read(Index first, std::uint64_t max_bytes) {
     return storage_->read(first, max_bytes);
@@ -49,7 +48,7 @@ class Persister {
 
   struct Done {
     std::optional<Error> error;  // the node can't go on
-    // Up to which of raft's writes all is durable. Also set, unchanged, where the disk has kept
+    // Up to which write all is durable. Also set, unchanged, where the disk has kept
     // something: it is none that hangs.
     std::optional<std::uint64_t> persisted;
     std::vector<storage::Storage::ReadDone> reads;
@@ -93,10 +92,8 @@ class Persister {
   const raft::Raft& raft_;
   std::unique_ptr<storage::Storage> storage_;
   storage::HardState hard_state_;
-  // Writes under way: raft's write numbers by storage's tickets.
-  std::deque<std::pair<storage::Storage::Ticket, std::uint64_t>> writes_;
-  storage::Storage::Ticket bootstrap_ticket_ = 0;
-  std::uint64_t persisted_ = 0;                   // raft's write number
+  std::uint64_t bootstrap_write_ = 0;  // save_bootstrap's last; 0: it is durable
+  std::uint64_t durable_write_ = 0;
   std::map<std::uint64_t, raft::Fetch> fetches_;  // by storage's number
   bool disk_busy_ = false;
   std::uint64_t disk_busy_since_us_ = 0;

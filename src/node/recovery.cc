@@ -135,8 +135,7 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
   auto storage = storage::Storage::start(disk, storage_options, std::move(*found), state);
   if (!storage) return storage.error();
   const storage::HardState& stored = (*storage)->hard_state();
-  raft->restore(stored.self, {stored.current_term, stored.voted_for},
-                {stored.floor_term, stored.floor_index, stored.floor_open_term});
+  raft->restore(stored.self, stored.raft_state);
   return Opened{std::move(*storage), std::move(raft)};
 }
 

@@ -61,9 +61,9 @@ bool Raft::is_up_to_date(Index last_log_index, Term last_log_term) const {
 }
 
 bool Raft::is_above_floor(Index last_log_index, Term last_log_term) const {
-  if (floor_.open_term) return last_log_term > *floor_.open_term;
-  return !is_below_floor() ||
-         std::pair(last_log_term, last_log_index) >= std::pair(floor_.term, floor_.index);
+  if (hard_state_.floor.open_term) return last_log_term > *hard_state_.floor.open_term;
+  return !is_below_floor() || std::pair(last_log_term, last_log_index) >=
+                                  std::pair(hard_state_.floor.term, hard_state_.floor.index);
 }
 
 void Raft::handle_request_vote(const MemberId& from, const RequestVote& request) {

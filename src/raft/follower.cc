@@ -93,15 +93,16 @@ void Raft::handle_heartbeat(const MemberId& from, const Heartbeat& heartbeat) {
 // What was promised before the damage is in the log again, durably. That this is so is kept, too:
 // else the next start would begin below the floor once more.
 void Raft::settle_floor() {
-  if (!floor_.is_set()) return;
-  if (floor_.open_term) {
+  if (!hard_state_.floor.is_set()) return;
+  if (hard_state_.floor.open_term) {
     const Index reached = std::min(verified_index_.value_or(Index{0}), durable_index());
     if (!std::holds_alternative<Follower>(role_) || !floor_end_ || reached < *floor_end_) return;
   } else if (is_below_floor()) {
     return;
   }
-  hit(floor_.open_term ? CoveragePoint::open_floor_reached : CoveragePoint::floor_reached);
-  floor_ = Floor{};
+  hit(hard_state_.floor.open_term ? CoveragePoint::open_floor_reached
+                                  : CoveragePoint::floor_reached);
+  hard_state_.floor = Floor{};
   begin_write();
   output_.hard_state = hard_state_;
 }

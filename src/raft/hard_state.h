@@ -8,14 +8,6 @@
 
 namespace zatt::raft {
 
-// Figure 2, "persistent state", but for the log.
-struct HardState {
-  Term current_term{};
-  std::optional<MemberId> voted_for;
-
-  friend bool operator==(const HardState&, const HardState&) = default;
-};
-
 // After damage: until the log is at or past this, its server does not campaign, and votes only for
 // logs at or past it.
 //
@@ -30,6 +22,16 @@ struct Floor {
   std::optional<Term> open_term{};
 
   bool is_set() const { return index > Index{0} || open_term; }
+  friend bool operator==(const Floor&, const Floor&) = default;
+};
+
+// Figure 2, "persistent state", but for the log.
+struct HardState {
+  Term current_term{};
+  std::optional<MemberId> voted_for;
+  Floor floor{};
+
+  friend bool operator==(const HardState&, const HardState&) = default;
 };
 
 }  // namespace zatt::raft

@@ -11,10 +11,9 @@ namespace zatt::raft {
 
 Raft::Raft(const Options& options) : options_(options), prng_(options.seed) {}
 
-void Raft::restore(const MemberId& self, const HardState& hard_state, const Floor& floor) {
+void Raft::restore(const MemberId& self, const HardState& hard_state) {
   options_.self = self;
   hard_state_ = hard_state;
-  floor_ = floor;
 }
 
 void Raft::restore(const EntryView& entry) {
@@ -85,9 +84,10 @@ std::optional<MemberId> Raft::leader() const {
 }
 
 bool Raft::is_below_floor() const {
-  if (floor_.open_term) return true;
+  if (hard_state_.floor.open_term) return true;
   const Term term = log_.term_at(durable_index());
-  return term < floor_.term || (term == floor_.term && durable_index() < floor_.index);
+  return term < hard_state_.floor.term ||
+         (term == hard_state_.floor.term && durable_index() < hard_state_.floor.index);
 }
 
 // --- events ------------------------------------------------------------------------------------
@@ -267,7 +267,8 @@ void Raft::save_term(Term term, std::optional<MemberId> voted_for) {
     verified_index_.reset();
     floor_end_.reset();
   }
-  hard_state_ = {term, std::move(voted_for)};
+  hard_state_.current_term = term;
+  hard_state_.voted_for = std::move(voted_for);
   output_.hard_state = hard_state_;
   writes_.set_term_write(output_.write);
 }

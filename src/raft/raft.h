@@ -48,10 +48,14 @@ class Raft {
   // before the first step.
   explicit Raft(const Options& options);
   void restore(const EntryView& entry);
-  void restore(const MemberId& self, const HardState& hard_state, const Floor& floor);
+  void restore(const MemberId& self, const HardState& hard_state);
 
   // All of what it returns has to be done, whatever the event was.
   [[nodiscard]] Output step(const Input& input);
+
+  // A number for a write that is not the core's own, for all that goes to one disk is numbered in
+  // one sequence. To be handed to the disk before the next step.
+  std::uint64_t take_write_number() { return writes_.begin(); }
 
   // When Tick is due. Calling later is fine, calling earlier does nothing.
   std::uint64_t wake_at_us() const;
@@ -62,7 +66,7 @@ class Raft {
   Index commit_index() const { return commit_index_; }
   Index durable_index() const { return writes_.durable_index(); }
   const Log& log() const { return log_; }
-  const Floor& floor() const { return floor_; }
+  const Floor& floor() const { return hard_state_.floor; }
   // In force: the last in the log, committed or not (thesis 4.1). Empty before the first.
   const Configuration& configuration() const { return configurations_.in_force(); }
   Index configuration_index() const { return configurations_.index(); }
@@ -161,7 +165,6 @@ class Raft {
   Options options_;
   Prng prng_;
   HardState hard_state_;
-  Floor floor_;
   std::optional<Index> floor_end_;  // of an open one: the end that this term's leader named first
   Log log_;
   ConfigurationHistory configurations_;

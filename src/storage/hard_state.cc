@@ -43,13 +43,13 @@ void encode(const HardState& state, std::string& out) {
   Writer writer(out);
   put_server(writer, state.self);
   writer.u64(state.cluster);
-  writer.u64(raw(state.current_term));
-  writer.u8(state.voted_for ? 1 : 0);
-  if (state.voted_for) put_server(writer, *state.voted_for);
-  writer.u64(raw(state.floor_term));
-  writer.u64(raw(state.floor_index));
-  writer.u8(state.floor_open_term ? 1 : 0);
-  if (state.floor_open_term) writer.u64(raw(*state.floor_open_term));
+  writer.u64(raw(state.raft_state.current_term));
+  writer.u8(state.raft_state.voted_for ? 1 : 0);
+  if (state.raft_state.voted_for) put_server(writer, *state.raft_state.voted_for);
+  writer.u64(raw(state.raft_state.floor.term));
+  writer.u64(raw(state.raft_state.floor.index));
+  writer.u8(state.raft_state.floor.open_term ? 1 : 0);
+  if (state.raft_state.floor.open_term) writer.u64(raw(*state.raft_state.floor.open_term));
   writer.u32(static_cast<std::uint32_t>(state.offers.size()));
   for (const Offer& offer : state.offers) {
     writer.u64(offer.number);
@@ -65,15 +65,15 @@ std::optional<HardState> decode_hard_state(std::string_view bytes) {
   HardState state;
   state.self = take_server(in);
   state.cluster = in.u64();
-  state.current_term = Term{in.u64()};
+  state.raft_state.current_term = Term{in.u64()};
   const std::uint8_t voted = in.u8();
   if (voted > 1) return std::nullopt;
-  if (voted == 1) state.voted_for = take_server(in);
-  state.floor_term = Term{in.u64()};
-  state.floor_index = Index{in.u64()};
+  if (voted == 1) state.raft_state.voted_for = take_server(in);
+  state.raft_state.floor.term = Term{in.u64()};
+  state.raft_state.floor.index = Index{in.u64()};
   const std::uint8_t open = in.u8();
   if (open > 1) return std::nullopt;
-  if (open == 1) state.floor_open_term = Term{in.u64()};
+  if (open == 1) state.raft_state.floor.open_term = Term{in.u64()};
   for (std::uint32_t left = in.u32(); left > 0; --left)
     if (!take_offer(in, state.offers)) return std::nullopt;
   if (!in.done()) return std::nullopt;

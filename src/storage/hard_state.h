@@ -12,6 +12,7 @@
 
 #include "base/types.h"
 #include "raft/configuration.h"
+#include "raft/hard_state.h"
 
 namespace zatt::storage {
 
@@ -20,14 +21,7 @@ using raft::Offer;
 struct HardState {
   MemberId self;              // the id and incarnation of this directory
   std::uint64_t cluster = 0;  // 0: not yet in one. Else an offer's, or that of a cluster joined
-  Term current_term{};
-  std::optional<MemberId> voted_for;
-  Term floor_term{};    // until the log reaches (floor_term, floor_index) again, after damage,
-  Index floor_index{};  // this node does not campaign and votes only for logs at or past it
-  // Where damage took what was promised behind the floor, too: the term at that time. Until the log
-  // reaches the end that a leader of that term or a later one names, this node does not campaign,
-  // and votes only for logs whose last term is above it.
-  std::optional<Term> floor_open_term;
+  raft::HardState raft_state;
   std::vector<Offer> offers;  // every offer ever held, oldest first
 
   friend bool operator==(const HardState&, const HardState&) = default;

@@ -24,11 +24,12 @@ Status run_steps(Disk& disk, std::vector<Step>& steps) {
 // Rules 12 and 16: stored before anything else is written.
 void raise_floor(const std::optional<Damage>& damage, HardState& state) {
   if (!damage) return;
-  if (damage->floor_is_open) state.floor_open_term = state.current_term;
+  raft::Floor& floor = state.raft_state.floor;
+  if (damage->floor_is_open) floor.open_term = state.raft_state.current_term;
   const std::pair seen(damage->floor_term, damage->floor_index);
-  if (seen <= std::pair(state.floor_term, state.floor_index)) return;
-  state.floor_term = damage->floor_term;
-  state.floor_index = damage->floor_index;
+  if (seen <= std::pair(floor.term, floor.index)) return;
+  floor.term = damage->floor_term;
+  floor.index = damage->floor_index;
 }
 
 // The record that was read stays the record until there is a log that it could speak of. After

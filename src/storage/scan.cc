@@ -67,11 +67,11 @@ Result<ScanResult> scan(Disk& disk, const Options& options,
   found.log->log_end = slots->log_end;
   found.hard_state = std::move(slots->state);
   // The first segment is durable, and recorded, before its node first speaks of a term.
-  if (found.hard_state->current_term > Term{0} && !has_log(*names) &&
+  if (found.hard_state->raft_state.current_term > Term{0} && !has_log(*names) &&
       found.log->log_end.segment == 0)
     return Error{Code::corrupt, 0, "the log is missing",
                  options.directory + ": " + hard_state_name + " is of term " +
-                     std::to_string(raw(found.hard_state->current_term)) +
+                     std::to_string(raw(found.hard_state->raft_state.current_term)) +
                      ", and no segment is there"};
   LogQuestion question;
   question.directory = options.directory;

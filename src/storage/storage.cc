@@ -33,7 +33,7 @@ struct ReadUnderWay {
 };
 
 struct InFlightBatch {
-  Storage::Ticket ticket = 0;  // durable, once this is
+  std::uint64_t last_write = 0;  // all up to it are durable, once this is
   std::uint64_t bytes = 0;
   bool writes_log = false;
   bool is_last = false;  // of a storage that stops
@@ -52,9 +52,9 @@ struct Stall {
 constexpr std::uint64_t first_stall_us = 1'000'000;  // doubles
 constexpr std::uint64_t last_stall_us = 30'000'000;
 
-// What was handed over under a ticket: durable once the log is, up to `last`.
-struct Promise {
-  Storage::Ticket ticket = 0;
+// One that is not durable: it is once the log is, up to `last`.
+struct UndoneWrite {
+  std::uint64_t number = 0;
   Index last{};
 };
 
@@ -90,10 +90,10 @@ struct Storage::Impl {
   SegmentPool pool;
 
   bool save_waits = false;
-  Ticket ticket = 0;  // the last given out
-  Ticket durable = 0;
-  std::deque<Promise> promises;    // those not durable, ascending by ticket
-  std::optional<Ticket> cut_from;  // from this ticket on all waits for a cut
+  std::uint64_t last_write = 0;
+  std::uint64_t durable = 0;
+  std::deque<UndoneWrite> undone;         // ascending
+  std::optional<std::uint64_t> cut_from;  // from this write on all waits for a cut
   bool is_stopping = false;
   bool is_stopped = false;
   std::uint64_t next_read = 1;
@@ -110,7 +110,7 @@ struct Storage::Impl {
   SpareDemand tried_for =
       SpareDemand::nothing;  // the last try to make a spare, where less is not wanted now
 
-  bool has_writes() const { return ticket > durable; }
+  bool has_writes() const { return last_write > durable; }
   std::optional<std::uint64_t> missing_bytes() const;
   DiskSpace room() const;
   SpareDemand wanted_spare() const;
@@ -118,11 +118,10 @@ struct Storage::Impl {
   void plan_spare(std::vector<Step>& steps);
   void plan_reads(InFlightBatch& going, std::vector<Step>& steps);
   void plan_writes(InFlightBatch& going, std::vector<Step>& steps);
-  Ticket laid_out_ticket() const;
+  std::uint64_t laid_out_write() const;
   void plan_note(InFlightBatch& going, bool is_quiet, std::uint64_t now_us,
                  std::vector<Step>& steps);
   void plan_stop(InFlightBatch& going, std::vector<Step>& steps);
-  Ticket promise(Index last);
   bool may_fail(const InFlightBatch& done, const BatchResult& result, std::uint64_t now_us);
   bool wait_for_room(InFlightBatch& done, BatchResult& result, std::uint64_t now_us);
   std::optional<Batch> resume(std::uint64_t now_us);
@@ -145,30 +144,26 @@ Index Storage::last_index() const { return impl_->log.last_index(); }
 
 // --- gathering -------------------------------------------------------------------------------
 
-Storage::Ticket Storage::Impl::promise(Index last) {
-  ZATT_ASSERT(!is_stopping);
-  promises.push_back({++ticket, last});
-  return ticket;
-}
-
-Storage::Ticket Storage::save(const HardState& state) {
-  impl_->file.set_state(state);
-  impl_->save_waits = true;
-  return impl_->promise(Index{0});
-}
-
-Storage::Ticket Storage::truncate(Index last) {
+void Storage::write(const Write& write) {
   Impl& s = *impl_;
-  s.log.truncate(last);
-  for (Promise& promise : s.promises) promise.last = std::min(promise.last, last);
-  const Ticket ticket = s.promise(last);
-  if (s.log.pending_truncation() && !s.cut_from) s.cut_from = ticket;
-  return ticket;
-}
-
-Storage::Ticket Storage::append(std::span<const EntryView> entries) {
-  impl_->log.append(entries);
-  return impl_->promise(impl_->log.last_index());
+  ZATT_ASSERT(!s.is_stopping && write.number > s.last_write);
+  s.last_write = write.number;
+  Index last{};  // a hard state waits for no entry
+  if (write.hard_state) {
+    s.file.set_state(*write.hard_state);
+    s.save_waits = true;
+  }
+  if (write.truncate) {
+    last = *write.truncate;
+    s.log.truncate(last);
+    for (UndoneWrite& undone : s.undone) undone.last = std::min(undone.last, last);
+    if (s.log.pending_truncation() && !s.cut_from) s.cut_from = write.number;
+  }
+  if (!write.append.empty()) {
+    s.log.append(write.append);
+    last = s.log.last_index();
+  }
+  s.undone.push_back({write.number, last});
 }
 
 void Storage::stop() { impl_->is_stopping = true; }
@@ -240,15 +235,15 @@ void Storage::Impl::plan_writes(InFlightBatch& going, std::vector<Step>& steps) 
   if (log.has_work()) log.lay_out(pool, file, steps);
   going.bytes -= log.gathered_bytes();
   if (!log.pending_truncation()) cut_from.reset();
-  going.ticket = laid_out_ticket();
+  going.last_write = laid_out_write();
 }
 
 // What has no segment yet waits, and all that was handed over after it; not what came before.
-Storage::Ticket Storage::Impl::laid_out_ticket() const {
-  Ticket laid_out = durable;
-  for (const Promise& promise : promises) {
-    if (promise.last > log.end().index || (cut_from && promise.ticket >= *cut_from)) break;
-    laid_out = promise.ticket;
+std::uint64_t Storage::Impl::laid_out_write() const {
+  std::uint64_t laid_out = durable;
+  for (const UndoneWrite& write : undone) {
+    if (write.last > log.end().index || (cut_from && write.number >= *cut_from)) break;
+    laid_out = write.number;
   }
   return laid_out;
 }
@@ -290,7 +285,7 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   if (s.stall) return s.resume(now_us);
   InFlightBatch going;
   Batch batch;
-  going.ticket = s.durable;
+  going.last_write = s.durable;
   const bool has_work = s.has_writes() || !s.reads.empty();
   if (s.is_stopping) s.plan_stop(going, batch.steps);
   if (!going.is_last) {
@@ -307,7 +302,8 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
     }
   }
   // A log that waits for room may leave nothing to do now; reads of nothing are answered anyway.
-  if (batch.steps.empty() && going.reads.empty() && going.ticket == s.durable) return std::nullopt;
+  if (batch.steps.empty() && going.reads.empty() && going.last_write == s.durable)
+    return std::nullopt;
   s.flight = std::move(going);
   return batch;
 }
@@ -410,8 +406,8 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
     done.status = *s.failure;
     return done;
   }
-  s.durable = flight.ticket;
-  while (!s.promises.empty() && s.promises.front().ticket <= s.durable) s.promises.pop_front();
+  s.durable = flight.last_write;
+  while (!s.undone.empty() && s.undone.front().number <= s.durable) s.undone.pop_front();
   done.durable = s.durable;
   done.synced = flight.writes_log;
   s.is_stopped = flight.is_last;

@@ -2,10 +2,10 @@
 // What survives a node: its hard state and its log, as one ordered stream of writes.
 //
 // A start has two steps, so that nothing is written before somebody has judged what was found:
-// scan() only reads; start() writes what every start must. From then on save, cut and append
-// gather; the owner takes a batch when none is under way, has it run off its thread, and hands back
-// the result. Writes are named by tickets that only grow: "ticket 7 is durable" speaks of every
-// write up to it, where an index alone could not say which entry 16 it means.
+// scan() only reads; start() writes what every start must. From then on writes gather; the owner
+// takes a batch when none is under way, has it run off its thread, and hands back the result. Each
+// write has a number, given by the owner and above the one before: "write 7 is durable" speaks of
+// every write up to it, where an index alone could not say which entry 16 it means.
 //
 // After a failed batch the storage is finished (what the kernel dropped cannot be synced later):
 // every later result is that failure. Not so where there was no room to write, or no more files may
@@ -75,6 +75,14 @@ struct ScanResult {
 Result<ScanResult> scan(Disk& disk, const Options& options,
                         const std::function<void(const EntryView&)>& on_entry);
 
+// To be done in this order: the hard state, the truncation, the entries.
+struct Write {
+  std::uint64_t number = 0;
+  std::optional<HardState> hard_state{};
+  std::optional<Index> truncate{};      // drop the entries above
+  std::span<const EntryView> append{};  // the first continues the log, each the one before
+};
+
 class Storage {
  public:
   // Writes, and waits for: `state` into both slots, with the floor raised (and opened, as
@@ -85,16 +93,11 @@ class Storage {
                                                 ScanResult found, const HardState& state);
   ~Storage();
 
-  const HardState& hard_state() const;  // as last handed to save()
+  const HardState& hard_state() const;  // as last written
   Index last_index() const;             // of the log as handed over, durable or not
 
-  using Ticket = std::uint64_t;
-
-  Ticket save(const HardState& state);
-  // Drops the entries above `last`.
-  Ticket truncate(Index last);
-  // The first continues the log, each the one before. Bodies are copied before this returns.
-  Ticket append(std::span<const EntryView> entries);
+  // Its number is above that of the write before. Bodies are copied before this returns.
+  void write(const Write& write);
 
   // Asks for entries from `first` on, at least one where there is one, up to about max_bytes of
   // bodies. The answer is in a later Done, under the number returned here, and holds only what is
@@ -123,8 +126,8 @@ class Storage {
   };
   struct Done {
     Status status = ok;
-    Ticket durable = 0;   // every write up to this ticket is on stable storage
-    bool synced = false;  // the disk has kept something, if not yet all of any ticket
+    std::uint64_t durable = 0;  // every write up to this number is on stable storage
+    bool synced = false;        // the disk has kept something, if not yet all of any write
     std::vector<ReadDone> reads;
   };
   Done on_done(BatchResult result, std::uint64_t now_us);

@@ -33,7 +33,7 @@ struct Directory {
   std::set<MemberId> grants;  // of its campaign, ours too
   std::map<std::size_t, Seen> met;
   std::map<std::size_t, std::deque<Seen>> under_way;  // to us, by who said it
-  bool acted() const { return state.current_term > Term{0}; }
+  bool acted() const { return state.raft_state.current_term > Term{0}; }
 };
 
 class Game {
@@ -242,7 +242,7 @@ class Game {
   void act(std::size_t i) {
     Directory& d = all_[i];
     const bool first = !d.acted();
-    d.state.current_term = Term{1};
+    d.state.raft_state.current_term = Term{1};
     if (prng_.chance(1, 2)) d.durable = d.state;  // or a crash takes it back
     if (first) show(i);
     for (const Directory& other : all_)

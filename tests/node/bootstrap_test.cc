@@ -39,7 +39,7 @@ struct Directory {
     return *this;
   }
   Directory& acted() {
-    state.current_term = Term{1};
+    state.raft_state.current_term = Term{1};
     return *this;
   }
   Directory& in(std::uint64_t cluster) {
@@ -49,7 +49,7 @@ struct Directory {
   ConnectedPeer met() const {
     codec::BootstrapState standing;
     standing.cluster = state.cluster;
-    standing.acted = state.current_term > Term{0};
+    standing.acted = state.raft_state.current_term > Term{0};
     if (!standing.acted) standing.offers = state.offers;
     return {state.self, standing};
   }

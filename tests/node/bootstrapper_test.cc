@@ -18,7 +18,7 @@ TEST_CASE("bootstrapper: alone it stores its offer, and shows it once that is du
   CHECK(stored.save);
   CHECK(!stored.abandon);
   CHECK(!stored.bootstrap);
-  bootstrapper.save();
+  bootstrapper.save(parts.raft->take_write_number());
   CHECK(bootstrapper.state().offers.empty());  // on its way to the disk
   CHECK(bootstrapper.state().cluster == 0);
   CHECK(!bootstrapper.pursue().save);  // nor is there another meanwhile

@@ -63,7 +63,7 @@ class Parts : private node::PeerConnectionsOwner {
   // A cluster of this member alone, led by it, its first entry committed.
   void lead_alone() {
     const raft::Member self{raft->self(), options.cluster.at("0"), true};
-    persister->save_bootstrap(77, {});
+    persister->save_bootstrap(raft->take_write_number(), 77, {});
     settle();
     step(raft::Bootstrap{raft::Configuration{{self}, {}}});
     settle();

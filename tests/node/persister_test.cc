@@ -45,7 +45,7 @@ TEST_CASE("persister: the disk has one batch at a time") {
 TEST_CASE("persister: an offer counts as durable only once it is") {
   Parts parts;
   CHECK(parts.persister->is_bootstrap_durable());
-  parts.persister->save_bootstrap(77, {});
+  parts.persister->save_bootstrap(parts.raft->take_write_number(), 77, {});
   CHECK(!parts.persister->is_bootstrap_durable());
   CHECK(parts.persister->hard_state().cluster == 77);
   CHECK(parts.run_disk().bootstrap_durable);

@@ -62,7 +62,7 @@ class OneServer {
     encode(voters({"1", "2", "3"}), body);
     raft.restore({Index{1}, Term{0}, EntryKind::configuration, body});
     for (const EntryView& entry : log) raft.restore(entry);
-    raft.restore(peer("1"), hard_state, floor);
+    raft.restore(peer("1"), {hard_state.current_term, hard_state.voted_for, floor});
     step(Tick{});
     for (const char* id : {"2", "3"}) step(PeerUp{peer(id), 1});
   }

@@ -52,6 +52,21 @@ TEST_CASE("persisted: several writes at once, and in order hard state, cut, appe
   CHECK(server.sent<AppendReply>().at(0).match_index == Index{4});
 }
 
+TEST_CASE("persisted: a write of somebody else has a number in the same sequence") {
+  OneServer server;
+  server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
+  const std::uint64_t first = server.last_write;
+  const std::uint64_t other = server.raft.take_write_number();
+  CHECK(other == first + 1);
+  server.receive("2", append_of(1, 2, 1, {command(3, 1)}));
+  CHECK(server.last_write == other + 1);
+  server.step(Persisted{other});
+  CHECK(server.raft.durable_index() == Index{2});
+  CHECK(server.sent<AppendReply>().size() == 1);
+  server.persist();
+  CHECK(server.raft.durable_index() == Index{3});
+}
+
 TEST_CASE("a held reply of an overtaken term is not said") {
   OneServer server;
   server.receive("2", append_of(1, 1, 0, {command(2, 1)}));

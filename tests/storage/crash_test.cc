@@ -36,8 +36,9 @@ void check_promises(const Host& host, const DurableLog& log) {
   }
   if (host.history.size() == 1) {
     const HardState& state = host.history.front().hard_state;
-    CHECK(log.is_term_durable(state.current_term));
-    if (state.voted_for) CHECK(log.is_vote_durable(state.current_term, *state.voted_for));
+    CHECK(log.is_term_durable(state.raft_state.current_term));
+    if (state.raft_state.voted_for)
+      CHECK(log.is_vote_durable(state.raft_state.current_term, *state.raft_state.voted_for));
   }
 }
 

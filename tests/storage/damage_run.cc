@@ -237,8 +237,9 @@ std::string DamageRun::verify_floor(const Host& host, const Promise& promise) co
   Place floor;
   bool is_open = false;
   if (host.found_hard_state) {
-    floor = {raw(host.found_hard_state->floor_term), raw(host.found_hard_state->floor_index)};
-    is_open = host.found_hard_state->floor_open_term.has_value();
+    floor = {raw(host.found_hard_state->raft_state.floor.term),
+             raw(host.found_hard_state->raft_state.floor.index)};
+    is_open = host.found_hard_state->raft_state.floor.open_term.has_value();
   }
   if (host.damage) {
     floor = std::max(floor, {raw(host.damage->floor_term), raw(host.damage->floor_index)});

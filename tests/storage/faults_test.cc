@@ -82,7 +82,7 @@ bool runs_without_room(std::uint64_t n, int error, SimDisk::FailedWrite written)
     host.storage->read(Index{1}, 1 << 20);
     work_on(host);
     if (host.error) break;
-    const bool is_late = host.durable < host.history.back().ticket;
+    const bool is_late = host.durable < host.history.back().write;
     if (is_late) CHECK(host.storage->room() == DiskSpace::enough);  // what waits has gone through
     CHECK(!is_late);
   }
@@ -136,7 +136,7 @@ TEST_CASE("faults: a sector of noise, anywhere, is never content, and is noticed
         ++damaged;
         REQUIRE(host.start());  // and a damaged node goes on from what is whole
         CHECK(host.last() == host.found_lines.size());
-        CHECK(host.storage->hard_state().floor_index >= host.damage->last_good);
+        CHECK(host.storage->hard_state().raft_state.floor.index >= host.damage->last_good);
       }
     }
   }

@@ -13,10 +13,11 @@ TEST_CASE("format: the literal bytes of a segment") {
   test::SimDisk disk;
   test::Host host(disk);
   REQUIRE(host.start());
-  REQUIRE(host.storage->append(std::vector<EntryView>{
-              {Index{1}, Term{2}, EntryKind::noop, ""},
-              {Index{2}, Term{2}, EntryKind::command, "hello"},
-          }) == 1);
+  const std::vector<EntryView> entries = {
+      {Index{1}, Term{2}, EntryKind::noop, ""},
+      {Index{2}, Term{2}, EntryKind::command, "hello"},
+  };
+  host.storage->write({.number = 1, .append = entries});
   REQUIRE(host.note());
   const std::string bytes = *disk.read("0000000001.seg", 0, 5 * unit);
   CHECK(hex(std::string_view(bytes).substr(0, segment_header_size)) ==

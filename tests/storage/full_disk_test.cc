@@ -75,7 +75,7 @@ TEST_CASE("storage: room is kept in steps, and a disk that is full ends nothing"
   lose_power(disk);
   REQUIRE(host.start());
   CHECK(host.found_lines == host.lines());
-  CHECK(host.found_hard_state->current_term == Term{9});
+  CHECK(host.found_hard_state->raft_state.current_term == Term{9});
 }
 
 TEST_CASE("storage: an entry too large for the reserve waits, and there is no room meanwhile") {

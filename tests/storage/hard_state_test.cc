@@ -10,10 +10,10 @@ HardState full() {
   HardState state;
   state.self = {"1", 77};
   state.cluster = 5;
-  state.current_term = Term{9};
-  state.voted_for = MemberId{"2", 78};
-  state.floor_term = Term{3};
-  state.floor_index = Index{4};
+  state.raft_state.current_term = Term{9};
+  state.raft_state.voted_for = MemberId{"2", 78};
+  state.raft_state.floor.term = Term{3};
+  state.raft_state.floor.index = Index{4};
   raft::Configuration configuration;
   configuration.members = {{{"1", 77}, {"127.0.0.1", 5254}, true, false, false}};
   state.offers = {{1, 4, configuration}, {2, 5, configuration}};
@@ -30,9 +30,9 @@ std::string encoded(const HardState& state) {
 
 TEST_CASE("hard state: encoded and decoded again") {
   HardState no_vote = full();
-  no_vote.voted_for.reset();
+  no_vote.raft_state.voted_for.reset();
   HardState open = full();
-  open.floor_open_term = Term{9};
+  open.raft_state.floor.open_term = Term{9};
   for (const HardState& state : {HardState{}, full(), no_vote, open}) {
     const auto again = decode_hard_state(encoded(state));
     REQUIRE(again);

@@ -23,8 +23,8 @@ struct Line {  // an entry, as the model keeps it
 };
 using Lines = std::vector<Line>;
 
-struct State {  // all that was handed over up to a ticket
-  storage::Storage::Ticket ticket = 0;
+struct State {  // all that was handed over up to a write
+  std::uint64_t write = 0;
   Lines lines;
   storage::HardState hard_state;
 };
@@ -51,9 +51,9 @@ class Host {
   bool scan();         // false where it failed: see `error`
   bool start_found();  // behind scan(), once
   bool start();        // both
-  storage::Storage::Ticket append(std::uint64_t term, std::size_t count, std::size_t body_bytes);
-  storage::Storage::Ticket truncate(std::uint64_t last);
-  storage::Storage::Ticket save(std::uint64_t term, std::optional<MemberId> voted_for);
+  std::uint64_t append(std::uint64_t term, std::size_t count, std::size_t body_bytes);
+  std::uint64_t truncate(std::uint64_t last);
+  std::uint64_t save(std::uint64_t term, std::optional<MemberId> voted_for);
   bool begin();   // takes a batch, if there is one
   bool finish();  // carries it out. False where it failed
   bool step() { return begin() && finish(); }
@@ -75,7 +75,8 @@ class Host {
   std::string verify(const std::vector<State>& told) const;
 
   std::unique_ptr<storage::Storage> storage;
-  storage::Storage::Ticket durable = 0;
+  std::uint64_t durable = 0;
+  std::uint64_t last_write = 0;
   std::vector<State> history;  // begins with the last state known to be durable
   std::vector<storage::Storage::ReadDone> reads;
   std::optional<Error> error;
@@ -86,7 +87,7 @@ class Host {
   std::uint64_t now_us = 1;
 
  private:
-  State& next(storage::Storage::Ticket ticket);
+  State& next(storage::Write write);  // its number is given here
 
   storage::Options given_;
   SimDisk* disk_;
@@ -131,19 +132,20 @@ inline bool Host::start_found() {
     return false;
   }
   storage = std::move(*started);
-  durable = 0;
+  durable = last_write = 0;
   history.assign(1, State{0, found_lines, storage->hard_state()});
   return true;
 }
 
-inline State& Host::next(storage::Storage::Ticket ticket) {
+inline State& Host::next(storage::Write write) {
+  write.number = ++last_write;
+  storage->write(write);
   history.push_back(history.back());
-  history.back().ticket = ticket;
+  history.back().write = write.number;
   return history.back();
 }
 
-inline storage::Storage::Ticket Host::append(std::uint64_t term, std::size_t count,
-                                             std::size_t body_bytes) {
+inline std::uint64_t Host::append(std::uint64_t term, std::size_t count, std::size_t body_bytes) {
   Lines added;
   for (std::size_t i = 0; i < count; ++i) {
     std::string body = std::to_string(++bodies_) + ":";
@@ -153,24 +155,24 @@ inline storage::Storage::Ticket Host::append(std::uint64_t term, std::size_t cou
   std::vector<EntryView> views;
   for (const Line& line : added)
     views.push_back({Index{line.index}, Term{line.term}, EntryKind::command, line.body});
-  State& state = next(storage->append(views));
+  State& state = next({.append = views});
   state.lines.insert(state.lines.end(), added.begin(), added.end());
-  return state.ticket;
+  return state.write;
 }
 
-inline storage::Storage::Ticket Host::truncate(std::uint64_t last) {
-  State& state = next(storage->truncate(Index{last}));
+inline std::uint64_t Host::truncate(std::uint64_t last) {
+  State& state = next({.truncate = Index{last}});
   state.lines.resize(last);
-  return state.ticket;
+  return state.write;
 }
 
-inline storage::Storage::Ticket Host::save(std::uint64_t term, std::optional<MemberId> voted_for) {
+inline std::uint64_t Host::save(std::uint64_t term, std::optional<MemberId> voted_for) {
   storage::HardState hard_state = storage->hard_state();
-  hard_state.current_term = Term{term};
-  hard_state.voted_for = std::move(voted_for);
-  State& state = next(storage->save(hard_state));
+  hard_state.raft_state.current_term = Term{term};
+  hard_state.raft_state.voted_for = std::move(voted_for);
+  State& state = next({.hard_state = hard_state});
   state.hard_state = std::move(hard_state);
-  return state.ticket;
+  return state.write;
 }
 
 inline bool Host::begin() {
@@ -185,7 +187,7 @@ inline bool Host::finish() {
   auto done = storage->on_done(storage::run(*disk_, batch), now_us);
   if (!done.status) error = done.status.error();
   durable = done.durable;
-  while (history.size() > 1 && history[1].ticket <= durable) history.erase(history.begin());
+  while (history.size() > 1 && history[1].write <= durable) history.erase(history.begin());
   for (auto& read : done.reads) reads.push_back(std::move(read));
   return !error;
 }

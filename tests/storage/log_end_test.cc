@@ -45,22 +45,22 @@ TEST_CASE("log end: the log-end record names the configuration before that is du
   REQUIRE(host.start());
   const auto named = [&] { return read_slots(disk)->log_end.configuration; };
   CHECK(named() == Index{0});
-  REQUIRE(host.storage->append(std::vector<EntryView>{
-              {Index{1}, Term{0}, EntryKind::configuration, "c"},
-              {Index{2}, Term{1}, EntryKind::command, "x"},
-          }) == 1);
+  const std::vector<EntryView> first = {
+      {Index{1}, Term{0}, EntryKind::configuration, "c"},
+      {Index{2}, Term{1}, EntryKind::command, "x"},
+  };
+  host.storage->write({.number = 1, .append = first});
   REQUIRE(host.step());
   CHECK(host.durable == 1);
   CHECK(named() == Index{1});
-  REQUIRE(host.storage->append(std::vector<EntryView>{
-              {Index{3}, Term{1}, EntryKind::configuration, "d"},
-          }) == 2);
+  const std::vector<EntryView> second = {{Index{3}, Term{1}, EntryKind::configuration, "d"}};
+  host.storage->write({.number = 2, .append = second});
   REQUIRE(host.work());
   CHECK(named() == Index{3});
   lose_power(disk);
   REQUIRE(host.start());  // a start knows them from the log
   CHECK(named() == Index{3});
-  static_cast<void>(host.storage->truncate(Index{2}));
+  host.storage->write({.number = 1, .truncate = Index{2}});
   REQUIRE(host.work());
   CHECK(named() == Index{1});
 }
@@ -140,7 +140,7 @@ TEST_CASE("log end: a directory of a later term that names no segment and has no
   SimDisk disk;
   HardState state;
   state.self = {"0", 77};
-  state.current_term = Term{1};
+  state.raft_state.current_term = Term{1};
   SlotTurn turn;
   Batch batch;
   make_notes(hard_state_name, batch.steps);

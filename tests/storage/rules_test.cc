@@ -371,7 +371,8 @@ TEST_CASE("rule 14: both slots are durable before the hard state is acted on") {
     work_until_call(disk, host, 1);  // one slot is written, and not synced
     disk.kill();
     REQUIRE(host.start());
-    REQUIRE(host.storage->hard_state().voted_for);  // and the vote is repeated to somebody
+    REQUIRE(
+        host.storage->hard_state().raft_state.voted_for);  // and the vote is repeated to somebody
     lose_power(disk);
     host.scan();
     CHECK(host.verify() == "");

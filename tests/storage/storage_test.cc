@@ -48,7 +48,7 @@ TEST_CASE("storage: an empty directory, then what was written is there again") {
   CHECK(host.found_lines.size() == 5);
 }
 
-TEST_CASE("storage: a ticket is durable only once its own batch is done") {
+TEST_CASE("storage: a write is durable only once its own batch is done") {
   SimDisk disk;
   Host host(disk);
   REQUIRE(host.start());
@@ -60,6 +60,26 @@ TEST_CASE("storage: a ticket is durable only once its own batch is done") {
   CHECK(host.durable == first);
   REQUIRE(host.work());
   CHECK(host.durable == second);
+}
+
+TEST_CASE("storage: one write is all of its parts, and its own number comes back") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 3, 10);
+  REQUIRE(host.work());
+  storage::HardState state = host.storage->hard_state();
+  state.raft_state = {Term{2}, MemberId{"1", 5}, {}};
+  const std::vector<EntryView> entries = {{Index{2}, Term{2}, EntryKind::command, "new"}};
+  host.storage->write({17, state, Index{1}, entries});  // numbers ascend, and may leave gaps
+  CHECK(host.durable < 17);
+  REQUIRE(host.work());
+  CHECK(host.durable == 17);
+  lose_power(disk);
+  REQUIRE(host.scan());
+  CHECK(host.found_hard_state == state);
+  REQUIRE(host.found_lines.size() == 2);
+  CHECK(host.found_lines[1] == test::Line{2, 2, "new"});
 }
 
 TEST_CASE("storage: what gathered is one batch") {
@@ -80,10 +100,10 @@ TEST_CASE("storage: what gathered is one batch") {
 
   // A cut of what was not yet handed to the disk costs nothing.
   host.append(2, 5, 10);
-  const auto ticket = host.truncate(20);
+  const auto write = host.truncate(20);
   const std::uint64_t written = disk.bytes_written();
   REQUIRE(host.work());
-  CHECK(host.durable == ticket);
+  CHECK(host.durable == write);
   CHECK(disk.bytes_written() == written);
   CHECK(host.last() == 20);
 }
@@ -235,10 +255,10 @@ TEST_CASE("storage: of a backlog larger than the ready segments, what is synced 
   Host host(disk);
   REQUIRE(host.start());
   REQUIRE(host.work());
-  std::vector<Storage::Ticket> tickets;
-  for (int i = 0; i < 12; ++i) tickets.push_back(host.append(1, 1, 20'000));  // one a segment
-  std::vector<Storage::Ticket> durable;
-  while (host.durable < tickets.back()) {
+  std::vector<std::uint64_t> writes;
+  for (int i = 0; i < 12; ++i) writes.push_back(host.append(1, 1, 20'000));  // one a segment
+  std::vector<std::uint64_t> durable;
+  while (host.durable < writes.back()) {
     REQUIRE(host.step());
     if (durable.empty() || host.durable > durable.back()) durable.push_back(host.durable);
   }
@@ -260,9 +280,9 @@ TEST_CASE("storage: behind a cut that waits for a segment nothing is durable, be
   for (int i = 0; i < 4; ++i) host.append(1, 1, 25'000);
   while (host.begin()) static_cast<void>(host.finish());
   REQUIRE(!host.error);
-  const Storage::Ticket reached = host.durable;
-  const Storage::Ticket before = host.save(2, std::nullopt);
-  const Storage::Ticket truncate = host.truncate(1);
+  const std::uint64_t reached = host.durable;
+  const std::uint64_t before = host.save(2, std::nullopt);
+  const std::uint64_t truncate = host.truncate(1);
   host.append(2, 1, 100);
   for (int i = 0; i < 3 && host.begin(); ++i) REQUIRE(host.finish());
   CHECK(host.durable >= reached);
@@ -338,14 +358,14 @@ TEST_CASE("storage: damage is named, its floor is stored, and the log goes on wh
   CHECK(host.damage->what ==
         "entries 3 to 4 were durable and are unreadable, and so is what came after");
   CHECK(host.last() == 2);
-  CHECK(host.storage->hard_state().floor_term == Term{2});
-  CHECK(host.storage->hard_state().floor_index == Index{4});
+  CHECK(host.storage->hard_state().raft_state.floor.term == Term{2});
+  CHECK(host.storage->hard_state().raft_state.floor.index == Index{4});
   host.append(3, 1, 100);
   REQUIRE(host.work());
   lose_power(disk);
   REQUIRE(host.scan());
   CHECK(host.verify() == "");  // it is repaired as far as this directory goes
-  CHECK(host.found_hard_state->floor_index == Index{4});
+  CHECK(host.found_hard_state->raft_state.floor.index == Index{4});
 }
 
 TEST_CASE("storage: a directory that is not ours, or not all there, is refused in words") {

@@ -126,7 +126,7 @@ void RaftCluster::make_raft(Seat& s) {
   options.seed = options_.seed + 1000 * s.self.incarnation + starts_;
   s.raft = std::make_unique<raft::Raft>(options);
   for (const raft::Entry& entry : s.disk.log) s.raft->restore(entry.view());
-  s.raft->restore(s.self, s.disk.hard_state, {});
+  s.raft->restore(s.self, s.disk.hard_state);
   s.start = ++starts_;
   s.highest_term = s.raft->current_term();
   s.applied = Index{0};
