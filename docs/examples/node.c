@@ -15,9 +15,10 @@ struct list {
 };
 
 /* The same commands in the same order on every node, and nothing else decides. */
-static void apply(void *user, uint64_t index, zatt_bytes command, zatt_sink *reply) {
+static void apply(void *user, uint64_t index, uint64_t time_us, zatt_bytes command,
+                  zatt_sink *reply) {
   struct list *list = user;
-  (void)index;
+  (void)index, (void)time_us;
   if (list->count < 100) {
     char *line = malloc(command.size + 1);
     memcpy(line, command.data, command.size);

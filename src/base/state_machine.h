@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,11 +23,13 @@ class StateMachine {
   virtual ~StateMachine() = default;
 
   // Carries out one committed command and puts its reply in `reply` (which comes empty). Total and
-  // deterministic: the same commands at the same indexes give the same state and the same replies
-  // on every node, and nothing local (clock, memory, configuration) may decide a result. Bytes that
-  // are no command change nothing and get a reply too. Indexes ascend, with gaps. `command` is
-  // borrowed for the call.
-  virtual void apply(Index index, std::string_view command, std::string& reply) = 0;
+  // deterministic: the same commands at the same indexes and times give the same state and the same
+  // replies on every node, and nothing local (clock, memory, configuration) may decide a result.
+  // Bytes that are no command change nothing and get a reply too. Indexes ascend, with gaps.
+  // `time_us` is the entry's (EntryView): the same on every node, never less than at the call
+  // before. `command` is borrowed for the call.
+  virtual void apply(Index index, std::uint64_t time_us, std::string_view command,
+                     std::string& reply) = 0;
 
   // Slices out: the state as of begin_snapshot, in slices of about max_bytes, while apply goes on
   // in between. next_slice appends to `out`, always something and at most max_bytes and one entry,

@@ -63,11 +63,29 @@ enum class EntryKind : std::uint8_t {
 };
 
 // An entry whose body somebody else owns: valid until the call it was handed to returns.
+//
+// time_us is the leader's wall clock when it appended the entry, in microseconds since 1970, and
+// never less than that of the entry before; 0 in the first configuration, which no leader appended.
 struct EntryView {
   Index index{};
   Term term{};
+  std::uint64_t time_us = 0;
   EntryKind kind = EntryKind::noop;
   std::string_view body;
 };
+
+struct Entry {
+  Index index{};
+  Term term{};
+  std::uint64_t time_us = 0;
+  EntryKind kind = EntryKind::noop;
+  std::string body;
+
+  EntryView view() const { return {index, term, time_us, kind, body}; }
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+inline Entry owned(const EntryView& view) {
+  return {view.index, view.term, view.time_us, view.kind, std::string(view.body)};
+}
 
 }  // namespace zatt

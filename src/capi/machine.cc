@@ -21,10 +21,11 @@ Status judged(int result) {
 
 }  // namespace
 
-void HostMachine::apply(Index index, std::string_view command, std::string& reply) {
+void HostMachine::apply(Index index, std::uint64_t time_us, std::string_view command,
+                        std::string& reply) {
   zatt_sink sink{reply};
   ++calling_back_;
-  machine_.apply(machine_.user, raw(index), bytes_of(command), &sink);
+  machine_.apply(machine_.user, raw(index), time_us, bytes_of(command), &sink);
   --calling_back_;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,8 @@ class HostMachine final : public StateMachine {
   HostMachine(const zatt_machine& machine, int& calling_back)
       : machine_(machine), calling_back_(calling_back) {}
 
-  void apply(Index index, std::string_view command, std::string& reply) override;
+  void apply(Index index, std::uint64_t time_us, std::string_view command,
+             std::string& reply) override;
 
   void begin_snapshot() override;
   bool next_slice(std::size_t max_bytes, std::string& out) override;

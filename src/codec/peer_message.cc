@@ -119,7 +119,7 @@ class In {
   Reader reader_;
 };
 
-constexpr std::size_t least_entry_bytes = 8 + 1 + 4;
+constexpr std::size_t least_entry_bytes = 8 + 8 + 1 + 4;
 
 struct RaftEncoder {
   std::string& out;
@@ -135,7 +135,7 @@ struct RaftEncoder {
     o << m.term << m.prev_log_index << m.prev_log_term << m.leader_commit
       << static_cast<std::uint32_t>(m.entries.size());
     for (const EntryView& entry : m.entries)
-      o << entry.term << static_cast<std::uint8_t>(entry.kind) << entry.body;
+      o << entry.term << entry.time_us << static_cast<std::uint8_t>(entry.kind) << entry.body;
   }
   void operator()(const raft::AppendReply& m) const {
     Out(out, Kind::append_reply) << m.term << m.success << m.match_index << m.received_index
@@ -181,17 +181,21 @@ raft::Message decode_append_entries(In& in) {
   m.entries.reserve(n);
   Index index = m.prev_log_index;
   Term term = m.prev_log_term;
+  std::uint64_t time_us = 0;
   for (std::uint32_t i = 0; i < n && in.ok(); ++i) {
     EntryView entry;
     entry.index = ++index;
     entry.term = in.term();
+    entry.time_us = in.u64();
     entry.kind = static_cast<EntryKind>(in.u8());
     entry.body = in.bytes();
     const bool good = is_known(entry.kind) && entry.term >= term && entry.term <= m.term &&
+                      entry.time_us >= time_us &&
                       (entry.kind != EntryKind::configuration ||
                        raft::decode_configuration(entry.body).has_value());
     if (!good) in.fail();
     term = entry.term;
+    time_us = entry.time_us;
     m.entries.push_back(entry);
   }
   return m;

@@ -19,8 +19,8 @@
 
 namespace zatt::codec {
 
-inline constexpr std::uint16_t lowest_version = 1;
-inline constexpr std::uint16_t highest_version = 1;
+inline constexpr std::uint16_t lowest_version = 2;
+inline constexpr std::uint16_t highest_version = 2;
 
 // How far a directory is on its way into a cluster.
 struct BootstrapState {
@@ -106,7 +106,7 @@ void encode(const ForwardReply& reply, std::string& out);
 void encode(const ReadIndex& request, std::string& out);
 void encode(const ReadIndexReply& reply, std::string& out);
 
-// Strict: every byte accounted for, entries contiguous and in ascending terms, configurations
+// Strict: every byte accounted for, entries contiguous, in ascending terms and times, configurations
 // whole. What views it holds are borrowed from `bytes`.
 std::optional<PeerMessage> decode_peer_message(std::string_view bytes);
 

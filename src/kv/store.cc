@@ -117,7 +117,8 @@ Reply Store::Impl::increment(std::uint64_t index, const Command& command, const 
 Store::Store(std::uint64_t hash_seed) : impl_(std::make_unique<Impl>(hash_seed)) {}
 Store::~Store() = default;
 
-void Store::apply(Index index, std::string_view command, std::string& reply) {
+void Store::apply(Index index, std::uint64_t /*time_us*/, std::string_view command,
+                  std::string& reply) {
   ZATT_ASSERT(!impl_->reader);
   ZATT_ASSERT(raw(index) > impl_->rev);
   const std::optional<Command> decoded = decode_command(command);

@@ -27,7 +27,8 @@ class Store final : public StateMachine {
   explicit Store(std::uint64_t hash_seed = 0);
   ~Store() override;
 
-  void apply(Index index, std::string_view command, std::string& reply) override;
+  void apply(Index index, std::uint64_t time_us, std::string_view command,
+             std::string& reply) override;
   void begin_snapshot() override;
   bool next_slice(std::size_t max_bytes, std::string& out) override;
   void end_snapshot() override;

@@ -42,10 +42,10 @@ std::optional<raft::Applied> Applier::apply_committed() {
 bool Applier::take_read(const storage::Storage::ReadDone& read) {
   if (read.number != read_) return false;
   read_ = 0;
-  for (const storage::Storage::Entry& entry : read.entries) {
+  for (const Entry& entry : read.entries) {
     if (entry.index != applied_ + 1 || entry.index > raft_.commit_index()) continue;
     ZATT_ASSERT(raft_.log().holds(entry.index, entry.term));
-    apply({entry.index, entry.term, entry.kind, entry.body});
+    apply(entry.view());
   }
   return true;
 }
@@ -53,7 +53,8 @@ bool Applier::take_read(const storage::Storage::ReadDone& read) {
 void Applier::apply(const EntryView& entry) {
   ZATT_ASSERT(entry.index == applied_ + 1);
   reply_.clear();
-  if (entry.kind == EntryKind::command) machine_.apply(entry.index, entry.body, reply_);
+  if (entry.kind == EntryKind::command)
+    machine_.apply(entry.index, entry.time_us, entry.body, reply_);
   applied_ = entry.index;
   on_applied_(entry.index, entry.term, reply_);
 }

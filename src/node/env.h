@@ -45,7 +45,8 @@ class Env {
   Env& operator=(const Env&) = delete;
   virtual ~Env() = default;
 
-  virtual std::uint64_t now_us() = 0;  // monotonic
+  virtual std::uint64_t now_us() = 0;   // monotonic
+  virtual std::uint64_t wall_us() = 0;  // since 1970; may be wrong, and jump
   virtual std::uint64_t random() = 0;
 
   // Runs the batch off this thread, then calls Node::on_disk. One at a time.

@@ -70,7 +70,7 @@ void Node::post(Event event) {
   events_.push_back(std::move(event));
   if (std::exchange(stepping_, true)) return;
   for (; !events_.empty(); events_.pop_front())
-    distribute(raft_->step(raft::Input{env_.now_us(), std::move(events_.front())}));
+    distribute(raft_->step(raft::Input{env_.now_us(), env_.wall_us(), std::move(events_.front())}));
   stepping_ = false;
 }
 

@@ -73,9 +73,9 @@ std::optional<raft::Fetched> Persister::fetched(const storage::Storage::ReadDone
   const raft::Fetch fetch = it->second;
   fetches_.erase(it);
   raft::Fetched answer{fetch.number, {}};
-  for (const storage::Storage::Entry& entry : read.entries)
+  for (const Entry& entry : read.entries)
     if (entry.index <= fetch.last && raft_.log().holds(entry.index, entry.term))
-      answer.entries.push_back({entry.index, entry.term, entry.kind, entry.body});
+      answer.entries.push_back(entry.view());
   return answer;
 }
 

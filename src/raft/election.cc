@@ -128,7 +128,7 @@ void Raft::become_leader() {
   for (const auto& [server, start] : connected_)
     if (is_replication_target(server)) add_progress(server);
   // Thesis 6.4: until an entry of this term is committed, nothing below is known to be.
-  append_entry(current_term(), EntryKind::noop, {});
+  append_own(EntryKind::noop, {});
   std::get<Leader>(role_).noop_index = log_.last_index();
   send_to_all();
   send_heartbeats();

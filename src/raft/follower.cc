@@ -46,8 +46,8 @@ void Raft::handle_append_entries(const MemberId& from, const AppendEntries& appe
 void Raft::append_from_leader(const AppendEntries& append) {
   for (const EntryView& entry : append.entries) {
     if (log_.holds(entry.index, entry.term)) continue;  // a late or repeated message cuts nothing
-    if (entry.index <= log_.last_index()) truncate_log(entry.index - 1);  // rule 3
-    append_entry(entry.term, entry.kind, std::string(entry.body));        // rule 4
+    if (entry.index <= log_.last_index()) truncate_log(entry.index - 1);           // rule 3
+    append_entry(entry.term, entry.time_us, entry.kind, std::string(entry.body));  // rule 4
   }
 }
 

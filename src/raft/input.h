@@ -69,7 +69,8 @@ struct DiskSpaceChanged {  // the disk's; append replies say it
 };
 
 struct Input {
-  std::uint64_t now_us = 0;
+  std::uint64_t now_us = 0;   // monotonic: every deadline's clock
+  std::uint64_t wall_us = 0;  // since 1970, may be wrong and jump: what a leader's entries carry
   std::variant<Tick, Received, PeerUp, PeerDown, Propose, Persisted, Fetched, ReadRequests, Applied,
                Bootstrap, AbandonBootstrap, TransferLeadership, LeaderCommit, DiskSpaceChanged>
       event;

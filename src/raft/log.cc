@@ -52,12 +52,13 @@ std::vector<EntryView> Log::slice(Index first, Index last, std::uint64_t max_byt
   return views;
 }
 
-void Log::append(Term term, EntryKind kind, std::string body) {
+void Log::append(Term term, std::uint64_t time_us, EntryKind kind, std::string body) {
   ZATT_ASSERT(term >= last_term());
   ++last_index_;
   if (runs_.empty() || runs_.back().term != term) runs_.push_back({last_index_, term});
   bytes_ += cost(body.size());
-  entries_.push_back({last_index_, term, kind, std::move(body)});
+  entries_.push_back({last_index_, term, time_us, kind, std::move(body)});
+  last_time_us_ = time_us;
 }
 
 void Log::truncate(Index last) {
@@ -68,6 +69,8 @@ void Log::truncate(Index last) {
   }
   while (!runs_.empty() && runs_.back().first > last) runs_.pop_back();
   last_index_ = last;
+  if (!entries_.empty() || last == Index{0})
+    last_time_us_ = entries_.empty() ? 0 : entries_.back().time_us;
 }
 
 void Log::forget(Index limit, std::uint64_t max_bytes) {

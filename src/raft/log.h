@@ -16,15 +16,6 @@
 
 namespace zatt::raft {
 
-struct Entry {
-  Index index{};
-  Term term{};
-  EntryKind kind = EntryKind::noop;
-  std::string body;
-
-  EntryView view() const { return {index, term, kind, body}; }
-};
-
 class Log {
  public:
   Log() = default;
@@ -35,6 +26,8 @@ class Log {
   Index first_index() const { return base_index_ + 1; }
   Index last_index() const { return last_index_; }
   Term last_term() const { return term_at(last_index_); }
+  // The last entry's; 0 of none. After a truncation below what is in memory, maybe a later one.
+  std::uint64_t last_time_us() const { return last_time_us_; }
   Index first_in_memory() const { return last_index_ + 1 - entries_.size(); }
   bool in_memory(Index index) const { return index >= first_in_memory() && index <= last_index_; }
 
@@ -51,7 +44,7 @@ class Log {
   std::vector<EntryView> slice(Index first, Index last, std::uint64_t max_bytes) const;
 
   // At last_index + 1, with no term below last_term.
-  void append(Term term, EntryKind kind, std::string body);
+  void append(Term term, std::uint64_t time_us, EntryKind kind, std::string body);
   void truncate(Index last);  // drops what is above; never the base
   // Forgets the bodies of the oldest entries, up to `limit`, while they hold over max_bytes.
   void forget(Index limit, std::uint64_t max_bytes);
@@ -70,12 +63,13 @@ class Log {
   std::vector<Run> runs_;  // from first_index on; ascending; a run ends where the next begins
   std::deque<Entry> entries_;
   Index last_index_{};
+  std::uint64_t last_time_us_ = 0;
   std::uint64_t bytes_ = 0;
 };
 
 // What an entry costs in memory, about: the same on every machine, for it decides what is sent
 // when.
-inline constexpr std::uint64_t entry_bytes = 56;
+inline constexpr std::uint64_t entry_bytes = 64;
 inline std::uint64_t cost(std::size_t body_bytes) { return body_bytes + entry_bytes; }
 
 }  // namespace zatt::raft

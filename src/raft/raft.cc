@@ -18,7 +18,7 @@ void Raft::restore(const MemberId& self, const HardState& hard_state) {
 
 void Raft::restore(const EntryView& entry) {
   ZATT_ASSERT(entry.index == log_.last_index() + 1);
-  log_.append(entry.term, entry.kind, std::string(entry.body));
+  log_.append(entry.term, entry.time_us, entry.kind, std::string(entry.body));
   configurations_.append(entry);
   writes_.restore(log_.last_index());
   log_.forget(log_.last_index(), options_.max_log_bytes);
@@ -31,6 +31,7 @@ Output Raft::step(const Input& input) {
     draw_election_deadline();
   }
   now_us_ = input.now_us;
+  wall_us_ = input.wall_us;
   output_ = Output{};
   appended_from_.reset();
   dispatch(input);
@@ -209,7 +210,7 @@ void Raft::handle_bootstrap(const Bootstrap& found) {
   ZATT_ASSERT(log_.last_index() == Index{0});
   std::string body;
   encode(found.configuration, body);
-  append_entry(Term{0}, EntryKind::configuration, std::move(body));
+  append_entry(Term{0}, 0, EntryKind::configuration, std::move(body));  // the same on all
   draw_election_deadline();
   if (const Member* self = configuration().find(options_.self);
       self != nullptr && configuration().members.size() == 1)
@@ -228,9 +229,14 @@ void Raft::begin_write() {
   if (output_.write == 0) output_.write = writes_.begin();
 }
 
-void Raft::append_entry(Term term, EntryKind kind, std::string body) {
+// As a leader. Its wall clock may be behind that of the leader before, or have been put back.
+void Raft::append_own(EntryKind kind, std::string body) {
+  append_entry(current_term(), std::max(wall_us_, log_.last_time_us()), kind, std::move(body));
+}
+
+void Raft::append_entry(Term term, std::uint64_t time_us, EntryKind kind, std::string body) {
   begin_write();
-  log_.append(term, kind, std::move(body));
+  log_.append(term, time_us, kind, std::move(body));
   if (!appended_from_) appended_from_ = log_.last_index();
   configurations_.append(log_.at(log_.last_index()).view());
 }

@@ -97,7 +97,8 @@ class Raft {
   void hit(CoveragePoint point) { zatt::hit(options_.instrumentation, point); }
   bool inject(FaultPoint point) { return zatt::inject(options_.instrumentation, point); }
   void begin_write();
-  void append_entry(Term term, EntryKind kind, std::string body);
+  void append_entry(Term term, std::uint64_t time_us, EntryKind kind, std::string body);
+  void append_own(EntryKind kind, std::string body);
   void truncate_log(Index last);
   void collect_write();
   void send(const MemberId& to, Message message, std::uint64_t after_write = 0);
@@ -175,6 +176,7 @@ class Raft {
   std::optional<Index> verified_index_;
   std::map<MemberId, std::uint64_t> connected_;  // with the start of each one's process
   std::uint64_t now_us_ = 0;
+  std::uint64_t wall_us_ = 0;
   std::uint64_t election_at_us_ = 0;
   std::uint64_t fetches_ = 0;
   DiskSpace room_ = DiskSpace::enough;

@@ -16,8 +16,7 @@ constexpr std::uint64_t max_resend_us = 10'000'000;
 void Raft::handle_propose(const Propose& propose) {
   if (!leads(propose.term) || propose.proposals.empty()) return;
   output_.proposed = log_.last_index() + 1;
-  for (const Proposal& proposal : propose.proposals)
-    append_entry(current_term(), proposal.kind, proposal.body);
+  for (const Proposal& proposal : propose.proposals) append_own(proposal.kind, proposal.body);
   // The followers get the entries while our own disk writes them (thesis 10.2.1).
   if (inject(FaultPoint::bare_quorum))
     send_to_bare_quorum();

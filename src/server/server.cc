@@ -7,6 +7,7 @@
 
 #include "base/random_seed.h"
 #include "server/descriptors.h"
+#include "server/wall_clock.h"
 
 namespace zatt::server {
 namespace {
@@ -241,6 +242,7 @@ void Server::finish() {
 }
 
 std::uint64_t Server::now_us() { return loop::now_us(); }
+std::uint64_t Server::wall_us() { return server::wall_us(); }
 
 std::uint64_t Server::random() { return prng_.next(); }
 

@@ -85,6 +85,7 @@ class Server final : private node::Env {
   PeerLinks::Events link_events();
 
   std::uint64_t now_us() override;
+  std::uint64_t wall_us() override;
   std::uint64_t random() override;
   void submit(storage::Batch batch) override;
   void dial(std::vector<node::PeerAddress> peers) override;

@@ -18,16 +18,18 @@ constexpr std::size_t length_at = 8;
 constexpr std::size_t kind_at = 12;
 constexpr std::size_t index_at = 13;
 constexpr std::size_t term_at = 21;
-constexpr std::size_t durable_index_at = 29;
-constexpr std::size_t previous_at = 37;
+constexpr std::size_t time_at = 29;
+constexpr std::size_t durable_index_at = 37;
+constexpr std::size_t previous_at = 45;
 static_assert(previous_at + 8 == record_header_size);
 
-// Writes the head of the record at `data`, all but its checksum.
-void put_head(char* data, std::size_t length, std::uint8_t kind, Index index, Term term) {
-  store_le(data + length_at, static_cast<std::uint32_t>(length));
-  data[kind_at] = static_cast<char>(kind);
-  store_le(data + index_at, raw(index));
-  store_le(data + term_at, raw(term));
+// Writes what the record at `data` says of its entry.
+void put_head(char* data, const EntryView& entry) {
+  store_le(data + length_at, static_cast<std::uint32_t>(entry.body.size()));
+  data[kind_at] = static_cast<char>(entry.kind);
+  store_le(data + index_at, raw(entry.index));
+  store_le(data + term_at, raw(entry.term));
+  store_le(data + time_at, entry.time_us);
 }
 
 // Fills in what the record at `data` says of its place, and its checksum, which it returns.
@@ -129,6 +131,7 @@ RecordHead decode_record_head(std::string_view bytes) {
   head.kind = static_cast<std::uint8_t>(data[kind_at]);
   head.index = Index{load_le<std::uint64_t>(data + index_at)};
   head.term = Term{load_le<std::uint64_t>(data + term_at)};
+  head.time_us = load_le<std::uint64_t>(data + time_at);
   head.durable_index = Index{load_le<std::uint64_t>(data + durable_index_at)};
   head.previous = load_le<std::uint64_t>(data + previous_at);
   return head;
@@ -146,6 +149,7 @@ std::optional<Record> decode_record(std::string_view bytes, std::uint64_t key) {
   record.kind = head.kind;
   record.index = head.index;
   record.term = head.term;
+  record.time_us = head.time_us;
   record.durable_index = head.durable_index;
   record.previous = head.previous;
   record.body = bytes.substr(record_header_size, head.length);
@@ -171,8 +175,7 @@ void RecordBuffer::add(const EntryView& entry) {
   const std::size_t at = bytes_.size();
   starts_.push_back(at);
   bytes_.append(record_header_size, '\0');
-  put_head(bytes_.data() + at, entry.body.size(), static_cast<std::uint8_t>(entry.kind),
-           entry.index, entry.term);
+  put_head(bytes_.data() + at, entry);
   bytes_.append(entry.body);
 }
 

@@ -10,11 +10,11 @@
 //           +----------------------+--------------------------+--------+----------------+
 //           |copied_checksum u64   |
 //           +----------------------+
-//   record  +------------+----------+-------+---------+--------+-----------------+------------+
-//           |checksum u64|length u32|kind u8|index u64|term u64|durable_index u64|previous u64|
-//           +------------+----------+-------+---------+--------+-----------------+------------+
-//           |length bytes                                                                     |
-//           +---------------------------------------------------------------------------------+
+//   record  +------------+----------+-------+---------+--------+-----------+-----------------+
+//           |checksum u64|length u32|kind u8|index u64|term u64|time_us u64|durable_index u64|
+//           +------------+----------+-------+---------+--------+-----------+-----------------+
+//           |previous u64|length bytes                                                       |
+//           +------------+-------------------------------------------------------------------+
 //
 // The header and every batch begin on a unit of 4 KiB and share it with nothing else: a torn page
 // never reaches what was promised before. Within a batch records follow each other; the
@@ -47,11 +47,11 @@
 namespace zatt::storage {
 
 inline constexpr std::uint64_t unit = 4096;
-inline constexpr std::uint32_t log_format = 2;
+inline constexpr std::uint32_t log_format = 3;
 inline constexpr std::uint64_t max_body_bytes = 16
                                                 << 20;  // on every node: a constant of the format
 inline constexpr std::size_t segment_header_size = 8 + 8 + 4 + 8 + 8 + 8 + 8 + 8 + 8 + 8 + 8;
-inline constexpr std::size_t record_header_size = 8 + 4 + 1 + 8 + 8 + 8 + 8;
+inline constexpr std::size_t record_header_size = 8 + 4 + 1 + 8 + 8 + 8 + 8 + 8;
 
 constexpr std::uint64_t round_up(std::uint64_t bytes) { return (bytes + unit - 1) / unit * unit; }
 
@@ -92,11 +92,13 @@ struct Record {
   std::uint8_t kind = 0;
   Index index{};
   Term term{};
+  std::uint64_t time_us = 0;
   Index durable_index{};
   std::uint64_t previous = 0;
   std::string_view body;  // borrowed from the bytes it was read from
 
   std::uint64_t size() const { return record_header_size + body.size(); }
+  EntryView entry() const { return {index, term, time_us, static_cast<EntryKind>(kind), body}; }
 };
 
 // A record's head as it stands there, checked by nothing.
@@ -106,6 +108,7 @@ struct RecordHead {
   std::uint8_t kind = 0;
   Index index{};
   Term term{};
+  std::uint64_t time_us = 0;
   Index durable_index{};
   std::uint64_t previous = 0;
 };

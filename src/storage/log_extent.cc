@@ -61,9 +61,7 @@ Result<std::vector<ExtentEntry>> read_extent(const Extent& extent, std::string_v
     previous = record->checksum;
     if (expected >= extent.wanted) {
       body_bytes += record->body.size();
-      entries.push_back({{record->index, record->term, static_cast<EntryKind>(record->kind),
-                          std::string(record->body)},
-                         record->checksum});
+      entries.push_back({owned(record->entry()), record->checksum});
     }
     ++expected;
   }

@@ -30,7 +30,7 @@ std::optional<Extent> find_extent(const std::vector<Segment>& segments, Index fi
                                   std::uint64_t max_bytes);
 
 struct ExtentEntry {
-  Storage::Entry entry;
+  Entry entry;
   std::uint64_t checksum = 0;
 };
 // The entries asked for, at least one, up to about max_bytes of bodies. Code::corrupt where a

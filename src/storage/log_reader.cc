@@ -250,8 +250,7 @@ bool LogReader::take(Segment& segment, const Segment* next, const RecordWalk& wa
   if (end == question_.log_end.end) prove_durable(end.index);
   segment.note(record.index, walk.offset());
   segment.end = round_up(walk.position());
-  if (record.index > question_.base.index)
-    on_entry_({record.index, record.term, static_cast<EntryKind>(record.kind), record.body});
+  if (record.index > question_.base.index) on_entry_(record.entry());
   return true;
 }
 

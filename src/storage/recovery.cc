@@ -76,7 +76,7 @@ Result<RecordBuffer> read_tail(Disk& disk, const ScanResult::Log& log, std::uint
     if (!record)
       return Error{Code::corrupt, 0, "an entry of the log can't be read again", segment.file()};
     if (record->index != end.index + 1 || record->previous != end.checksum) continue;
-    tail.add({record->index, record->term, static_cast<EntryKind>(record->kind), record->body});
+    tail.add(record->entry());
     end = {record->index, record->term, record->checksum};
   }
   return tail;

@@ -34,7 +34,7 @@ namespace zatt::storage {
 inline constexpr const char* hard_state_name = "hard_state";
 inline constexpr const char* unfinished_hard_state_name = "hard_state.new";
 inline constexpr std::uint64_t slot_bytes = 64 << 10;
-inline constexpr std::uint32_t hard_state_format = 2;
+inline constexpr std::uint32_t hard_state_format = 3;
 inline constexpr std::size_t slot_header_size = 8 + 8 + 4 + 8 + 4;
 
 // What an encoded hard state may hold: whoever lets offers gather stays below it.

@@ -114,12 +114,6 @@ class Storage {
   // When take_batch could have something to do without a new call above; nothing: never.
   std::optional<std::uint64_t> wake_at_us() const;
 
-  struct Entry {
-    Index index{};
-    Term term{};
-    EntryKind kind = EntryKind::noop;
-    std::string body;
-  };
   struct ReadDone {
     std::uint64_t number = 0;
     std::vector<Entry> entries;

@@ -77,16 +77,20 @@ inline std::string config_of(const std::vector<int>& ports, const std::string& m
 struct List {
   mutable std::mutex mutex;
   std::vector<std::string> items;
+  std::vector<std::uint64_t> times;  // of each
   std::uint64_t last_index = 0;
   std::function<void()> on_apply = [] {};
 
-  static void apply(void* user, std::uint64_t index, zatt_bytes command, zatt_sink* reply) {
+  static void apply(void* user, std::uint64_t index, std::uint64_t time_us, zatt_bytes command,
+                    zatt_sink* reply) {
     List& list = *static_cast<List*>(user);
     std::string count;
     {
       const std::lock_guard lock(list.mutex);
       CHECK(index > list.last_index);
       list.last_index = index;
+      CHECK(time_us >= (list.times.empty() ? 1'600'000'000'000'000 : list.times.back()));
+      list.times.push_back(time_us);
       list.items.emplace_back(command.data, command.size);
       count = std::to_string(list.items.size());
     }
@@ -108,6 +112,7 @@ struct List {
   void clear() {
     const std::lock_guard lock(mutex);
     items.clear();
+    times.clear();
     last_index = 0;
   }
 };

@@ -6,6 +6,7 @@ import re
 import socket
 import time
 
+import format_2
 from harness import HOST, Client, ClusterTest, free_port, wait_for
 
 
@@ -156,6 +157,17 @@ class FirstDay(ClusterTest):
         self.assertEqual(node.wait_exit(), 4, node.log())
         self.assertIn(segment.name, node.log())
         self.assertRegex(node.log(), r"\d+")
+
+    def test_a_directory_of_an_earlier_format_is_refused_by_both_numbers(self):
+        node = self.cluster(size=1)[0]
+        format_2.write_to(node.storage)
+        before = {path.name: path.read_bytes() for path in node.storage.iterdir()}
+        node.start()
+        self.assertEqual(node.wait_exit(), 4, node.log())
+        self.assertRegex(node.log(), "an earlier version of zatt wrote this directory.*"
+                         "hard_state: format 2, this version knows 3")
+        for name, data in before.items():
+            self.assertEqual((node.storage / name).read_bytes(), data, name)
 
     def test_another_clusters_node_is_refused_by_name(self):
         first = self.cluster().start()

@@ -99,15 +99,15 @@ std::vector<Sample> samples() {
       {"vote_reply", raft_encoded(raft::VoteReply{Term{1}, true, false}),
        "0b 0100000000000000 01 00"},
       {"append_entries",
-       raft_encoded(append({{Index{5}, Term{2}, EntryKind::noop, ""},
-                            {Index{6}, Term{9}, EntryKind::command, "c"}})),
+       raft_encoded(append({{Index{5}, Term{2}, 7, EntryKind::noop, ""},
+                            {Index{6}, Term{9}, 258, EntryKind::command, "c"}})),
        "0c 0900000000000000 0400000000000000 0200000000000000 0300000000000000 02000000"
-       "0200000000000000 01 00000000"
-       "0900000000000000 03 01000000 63"},
+       "0200000000000000 0700000000000000 01 00000000"
+       "0900000000000000 0201000000000000 03 01000000 63"},
       {"append_entries with a configuration",
-       raft_encoded(append({{Index{5}, Term{3}, EntryKind::configuration, body}})),
+       raft_encoded(append({{Index{5}, Term{3}, 0, EntryKind::configuration, body}})),
        "0c 0900000000000000 0400000000000000 0200000000000000 0300000000000000 01000000"
-       "0300000000000000 02 1d000000"
+       "0300000000000000 0000000000000000 02 1d000000"
        "01000000 01000000 30 0700000000000000 01000000 68 0201 01 00000000"},
       {"append_reply",
        raft_encoded(raft::AppendReply{Term{1}, true, Index{2}, Index{3}, Index{4}, Index{5},
@@ -142,6 +142,7 @@ struct RawEntry {
   std::uint64_t term = 2;
   std::uint8_t kind = 3;
   std::string body = "c";
+  std::uint64_t time_us = 7;
 };
 std::string raw_append(std::uint64_t term, const std::vector<RawEntry>& entries,
                        std::optional<std::uint32_t> count = std::nullopt) {
@@ -155,6 +156,7 @@ std::string raw_append(std::uint64_t term, const std::vector<RawEntry>& entries,
   writer.u32(count.value_or(static_cast<std::uint32_t>(entries.size())));
   for (const RawEntry& entry : entries) {
     writer.u64(entry.term);
+    writer.u64(entry.time_us);
     writer.u8(entry.kind);
     writer.bytes(entry.body);
   }
@@ -205,6 +207,7 @@ TEST_CASE("peer message: entries get their indexes, contiguous behind prev_log_i
   for (std::size_t i = 0; i < 4; ++i) CHECK(raw(m.entries[i].index) == 5 + i);
   CHECK(m.entries[3].term == Term{9});
   CHECK(m.entries[3].body == "b");
+  CHECK(m.entries[3].time_us == 7);
 }
 
 TEST_CASE("peer message: every truncation and addition is refused") {
@@ -254,7 +257,9 @@ TEST_CASE("peer message: entries that no log can hold are refused") {
   CHECK_FALSE(is_taken(raw_append(9, {{1, 3, "c"}})));               // below prev_log_term
   CHECK_FALSE(is_taken(raw_append(9, {{10, 3, "c"}})));              // above the leader's
   CHECK_FALSE(is_taken(raw_append(9, {{5, 3, "c"}, {4, 3, "c"}})));  // sinks
-  CHECK_FALSE(is_taken(raw_append(9, {{2, 0, "c"}})));               // unknown kinds
+  CHECK(is_taken(raw_append(9, {{2, 3, "c", 8}, {3, 3, "c", 8}})));
+  CHECK_FALSE(is_taken(raw_append(9, {{2, 3, "c", 8}, {3, 3, "c", 7}})));  // time goes back
+  CHECK_FALSE(is_taken(raw_append(9, {{2, 0, "c"}})));                     // unknown kinds
   CHECK_FALSE(is_taken(raw_append(9, {{2, 4, "c"}})));
   CHECK_FALSE(is_taken(raw_append(9, {{2, 255, "c"}})));
   CHECK_FALSE(is_taken(raw_append(9, {{2, 3, "c"}}, 2)));               // more promised

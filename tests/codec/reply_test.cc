@@ -24,7 +24,7 @@ void set(kv::Store& store, std::string_view key, std::string_view value) {
   std::string bytes;
   std::string reply;
   kv::encode(command, bytes);
-  store.apply(Index{store.rev() + 1}, bytes, reply);
+  store.apply(Index{store.rev() + 1}, 0, bytes, reply);
 }
 
 std::string scan(const kv::Store& store, std::uint32_t limit, bool keys_only = false) {

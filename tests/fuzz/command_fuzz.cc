@@ -33,8 +33,8 @@ void check_store(Input& in) {
     const std::string command(in.bytes(in.u8()));
     check_command(command);
     std::string reply, other_reply;
-    store.apply(Index{index}, command, reply);
-    other.apply(Index{index}, command, other_reply);
+    store.apply(Index{index}, 0, command, reply);
+    other.apply(Index{index}, 0, command, other_reply);
     require(reply == other_reply, "two stores say the same");
     const auto decoded = kv::decode_reply(reply);
     require(decoded.has_value(), "a store's reply is one");

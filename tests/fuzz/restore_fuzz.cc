@@ -38,7 +38,7 @@ void fill(kv::Store& store, Input& in) {
     command.value = value;
     std::string bytes, reply;
     kv::encode(command, bytes);
-    store.apply(Index{i}, bytes, reply);
+    store.apply(Index{i}, 0, bytes, reply);
   }
 }
 

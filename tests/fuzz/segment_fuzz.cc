@@ -81,7 +81,7 @@ void check_written(Input& in) {
   const std::uint64_t first = 1 + in.u16();
   while (!in.done() && bodies.size() < 100) bodies.emplace_back(in.bytes(in.u8()));
   for (std::size_t i = 0; i < bodies.size(); ++i)
-    buffer.add({Index{first + i}, Term{i / 3}, EntryKind::command, bodies[i]});
+    buffer.add({Index{first + i}, Term{i / 3}, 0, EntryKind::command, bodies[i]});
   storage::LogEnd end{Index{first - 1}, Term{0}, 77};
   const storage::LogEnd sealed = buffer.seal(0, bodies.size(), end, Index{first - 1}, key);
   const std::string bytes = buffer.take(0, bodies.size());

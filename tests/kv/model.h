@@ -55,7 +55,7 @@ struct Answer {
 
 inline Answer apply(Store& store, std::uint64_t index, const std::string& bytes) {
   std::string reply;
-  store.apply(Index{index}, bytes, reply);
+  store.apply(Index{index}, 0, bytes, reply);
   const std::optional<Reply> decoded = decode_reply(reply);
   ZATT_ASSERT(decoded);
   return {decoded->outcome, decoded->found, decoded->rev, std::string(decoded->value)};

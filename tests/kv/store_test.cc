@@ -246,8 +246,8 @@ TEST_CASE("store: the hash's seed decides nothing") {
     const std::string bytes = random_write(prng, model.map, 2000).bytes();
     std::string reply_a;
     std::string reply_b;
-    a.apply(Index{index}, bytes, reply_a);
-    b.apply(Index{index}, bytes, reply_b);
+    a.apply(Index{index}, 0, bytes, reply_a);
+    b.apply(Index{index}, 0, bytes, reply_b);
     REQUIRE(reply_a == reply_b);
     REQUIRE(a.state_hash() == b.state_hash());
   }

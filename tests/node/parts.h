@@ -41,7 +41,7 @@ class Parts : private node::PeerConnectionsOwner {
 
   template <class Event>
   raft::Output step(Event event) {
-    raft::Output output = raft->step(raft::Input{env.now, std::move(event)});
+    raft::Output output = raft->step(raft::Input{env.now, env.wall_us(), std::move(event)});
     persister->take(output);
     return output;
   }

@@ -232,7 +232,7 @@ TEST_CASE("reads: an index that the next leader's log does not reach is asked fo
     fixture.pass_ms(60);
     CHECK(fixture.replies(c).size() == 5);
     raft::AppendEntries append{Term{2}, Index{2}, Term{1}, Index{3}, {}};
-    append.entries.push_back({Index{3}, Term{2}, EntryKind::noop, ""});
+    append.entries.push_back({Index{3}, Term{2}, 0, EntryKind::noop, ""});
     fixture.peer("2").say(append);
     CHECK(fixture.replies(c).empty());
     const auto again = fixture.peer("2").take<ReadIndex>();

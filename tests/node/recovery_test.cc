@@ -286,8 +286,8 @@ TEST_CASE("recovery: damage to the first entry, which names the members, is repa
   encode(members, body);
   raft::AppendEntries append;
   append.term = Term{1};
-  append.entries.push_back({Index{1}, Term{0}, EntryKind::configuration, body});
-  append.entries.push_back({Index{2}, Term{1}, EntryKind::noop, ""});
+  append.entries.push_back({Index{1}, Term{0}, 0, EntryKind::configuration, body});
+  append.entries.push_back({Index{2}, Term{1}, 0, EntryKind::noop, ""});
   leader.say(append);
   REQUIRE(fixture.node->raft().log().last_index() == Index{2});
   fixture.pass_ms(300);  // the note of the log's end

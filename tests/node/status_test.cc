@@ -37,8 +37,8 @@ raft::AppendEntries first_entries(NodeFixture& fixture, std::uint64_t incarnatio
   body.clear();
   raft::encode(configuration, body);
   raft::AppendEntries append{Term{4}, {}, {}, Index{2}, {}};
-  append.entries.push_back({Index{1}, Term{0}, EntryKind::configuration, body});
-  append.entries.push_back({Index{2}, Term{4}, EntryKind::noop, ""});
+  append.entries.push_back({Index{1}, Term{0}, 0, EntryKind::configuration, body});
+  append.entries.push_back({Index{2}, Term{4}, 0, EntryKind::noop, ""});
   return append;
 }
 

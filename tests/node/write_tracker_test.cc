@@ -75,7 +75,7 @@ TEST_CASE("writes: replaced by another leader's entry is a definite failure") {
   append.prev_log_index = Index{2};
   append.prev_log_term = Term{1};
   append.leader_commit = Index{2};
-  append.entries.push_back({Index{3}, Term{2}, EntryKind::noop, ""});
+  append.entries.push_back({Index{3}, Term{2}, 0, EntryKind::noop, ""});
   fixture.peer("2").say(append);
   CHECK(fixture.replies(c).empty());  // it is not committed
   fixture.peer("2").say(raft::Heartbeat{Term{2}, Index{3}, 0});
@@ -97,7 +97,7 @@ TEST_CASE("writes: replaced by the same bytes, they are still another's") {
   fixture.settle();
   raft::AppendEntries append{Term{2}, Index{2}, Term{1}, Index{3}, {}};
   const std::string same = set_command("w", "1");
-  append.entries.push_back({Index{3}, Term{2}, EntryKind::command, same});
+  append.entries.push_back({Index{3}, Term{2}, 0, EntryKind::command, same});
   fixture.peer("2").say(append);
   CHECK(is_error(fixture.replies(c).at(0), "no_leader", replaced_words));
 }
@@ -109,7 +109,7 @@ TEST_CASE("writes: what survives a change of leaders is done, though another lea
   fixture.line(c, set("w", 1));
   fixture.settle();
   raft::AppendEntries append{Term{2}, Index{3}, Term{1}, Index{4}, {}};
-  append.entries.push_back({Index{4}, Term{2}, EntryKind::noop, ""});
+  append.entries.push_back({Index{4}, Term{2}, 0, EntryKind::noop, ""});
   fixture.peer("2").say(append);
   CHECK(fixture.replies(c) == Lines{R"({"ok":true,"rev":3})"});
 }

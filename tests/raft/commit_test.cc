@@ -8,7 +8,7 @@ namespace zatt::raft {
 TEST_CASE("advance_commit: figure 8, and what else a leader may call committed") {
   // Index 1 is of term 1, 2 of term 2, 3 and 4 of term 4.
   Log log;
-  for (const unsigned term : {1U, 2U, 4U, 4U}) log.append(Term{term}, EntryKind::command, "x");
+  for (const unsigned term : {1U, 2U, 4U, 4U}) log.append(Term{term}, 0, EntryKind::command, "x");
   struct Row {
     const char* why;
     std::uint64_t commit_index, current_term, stored, want;

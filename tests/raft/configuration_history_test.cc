@@ -15,7 +15,7 @@ Configuration of_one(const std::string& id) {
 void append(ConfigurationHistory& history, std::uint64_t index, const std::string& id) {
   std::string body;
   encode(of_one(id), body);
-  history.append({Index{index}, Term{1}, EntryKind::configuration, body});
+  history.append({Index{index}, Term{1}, 0, EntryKind::configuration, body});
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ TEST_CASE("configuration history: empty before the first") {
   ConfigurationHistory history;
   CHECK(history.in_force().empty());
   CHECK(history.index() == Index{0});
-  history.append({Index{1}, Term{1}, EntryKind::command, "no configuration"});
+  history.append({Index{1}, Term{1}, 0, EntryKind::command, "no configuration"});
   CHECK(history.in_force().empty());
   history.truncate(Index{0});
   CHECK(history.index() == Index{0});

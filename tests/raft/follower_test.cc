@@ -189,7 +189,7 @@ TEST_CASE("a configuration is in force when appended, and rolled back when cut")
   const Configuration before = server.raft.configuration();
   std::string body;
   encode(voters({"1", "2", "3", "4"}), body);
-  server.receive("2", append_of(1, 1, 0, {{Index{2}, Term{1}, EntryKind::configuration, body}}));
+  server.receive("2", append_of(1, 1, 0, {{Index{2}, Term{1}, 0, EntryKind::configuration, body}}));
   CHECK(server.raft.configuration().members.size() == 4);
   CHECK(server.raft.configuration_index() == Index{2});
   server.receive("3", append_of(2, 1, 0, {command(2, 2)}));

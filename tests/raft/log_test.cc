@@ -10,7 +10,7 @@ namespace {
 
 Log log_of(const std::vector<std::uint64_t>& terms) {
   Log log;
-  for (const std::uint64_t term : terms) log.append(Term{term}, EntryKind::command, "x");
+  for (const std::uint64_t term : terms) log.append(Term{term}, 0, EntryKind::command, "x");
   return log;
 }
 
@@ -68,7 +68,7 @@ TEST_CASE("log: cut and append as a vector would") {
     term = std::max(term, model.empty() ? 0 : model.back());
     if (prng.chance(1, 4)) ++term;
     model.push_back(term);
-    log.append(Term{term}, EntryKind::command, "b");
+    log.append(Term{term}, 0, EntryKind::command, "b");
     REQUIRE(log.last_index() == Index{model.size()});
     const std::uint64_t at = prng.between(1, model.size());
     REQUIRE(log.term_at(Index{at}) == Term{model[at - 1]});
@@ -87,6 +87,25 @@ TEST_CASE("slice: at least one, and about max_bytes") {
   CHECK(log.slice(Index{5}, Index{4}, 100).empty());
 }
 
+TEST_CASE("last_time_us: of the last entry, in memory or not") {
+  Log log;
+  CHECK(log.last_time_us() == 0);
+  for (const std::uint64_t time_us : {10U, 20U, 20U, 40U})
+    log.append(Term{1}, time_us, EntryKind::command, "x");
+  CHECK(log.at(Index{2}).time_us == 20);
+  CHECK(log.at(Index{2}).view().time_us == 20);
+  CHECK(log.last_time_us() == 40);
+  log.truncate(Index{3});
+  CHECK(log.last_time_us() == 20);
+  log.append(Term{2}, 30, EntryKind::command, "x");
+  log.forget(Index{4}, 0);
+  CHECK(log.last_time_us() == 30);
+  log.truncate(Index{1});  // 10 is forgotten: none earlier than it may be said
+  CHECK(log.last_time_us() >= 10);
+  log.truncate(Index{0});
+  CHECK(log.last_time_us() == 0);
+}
+
 TEST_CASE("forget: bodies go, terms stay") {
   Log log = log_of({1, 1, 2, 2});
   log.forget(Index{3}, 0);  // not above the limit
@@ -99,12 +118,12 @@ TEST_CASE("forget: bodies go, terms stay") {
   log.forget(Index{4}, 0);
   CHECK(log.first_in_memory() == Index{5});
   CHECK(log.bytes_in_memory() == 0);
-  log.append(Term{2}, EntryKind::command, "x");
+  log.append(Term{2}, 0, EntryKind::command, "x");
   CHECK(log.at(Index{5}).index == Index{5});
   log.truncate(Index{2});  // below what is in memory
   CHECK(log.last_index() == Index{2});
   CHECK(log.first_in_memory() == Index{3});
-  log.append(Term{3}, EntryKind::command, "y");
+  log.append(Term{3}, 0, EntryKind::command, "y");
   CHECK(log.at(Index{3}).body == "y");
 }
 
@@ -119,7 +138,7 @@ TEST_CASE("log: one that begins after a snapshot knows its base, and nothing bel
   CHECK(!log.holds(Index{0}, Term{0}));
   CHECK(log.first_in_memory() == Index{11});
 
-  for (const std::uint64_t term : {3U, 3U, 5U}) log.append(Term{term}, EntryKind::command, "x");
+  for (const std::uint64_t term : {3U, 3U, 5U}) log.append(Term{term}, 0, EntryKind::command, "x");
   CHECK(log.at(Index{11}).index == Index{11});
   CHECK(log.term_at(Index{12}) == Term{3});
   CHECK(log.term_at(Index{13}) == Term{5});
@@ -127,13 +146,13 @@ TEST_CASE("log: one that begins after a snapshot knows its base, and nothing bel
   log.truncate(Index{10});
   CHECK(log.last_term() == Term{3});
   CHECK(log.bytes_in_memory() == 0);
-  log.append(Term{4}, EntryKind::command, "y");
+  log.append(Term{4}, 0, EntryKind::command, "y");
   CHECK(log.at(Index{11}).body == "y");
 }
 
 TEST_CASE("last_at_or_below: down to the base, and of what lies below it nothing is known") {
   Log log(Index{10}, Term{3});
-  for (const std::uint64_t term : {5U, 6U}) log.append(Term{term}, EntryKind::command, "x");
+  for (const std::uint64_t term : {5U, 6U}) log.append(Term{term}, 0, EntryKind::command, "x");
   struct Row {
     const char* why;
     std::uint64_t index, term, want;

@@ -25,9 +25,9 @@ inline Configuration voters(const std::vector<std::string>& ids,
   return configuration;
 }
 
-// Entries whose bodies the caller keeps as literals: {index, term, kind, body}.
+// Entries whose bodies the caller keeps as literals: {index, term, time, kind, body}.
 inline EntryView command(std::uint64_t index, std::uint64_t term, std::string_view body = "x") {
-  return {Index{index}, Term{term}, EntryKind::command, body};
+  return {Index{index}, Term{term}, 1000 * index, EntryKind::command, body};
 }
 
 inline AppendEntries append_of(std::uint64_t term, std::uint64_t prev, std::uint64_t prev_term,
@@ -60,7 +60,7 @@ class OneServer {
       : raft(with_self({})) {
     std::string body;
     encode(voters({"1", "2", "3"}), body);
-    raft.restore({Index{1}, Term{0}, EntryKind::configuration, body});
+    raft.restore({Index{1}, Term{0}, 0, EntryKind::configuration, body});
     for (const EntryView& entry : log) raft.restore(entry);
     raft.restore(peer("1"), {hard_state.current_term, hard_state.voted_for, floor});
     step(Tick{});
@@ -68,7 +68,7 @@ class OneServer {
   }
 
   Output& step(decltype(Input::event) event) {
-    output = raft.step({now_us, std::move(event)});
+    output = raft.step({now_us, wall_us, std::move(event)});
     if (output.write != 0) last_write = output.write;
     return output;
   }
@@ -122,6 +122,7 @@ class OneServer {
   Raft raft;
   Output output;
   std::uint64_t now_us = 1'000'000;
+  std::uint64_t wall_us = 5'000'000;
   std::uint64_t last_write = 0;
 
  private:

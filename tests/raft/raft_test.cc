@@ -94,7 +94,7 @@ TEST_CASE("a leader's own write that becomes durable after its term commits noth
 TEST_CASE("restore: the term, the vote, and the last configuration of the log") {
   std::string body;
   encode(voters({"1", "2"}), body);
-  OneServer server({{Index{2}, Term{3}, EntryKind::configuration, body}, command(3, 3)},
+  OneServer server({{Index{2}, Term{3}, 0, EntryKind::configuration, body}, command(3, 3)},
                    {Term{4}, peer("3")});
   CHECK(server.raft.current_term() == Term{4});
   CHECK(server.raft.voted_for() == peer("3"));
@@ -237,6 +237,51 @@ TEST_CASE("another term: what was meant for it is refused, the leader's own term
     server.step(TransferLeadership{server.term()});
     CHECK(server.is_follower());
   }
+}
+
+TEST_CASE("time: a leader's entries carry its wall clock, and never one before the last entry's") {
+  OneServer server;
+  CHECK(server.raft.log().at(Index{1}).time_us == 0);  // the same on all that store it
+  server.wall_us = 100;
+  server.elect();
+  CHECK(server.raft.log().at(Index{2}).time_us == 100);
+  server.wall_us = 200;
+  server.step(Propose{server.term(), {{EntryKind::command, "a"}, {EntryKind::command, "b"}}});
+  REQUIRE(server.output.append.size() == 2);
+  CHECK(server.output.append[0].time_us == 200);
+  CHECK(server.output.append[1].time_us == 200);
+  server.wall_us = 50;  // set back
+  CHECK(server.propose().append[0].time_us == 200);
+  server.wall_us = 0;
+  CHECK(server.propose().append[0].time_us == 200);
+  server.wall_us = 201;
+  CHECK(server.propose().append[0].time_us == 201);
+}
+
+TEST_CASE("time: a follower keeps what it is sent, and goes on from there when it leads") {
+  OneServer server;
+  server.wall_us = 9'000;
+  EntryView early = command(2, 1);
+  early.time_us = 70;
+  server.receive("2", append_of(1, 1, 0, {early}));
+  REQUIRE(server.output.append.size() == 1);
+  CHECK(server.output.append[0].time_us == 70);
+  EntryView late = command(3, 1);
+  late.time_us = 50'000;  // by a clock that is ahead
+  server.receive("2", append_of(1, 2, 1, {late}));
+  CHECK(server.raft.log().at(Index{3}).time_us == 50'000);
+  server.persist();
+  server.elect();
+  CHECK(server.raft.log().at(Index{4}).time_us == 50'000);
+  CHECK(server.propose().append[0].time_us == 50'000);
+}
+
+TEST_CASE("time: what a process finds on its disk bounds it too") {
+  EntryView found = command(2, 1);
+  found.time_us = 8'000'000;
+  OneServer server({found}, {Term{1}, std::nullopt, {}});
+  server.elect();
+  CHECK(server.raft.log().at(Index{3}).time_us == 8'000'000);
 }
 
 }  // namespace zatt::raft

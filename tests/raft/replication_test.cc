@@ -308,8 +308,8 @@ TEST_CASE("entries no longer in memory are fetched, a batch at a time") {
 
   std::string body;
   encode(server.raft.configuration(), body);
-  const EntryView first{Index{1}, Term{0}, EntryKind::configuration, body};
-  const EntryView second{Index{2}, Term{1}, EntryKind::noop, {}};
+  const EntryView first{Index{1}, Term{0}, 0, EntryKind::configuration, body};
+  const EntryView second{Index{2}, Term{1}, 0, EntryKind::noop, {}};
   server.step(Fetched{fetch.number, {first, second}});
   const auto sent = server.sent<AppendEntries>("3");
   REQUIRE(sent.size() == 1);

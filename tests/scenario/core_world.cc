@@ -131,7 +131,7 @@ std::string CoreWorld::more_about(const std::string& id) const {
 // term:body of each entry, as the server has written it, durable or not
 std::string CoreWorld::log(const std::string& id) const {
   std::string line = id + " log";
-  for (const raft::Entry& entry : cluster_.disk(id).written()) {
+  for (const Entry& entry : cluster_.disk(id).written()) {
     const std::string body = entry.kind == EntryKind::command ? entry.body
                              : entry.kind == EntryKind::noop  ? "noop"
                                                               : "configuration";

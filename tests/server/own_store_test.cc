@@ -32,7 +32,7 @@ std::uint64_t longest_search(kv::Store& store, const std::vector<std::string>& k
   for (const std::string& key : keys) {
     std::string command;
     kv::encode({.op = kv::Op::set, .key = key, .value = "1"}, command);
-    store.apply(Index{++index}, command, reply);
+    store.apply(Index{++index}, 0, command, reply);
   }
   std::uint64_t longest = 0;
   for (const std::string& key : keys) longest = std::max(longest, store.search_length(key));

@@ -220,7 +220,7 @@ TEST_CASE("posix_disk: a storage lives on it") {
     REQUIRE(started);
     std::vector<EntryView> views;
     for (std::uint64_t i = 1; i <= 30; ++i)
-      views.push_back({Index{entries + i}, Term{1}, EntryKind::command, body});
+      views.push_back({Index{entries + i}, Term{1}, 0, EntryKind::command, body});
     (*started)->write({.number = 1, .append = views});
     std::uint64_t durable = 0;
     while (auto batch = (*started)->take_batch(1)) {

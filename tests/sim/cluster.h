@@ -42,6 +42,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   Machine& machine(NodeNumber number) { return machines_[number]; }
   const Machine& machine(NodeNumber number) const { return machines_[number]; }
   std::uint64_t now_us() const { return scheduler_.now_us(); }
+  std::uint64_t wall_time(NodeNumber number) const;
   bool run_one(std::uint64_t until_us) { return scheduler_.run_one(until_us); }
   void tell(const std::string& line);  // into the trace, where there is one
 

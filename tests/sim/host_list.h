@@ -22,15 +22,16 @@ namespace zatt::sim {
 
 class HostList final : public StateMachine {
  public:
-  std::function<void(Index, std::string_view command)> on_apply;
+  std::function<void(Index, std::uint64_t time_us, std::string_view command)> on_apply;
 
   std::uint64_t size() const { return items_.size(); }
   std::uint64_t state_hash() const { return hash_; }  // over all of it, in order
 
-  void apply(Index index, std::string_view command, std::string& reply) override {
+  void apply(Index index, std::uint64_t time_us, std::string_view command,
+             std::string& reply) override {
     append(checksum(command, 0));
     reply = std::to_string(size());
-    if (on_apply) on_apply(index, command);
+    if (on_apply) on_apply(index, time_us, command);
   }
 
   // A snapshot: how many there are, each, and the hash over all.

@@ -192,10 +192,15 @@ void InvariantChecker::check_log(const raft::Raft& raft, Watched& seen) {
   if (committed_.empty()) from = Index{1};
   for (Index index = std::max(from, Index{1}); index <= log.last_index(); ++index) {
     if (!log.in_memory(index)) continue;
-    const raft::Entry& entry = log.at(index);
+    const Entry& entry = log.at(index);
     Past past;
     past.previous = log.term_at(index - 1);
-    past.body = checksum(entry.body, static_cast<std::uint64_t>(entry.kind));
+    past.body =
+        checksum(entry.body, checksum_key(entry.time_us, static_cast<std::uint64_t>(entry.kind)));
+    if (log.in_memory(index - 1) && entry.time_us < log.at(index - 1).time_us)
+      fail(Invariant::times_ascend, "the time of " + at(index, entry.term) +
+                                        " is before that of the entry before: node " +
+                                        name(raft.self()));
     const auto before = entries_.find({index - 1, past.previous});
     const std::uint64_t chain = index == Index{1}          ? 1
                                 : before != entries_.end() ? before->second.chain
@@ -315,12 +320,16 @@ void InvariantChecker::check_commit(std::size_t machine, const raft::Raft& raft,
              " committed, and no majority has it on disk" + who_holds(commit, term));
 }
 
-void InvariantChecker::on_apply(std::size_t machine, Index index, std::string_view command) {
+void InvariantChecker::on_apply(std::size_t machine, Index index, std::uint64_t time_us,
+                                std::string_view command) {
   const auto [it, first] = ledger_.emplace(raw(index), command);
   if (!first && it->second != command)
     fail(Invariant::state_machine_safety, "machine " + std::to_string(machine) +
                                               " applies another command at " + number(index) +
                                               " than others did");
+  if (applied_times_.emplace(index, time_us).first->second != time_us)
+    fail(Invariant::state_machine_safety, "machine " + std::to_string(machine) + " applies " +
+                                              number(index) + " at another time than others did");
   if (state_hashes_.size() < raw(index)) state_hashes_.resize(raw(index));
   std::uint64_t& known = state_hashes_[raw(index) - 1];
   const std::uint64_t state = machines_[machine].state_hash();

@@ -39,7 +39,7 @@ class InvariantChecker {
   void on_frame_sent(std::size_t machine, std::uint64_t to, Frame& frame);
   void on_reply(std::size_t machine, std::string_view lines);
   void on_answer(std::size_t machine, const node::Answer& answer);
-  void on_apply(std::size_t machine, Index index, std::string_view command);
+  void on_apply(std::size_t machine, Index index, std::uint64_t time_us, std::string_view command);
   void after_event(std::size_t machine);
   // In the paper's words, what changed in a node: for the trace.
   std::function<void(const std::string& id, const std::string& what)> on_change;
@@ -104,6 +104,7 @@ class InvariantChecker {
   std::map<std::pair<Index, Term>, Past> entries_;
   std::vector<Term> committed_;              // by index - 1
   std::vector<std::uint64_t> state_hashes_;  // by applied index - 1; 0: not known
+  std::map<Index, std::uint64_t> applied_times_;
   Ledger ledger_;
   std::uint64_t frames_ = 0;
   std::uint64_t stops_ = 0;  // of processes, by themselves

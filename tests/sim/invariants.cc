@@ -47,6 +47,8 @@ const char* name_of(Invariant invariant) {
       return "determinism";
     case Invariant::answered_in_time:
       return "answered in time";
+    case Invariant::times_ascend:
+      return "times ascend";
   }
   return "?";
 }

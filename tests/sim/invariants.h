@@ -31,6 +31,7 @@ enum class Invariant : std::uint8_t {
   assertion = 22,    // one of the product's own
   determinism = 23,  // the same seed, another day
   answered_in_time = 24,
+  times_ascend = 25,
 };
 const char* name_of(Invariant invariant);
 inline int exit_status(Invariant invariant) { return 20 + static_cast<int>(invariant); }

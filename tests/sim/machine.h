@@ -23,12 +23,13 @@ class WatchedStore final : public StateMachine {
  public:
   explicit WatchedStore(std::uint64_t hash_seed) : store(hash_seed) {}
 
-  std::function<void(Index, std::string_view command)> on_apply;
+  std::function<void(Index, std::uint64_t time_us, std::string_view command)> on_apply;
   kv::Store store;
 
-  void apply(Index index, std::string_view command, std::string& reply) override {
-    store.apply(index, command, reply);
-    on_apply(index, command);
+  void apply(Index index, std::uint64_t time_us, std::string_view command,
+             std::string& reply) override {
+    store.apply(index, time_us, command, reply);
+    on_apply(index, time_us, command);
   }
   void begin_snapshot() override { store.begin_snapshot(); }
   bool next_slice(std::size_t max_bytes, std::string& out) override {

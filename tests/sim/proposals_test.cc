@@ -111,12 +111,12 @@ TEST_CASE("host list: a snapshot is the list, and a damaged one is none") {
   std::string reply;
   for (const char* command : {"a", "b", "c"}) {
     reply.clear();
-    list.apply(Index{7}, command, reply);
+    list.apply(Index{7}, 0, command, reply);
   }
   CHECK(reply == "3");
   std::vector<std::string> slices;
   list.begin_snapshot();
-  list.apply(Index{9}, "later", reply);
+  list.apply(Index{9}, 0, "later", reply);
   for (bool more = true; more;) more = list.next_slice(16, slices.emplace_back());
   list.end_snapshot();
 
@@ -125,7 +125,7 @@ TEST_CASE("host list: a snapshot is the list, and a damaged one is none") {
   REQUIRE(restored.end_restore());
   CHECK(restored.size() == 3);
   CHECK(restored.state_hash() != list.state_hash());
-  restored.apply(Index{9}, "later", reply);
+  restored.apply(Index{9}, 0, "later", reply);
   CHECK(restored.state_hash() == list.state_hash());
 
   slices[1][0] = static_cast<char>(slices[1][0] ^ 1);

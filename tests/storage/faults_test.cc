@@ -195,7 +195,7 @@ TEST_CASE("faults: files of anything at all") {
           image->flip_bit(name, prng.below(size * 8));
           break;
         case 1:
-          image->flip_bit(name, unit_at * 8 + prng.below(45 * 8));
+          image->flip_bit(name, unit_at * 8 + prng.below(8 * record_header_size));
           break;
         case 2: {  // a length out of this world
           std::string length(4, '\xff');

@@ -8,22 +8,32 @@
 #include "tests/storage/harness.h"
 
 namespace zatt::storage {
+namespace {
+
+std::string from_hex(std::string_view digits) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(std::string(digits.substr(i, 2)), nullptr, 16));
+  return bytes;
+}
+
+}  // namespace
 
 TEST_CASE("format: the literal bytes of a segment") {
   test::SimDisk disk;
   test::Host host(disk);
   REQUIRE(host.start());
   const std::vector<EntryView> entries = {
-      {Index{1}, Term{2}, EntryKind::noop, ""},
-      {Index{2}, Term{2}, EntryKind::command, "hello"},
+      {Index{1}, Term{2}, 0, EntryKind::noop, ""},
+      {Index{2}, Term{2}, 1'700'000'000'000'000, EntryKind::command, "hello"},
   };
   host.storage->write({.number = 1, .append = entries});
   REQUIRE(host.note());
   const std::string bytes = *disk.read("0000000001.seg", 0, 5 * unit);
   CHECK(hex(std::string_view(bytes).substr(0, segment_header_size)) ==
-        "fca733676960cfe1"                  // checksum
+        "55071ae429670b4b"                  // checksum
         "0a7a617474736567"                  // magic
-        "02000000"                          // format
+        "03000000"                          // format
         "0100000000000000"                  // segment
         "4d00000000000000"                  // incarnation
         "0100000000000000"                  // first_index
@@ -32,18 +42,20 @@ TEST_CASE("format: the literal bytes of a segment") {
         "0000000000000000"                  // copied_checksum
   );
   CHECK(hex(std::string_view(bytes).substr(unit, 2 * record_header_size + 5)) ==
-        "cb4ac2ded85ff772"  // checksum
+        "37ab82184e7e3705"  // checksum
         "0000000001"        // length, kind
         "0100000000000000"
         "0200000000000000"  // index, term
+        "0000000000000000"  // time_us
         "0000000000000000"
         "0000000000000000"  // durable_index, previous
-        "0a9f3babad4722e7"
+        "ec8a850d8de31635"
         "0500000003"
         "0200000000000000"
         "0200000000000000"
+        "00401e18240a0600"
         "0000000000000000"
-        "cb4ac2ded85ff772"  // the first record's checksum
+        "37ab82184e7e3705"  // the first record's checksum
         "68656c6c6f");
   std::string rest = bytes;
   rest.replace(0, segment_header_size, segment_header_size, '\0');
@@ -66,15 +78,28 @@ TEST_CASE("format: the literal bytes of a segment") {
   CHECK(walk.offset() == unit + record_header_size);
   CHECK(second->index == Index{2});
   CHECK(second->term == Term{2});
+  CHECK(second->time_us == 1'700'000'000'000'000);
+  CHECK(second->entry().time_us == second->time_us);
   CHECK(second->durable_index == Index{0});
   CHECK(second->previous == first->checksum);
   CHECK(second->body == "hello");
   CHECK(!walk.next());
 }
 
+TEST_CASE("format: a real header of format 2 is told from damage") {
+  std::string bytes = from_hex(
+      "c5a19cc9e0a280550a7a6174747365670200000001000000000000007d3fbbb8085ea59e0100000000000000"
+      "00000000000000000000000000000000000001000000000000000000000000000000000000000000");
+  REQUIRE(bytes.size() == segment_header_size);
+  CHECK(!decode_header(bytes).header);
+  CHECK(decode_header(bytes).format == 2);
+  bytes[16] = 3;  // under another's checksum
+  CHECK(decode_header(bytes).format == 0);
+}
+
 TEST_CASE("format: records of another life or directory are noise") {
   RecordBuffer buffer;
-  buffer.add({Index{3}, Term{1}, EntryKind::noop, ""});
+  buffer.add({Index{3}, Term{1}, 0, EntryKind::noop, ""});
   buffer.seal(0, 1, {Index{2}, Term{1}, 9}, Index{0}, checksum_key(77, 1));
   const std::string record = buffer.take(0, 1);
   CHECK(decode_record(record, checksum_key(77, 1)));

@@ -23,6 +23,13 @@ struct Line {  // an entry, as the model keeps it
 };
 using Lines = std::vector<Line>;
 
+// Every entry's time, so that one with another is seen to be wrong.
+inline std::uint64_t time_of(std::uint64_t index) { return 1'000'000 + index; }
+inline Line line_of(const EntryView& entry) {
+  const bool in_time = entry.time_us == time_of(raw(entry.index));
+  return {raw(entry.index), raw(entry.term), in_time ? std::string(entry.body) : "at another time"};
+}
+
 struct State {  // all that was handed over up to a write
   std::uint64_t write = 0;
   Lines lines;
@@ -102,9 +109,8 @@ inline bool Host::scan() {
   damage.reset();
   notes.clear();
   error.reset();
-  auto found = storage::scan(*disk_, given_, [this](const EntryView& entry) {
-    found_lines.push_back({raw(entry.index), raw(entry.term), std::string(entry.body)});
-  });
+  auto found = storage::scan(
+      *disk_, given_, [this](const EntryView& entry) { found_lines.push_back(line_of(entry)); });
   if (!found) {
     error = found.error();
     return false;
@@ -154,7 +160,8 @@ inline std::uint64_t Host::append(std::uint64_t term, std::size_t count, std::si
   }
   std::vector<EntryView> views;
   for (const Line& line : added)
-    views.push_back({Index{line.index}, Term{line.term}, EntryKind::command, line.body});
+    views.push_back(
+        {Index{line.index}, Term{line.term}, time_of(line.index), EntryKind::command, line.body});
   State& state = next({.append = views});
   state.lines.insert(state.lines.end(), added.begin(), added.end());
   return state.write;
@@ -220,8 +227,7 @@ inline Lines Host::read_all(std::uint64_t max_bytes) {
     const std::uint64_t number = storage->read(Index{lines.size() + 1}, max_bytes);
     if (!work() || reads.size() != 1 || reads[0].number != number) return lines;
     if (reads[0].entries.empty()) return lines;
-    for (auto& entry : reads[0].entries)
-      lines.push_back({raw(entry.index), raw(entry.term), std::move(entry.body)});
+    for (const Entry& entry : reads[0].entries) lines.push_back(line_of(entry.view()));
   }
 }
 

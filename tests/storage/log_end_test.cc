@@ -16,6 +16,7 @@ using test::Crash;
 using test::Host;
 using test::lose_power;
 using test::SimDisk;
+using test::time_of;
 
 }  // namespace
 
@@ -46,14 +47,15 @@ TEST_CASE("log end: the log-end record names the configuration before that is du
   const auto named = [&] { return read_slots(disk)->log_end.configuration; };
   CHECK(named() == Index{0});
   const std::vector<EntryView> first = {
-      {Index{1}, Term{0}, EntryKind::configuration, "c"},
-      {Index{2}, Term{1}, EntryKind::command, "x"},
+      {Index{1}, Term{0}, time_of(1), EntryKind::configuration, "c"},
+      {Index{2}, Term{1}, time_of(2), EntryKind::command, "x"},
   };
   host.storage->write({.number = 1, .append = first});
   REQUIRE(host.step());
   CHECK(host.durable == 1);
   CHECK(named() == Index{1});
-  const std::vector<EntryView> second = {{Index{3}, Term{1}, EntryKind::configuration, "d"}};
+  const std::vector<EntryView> second = {
+      {Index{3}, Term{1}, time_of(3), EntryKind::configuration, "d"}};
   host.storage->write({.number = 2, .append = second});
   REQUIRE(host.work());
   CHECK(named() == Index{3});

@@ -70,7 +70,8 @@ TEST_CASE("storage: one write is all of its parts, and its own number comes back
   REQUIRE(host.work());
   storage::HardState state = host.storage->hard_state();
   state.raft_state = {Term{2}, MemberId{"1", 5}, {}};
-  const std::vector<EntryView> entries = {{Index{2}, Term{2}, EntryKind::command, "new"}};
+  const std::vector<EntryView> entries = {
+      {Index{2}, Term{2}, time_of(2), EntryKind::command, "new"}};
   host.storage->write({17, state, Index{1}, entries});  // numbers ascend, and may leave gaps
   CHECK(host.durable < 17);
   REQUIRE(host.work());
@@ -337,7 +338,7 @@ TEST_CASE("storage: a torn tail is cut off, and a person is told") {
   CHECK(host.found_lines.size() == 1);
   REQUIRE(host.notes.size() == 1);
   CHECK(host.notes[0] ==
-        "the log's last 2,045 bytes are a write that was under way when the node or the machine "
+        "the log's last 2,053 bytes are a write that was under way when the node or the machine "
         "stopped; they were cut off");
 }
 
@@ -403,7 +404,7 @@ TEST_CASE("storage: a directory that is not ours, or not all there, is refused i
   CHECK(foreign.code == Code::foreign);
 }
 
-TEST_CASE("storage: what a later version wrote is refused, not guessed at") {
+TEST_CASE("storage: what another version wrote is refused by both numbers, not guessed at") {
   SimDisk disk;
   Host host(disk);
   REQUIRE(host.start());
@@ -415,26 +416,34 @@ TEST_CASE("storage: what a later version wrote is refused, not guessed at") {
     CHECK(!next.scan());
     return next.error.value_or(Error{Code::io, 0, "", ""});
   };
-  const auto made_newer = [](std::string bytes, std::size_t format_at, std::size_t size,
-                             std::uint64_t key) {
-    bytes[format_at] = 3;
+  const auto of_format = [](char format, std::string bytes, std::size_t size, std::uint64_t key) {
+    bytes[16] = format;
     store_le(bytes.data(), checksum(std::string_view(bytes).substr(8, size - 8), key));
     return bytes;
   };
   const std::string header = disk.durable_read("0000000001.seg", 0, unit);
-  const Error log = refusal("0000000001.seg", 0,
-                            made_newer(header, 16, segment_header_size, checksum_key(77, 1)));
+  const auto log_of_format = [&](char format) {
+    return refusal("0000000001.seg", 0,
+                   of_format(format, header, segment_header_size, checksum_key(77, 1)));
+  };
+  const Error log = log_of_format(4);
   CHECK(log.code == Code::newer);
-  CHECK(log.detail == "zatt.0.persist/0000000001.seg: format 3, this version knows 2");
+  CHECK(log.detail == "zatt.0.persist/0000000001.seg: format 4, this version knows 3");
+  const Error older_log = log_of_format(2);
+  CHECK(older_log.code == Code::foreign);
+  CHECK(older_log.detail == "zatt.0.persist/0000000001.seg: format 2, this version knows 3");
 
   const std::string slot = disk.durable_read("hard_state", slot_bytes, unit);
   const std::size_t size = slot_header_size + load_le<std::uint32_t>(slot.data() + 28);
-  const Error state = refusal("hard_state", slot_bytes, made_newer(slot, 16, size, 1));
+  const Error state = refusal("hard_state", slot_bytes, of_format(4, slot, size, 1));
   CHECK(state.code == Code::newer);
-  CHECK(state.detail == "zatt.0.persist/hard_state: format 3, this version knows 2");
+  CHECK(state.detail == "zatt.0.persist/hard_state: format 4, this version knows 3");
+  const Error older_state = refusal("hard_state", slot_bytes, of_format(2, slot, size, 1));
+  CHECK(older_state.code == Code::foreign);
+  CHECK(older_state.detail == "zatt.0.persist/hard_state: format 2, this version knows 3");
 
   RecordBuffer buffer;
-  buffer.add({Index{1}, Term{1}, static_cast<EntryKind>(4), "?"});
+  buffer.add({Index{1}, Term{1}, 0, static_cast<EntryKind>(4), "?"});
   buffer.seal(0, 1, {}, Index{0}, checksum_key(77, 1));
   const Error kind = refusal("0000000001.seg", unit, buffer.take(0, 1));
   CHECK(kind.code == Code::newer);

@@ -13,7 +13,7 @@ constexpr std::uint64_t second_slot = 64 * 1024;
 constexpr std::uint64_t first_note = 2 * second_slot;
 constexpr std::uint64_t header_bytes = 84;
 constexpr std::uint64_t log_end_bytes = 8 + 8 + 8 + 8 + 8 + 1;
-constexpr std::uint64_t record_head = 8 + 4 + 1 + 8 + 8 + 8 + 8;
+constexpr std::uint64_t record_head = 8 + 4 + 1 + 8 + 8 + 8 + 8 + 8;
 
 std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t width) {
   std::uint64_t n = 0;
@@ -146,8 +146,8 @@ std::optional<DurableLog::Parsed> DurableLog::record_at(const std::string& name,
   record.kind = number_at(bytes, 12, 1);
   record.index = number_at(bytes, 13, 8);
   record.term = number_at(bytes, 21, 8);
-  record.durable_index = number_at(bytes, 29, 8);
-  record.previous = number_at(bytes, 37, 8);
+  record.durable_index = number_at(bytes, 37, 8);  // behind the time
+  record.previous = number_at(bytes, 45, 8);
   return record;
 }
 

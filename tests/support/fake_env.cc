@@ -278,7 +278,7 @@ void NodeFixture::follow(const std::string& leader, std::uint64_t term) {
   append.prev_log_index = last;
   append.prev_log_term = node->raft().log().last_term();
   append.leader_commit = last;
-  append.entries.push_back({last + 1, leader_term_, EntryKind::noop, ""});
+  append.entries.push_back({last + 1, leader_term_, 0, EntryKind::noop, ""});
   peer(leader).say(append);
   leader_last = last + 1;
   peer(leader).say(raft::Heartbeat{leader_term_, leader_last, 0});
@@ -295,7 +295,7 @@ void NodeFixture::leader_appends(const std::vector<std::string>& commands, bool 
   append.prev_log_term = node->raft().log().term_at(leader_last);
   append.leader_commit = committed ? leader_last + commands.size() : node->raft().commit_index();
   for (const std::string& command : commands)
-    append.entries.push_back({++leader_last, leader_term_, EntryKind::command, command});
+    append.entries.push_back({++leader_last, leader_term_, 0, EntryKind::command, command});
   peer(leader_).say(append);
 }
 

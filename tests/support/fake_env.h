@@ -46,6 +46,7 @@ class FakeEnv final : public node::Env {
   };
 
   std::uint64_t now = 1'000'000;
+  std::uint64_t wall = 1'700'000'000'000'000;
   std::uint64_t next_random = 0x1000;
   std::optional<storage::Batch> batch;  // with the disk
   std::vector<node::PeerAddress> dialed;
@@ -57,6 +58,7 @@ class FakeEnv final : public node::Env {
   std::size_t calls = 0;  // of all that says something to the world
 
   std::uint64_t now_us() override { return now; }
+  std::uint64_t wall_us() override { return wall; }
   std::uint64_t random() override { return next_random += 0x10; }
   void submit(storage::Batch given) override;
   void dial(std::vector<node::PeerAddress> peers) override { dialed = std::move(peers); }

@@ -5,15 +5,12 @@
 #include <limits>
 
 #include "base/assert.h"
+#include "base/checksum.h"
 
 namespace zatt::test {
 
 namespace {
 constexpr std::uint64_t ms = 1000;
-
-raft::Entry owned(const EntryView& view) {
-  return {view.index, view.term, view.kind, std::string(view.body)};
-}
 
 bool is_meant(const Which& which, const Letter& letter) {
   return is_meant(which, kind_of(letter.message), letter.from.id, letter.to.id,
@@ -32,16 +29,16 @@ Letter::Letter(MemberId sender, const raft::Envelope& envelope)
 raft::Message Letter::open() const {
   raft::Message opened = message;
   if (auto* append = std::get_if<raft::AppendEntries>(&opened))
-    for (const raft::Entry& entry : entries) append->entries.push_back(entry.view());
+    for (const Entry& entry : entries) append->entries.push_back(entry.view());
   return opened;
 }
 
 // --- disks ---------------------------------------------------------------------------------------
 
-void Disk::keep(const Write& write, raft::HardState& hard_state, std::vector<raft::Entry>& log) {
+void Disk::keep(const Write& write, raft::HardState& hard_state, std::vector<Entry>& log) {
   if (write.hard_state) hard_state = *write.hard_state;
   if (write.truncate) log.resize(std::min<std::size_t>(log.size(), raw(*write.truncate)));
-  for (const raft::Entry& entry : write.append) {
+  for (const Entry& entry : write.append) {
     ZATT_ASSERT(entry.index == Index{log.size() + 1});
     log.push_back(entry);
   }
@@ -51,9 +48,9 @@ bool Disk::holds(Index index, Term term) const {
   return index == Index{0} || (raw(index) <= log.size() && log[raw(index) - 1].term == term);
 }
 
-std::vector<raft::Entry> Disk::written() const {
+std::vector<Entry> Disk::written() const {
   raft::HardState last = hard_state;
-  std::vector<raft::Entry> entries = log;
+  std::vector<Entry> entries = log;
   for (const Write& write : under_way) keep(write, last, entries);
   return entries;
 }
@@ -82,11 +79,11 @@ void RaftCluster::answer_fetches(const std::string& id) {
   std::deque<raft::Fetch> fetches;
   fetches.swap(seat(id).fetches);
   for (const raft::Fetch& fetch : fetches) {
-    const std::vector<raft::Entry> written = seat(id).disk.written();
+    const std::vector<Entry> written = seat(id).disk.written();
     raft::Fetched fetched{fetch.number, {}};
     std::uint64_t bytes = 0;
     for (Index index = fetch.first; index <= fetch.last && raw(index) <= written.size(); ++index) {
-      const raft::Entry& entry = written[raw(index) - 1];
+      const Entry& entry = written[raw(index) - 1];
       bytes += raft::cost(entry.body.size());
       if (!fetched.entries.empty() && bytes > fetch.max_bytes) break;
       fetched.entries.push_back(entry.view());
@@ -125,7 +122,7 @@ void RaftCluster::make_raft(Seat& s) {
   options.election_timeout_us = timeout_us;
   options.seed = options_.seed + 1000 * s.self.incarnation + starts_;
   s.raft = std::make_unique<raft::Raft>(options);
-  for (const raft::Entry& entry : s.disk.log) s.raft->restore(entry.view());
+  for (const Entry& entry : s.disk.log) s.raft->restore(entry.view());
   s.raft->restore(s.self, s.disk.hard_state);
   s.start = ++starts_;
   s.highest_term = s.raft->current_term();
@@ -151,7 +148,7 @@ std::optional<std::string> RaftCluster::leader() const {
 Index RaftCluster::step(const std::string& id, decltype(raft::Input::event) event) {
   Seat& s = seat(id);
   ZATT_ASSERT(s.raft != nullptr);
-  const raft::Output output = s.raft->step({now_us(id), std::move(event)});
+  const raft::Output output = s.raft->step({now_us(id), wall_us(id), std::move(event)});
   take_output(id, output);
   return output.proposed;
 }
@@ -342,6 +339,10 @@ void RaftCluster::read(const std::string& id, std::uint64_t number, bool to_log_
 }
 
 // --- time ----------------------------------------------------------------------------------------
+
+std::uint64_t RaftCluster::wall_us(const std::string& id) const {
+  return now_us(id) + checksum(id, now_us_ / 300'000) % 1'000'000'000;
+}
 
 void RaftCluster::fire(const std::string& id) {
   const std::uint64_t due = at(id).wake_at_us();

@@ -28,7 +28,7 @@ struct Letter {
   MemberId from;
   MemberId to;
   raft::Message message;
-  std::vector<raft::Entry> entries;
+  std::vector<Entry> entries;
 
   Letter(MemberId sender, const raft::Envelope& envelope);
   raft::Message open() const;  // its views live as long as this letter
@@ -40,16 +40,16 @@ struct Disk {
     std::uint64_t number = 0;
     std::optional<raft::HardState> hard_state;
     std::optional<Index> truncate;
-    std::vector<raft::Entry> append;
+    std::vector<Entry> append;
   };
   raft::HardState hard_state;
-  std::vector<raft::Entry> log;  // from index 1 on
+  std::vector<Entry> log;  // from index 1 on
   std::deque<Write> under_way;
   bool held = false;
 
-  static void keep(const Write& write, raft::HardState& hard_state, std::vector<raft::Entry>& log);
+  static void keep(const Write& write, raft::HardState& hard_state, std::vector<Entry>& log);
   bool holds(Index index, Term term) const;
-  std::vector<raft::Entry> written() const;  // durable or not
+  std::vector<Entry> written() const;  // durable or not
 };
 
 class RaftCluster {
@@ -79,6 +79,8 @@ class RaftCluster {
   // --- clocks ---
   std::uint64_t now_us() const { return now_us_; }
   std::uint64_t now_us(const std::string& id) const { return now_us_ + seat(id).ahead_us; }
+  // Everybody's wall clock is off by something else, and is set anew every 300 ms.
+  std::uint64_t wall_us(const std::string& id) const;
   void pass(std::uint64_t us) { now_us_ += us; }  // for all, and no timer is looked at
   void fire(const std::string& id);               // its clock alone goes on to its next timer
   // All of it in time: a message takes 1 ms, a write 2 ms, and timers fire when they are due.
@@ -140,7 +142,9 @@ class RaftCluster {
   };
   struct Committed {
     Term term{};
+    std::uint64_t time_us = 0;
     std::string body;
+    friend bool operator==(const Committed&, const Committed&) = default;
   };
 
   Seat& seat(const std::string& id) { return seats_.at(id); }

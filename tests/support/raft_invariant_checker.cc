@@ -76,10 +76,10 @@ void RaftCluster::check_commit(const Seat& s) {
   const raft::Log& log = s.raft->log();
   for (Index index = s.applied + 1; index <= s.raft->commit_index(); ++index) {
     const Term term = log.term_at(index);
-    const std::vector<raft::Entry> written = s.disk.written();
-    const std::string& body = written[raw(index) - 1].body;
-    const auto [it, is_new] = committed_.emplace(index, Committed{term, body});
-    if (it->second.term != term || it->second.body != body)
+    const std::vector<Entry> written = s.disk.written();
+    const Entry& entry = written[raw(index) - 1];
+    const auto [it, is_new] = committed_.emplace(index, Committed{term, entry.time_us, entry.body});
+    if (it->second != Committed{term, entry.time_us, entry.body})
       complain(s, "commits another entry " + text(index));
     if (!is_new) continue;
     std::size_t incoming = 0, outgoing = 0, incoming_keep = 0, outgoing_keep = 0;
@@ -99,16 +99,20 @@ void RaftCluster::check_commit(const Seat& s) {
     complain(s, "commits an older term's entry by counting");
 }
 
-// Log matching: what agrees in one place agrees in all before.
+// Log matching: what agrees in one place agrees in all before. And times never go back.
 void RaftCluster::check_logs() {
   for (auto a = seats_.begin(); a != seats_.end(); ++a) {
+    const std::vector<Entry> log = a->second.disk.written();
+    if (!std::is_sorted(log.begin(), log.end(),
+                        [](const Entry& x, const Entry& y) { return x.time_us < y.time_us; }))
+      complain(a->second, "the times of its log go back");
     for (auto b = std::next(a); b != seats_.end(); ++b) {
-      const std::vector<raft::Entry> left = a->second.disk.written();
-      const std::vector<raft::Entry> right = b->second.disk.written();
+      const std::vector<Entry>& left = log;
+      const std::vector<Entry> right = b->second.disk.written();
       bool agreed = false;
       for (std::size_t i = std::min(left.size(), right.size()); i-- > 0;) {
         const bool same = left[i].term == right[i].term;
-        if ((agreed && !same) || (same && left[i].body != right[i].body)) {
+        if ((agreed && !same) || (same && left[i] != right[i])) {
           complain(a->second,
                    "its log does not match that of " + b->first + " at " + text(Index{i + 1}));
           break;
