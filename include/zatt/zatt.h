@@ -156,7 +156,7 @@ typedef struct zatt_request {
   zatt_bytes if_value;
   int64_t by;        /* incr */
   zatt_bytes prefix; /* scan, count */
-  zatt_bytes after;  /* scan: only keys behind this one */
+  zatt_bytes after;  /* scan: only keys after this one */
   uint32_t limit;    /* scan: of items; 0: the server's default, 1000; at most 10000 */
   int keys_only;     /* scan */
   int stale; /* get, scan, count: answered at once by the server asked, perhaps from the past */
@@ -202,8 +202,8 @@ static inline zatt_condition zatt_if_value(const char *value) {
 }
 
 typedef struct zatt_item {
-  zatt_bytes key;   /* plain text, which may hold NULs; a NUL behind it */
-  zatt_bytes value; /* JSON text, a NUL behind it; data NULL with keys_only */
+  zatt_bytes key;   /* plain text, which may hold NULs; a NUL follows it */
+  zatt_bytes value; /* JSON text, a NUL follows it; data NULL with keys_only */
   uint64_t rev;
 } zatt_item;
 
@@ -212,16 +212,15 @@ typedef struct zatt_reply {
   int error;           /* ZATT_OK, or why not */
   const char *message; /* a sentence for a person; "" where all is well */
   int found;           /* get, delete; with ZATT_ECONDITION whether the key exists */
-  zatt_bytes value;    /* get, and with ZATT_ECONDITION the present one: JSON text, a NUL behind it.
+  zatt_bytes value;    /* get, and with ZATT_ECONDITION the present one: JSON text, a NUL follows it.
                           propose: what the machine replied */
   uint64_t rev;        /* of the write, or of the value; propose: its log index */
   int64_t number;      /* incr: the new value. count: how many */
   uint64_t at;         /* scan, count: the revision at which it was read */
-  int more;            /* scan: there are more behind the last item */
+  int more;            /* scan: there are more after the last item */
   const zatt_item *items;
   size_t item_count;
-  zatt_bytes
-      line; /* the server's line without its newline, a NUL behind it; data NULL where none came */
+  zatt_bytes line;     /* the server's line, a NUL after it; data NULL where none came */
 } zatt_reply;
 
 /* `reply` is borrowed for the call. */
@@ -272,7 +271,7 @@ ZATT_API void zatt_client_close(zatt_client *client);
 ZATT_API int zatt_client_call(zatt_client *client, const zatt_request *request,
                               const zatt_reply **reply);
 
-/* The same, short: keys and texts end at their NUL; the pointers behind them may be NULL. A value is
+/* The same, short: keys and texts end at their NUL; the pointers after them may be NULL. A value is
  * JSON text, of a string with its quotes: "\"hello\"". */
 ZATT_API int zatt_client_get(zatt_client *client, const char *key, const zatt_reply **reply);
 ZATT_API int zatt_client_set(zatt_client *client, const char *key, const char *value,

@@ -398,7 +398,7 @@ class Client {
     bool more = false;
     std::uint64_t at = 0;  // the revision at which it was read
   };
-  // Keys in byte order, strictly behind `after` where that is given.
+  // Keys in byte order, strictly after `after` where that is given.
   Page scan(std::string_view prefix = "", std::optional<std::string_view> after = std::nullopt,
             std::uint32_t limit = 0) {
     zatt_request request = zatt_request_of(ZATT_OP_SCAN);

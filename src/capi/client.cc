@@ -157,7 +157,7 @@ void zatt_client::turn() {
 int zatt_client::ask(const zatt_request* given, const Waiter& waiter) noexcept {
   zatt_request request;
   client::Request wanted;
-  const char* why = "the request is no zatt_request that this version knows";
+  const char* why = "the request is not a zatt_request that this version knows";
   message.clear();
   if (!capi::widen(given, request) || capi::to_request(request, wanted, why) != ZATT_OK) {
     message = why;

@@ -23,7 +23,8 @@ constexpr Row rows[] = {
 };
 
 const Row& row_of(int error) {
-  constexpr static Row unknown_error = {0, ZATT_KIND_USAGE, "unknown", "no error of this library"};
+  constexpr static Row unknown_error = {0, ZATT_KIND_USAGE, "unknown",
+                                        "not an error of this library"};
   for (const Row& row : rows)
     if (row.error == error) return row;
   return unknown_error;

@@ -84,7 +84,7 @@ int open_node(const zatt_node_options& options, zatt_node** out) {
   zatt_machine machine;
   if (options.machine != nullptr &&
       (!capi::widen(options.machine, machine) || machine.apply == nullptr))
-    return refuse(options, ZATT_EINVAL, "machine is no zatt_machine that this version knows");
+    return refuse(options, ZATT_EINVAL, "machine is not a zatt_machine that this version knows");
   const auto settings = settings_of(options);
   if (!settings) return refuse(options, ZATT_EINVAL, to_string(settings.error()));
 

@@ -25,7 +25,7 @@ Result<loop::SocketAddress> Addresses::next(const Address& server) {
   const auto it = found_.find(server);
   if (it == found_.end()) {
     const auto numbers = loop::numeric(server);
-    if (!numbers) return Error{Code::invalid, 0, "", "\"" + server.host + "\" is no address"};
+    if (!numbers) return Error{Code::invalid, 0, "", "\"" + server.host + "\" is not an address"};
     return *numbers;
   }
   Found& found = it->second;

@@ -53,7 +53,7 @@ class Parser {
     verb_ = find_verb(argument);
     if (verb_ != nullptr) return;
     const std::string_view meant = nearest_verb(argument);
-    wrong("no verb " + for_a_person(argument) +
+    wrong("unknown verb " + for_a_person(argument) +
           (meant.empty() ? std::string("; see zatt help")
                          : "; did you mean " + std::string(meant) + "?"));
   }
@@ -63,7 +63,7 @@ class Parser {
     for (const OptionRow& row : option_rows())
       if (verb_ == nullptr || takes(*verb_, row.option)) known.push_back(row.name);
     const std::string meant(nearest(name, known));
-    wrong("no option " + for_a_person(name) +
+    wrong("unknown option " + for_a_person(name) +
           (meant.empty() ? "; see zatt help" + of_verb() + "; a -- ends the options"
                          : "; did you mean " + meant + "?"));
   }
@@ -195,13 +195,11 @@ class Parser {
       const bool file = verb_->verb == Verb::import ||
                         (verb_->verb == Verb::set && i % 2 == 1 && operand.substr(0, 1) == "@");
       if (!file && !is_utf8(operand))
-        return wrong("keys and values are UTF-8 text, and operand " + std::to_string(i + 1) +
-                     " of " + name + " is none");
+        return wrong("operand " + std::to_string(i + 1) + " of " + name + " is not UTF-8 text");
     }
     if (!is_utf8(arguments.condition.value)) return wrong("--if-value is not UTF-8 text");
     if (verb_->verb == Verb::incr && count == 2 && !to_integer(arguments.operands[1]))
-      return wrong("BY is an integer of 64 bits, and " + for_a_person(arguments.operands[1]) +
-                   " is none");
+      return wrong("BY must be a 64-bit integer, not " + for_a_person(arguments.operands[1]));
   }
 
   void check_del() {

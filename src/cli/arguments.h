@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The command line, taken apart.
+// Parses the command line of zatt into Arguments, or says in one sentence what is wrong with it.
 //
 // Options may stand anywhere, a "--" ends them. What begins with '-' and a digit is a number, never
 // an option: `zatt incr k -1`.

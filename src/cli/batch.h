@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// One request for each of several keys, many under way at once, answered in the order asked.
+// Sends one request for each of several keys, many at once, and hands out the answers in order.
 //
-// After the first that fails no more are sent. A plain no (absent, a condition) is no failure.
+// After the first that fails no more are sent. A plain no (absent, a condition) is not one.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace zatt::cli {
 
 class Batch {
  public:
-  // What to do with an answer that is no error; it says what that is worth.
+  // What to do with an answer that is not an error; it returns what the command ends with.
   using OnAnswer = std::function<Exit(const std::string& key, const Reply& reply)>;
   Batch(Context& context, std::size_t total, OnAnswer on_answer, Json json = Json::a_line_each)
       : work_(context), total_(total), on_answer_(std::move(on_answer)), json_(json) {}

@@ -137,7 +137,7 @@ Row to_row(const MemberView& member, const std::vector<Asked>& asked, const Answ
   return row;
 }
 
-// A server that answers, but is no member of what the best one belongs to.
+// A server that answers, but is not a member of the cluster that the best one belongs to.
 Row row_of_non_member(const Asked& asked, const Answer& best) {
   Row row;
   row.id = asked.answer->node;
@@ -146,7 +146,7 @@ Row row_of_non_member(const Asked& asked, const Answer& best) {
   row.answer = &*asked.answer;
   row.leads = asked.answer->role == "leader";
   const std::string& cluster = asked.answer->cluster;
-  add_notice(row, cluster == best.cluster ? "it is no member of this cluster"
+  add_notice(row, cluster == best.cluster ? "it is not a member of this cluster"
                   : cluster.empty()       ? "it is in no cluster yet"
                                           : "it belongs to another cluster, " + cluster);
   add_notice(row, asked.answer->notice);

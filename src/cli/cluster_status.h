@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// How a cluster is, as its members say: each one asked for itself.
+// The state of a cluster, put together from what each of its members answers to `status`.
 //
-// What `status` finds out. Here are no sockets: answers in, a picture out.
+// A function of the answers, without sockets.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The verbs. Each does its work over a session and answers what the command ends with.
+// The verbs: each does its work over a session and returns what the command ends with.
 #pragma once
 
 #include <cstdint>

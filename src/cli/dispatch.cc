@@ -64,7 +64,7 @@ Exit run_help(const Arguments& arguments, Output& out) {
     const std::string_view meant = nearest_verb(name);
     if (verb == nullptr)
       return print_usage_error(
-          "no verb \"" + name + "\"" +
+          "unknown verb \"" + name + "\"" +
           (meant.empty() ? "; see zatt help" : "; did you mean " + std::string(meant) + "?"));
   }
   out.add(verb == nullptr ? help_text() : help_text(*verb));

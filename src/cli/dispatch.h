@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// From a command to the verb that carries it out.
+// Carries out a command: finds its verb, opens what it needs, calls it.
 #pragma once
 
 #include <string_view>

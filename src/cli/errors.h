@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What goes wrong, said on standard error in one line each.
+// Prints what goes wrong on standard error, one line each.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,7 @@ void print_error(std::string_view sentence);
 
 // Says why, and answers what to end with.
 Exit print_usage_error(std::string_view sentence);
-// Of a reply that is no success; `what` names what it was about, or is "". `code` is what it ends
-// with.
+// About a reply that is not a success: `what` names its subject, or is "". `code`: the exit code.
 void print_error_of(const Reply& reply, std::string_view what, Exit code);
 
 // What an error of zatt.h ends the command with.

@@ -22,15 +22,15 @@ constexpr std::string_view after_verbs =
     R"(
 zatt help VERB says more, with examples. A bare zatt at a terminal has a prompt for these commands.
 
-Options, anywhere behind zatt
+Options, anywhere after zatt
   -s, --servers HOST:PORT,...  some of the members; the others are found by themselves. Without it
                                the variable ZATT_SERVERS, else 127.0.0.1:5254
-  -t, --timeout SECONDS        how long one request may take: 0.001 to 600. All of it is waited for
+  -t, --timeout SECONDS        how long one request may take: 0.001 to 600. zatt waits that long for
                                a server to come back; without this option 5 at most, and only about
                                1 for each server where none answers
   --json                       JSON for programs, one object a line
   -h, --help, --version
-  --                           no options behind it; a negative number never is one
+  --                           ends the options; a negative number is never one
 
 Exit codes
   0  done                      3  nothing happened: try again (no server, no leader, ...)
@@ -53,7 +53,7 @@ A condition that does not hold changes nothing, says what is there instead, and 
 struct VerbText {
   Verb verb;
   std::string_view body;
-  std::string_view examples;  // those that stand behind the conditions
+  std::string_view examples;  // printed after the conditions
 };
 
 constexpr VerbText texts[] = {
@@ -78,7 +78,7 @@ of its own. Exit code 1 where one of them was not there.
      ""},
     {Verb::set,
      R"(VALUE is JSON where it parses as JSON, and else a string. But what begins with {, [ or " and is
-no JSON is an error: more often than not the shell has taken the quotes. So put JSON into '...'.
+not JSON is an error: more often than not the shell has taken the quotes. So put JSON into '...'.
 A VALUE of - is read from standard input, @FILE from a file; one newline at its end is not part
 of a string. (A string that begins with @ or is - is typed as JSON: '"@home"'.)
 Several pairs are several writes, in order, many under way at once; all values are looked at before
@@ -89,7 +89,7 @@ the first is sent. After one that fails no more are sent. A condition goes for e
 )",
      R"(
     zatt set lamp '{"on": true}'               # an object
-    zatt set motd 'Hello, world'               # a string: it is no JSON
+    zatt set motd 'Hello, world'               # a string: it is not JSON
     zatt set count 0                           # a number
     zatt set a 1 b '"two"' c three             # three keys
     zatt set zip --string 01234                # a string of digits
@@ -120,8 +120,8 @@ be deleted or not. Where it fails midway it says how many are left; it can be ru
      ""},
     {Verb::incr,
      R"(Adds BY to the key's value, 1 where it is left out, and prints the sum. Nobody comes between: of
-a hundred who do this at the same time each gets another number. An absent key counts as 0; what
-is no integer of 64 bits is not touched (exit code 1). BY may be negative.
+a hundred who do this at the same time each gets another number. An absent key counts as 0; a value
+that is not a 64-bit integer is left as it is (exit code 1). BY may be negative.
 )",
      R"(
     zatt incr visits                           # 1
@@ -204,10 +204,10 @@ a second more is waited for the answer, or --timeout.
      ""},
     {Verb::status,
      R"(Asks every member itself, all at the same time, and shows each on a line: its role, its term,
-how many entries it lacks of the leader's log (LAG), how long it is up, and what is wrong where it
-does not answer. The leader has a star. --timeout is for one member, default 1 here.
-Exit code 0: ok, all is well with everyone. 1: degraded, the cluster serves and something is wrong,
-as is said. 3: down, there is no leader or no majority of the voters.
+how many entries it lacks of the leader's log (LAG), how long it has been up, and what is wrong
+where it does not answer. The leader has a star. --timeout is for one member, default 1 here.
+Exit code 0: ok, all is well with everyone. 1: degraded, the cluster serves, but something is wrong,
+and the lines say what. 3: down, there is no leader or no majority of the voters.
 With --watch it looks again and again until ^C, and ends with what the last look showed. At a
 terminal each picture takes the place of the one before; elsewhere each follows after an empty line.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What a person asks next, answered: help, and help of a verb. Its examples are run by the tests.
+// The texts of zatt help and zatt help VERB. Their examples are run by the tests.
 #pragma once
 
 #include <string>

@@ -127,7 +127,7 @@ class Import {
   std::string how_far() const {
     if (last_sent_ == 0) return "nothing was set";
     return "up to line " + std::to_string(last_sent_) + ": " + how_many() +
-           "; nothing behind it was sent";
+           "; nothing after it was sent";
   }
   std::string how_many() const {
     std::string text = keys_text(set_) + " set";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// ^C, and its like, while something is under way.
+// Catches ^C and its like while something is under way.
 //
-// A write that was sent is no longer ours to call off: whoever presses ^C then is told so. So the
+// A write that was sent cannot be called off: whoever presses ^C then is told so. So the
 // signal only makes a descriptor readable, and whoever waits looks at it. The second one ends the
 // process at once.
 #pragma once

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Is it JSON? Decided as it is decided where it is sent: by zatt.h itself.
+// Says whether a value is JSON, by the very code of zatt.h that will send it.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace zatt::cli {
 
-// Judges values with a client that never connects to anybody.
+// Checks values with a client that never connects to anybody.
 class JsonValidator {
  public:
   JsonValidator();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Lines typed by a person at a terminal.
+// Reads lines that a person types at a terminal.
 //
-// With libedit or readline where one is installed, which is looked for when the program runs:
-// history and completion. Without, and at a terminal that is dumb, as the terminal itself has it.
+// Where libedit or readline is installed, which is looked for when the program runs, there are
+// history and completion. Without one, or at a dumb terminal, lines are what the terminal gives.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Lines from a descriptor, through a session, with everything on the way bounded.
+// Reads lines from a descriptor and sends them through a session; everything on the way is bounded.
 //
 // What raw and import have in common: they read only as fast as they are answered, and write what
 // they have to say as soon as there is somebody to take it.

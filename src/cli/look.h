@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Every member asked for its status itself, all at the same time.
+// Asks every member itself for its status, all at the same time.
 #pragma once
 
 #include <string>

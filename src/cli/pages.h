@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Everything below a prefix, page by page.
+// Reads everything below a prefix, page by page.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A question to the person at the terminal.
+// Asks the person at the terminal a question.
 #pragma once
 
 #include <optional>

@@ -141,7 +141,7 @@ class Raw {
     for (const Failure* failure : {&other_, &unknown_}) {
       if (failure->count == 0 || failure->reply.error == ZATT_ECANCELED) continue;
       std::string what = "line " + std::to_string(failure->number);
-      if (failure->count > 1) what += " and " + std::to_string(failure->count - 1) + " behind it";
+      if (failure->count > 1) what += " and " + std::to_string(failure->count - 1) + " after it";
       print_error_of(failure->reply, what, exit_of(failure->reply.error));
     }
   }

@@ -15,14 +15,13 @@ constexpr std::size_t max_depth = 128 + 1;  // a value, in a record
 std::string take(const json::Field& field, bool& has_key, Record& record) {
   if (field.name == "key") {
     if (field.value.type != json::Type::string) return "its \"key\" is not a string";
-    if (std::exchange(has_key, true)) return "two fields \"key\"";
+    if (std::exchange(has_key, true)) return "duplicate field \"key\"";
     record.key = json::unescaped(field.value.text);
   } else if (field.name == "value") {
-    if (!record.value.empty()) return "two fields \"value\"";
+    if (!record.value.empty()) return "duplicate field \"value\"";
     record.value = field.value.text;
   } else if (field.name != "rev") {
-    return "no field " + json::string_text(field.name) +
-           " is known here, but \"key\" and \"value\"";
+    return "unknown field " + json::string_text(field.name) + "; known are \"key\" and \"value\"";
   }
   return "";
 }

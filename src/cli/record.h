@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// One line of an export: {"key":K,"value":V}. A "rev", as scan --json has it, is passed over.
+// Reads one line of an export: {"key":K,"value":V}. A "rev", as scan --json has it, is ignored.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A client of zatt.h, and waiting for it in a way that ^C ends.
+// A client of zatt.h, and ways to wait for it that ^C ends.
 #pragma once
 
 #include <poll.h>
@@ -61,7 +61,7 @@ class Session {
   // Waits for the answer. After ^C it is ZATT_ECANCELED, or ZATT_EUNKNOWN where a write was sent.
   Reply ask(const zatt_request& request);
 
-  // Does not wait. `done` is called from a later turn(), or never where this is no ZATT_OK.
+  // Does not wait. `done` is called from a later turn(), or never where this is not ZATT_OK.
   using Done = std::function<void(const zatt_reply&)>;
   int send(const zatt_request& request, Done done);
   // The last reason why send() did not.
@@ -82,6 +82,7 @@ class Session {
     Done done;
     std::uint64_t& answers;
   };
+  // Lets the client work, and counts what was answered. Any Done may be called.
   void dispatch();
 
   struct Closer {

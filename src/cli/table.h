@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A survey, as text: for people at a glance, for programs as one JSON object.
+// Writes a cluster's status as text: a table for people, one JSON object for programs.
 #pragma once
 
 #include <cstdint>

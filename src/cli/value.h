@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What a person typed, as the JSON text that is stored.
+// Turns what a person typed into the JSON text that is stored.
 //
 // What parses as JSON is JSON, anything else a string. But what begins like an object, an array or
-// a string and is none was meant to be one: more often than not the shell has taken its quotes.
+// a string, and does not parse, is an error: more often than not the shell has taken its quotes.
 #pragma once
 
 #include <functional>

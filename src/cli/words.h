@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A line, cut into words as a shell does.
+// Cuts a line into words as a shell does.
 //
 // '...' takes all as it is, "..." too but for \" and \\, and a \ outside of both the character
 // after it. A word that begins with { or [ is JSON up to its closing bracket, quotes and blanks and

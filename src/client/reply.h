@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A server's reply line as values, or the word that it is none.
+// Reads a server's reply line as values, or finds that it is not one.
 #pragma once
 
 #include <cstdint>

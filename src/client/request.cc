@@ -71,7 +71,7 @@ Result<std::string> RequestWriter::begin(const Request& request) {
   if (request.op == Op::line) {
     if (request.value.find('\n') != std::string::npos) return invalid("a request is one line");
     if (request.value.empty() || request.value == "\r")
-      return invalid("an empty line is no request");
+      return invalid("an empty line is not a request");
     return request.value;
   }
   std::string line = "{\"op\":\"" + std::string(op_name(request.op)) + '"';

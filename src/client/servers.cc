@@ -20,7 +20,7 @@ bool is_numeric(const std::string& host) {
 
 Error unclear(std::string_view text) {
   return {Code::invalid, 0, "",
-          "\"" + std::string(text) + "\" is no server: host:port expected, as 127.0.0.1:5254"};
+          "\"" + std::string(text) + "\" is not a server: host:port expected, as 127.0.0.1:5254"};
 }
 
 std::string_view trimmed(std::string_view text) {

@@ -210,7 +210,7 @@ class Check {
   }
 
   bool fields_belong() {
-    if (fields_.repeated) return refuse(field_name(*fields_.repeated) + " stands there twice");
+    if (fields_.repeated) return refuse("duplicate " + field_name(*fields_.repeated));
     if (!fields_known(&request_.op)) return false;
     for (std::size_t i = 0; i < name_count; ++i) {
       const auto name = static_cast<Name>(i);

@@ -28,7 +28,7 @@ json::Type wanted_type(std::string_view name) {
   return number ? json::Type::number : json::Type::string;
 }
 
-// Collects the first complaint.
+// Fills in a ConfigFile field by field, and keeps the first complaint.
 class Parser {
  public:
   Parser(const std::string& name, std::string_view text) : name_(name), text_(text) {}
@@ -41,8 +41,8 @@ class Parser {
   ConfigFile take() { return std::move(file_); }
 
  private:
-  void read_cluster(json::Value value);
-  void add_member(const std::string& id, json::Value pair);
+  void read_cluster(json::Value value);  // an object of members by id, or a list of them
+  void add_member(const std::string& id, json::Value pair);  // [host, port]
   // Where the file's author finds it: "zatt.conf:3:14: ".
   void complain_at(json::Value value, const std::string& what) {
     const auto offset = static_cast<std::size_t>(value.text.data() - text_.data());
@@ -63,8 +63,7 @@ void Parser::on_field(const json::Field& field) {
   known.insert(known.begin(), "cluster");
   if (std::find(known.begin(), known.end(), field.name) == known.end())
     return complain("unknown key " + shown + did_you_mean(field.name, known));
-  if (!seen_.emplace(field.name).second)
-    return complain("the key " + shown + " stands there twice");
+  if (!seen_.emplace(field.name).second) return complain("duplicate key " + shown);
   if (field.name == "cluster") return read_cluster(field.value);
   const json::Type wanted = wanted_type(field.name);
   if (field.value.type != wanted)
@@ -107,7 +106,7 @@ void Parser::add_member(const std::string& id, json::Value pair) {
   if (!port) return complain_at(parts[1], node + ": a port is a number from 1 to 65535");
   address.port = *port;
   for (const auto& [other, taken] : *file_.cluster) {
-    if (other == id) return complain_at(pair, node + " stands there twice");
+    if (other == id) return complain_at(pair, "duplicate " + node);
     if (taken == address)
       return complain_at(pair,
                          node + " and node " + quote(other) + " are both at " + to_string(address));
@@ -130,7 +129,8 @@ Result<std::string> read_file(const std::string& name) {
   std::fclose(file);
   if (sys != 0) return Error{Code::invalid, sys, "", "cannot read " + name};
   if (text.size() > max_bytes)
-    return Error{Code::invalid, 0, "", name + " is no configuration: it has more than 1 MiB"};
+    return Error{Code::invalid, 0, "",
+                 name + " is not a configuration file: it has more than 1 MiB"};
   return text;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Settings as somebody gave them: texts, each with where it came from, not yet judged.
+// Settings as somebody gave them: texts, each with where it came from, not yet checked.
 //
 // Flags, environment and file all end as these, under the file's names ("election_timeout_ms"), so
-// that one place judges them all and every message and --print-config can name the source.
+// that one place checks them all and every message and --print-config can name the source.
 #pragma once
 
 #include <map>
@@ -35,7 +35,7 @@ inline constexpr std::string_view setting_names[] = {
     "debug",
 };
 
-// Judged where they are read, in the words of where they stand.
+// Checks of single values, for whoever reads them: a sentence on what is wrong.
 std::string what_is_wrong_with_id(std::string_view id);      // empty: nothing
 std::string what_is_wrong_with_host(std::string_view host);  // empty: nothing
 bool is_wildcard(std::string_view host);  // all addresses of a machine: to listen on, not to dial

@@ -16,7 +16,7 @@ std::string ids_in(const Members& members) {  // "0, 1, 2"
   return join(members, ", ", &Members::value_type::first);
 }
 
-// Judges the settings one after the other; stops at the first that is wrong.
+// Checks the settings one after the other; stops at the first that is wrong.
 class Resolver {
  public:
   explicit Resolver(Inputs sources)
@@ -28,25 +28,32 @@ class Resolver {
   Result<Settings> run();
 
  private:
+  // The setting as it was given, or nullptr.
   const RawSetting* find(std::string_view name) const {
     const auto found = raw_.find(name);
     return found == raw_.end() ? nullptr : &found->second;
   }
-  // What stands in front of a complaint: "--port 70000: ", "zatt.conf: port 70000: ".
+  // What a message about a given setting begins with: "--port 70000: ", "zatt.conf: port 70000: ".
   std::string place(std::string_view name) const;
+  // Adds a line for --print-config.
   void show(std::string_view name, std::string value, std::string from) {
     settings_.lines.push_back({std::string(name), std::move(value), std::move(from)});
   }
 
+  // Each fills in its part of settings_ and shows it; an error is a sentence that names the source.
   void resolve_config();
+  // The members and which of them this is: from --remote-address, from the file, or this one alone.
   Status resolve_cluster();
   Status resolve_cluster_of_flags();
   Status resolve_cluster_of_file();
   Status resolve_cluster_of_one();
+  // Checks the members that are known now: others must be able to dial them.
   Status resolve_members() const;
+  // What was given of address and port over what is in `address`, without showing it.
   Status resolve_address(Address& address);
-  Status resolve_listen();
-  Status resolve_storage();
+  Status resolve_listen();   // needs the cluster
+  Status resolve_storage();  // needs the id
+  // `number` holds the default; a given one must be from low to high.
   Status resolve_number(std::string_view name, std::uint64_t low, std::uint64_t high,
                         std::uint64_t& number);
   Status resolve_create();
@@ -95,8 +102,8 @@ Status Resolver::resolve_cluster_of_flags() {
   if (Status good = resolve_address(own); !good) return good;
   if (is_wildcard(own.host))
     return wrong("--address " + own.host +
-                 ": with --remote-address it is what the other nodes dial, and this is no address "
-                 "to dial; use a configuration file to listen on another one");
+                 ": with --remote-address it is what the other nodes dial, and they cannot dial "
+                 "this one; use a configuration file to listen on another one");
   std::vector<Address> all = remotes_;
   all.push_back(own);
   std::sort(all.begin(), all.end());

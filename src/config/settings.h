@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What a node shall be: what was given over what is in the file over defaults, judged.
+// Resolves a node's settings: what was given over the file over defaults, all checked.
 //
 // zattd gives flags and environment, a host program its options; everything else, down to the
 // words of a complaint, is the same for both.

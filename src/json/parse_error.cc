@@ -22,7 +22,7 @@ class Pass {
   ParseError run() {
     if (begin() && middle()) {
       skip_space();
-      if (at_ < text_.size()) fail(at_, "nothing may stand behind the object's end");
+      if (at_ < text_.size()) fail(at_, "nothing may follow the end of the object");
     }
     return std::move(fault_);
   }
@@ -132,7 +132,7 @@ class Pass {
     if (!string()) return false;
     if (open_.size() == 1) name_ = text_.substr(begin, at_ - begin);
     skip_space();
-    if (peek() != ':') return fail(at_, ": expected behind the name");
+    if (peek() != ':') return fail(at_, ": expected after the name");
     ++at_;
     next_ = Next::value;
     return true;
@@ -210,7 +210,7 @@ class Pass {
       return true;
     }
     const std::optional<unsigned> code = hex4(2);
-    if (!code) return fail(at_, "four hexadecimal digits expected behind \\u");
+    if (!code) return fail(at_, "four hexadecimal digits expected after \\u");
     if (*code < 0xd800 || *code > 0xdfff) return at_ += 6, true;
     const bool high = *code < 0xdc00;
     const std::optional<unsigned> low =

@@ -43,12 +43,15 @@ std::string unknown(const std::string& option, const OptionParser& options) {
          (meant.empty() ? "; see zattd --help" : "; did you mean " + meant + "?");
 }
 
+// Gathers the options one after the other; the first that is wrong ends it.
 class Parser {
  public:
+  // `value` is "true" for an option without one.
   Status take(const Flag& flag, const std::string& value);
-  Result<Arguments> finish();
+  Result<Arguments> finish();  // all have been taken: what is still missing is an error
 
  private:
+  // Half of a remote node's address; its other half makes it whole.
   Status take_remote(bool is_host, const std::string& value);
 
   Arguments arguments_;
@@ -106,7 +109,7 @@ Result<Arguments> parse_arguments(std::span<const std::string> arguments) {
   OptionParser options(arguments, {std::begin(flags), std::end(flags)}, {});
   while (const auto item = options.next()) {
     if (item->kind == Kind::operand)
-      return wrong(quote(item->text) + " is no option; see zattd --help");
+      return wrong(quote(item->text) + " is not an option; see zattd --help");
     if (item->kind == Kind::unknown) return wrong(unknown(item->text, options));
     const Flag& flag = flags[item->row];
     if (flag.name == "--help" || flag.name == "--version") {  // whatever else is wrong
@@ -116,7 +119,7 @@ Result<Arguments> parse_arguments(std::span<const std::string> arguments) {
     }
     if (item->kind == Kind::unexpected_value) return wrong(item->text + " takes no value");
     if (item->kind == Kind::missing_value)
-      return wrong(item->text + " needs " + std::string(flag.value) + " behind it");
+      return wrong(item->text + " needs " + std::string(flag.value));
     if (const Status taken = parser.take(flag, item->value.value_or("true")); !taken)
       return taken.error();
   }
@@ -183,7 +186,7 @@ std::vector<std::string> odd_environment(std::span<const std::string> lines) {
     const std::string_view value = std::string_view(line).substr(equals + 1);
     if (name == "ZATT_PORT" && is_link(value)) {
       odd.push_back("ZATT_PORT=" + std::string(value) +
-                    " is ignored: it is no port, but what Kubernetes sets for a service named "
+                    " is ignored: it is not a port, but what Kubernetes sets for a service named "
                     "zatt; -p sets this node's port");
     } else if (!is_of_a_service(name) && !is_for_others(name) &&
                std::find(own.begin(), own.end(), name) == own.end()) {

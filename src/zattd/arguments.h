@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The command line and the environment, turned into given settings.
+// Turns the command line and the environment of zattd into raw settings.
 #pragma once
 
 #include <cstdint>

@@ -66,7 +66,7 @@ struct LogSink::Shared {
   std::array<char, buffer_bytes + 128> taken;  // NOLINT: the writer's, with a line on what is lost
 };
 
-// What there is, and what was dropped behind it. Under the mutex.
+// What there is, and how much was dropped after it. Under the mutex.
 std::string_view LogSink::Shared::take() {
   std::size_t bytes = static_cast<std::size_t>(
       std::copy(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size), taken.begin()) -

@@ -28,9 +28,9 @@ Result<Settings> parse(std::span<const std::string> arguments, const Environment
     if (!parsed) return parsed.error();
     sources.file = std::move(*parsed);
   }
-  auto judged = config::resolve(std::move(sources));
-  if (!judged) return judged.error();
-  static_cast<config::Settings&>(settings) = std::move(*judged);
+  auto resolved = config::resolve(std::move(sources));
+  if (!resolved) return resolved.error();
+  static_cast<config::Settings&>(settings) = std::move(*resolved);
   return settings;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What this process shall do and be: flags over environment over file over defaults, judged.
+// Decides what this process does: options over environment over file over defaults, all checked.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Is a node's port one that the system gives to others?
+// Says whether a node's port is one that the system may give to other connections.
 //
 // Outgoing connections take their ports from a range of the system's. Whoever holds one while a
 // node is down keeps it from starting: then it is in use, by nobody who listens.

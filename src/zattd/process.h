@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What a process of ours is before anything else happens in it, however it was started: with
-// descriptors missing, with signals ignored or blocked, with little memory.
+// Makes a process fit to be a node before anything else happens in it, however it was started:
+// with descriptors missing, with signals ignored or blocked, with little memory.
 #pragma once
 
 #include <string>

@@ -71,7 +71,7 @@ TEST_CASE("zatt_client: opening says what is wrong") {
   options.error_size = sizeof why;
   CHECK(zatt_client_open(&options, &client) == ZATT_EINVAL);
   CHECK(client == nullptr);
-  CHECK(std::string(why) == "\"nonsense:\" is no server: host:port expected, as 127.0.0.1:5254");
+  CHECK(std::string(why) == "\"nonsense:\" is not a server: host:port expected, as 127.0.0.1:5254");
   options.servers = "no-such-name.invalid:1";
   CHECK(zatt_client_open(&options, &client) == ZATT_ENOSERVER);
   CHECK(std::string(why).find("cannot look up \"no-such-name.invalid\"") == 0);

@@ -133,7 +133,7 @@ TEST_CASE("a key must be UTF-8") {
 
 TEST_CASE("a line of the caller's own is one line") {
   for (const char* line : {"", "\r"})
-    CHECK(line_of(request_of(Op::line, "", line)) == "!an empty line is no request");
+    CHECK(line_of(request_of(Op::line, "", line)) == "!an empty line is not a request");
   CHECK(line_of(request_of(Op::line, "", "{}\n{}")) == "!a request is one line");
 }
 

@@ -99,7 +99,7 @@ class Lines(CliTest):
 
     def test_the_first_that_fails_ends_it(self):
         self.serve()
-        table = [("get nobody", 1, "line 2: there is no key nobody"), ("gett a", 2, 'line 2: no verb "gett"; did you'),
+        table = [("get nobody", 1, "line 2: there is no key nobody"), ("gett a", 2, 'line 2: unknown verb "gett"; did you'),
                  ("set k 'x", 2, "line 2: a ' is not closed"), ("set k {x}", 2, "line 2: not JSON; --string"), ("set a 1; get a", 2, "line 2: a ; means nothing here"),
                  ("incr a --if-value 9", 1, "line 2: condition_failed: "),
                  (f"set {'k' * 5000} 1", 5, "line 2: too_large: "), ("raw", 2, "line 2: raw reads standard input"),

@@ -264,13 +264,13 @@ class Import(CliTest):
         table = [("x", "not a JSON object"), ('{"key":"k"}', 'it has no "value"'),
                  ('{"key":1,"value":2}', 'its "key" is not a string'),
                  ('{"key":"k","value":{a}}', "not JSON: byte 19: a name in double quotes expected"),
-                 ('{"key":"k","value":1,"ttl":3}', 'no field "ttl"')]
+                 ('{"key":"k","value":1,"ttl":3}', 'unknown field "ttl"')]
         for line, why in table:
             with self.subTest(line):
                 done = self.zatt("import", stdin=good + "\n" + line + "\n" + good.replace("k", "after"))
                 self.assertEqual((done.code, done.out), (2, ""), done)
                 self.assertRegex(done.err, rf"^zatt: line 22: {re.escape(why)}.*\n"
-                                 r"zatt: up to line 20: 20 keys set; nothing behind it was sent\n$")
+                                 r"zatt: up to line 20: 20 keys set; nothing after it was sent\n$")
                 self.assert_done(self.zatt("count"), "20\n")
         done = self.zatt("import", stdin="x")
         self.assertEqual((done.code, done.err.splitlines()[1]), (2, "zatt: nothing was set"))
@@ -294,7 +294,7 @@ class Import(CliTest):
         done = self.zatt("import", stdin="\n".join(lines))
         self.assertEqual(done.code, 5, done)
         self.assertRegex(done.err, r"^zatt: line 2: too_large: .*\nzatt: up to line 3: 2 keys set, 1 not "
-                         r"set; nothing behind it was sent\n$")
+                         r"set; nothing after it was sent\n$")
 
     def test_a_bar_for_a_person(self):
         self.serve()
@@ -384,20 +384,20 @@ class Text(CliTest):
     """What it says without a server, and what others say of it."""
 
     def test_usage(self):
-        table = [(("gett", "k"), 'no verb "gett"; did you mean get'),
+        table = [(("gett", "k"), 'unknown verb "gett"; did you mean get'),
                  (("get",), "get needs KEY"),
                  (("count", "a", "b"), 'count takes \\[PREFIX\\]: "b" is one too many'),
-                 (("get", "-x"), 'no option "-x"'), (("get", "k", "--jsn"), "no option.*did you mean --json"),
+                 (("get", "-x"), 'unknown option "-x"'), (("get", "k", "--jsn"), "unknown option.*did you mean --json"),
                  (("get", "k", "--if-absent"), "get takes no --if-absent"),
                  (("get", "k", "-t", "0"), "-t is a number of seconds"),
-                 (("incr", "k", "x"), "BY is an integer"), (("help", "gte"), "no verb.*did you mean get"),
+                 (("incr", "k", "x"), "BY must be a 64-bit integer"), (("help", "gte"), "unknown verb.*did you mean get"),
                  (("get", b"caf\xe9"), "keys and values are UTF-8 text"),
-                 (("get", "k", "-s", "a:b"), '"a:b" is no server'), (("status", "-s", "a:b"), '"a:b"'),
-                 (("get", "k", "--servers", ""), '"" is no server')]
+                 (("get", "k", "-s", "a:b"), '"a:b" is not a server'), (("status", "-s", "a:b"), '"a:b"'),
+                 (("get", "k", "--servers", ""), '"" is not a server')]
         for arguments, why in table:
             with self.subTest(arguments):
                 self.assert_fails(self.run_command([str(ZATT), *arguments]), 2, why)
-        self.assert_fails(self.zatt("get", "k", env={"ZATT_SERVERS": "a:b"}), 2, '"a:b" is no server')
+        self.assert_fails(self.zatt("get", "k", env={"ZATT_SERVERS": "a:b"}), 2, '"a:b" is not a server')
 
     def test_help_and_version(self):
         text = self.assert_done(self.zatt("help")).out

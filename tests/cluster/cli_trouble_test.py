@@ -77,7 +77,7 @@ class ExitCodes(CliTest):
         self.assertEqual(done.code, 3, done)
         self.assertEqual([(r["ok"], r["id"], r["error"]) for r in map(json.loads, done.out.splitlines())],
                          [(False, "a", "no_server"), (False, "b", "no_server")])
-        self.assertRegex(done.err, "^zatt: line 1 and 1 behind it: no_server: ")
+        self.assertRegex(done.err, "^zatt: line 1 and 1 after it: no_server: ")
         done = self.zatt("import", stdin='{"key":"k","value":1}\n')
         self.assertEqual(done.code, 3, done)
         self.assert_fails(self.zatt("get", "k", "-s", "nowhere.invalid"), 3, "no_server: cannot look up")
@@ -400,7 +400,7 @@ class LeaderKilled(CliTest):
         if process.returncode:
             self.assertEqual(out, "")
             found = re.search(r"^zatt: line (\d+): \w+: .*\nzatt: up to line (\d+): (\d+) keys set"
-                              r"(?:, (\d+) not set)?(?:, of (\d+) it is unknown)?; nothing behind it was sent\n$", err)
+                              r"(?:, (\d+) not set)?(?:, of (\d+) it is unknown)?; nothing after it was sent\n$", err)
             self.assertTrue(found, err)
             first, sent, done, not_set, unknown = (int(number or 0) for number in found.groups())
             self.assertEqual(done + not_set + unknown, sent, err)

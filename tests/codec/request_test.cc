@@ -293,8 +293,8 @@ TEST_CASE("request: names that nobody knows, and what was probably meant") {
         "op \"delete\" takes no field \"value\"");
   CHECK(message(R"({"op":"scan","key":"a"})") == "op \"scan\" takes no field \"key\"");
   CHECK(message(R"({"op":"count","limit":1})") == "op \"count\" takes no field \"limit\"");
-  CHECK(message(R"({"op":"get","key":"a","key":"b"})") == "field \"key\" stands there twice");
-  CHECK(message(R"({"op":"get","key":"a","k\u0065y":"a"})") == "field \"key\" stands there twice");
+  CHECK(message(R"({"op":"get","key":"a","key":"b"})") == "duplicate field \"key\"");
+  CHECK(message(R"({"op":"get","key":"a","k\u0065y":"a"})") == "duplicate field \"key\"");
   const std::string long_name(1000000, 'x');
   CHECK(message("{\"op\":\"get\",\"" + long_name + "\":1}").size() < 120);
   CHECK(message("{\"op\":\"" + long_name + "\"}").size() < 120 + served.size());
@@ -318,7 +318,7 @@ TEST_CASE("request: malformed JSON comes first, and says where") {
         "byte 2: a name in double quotes expected; the shell may have taken them: use '…'");
   CHECK(message(R"({"op":"gte","kye":[1,,2]})") == "byte 22: a value expected");
   CHECK(message(R"({"op":"ping"}{"op":"ping"})") ==
-        "byte 14: nothing may stand behind the object's end");
+        "byte 14: nothing may follow the end of the object");
   CHECK(message("\xef\xbb\xbf{\"op\":\"ping\"}") == "byte 1: a byte-order mark; leave it out");
   CHECK(message("[1]") == "byte 1: an object expected, beginning with {" + elsewhere);
   CHECK(message(R"("op")") == "byte 1: an object expected, beginning with {" + elsewhere);

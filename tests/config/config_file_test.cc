@@ -50,7 +50,7 @@ TEST_CASE("parse_config_file: what is wrong, and where") {
       {R"({"election_timeout": 3})",
        R"(zatt.conf: unknown key "election_timeout"; did you mean "election_timeout_ms"?)"},
       {R"({"colour": 3})", R"(zatt.conf: unknown key "colour")"},
-      {R"({"port": 1, "port": 1})", R"(zatt.conf: the key "port" stands there twice)"},
+      {R"({"port": 1, "port": 1})", R"(zatt.conf: duplicate key "port")"},
       {"{\n  \"port\": \"5254\"}", R"(zatt.conf:2:11: "port" must be a number, not a string)"},
       {R"({"debug": 1})", R"(zatt.conf:1:11: "debug" must be true or false, not a number)"},
       {R"({"id": 0})", R"(zatt.conf:1:8: "id" must be a string, not a number)"},
@@ -70,8 +70,7 @@ TEST_CASE("parse_config_file: what is wrong, and where") {
        R"(zatt.conf:1:20: node "0": a host is a name or an IP address, without port or brackets)"},
       {R"({"cluster": {"a b": ["h", 1]}})",
        R"(zatt.conf:1:21: node "a b": an id has 1 to 64 letters, digits, '.', '_' and '-')"},
-      {R"({"cluster": {"0": ["h", 1], "0": ["i", 1]}})",
-       R"(zatt.conf:1:34: node "0" stands there twice)"},
+      {R"({"cluster": {"0": ["h", 1], "0": ["i", 1]}})", R"(zatt.conf:1:34: duplicate node "0")"},
       {R"({"cluster": {"0": ["h", 1], "1": ["h", 1]}})",
        R"(zatt.conf:1:34: node "1" and node "0" are both at h:1)"},
   };

@@ -93,7 +93,7 @@ TEST_CASE("invariant checker: a file can be looked at without saying which node 
 
 TEST_CASE("read_file: a file without an end is none") {
   CHECK(to_string(read_file("/dev/zero").error()) ==
-        "/dev/zero is no configuration: it has more than 1 MiB");
+        "/dev/zero is not a configuration file: it has more than 1 MiB");
 }
 
 TEST_CASE("read_file: the whole text, or which file cannot be read") {
