@@ -51,8 +51,7 @@ enum {
 
   /* The answer is no. */
   ZATT_ECONDITION = -1, /* a condition did not hold, or incr met no integer: nothing was changed */
-  ZATT_ENOTFOUND =
-      -2, /* a server has said not_found, which none of this version does: it is kept for
+  ZATT_ENOTFOUND = -2,  /* a server has said not_found, which none of this version does: it is kept for
                            members and watches. Never for a key: to get or delete one that is not
                            there is ZATT_OK with `found` 0, to incr it counts from 0, and a
                            condition on it is ZATT_ECONDITION */
@@ -85,9 +84,8 @@ enum {
 
   /* Of a node. */
   ZATT_EADDRESS = -60, /* it cannot listen on its address */
-  ZATT_ESTORAGE =
-      -61,          /* its storage cannot be used: damaged, locked, another node's, not readable */
-  ZATT_EDISK = -62, /* a write or sync failed while it ran */
+  ZATT_ESTORAGE = -61, /* its storage cannot be used: damaged, locked, another node's, not readable */
+  ZATT_EDISK = -62,    /* a write or sync failed while it ran */
   ZATT_EEXPELLED = -63 /* the cluster refuses it */
 };
 
@@ -131,7 +129,7 @@ enum {
   ZATT_OP_COUNT = 6,
   ZATT_OP_STATUS = 7,
   ZATT_OP_PING = 8,
-  ZATT_OP_LINE = 9, /* one line of the protocol, as it is; sent to whichever server is reached */
+  ZATT_OP_LINE = 9,     /* one line of the protocol, as it is; sent to whichever server is reached */
   ZATT_OP_PROPOSE = 10, /* nodes with a machine of the host's: one command for it */
   ZATT_OP_BARRIER = 11  /* likewise: all that was committed when this was asked has been applied */
 };
@@ -159,7 +157,7 @@ typedef struct zatt_request {
   zatt_bytes after;  /* scan: only keys after this one */
   uint32_t limit;    /* scan: of items; 0: the server's default, 1000; at most 10000 */
   int keys_only;     /* scan */
-  int stale; /* get, scan, count: answered at once by the server asked, perhaps from the past */
+  int stale;         /* get, scan, count: answered at once by the server asked, perhaps from the past */
 } zatt_request;
 
 /* One to fill in: all unset, but for incr's `by`, which is 1. */
@@ -220,7 +218,7 @@ typedef struct zatt_reply {
   int more;            /* scan: there are more after the last item */
   const zatt_item *items;
   size_t item_count;
-  zatt_bytes line;     /* the server's line, a NUL after it; data NULL where none came */
+  zatt_bytes line; /* the server's line without its newline, a NUL follows it; data NULL where none came */
 } zatt_reply;
 
 /* `reply` is borrowed for the call. */
@@ -336,8 +334,7 @@ enum { ZATT_POLLIN = 1, ZATT_POLLOUT = 4 };
 
 /* What collects bytes that a callback hands out. */
 typedef struct zatt_sink zatt_sink;
-ZATT_API void zatt_sink_write(zatt_sink *sink, const void *data,
-                              size_t size); /* In the callback. */
+ZATT_API void zatt_sink_write(zatt_sink *sink, const void *data, size_t size); /* In the callback. */
 
 /* A state machine of your own, instead of the dictionary: any object can be replicated. All calls
  * come on the node's thread, one at a time, between zatt_node_open and the end of zatt_node_close
@@ -359,19 +356,13 @@ typedef struct zatt_machine {
   void (*begin_snapshot)(void *user);
   /* Writes at most max_bytes, but something, to `out`; returns whether more follows. */
   int (*next_slice)(void *user, size_t max_bytes, zatt_sink *out);
-  void (*end_snapshot)(void *user);  /* complete, or given up */
+  void (*end_snapshot)(void *user); /* complete, or given up */
   void (*begin_restore)(void *user); /* drops the state */
-  int (*restore_slice)(void *user,
-                       zatt_bytes slice); /* in the order they came out; 0, or damaged */
-  int (*end_restore)(void *user);         /* 0: the state is whole */
+  int (*restore_slice)(void *user, zatt_bytes slice); /* in the order they came out; 0, or damaged */
+  int (*end_restore)(void *user);                     /* 0: the state is whole */
 } zatt_machine;
 
-enum {
-  ZATT_ROLE_FOLLOWER = 0,
-  ZATT_ROLE_CANDIDATE = 1,
-  ZATT_ROLE_LEADER = 2,
-  ZATT_ROLE_LEARNER = 3
-};
+enum { ZATT_ROLE_FOLLOWER = 0, ZATT_ROLE_CANDIDATE = 1, ZATT_ROLE_LEADER = 2, ZATT_ROLE_LEARNER = 3 };
 
 typedef struct zatt_state {
   size_t size; /* sizeof(zatt_state) */

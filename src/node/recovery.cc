@@ -99,6 +99,7 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
   raft_options.max_in_flight_bytes = options.max_in_flight_bytes;
   raft_options.max_log_bytes = options.max_log_bytes;
   raft_options.instrumentation = options.instrumentation;
+  raft_options.check_output = options.instrumentation != nullptr;  // as in the simulator
   auto raft = std::make_unique<raft::Raft>(raft_options);
 
   storage::Options storage_options;

@@ -32,10 +32,12 @@ Output Raft::step(const Input& input) {
   }
   now_us_ = input.now_us;
   wall_us_ = input.wall_us;
+  const CoreState before = core_state(*this);
   output_ = Output{};
   appended_from_.reset();
   dispatch(input);
   collect_write();
+  check_invariants(before);
   return std::move(output_);
 }
 
@@ -89,6 +91,17 @@ bool Raft::is_below_floor() const {
   const Term term = log_.term_at(durable_index());
   return term < hard_state_.floor.term ||
          (term == hard_state_.floor.term && durable_index() < hard_state_.floor.index);
+}
+
+void Raft::check_invariants(const CoreState& before) const {
+  const CoreState now = core_state(*this);
+  const char* broken = broken_by_step(before, now);
+  if (broken == nullptr && options_.check_output) {
+    broken = broken_by_output(now, output_);
+    if (const auto* leader = std::get_if<Leader>(&role_); broken == nullptr && leader != nullptr)
+      broken = broken_by_progress(now, *leader);
+  }
+  if (broken != nullptr) assertion_failed(broken, __FILE__, __LINE__);
 }
 
 // --- events ------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@
 #include "raft/configuration_history.h"
 #include "raft/hard_state.h"
 #include "raft/input.h"
+#include "raft/invariants.h"
 #include "raft/log.h"
 #include "raft/message.h"
 #include "raft/output.h"
@@ -39,6 +40,7 @@ struct Options {
   std::uint64_t max_append_bytes = 256 << 10;   // of one AppendEntries; a larger entry goes alone
   std::uint64_t max_in_flight_bytes = 1 << 20;  // sent and unanswered, a follower
   std::uint64_t max_log_bytes = 4 << 20;        // of entries kept in memory, once applied
+  bool check_output = false;                    // all invariants after every step, for tests
   Instrumentation* instrumentation = nullptr;   // borrowed
 };
 
@@ -63,6 +65,8 @@ class Raft {
   const MemberId& self() const { return options_.self; }
   Term current_term() const { return hard_state_.current_term; }
   const std::optional<MemberId>& voted_for() const { return hard_state_.voted_for; }
+  bool is_term_durable() const { return writes_.may_send(0); }  // and the vote in it
+  Index applied_index() const { return applied_index_; }
   Index commit_index() const { return commit_index_; }
   Index durable_index() const { return writes_.durable_index(); }
   const Log& log() const { return log_; }
@@ -96,6 +100,8 @@ class Raft {
   void handle_disk_space_changed(const DiskSpaceChanged& changed);
   void hit(CoveragePoint point) { zatt::hit(options_.instrumentation, point); }
   bool inject(FaultPoint point) { return zatt::inject(options_.instrumentation, point); }
+  // Ends the process where an invariant is broken (invariants.h).
+  void check_invariants(const CoreState& before) const;
   void begin_write();
   void append_entry(Term term, std::uint64_t time_us, EntryKind kind, std::string body);
   void append_own(EntryKind kind, std::string body);

@@ -129,6 +129,7 @@ class OneServer {
   static Options with_self(Options options) {
     options.self = peer("1");
     options.seed = 7;
+    options.check_output = true;
     return options;
   }
 };

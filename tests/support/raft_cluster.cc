@@ -120,6 +120,7 @@ void RaftCluster::make_raft(Seat& s) {
   Options options = options_;
   options.self = s.self;
   options.election_timeout_us = timeout_us;
+  options.check_output = true;
   options.seed = options_.seed + 1000 * s.self.incarnation + starts_;
   s.raft = std::make_unique<raft::Raft>(options);
   for (const Entry& entry : s.disk.log) s.raft->restore(entry.view());
