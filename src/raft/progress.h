@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What a leader knows of one follower's log, and what is on its way there.
 //
-// Instrumentation: one AppendEntries at a time, until the follower says where its log meets ours.
-// Replicate: several in flight, bounded in bytes, next_index running ahead of the answers. After a
-// rejection or a loss one goes alone and each answer lets more follow: else every late rejection of
-// what was in flight would be answered with a whole window, whose rejections are more.
+// In state probe one AppendEntries is sent at a time, until the follower says where its log meets
+// ours. In state replicate several are in flight, bounded in bytes, and next_index runs ahead of
+// the answers. After a rejection or a loss one goes alone and each answer lets more follow: else
+// every late rejection of what was in flight would be answered with a whole window, whose
+// rejections are more.
 #pragma once
 
 #include <cstdint>

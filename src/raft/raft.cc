@@ -219,10 +219,10 @@ void Raft::handle_applied(const Applied& applied) {
   log_.forget(std::min(applied_index_, durable_index()), options_.max_log_bytes);
 }
 
-void Raft::handle_bootstrap(const Bootstrap& found) {
+void Raft::handle_bootstrap(const Bootstrap& bootstrap) {
   ZATT_ASSERT(log_.last_index() == Index{0});
   std::string body;
-  encode(found.configuration, body);
+  encode(bootstrap.configuration, body);
   append_entry(Term{0}, 0, EntryKind::configuration, std::move(body));  // the same on all
   draw_election_deadline();
   if (const Member* self = configuration().find(options_.self);

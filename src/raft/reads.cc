@@ -20,7 +20,7 @@ void Raft::handle_read_requests(const ReadRequests& requests) {
   // A round under way was asked before these reads came: they wait for the next.
   const bool under_way = leader->reads.is_round_under_way();
   for (const ReadRequest& read : requests.reads) {
-    // Before this term's first entry is committed, commit_index may be behind what an earlier
+    // Before this term's first entry is committed, commit_index may be below what an earlier
     // leader answered; that entry is the bound then.
     const Index index =
         read.to_log_end ? log_.last_index() : std::max(commit_index_, leader->noop_index);

@@ -30,7 +30,7 @@ struct Leader {
   Index noop_index{};                     // its first entry (thesis 6.4)
   std::uint64_t heartbeat_at_us = 0;
   std::uint64_t check_quorum_at_us = 0;
-  std::uint64_t full_since_us = 0;  // it leads, and its disk has no room; else of no account
+  std::uint64_t full_since_us = 0;  // only while its disk has too little space
   ReadQueue reads;
 };
 

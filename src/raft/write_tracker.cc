@@ -30,7 +30,7 @@ void WriteTracker::complete(std::uint64_t write, std::uint64_t now_us) {
 }
 
 bool WriteTracker::is_stuck(std::uint64_t now_us, std::uint64_t for_us) const {
-  // A busy disk does not hang: what waits behind other writes makes progress with them.
+  // A busy disk does not hang: what waits for other writes makes progress with them.
   return !writes_.empty() && now_us - std::max(writes_.front().begun_us, completed_us_) > for_us;
 }
 

@@ -31,7 +31,7 @@ struct BatchResult {
   Status status = ok;
   std::size_t steps_done = 0;      // those before the one that failed
   std::vector<std::string> reads;  // one a read step, in order
-  std::vector<Step> rest;          // of what failed: the step that did, and all behind it
+  std::vector<Step> rest;          // of what failed: that step, and all after it
 };
 
 // Runs `batch` on `disk`, on the calling thread.

@@ -52,10 +52,13 @@ class DurableEnds {
     bool is_seen = false;
   };
 
+  // Remembers that an entry must be there.
   void expect(Index index, std::uint64_t checksum);
   const Expected* find(Index index, std::uint64_t checksum) const;
   Expected* find(Index index, std::uint64_t checksum);
+  // Whether a later segment or a snapshot makes it needless to look for this entry.
   bool is_moot(std::uint64_t segment, Index index, const Served& log) const;
+  // Whether a header names this entry as the end of the segment before.
   bool is_predecessor(const LogEnd& end) const;
 
   LogEndRecord record_;

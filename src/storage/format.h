@@ -117,7 +117,7 @@ RecordHead decode_record_head(std::string_view bytes);
 // The record that `bytes` begin with, if it checks.
 std::optional<Record> decode_record(std::string_view bytes, std::uint64_t key);
 
-// Visits every record of a segment, good neighbours or not: one behind the other, and from the next
+// Visits every record of a segment, good neighbours or not: one after the other, and from the next
 // unit on where there is none.
 class RecordWalk {
  public:
@@ -137,7 +137,7 @@ class RecordWalk {
   std::uint64_t key_;
 };
 
-// Entries on their way to disk, laid out as records behind each other. What the records say of
+// Entries on their way to disk, laid out as records one after the other. What the records say of
 // their place is filled in by seal(), when it is known.
 class RecordBuffer {
  public:
@@ -146,7 +146,7 @@ class RecordBuffer {
   std::uint64_t bytes() const { return bytes_.size(); }
 
   void add(const EntryView& entry);
-  void keep(std::size_t count);  // drops the entries behind the first `count`
+  void keep(std::size_t count);  // drops the entries after the first `count`
   void drop_front(std::size_t count);
   void clear();
 

@@ -21,10 +21,10 @@ struct Extent {
   std::uint64_t length = 0;
   Index begins{};  // the entry whose record is at `offset`
   Index wanted{};  // the first entry asked for
-  Index last{};    // of the log in this segment: what is behind was cut off
+  Index last{};    // of the log in this segment: what follows was cut off
 };
 
-// Where entry `first` is, and up to about max_bytes more of the log behind it. Nothing where the
+// Where entry `first` is, and up to about max_bytes more of the log after it. Nothing where the
 // log, which ends at `last`, does not hold it. (A segment's header makes it begin at 1.)
 std::optional<Extent> find_extent(const std::vector<Segment>& segments, Index first, Index last,
                                   std::uint64_t max_bytes);

@@ -82,7 +82,7 @@ class LogReader {
   std::vector<BadHeader> bad_headers_;
   std::uint64_t newest_ = 0;           // of the segments with a good header
   std::map<Index, Term> newer_terms_;  // of records after all good headers
-  std::vector<LogEnd> window_;         // the entries behind log_.vouched
+  std::vector<LogEnd> window_;         // the entries after log_.proven_durable
   bool holds_base_ = true;             // the log so far goes through the snapshot's end
   bool is_dropped_ = false;            // it does not: nothing of it is served
   std::uint64_t bad_at_ = unit;        // in the segment walked last: where the log can't go on

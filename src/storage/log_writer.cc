@@ -156,7 +156,7 @@ SegmentHeader LogWriter::header_of(const Segment& segment) const {
   return header;
 }
 
-// The segments that the present one's header ended: those that begin at or behind its first index.
+// The segments that the present one's header ended: those that begin at or after its first index.
 std::vector<Segment> LogWriter::take_obsolete() {
   const Index first = present().first();
   const auto obsolete =

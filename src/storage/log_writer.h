@@ -45,7 +45,7 @@ class LogWriter {
   std::optional<std::uint64_t> waits_for_segment() const { return waits_for_segment_; }
   // Of all that is laid out, once those steps are done.
   LogEndRecord log_end() const;
-  // The segment that a start begins with (rule 13): `tail` holds the entries behind end(), which
+  // The segment that a start begins with (rule 13): `tail` holds the entries after end(), which
   // nothing vouches for. The segments that it ends are the caller's to retire.
   std::vector<Segment> begin_copied_segment(RecordBuffer tail, SegmentPool& pool,
                                             HardStateFile& file, std::vector<Step>& steps);
@@ -56,21 +56,29 @@ class LogWriter {
   bool is_half_full() const;
   bool is_nearly_full() const;  // less than a quarter is left
   bool is_at_its_end() const;   // less than a sixteenth, or than a few units
-  bool keeps_half_of_its_end(std::uint64_t bytes) const;  // behind so many more bytes
+  bool keeps_half_of_its_end(std::uint64_t bytes) const;  // after so many more bytes
 
  private:
+  // How many bytes count as the end of the present segment.
   std::uint64_t end_bytes() const;
   Segment& present() { return segments_.back(); }
+  // Keys the checksums of the present segment's records.
   std::uint64_t key() const;
+  // The entry at `index`, where its term and checksum are known without a read.
   std::optional<LogEnd> find_end(Index index) const;
+  // Writes records [from, to) at the present segment's end, which has space for them.
   void put(RecordBuffer& records, std::size_t from, std::size_t to, const std::string& file,
            Index durable_index, std::vector<Step>& steps);
+  // The parts of lay_out(): a new segment where the log is cut, then what gathered.
   void lay_out_truncation(SegmentPool& pool, HardStateFile& file, std::vector<Step>& steps);
   void lay_out_gathered(SegmentPool& pool, HardStateFile& file, std::vector<Step>& steps);
+  // Whether a new segment for so many bytes can begin; if not, waits_for_segment() says so.
   bool is_segment_ready(std::uint64_t record_bytes, const SegmentPool& pool);
+  // Goes on in a new segment, whose header says where the present one ended (rule 6).
   void begin_segment(std::uint64_t record_bytes, SegmentPool& pool, HardStateFile& file,
                      std::vector<Step>& steps);
   SegmentHeader header_of(const Segment& segment) const;
+  // Removes from segments_ those that the present one's header ended, and returns them.
   std::vector<Segment> take_obsolete();
 
   std::uint64_t incarnation_;
@@ -81,7 +89,7 @@ class LogWriter {
 
   std::optional<Index> truncate_to_;  // waits: below end_
   std::optional<LogEnd> known_;       // what the entry there says
-  RecordBuffer gathered_;             // waits, behind the cut
+  RecordBuffer gathered_;             // waits, after the truncation
   Index last_{};
   std::vector<Index> configurations_;  // of entries in the log or gathered, ascending
   std::optional<std::uint64_t> waits_for_segment_;

@@ -55,8 +55,11 @@ class SegmentPool {
     std::uint64_t filled = 0;
     std::uint64_t slice = 0;  // under way
   };
+  // Goes on with the spare being made, or begins one of at least `bytes`: `slice` bytes more.
   void make(std::uint64_t bytes, std::uint64_t slice, std::vector<Step>& steps);
+  // How large a file is made that has to hold `bytes`.
   std::uint64_t file_bytes(std::uint64_t bytes) const;
+  // The smallest of ready_ that has at least `bytes`.
   std::optional<std::size_t> best_ready(std::uint64_t bytes) const;
 
   std::uint64_t segment_bytes_;

@@ -28,7 +28,7 @@ struct Segment {
   LogEnd predecessor;
   std::uint64_t size = 0;       // of the file
   std::uint64_t full_size = 0;  // as its header says
-  std::uint64_t end = unit;     // behind its last record, in whole units
+  std::uint64_t end = unit;     // after its last record, in whole units
   std::vector<Position> positions;
 
   Index first() const { return predecessor.index + 1; }
@@ -57,7 +57,7 @@ struct ScanResult::Log {
   LogEnd proven_durable;             // up to here it was durable, whatever the page cache shows
   std::vector<std::string> retired;  // segments no longer needed once a new segment is in force
   std::vector<FileSize> spares;
-  std::vector<std::string> unfinished;  // what a crash left behind
+  std::vector<std::string> unfinished;  // what a crash has left
   std::uint64_t highest_number = 0;     // in any file's name, or in the log-end record
   std::vector<Index> configurations;    // of the log that is served
 };

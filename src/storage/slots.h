@@ -63,7 +63,7 @@ Result<Slots> read_slots(Disk& disk);
 // The steps that make `state` and `log_end` durable in both slots of the file `name`.
 void write_slots(const HardState& state, const LogEndRecord& log_end, const std::string& name,
                  SlotTurn& turn, std::vector<Step>& steps);
-// DiskSpace for the notes, in a file that is being made.
+// Makes space for the notes, in a file that is being made.
 void make_notes(const std::string& name, std::vector<Step>& steps);
 // The step that notes `log_end`: not durable before the file is synced.
 void write_note(const LogEndRecord& log_end, SlotTurn& turn, std::vector<Step>& steps);

@@ -43,7 +43,7 @@ struct InFlightBatch {
   std::optional<std::size_t> slice_step;  // where the spare's slice begins
 };
 
-// A batch of which a step had no room: that step and those behind it, to be tried again.
+// A batch of which a step had no room: that step and those after it, to be tried again.
 struct Stall {
   InFlightBatch flight;
   std::vector<Step> rest;
@@ -111,20 +111,29 @@ struct Storage::Impl {
       SpareDemand::nothing;  // the last try to make a spare, where less is not wanted now
 
   bool has_writes() const { return last_write > durable; }
+  // How large a segment the log waits for, where none that large is ready.
   std::optional<std::uint64_t> missing_bytes() const;
   DiskSpace room() const;
+  // What a spare is wanted for now.
   SpareDemand wanted_spare() const;
+  // When the making of a spare goes on; nothing: it does not.
   std::optional<std::uint64_t> spare_at_us(SpareDemand wanted, bool has_work) const;
+  // Each plan_ adds its steps to a batch, and to `going` what their completion will mean.
   void plan_spare(std::vector<Step>& steps);
   void plan_reads(InFlightBatch& going, std::vector<Step>& steps);
   void plan_writes(InFlightBatch& going, std::vector<Step>& steps);
+  // All up to this write is durable once what is laid out so far is.
   std::uint64_t laid_out_write() const;
   void plan_note(InFlightBatch& going, bool is_quiet, std::uint64_t now_us,
                  std::vector<Step>& steps);
   void plan_stop(InFlightBatch& going, std::vector<Step>& steps);
+  // Whether what failed may, for want of space: a note, or a spare.
   bool may_fail(const InFlightBatch& done, const BatchResult& result, std::uint64_t now_us);
+  // Keeps the rest of a batch that failed for want of space, to be tried again. False: it failed.
   bool wait_for_room(InFlightBatch& done, BatchResult& result, std::uint64_t now_us);
+  // That rest, when its time has come.
   std::optional<Batch> resume(std::uint64_t now_us);
+  // Decodes what was read into answers. Code::corrupt where a record does not check any more.
   Status finish_reads(InFlightBatch& done, std::vector<ReadDone>& out);
 };
 

@@ -48,7 +48,7 @@ struct Damage {
   Index last_good{};  // the log is whole up to here
   Term floor_term{};  // the highest (term, index) that the files show
   Index floor_index{};
-  // More may have been promised behind the floor, and is gone with the damage. What was promised
+  // More may have been promised after the floor, and is gone with the damage. What was promised
   // counted in the configuration at this index, or in one before it.
   bool floor_is_open = false;
   Index configuration{};
@@ -70,7 +70,7 @@ struct ScanResult {
 };
 
 // Reads everything, and hands the log's entries to `on_entry`, in order, each once; their bodies
-// are borrowed for the call. Damage is no error here, it is Found::damage; errors are io, newer
+// are borrowed for the call. Damage is no error here, it is ScanResult::damage; errors are io, newer
 // formats, and an unreadable hard state (Code::corrupt).
 Result<ScanResult> scan(Disk& disk, const Options& options,
                         const std::function<void(const EntryView&)>& on_entry);
