@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/checksum.h"
+#include "storage/in_flight.h"
 #include "storage/log_extent.h"
 #include "storage/log_writer.h"
 #include "storage/recovery.h"
@@ -19,44 +20,8 @@
 namespace zatt::storage {
 namespace {
 
-struct ReadQuestion {
-  std::uint64_t number = 0;
-  Index first{};
-  std::uint64_t max_bytes = 0;
-};
-
-// A read on its way: an answer to somebody, or what a cut has to know of the entry it ends at.
-struct ReadUnderWay {
-  ReadQuestion question;
-  std::optional<Extent> extent;  // nothing: there is nothing to read
-  bool is_for_cut = false;
-};
-
-struct InFlightBatch {
-  std::uint64_t last_write = 0;  // all up to it are durable, once this is
-  std::uint64_t bytes = 0;
-  bool writes_log = false;
-  bool is_last = false;  // of a storage that stops
-  std::vector<ReadUnderWay> reads;
-  std::vector<std::string> read_bytes;
-  std::optional<std::size_t> note_step;   // a note of the log's end, which a full disk may refuse
-  std::optional<std::size_t> slice_step;  // where the spare's slice begins
-};
-
-// A batch of which a step had no room: that step and those after it, to be tried again.
-struct Stall {
-  InFlightBatch flight;
-  std::vector<Step> rest;
-  std::uint64_t retry_at_us = 0;
-};
 constexpr std::uint64_t first_stall_us = 1'000'000;  // doubles
 constexpr std::uint64_t last_stall_us = 30'000'000;
-
-// One that is not durable: it is once the log is, up to `last`.
-struct UndoneWrite {
-  std::uint64_t number = 0;
-  Index last{};
-};
 
 // What a spare is wanted for: to be the reserve, or the next segment beside it, or because no room
 // is left but the reserve, or because the log waits for it.
@@ -103,10 +68,7 @@ struct Storage::Impl {
   std::uint64_t stall_us = first_stall_us;
   std::optional<Error> no_room;
   std::optional<Error> failure;
-  // When the log's end is noted if nothing comes, when if more comes, and when the note is synced.
-  std::optional<std::uint64_t> quiet_at_us;
-  std::optional<std::uint64_t> note_at_us;
-  std::optional<std::uint64_t> sync_at_us;
+  NoteTimes note;
   SpareDemand tried_for =
       SpareDemand::nothing;  // the last try to make a spare, where less is not wanted now
 
@@ -260,22 +222,23 @@ std::uint64_t Storage::Impl::laid_out_write() const {
 // Whoever is idle writes nothing: after the last note nothing follows but a sync of it.
 void Storage::Impl::plan_note(InFlightBatch& going, bool is_quiet, std::uint64_t now_us,
                               std::vector<Step>& steps) {
-  const bool is_due = now_us >= (is_quiet ? quiet_at_us : note_at_us).value_or(UINT64_MAX);
+  const bool is_due =
+      now_us >= (is_quiet ? note.quiet_at_us : note.note_at_us).value_or(UINT64_MAX);
   if (is_due && log.log_end() != file.log_end()) {
     hit(options.instrumentation, CoveragePoint::log_end_noted);
     going.note_step = steps.size();
     file.note(log.log_end(), steps);
     steps.push_back(is_quiet ? push_notes() : sync_step(hard_state_name));
-    sync_at_us.reset();
-    if (is_quiet) sync_at_us = now_us + options.sync_note_after_us;
+    note.sync_at_us.reset();
+    if (is_quiet) note.sync_at_us = now_us + options.sync_note_after_us;
   }
   if (is_due) {
-    quiet_at_us.reset();
-    note_at_us.reset();
+    note.quiet_at_us.reset();
+    note.note_at_us.reset();
   }
-  if (is_quiet && now_us >= sync_at_us.value_or(UINT64_MAX)) {
+  if (is_quiet && now_us >= note.sync_at_us.value_or(UINT64_MAX)) {
     steps.push_back(sync_step(hard_state_name));
-    sync_at_us.reset();
+    note.sync_at_us.reset();
   }
 }
 
@@ -326,8 +289,8 @@ std::optional<std::uint64_t> Storage::wake_at_us() const {
   const auto wake_at = [&at](std::optional<std::uint64_t> other) {
     if (other) at = std::min(at.value_or(*other), *other);
   };
-  if (!s.log.has_work()) wake_at(s.quiet_at_us);
-  if (!s.log.has_work()) wake_at(s.sync_at_us);
+  if (!s.log.has_work()) wake_at(s.note.quiet_at_us);
+  if (!s.log.has_work()) wake_at(s.note.sync_at_us);
   wake_at(s.spare_at_us(s.wanted_spare(), false));
   return at;
 }
@@ -421,9 +384,9 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   done.synced = flight.writes_log;
   s.is_stopped = flight.is_last;
   if (flight.writes_log) {
-    s.quiet_at_us = now_us + s.options.note_after_us;
-    if (!s.note_at_us) s.note_at_us = now_us + s.options.note_every_us;
-    s.sync_at_us.reset();
+    s.note.quiet_at_us = now_us + s.options.note_after_us;
+    if (!s.note.note_at_us) s.note.note_at_us = now_us + s.options.note_every_us;
+    s.note.sync_at_us.reset();
   }
   return done;
 }
