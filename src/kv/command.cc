@@ -53,6 +53,7 @@ Condition decode_condition(std::uint8_t kind, Reader& r) {
 void encode(const Command& command, std::string& out) {
   ZATT_ASSERT(command.key.size() <= max_key_bytes);
   Writer w(out);
+  w.u8(command_version);
   w.u8(static_cast<std::uint8_t>(command.op));
   w.u8(static_cast<std::uint8_t>(command.condition.kind));
   w.u16(static_cast<std::uint16_t>(command.key.size()));
@@ -71,6 +72,7 @@ void encode(const Command& command, std::string& out) {
 
 std::optional<Command> decode_command(std::string_view bytes) {
   Reader r(bytes);
+  if (r.u8() != command_version) return std::nullopt;
   Command command;
   command.op = static_cast<Op>(r.u8());
   const std::uint8_t condition_kind = r.u8();

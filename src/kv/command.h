@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A write as the log keeps it: the body of a command entry of the store.
+// A write as the log keeps it: the body of a command entry of the machine.
 //
 // These bytes are made once, by the node that read the request, and are what frames carry, what
 // the log's records hold and what Store::apply reads. Little-endian:
 //
-//   op u8 | condition u8 | key length u16 | key | the condition's operand | the op's operand
+//   version u8 = 1 | op u8 | condition u8 | key length u16 | key | the condition's operand
+//   | the op's operand
 //
 //   operand of the condition: none 0 has none | exists 1: u8, 0 or 1 | rev 2: u64
 //                             | value 3: length u32, text
@@ -39,6 +40,8 @@ struct Command {
   Condition condition{};
 };
 
+// A later form has another: bytes that begin so are no command of this one.
+inline constexpr std::uint8_t command_version = 1;
 inline constexpr std::size_t max_key_bytes = 4096;
 
 // Appends to `out`. Only the fields that op and condition use count; the key is within its limit.

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What applying a command came to, as bytes that travel from the leader to the node that asked.
 //
-//   outcome u8 | found u8, 0 or 1 | rev u64 | length u32 | value text        (little-endian)
+//   result | count u32 | `count` results: the parts                          (little-endian)
+//
+//   result: outcome u8 | found u8, 0 or 1 | rev u64 | length u32 | value text
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace zatt::kv {
 
@@ -21,9 +24,10 @@ enum class Outcome : std::uint8_t {
 
 struct Reply {
   Outcome outcome = Outcome::done;
-  bool found = false;        // delete: the key was there
-  std::uint64_t rev = 0;     // of the write, or of what is there; 0 where there is none
-  std::string_view value{};  // incr: the new value's text; refusals: what is there
+  bool found = false;          // delete: the key was there
+  std::uint64_t rev = 0;       // of the write, or of what is there; 0 where there is none
+  std::string_view value{};    // incr: the new value's text; refusals: what is there
+  std::vector<Reply> parts{};  // of a command that has some, in order; these have none
 };
 
 // Appends to `out`.

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The store's state as slices: written while it goes on changing, read back with proof.
+// The machine's state as slices: written while it goes on changing, read back with proof.
 //
-// A slice is one or more whole records, little-endian:
+// A slice is one or more whole sections. A section is a tag of four letters, the length of its body
+// as u32, and the body, little-endian:
 //
-//   header   kind u8 = 1 | magic u64 | format u32 | rev u64 | count u64    first in the first slice
-//   entry    kind u8 = 2 | key length u16 | value length u32 | rev u64 | key | value  `count` times
-//   end      kind u8 = 3 | hash u64 | proof u64                            last in the last slice
-//   nothing  kind u8 = 4        a slice that only passed over younger entries: none is empty
+//   "head"  magic u64 | format u32 | rev u64 | count u64    first in the first slice
+//   "item"  key length u16 | rev u64 | key | value          `count` times: the value is the rest
+//   "ends"  hash u64 | proof u64                            last in the last slice
+//   "none"  nothing: in a slice that only passed over younger entries, for none is empty
 //
-// `rev` is the store's last revision, `hash` its order-free hash over all entries, and `proof` the
-// checksum of the header keyed by `hash`.
+// `rev` is the machine's last revision, `hash` its order-free hash over all entries, and `proof`
+// the checksum of the head keyed by `hash`. What the state comes to hold beside entries gets a
+// section of its own: a version that does not know it refuses it by its tag (Code::newer).
 //
 // The walk goes in byte order of the keys. An entry that is about to change before the walk has
 // reached it is written out first; one that has a later revision than the snapshot is not of it.
@@ -37,7 +39,7 @@ class SnapshotWriter {
   // Must hear of every entry before it is changed or erased.
   void before_change(const Item& item);
 
-  // Appends at least one record, and stops once max_bytes are passed. False with the last one.
+  // Appends at least one section, and stops once max_bytes are passed. False with the last one.
   // The work is bounded by max_bytes and the longest entry, however many younger ones are in
   // between.
   bool next_slice(std::size_t max_bytes, std::string& out);
@@ -52,12 +54,12 @@ class SnapshotWriter {
   const std::uint64_t rev_;
   const std::uint64_t count_;
   const std::uint64_t hash_;
-  std::string header_;
-  bool started_ = false;           // the header is out
+  std::string head_;               // the section
+  bool started_ = false;           // it is out
   std::uint64_t written_ = 0;      // entries out, or in saved_
   bool walking_ = false;           // walked_ has a key
   std::string walked_;             // the last key that the walk passed
-  std::deque<std::string> saved_;  // records of entries that changed ahead of the walk
+  std::deque<std::string> saved_;  // sections of entries that changed ahead of the walk
   std::size_t saved_bytes_ = 0;    // what they take
 };
 
@@ -66,18 +68,18 @@ class SnapshotReader {
   // Puts the slice's entries into the dictionary, which was empty before the first.
   Status take(std::string_view slice, Dictionary& dictionary);
 
-  // The store's revision, once the last slice was taken and the state so proven.
+  // The machine's revision, once the last slice was taken and the state so proven.
   Result<std::uint64_t> finish() const;
 
  private:
-  Status take_record(Reader& r, Dictionary& dictionary);
-  Status take_header(Reader& r);
-  Status take_entry(Reader& r, Dictionary& dictionary);
-  Status take_end(Reader& r, const Dictionary& dictionary);
+  Status take_section(Reader& slice, Dictionary& dictionary);
+  Status take_head(std::string_view body);
+  Status take_item(std::string_view body, Dictionary& dictionary);
+  Status take_end(std::string_view body, const Dictionary& dictionary);
 
-  enum class Stage : std::uint8_t { header, entries, ended, failed };
-  Stage stage_ = Stage::header;
-  std::string header_;
+  enum class Stage : std::uint8_t { head, items, ended, failed };
+  Stage stage_ = Stage::head;
+  std::string head_;
   std::uint64_t rev_ = 0;
   std::uint64_t count_ = 0;
 };

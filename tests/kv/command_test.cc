@@ -55,21 +55,21 @@ void check_equal(const Command& a, const Command& b) {
 
 TEST_CASE("command: the bytes are the documented ones") {
   CHECK(bytes_of({.op = Op::set, .key = "ab", .value = "10"}) ==
-        "\1\0\2\0ab\2\0\0\0"
+        "\1\1\0\2\0ab\2\0\0\0"
         "10"sv);
   CHECK(bytes_of({.op = Op::del,
                   .key = "k",
                   .condition = {.kind = Condition::Kind::exists, .exists = true}}) ==
-        "\2\1\1\0k\1"sv);
+        "\1\2\1\1\0k\1"sv);
   CHECK(bytes_of({.op = Op::incr,
                   .key = "",
                   .by = -1,
                   .condition = {.kind = Condition::Kind::rev, .rev = 258}}) ==
-        "\3\2\0\0\2\1\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff"sv);
+        "\1\3\2\0\0\2\1\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff"sv);
   CHECK(bytes_of({.op = Op::del,
                   .key = "k",
                   .condition = {.kind = Condition::Kind::value, .value = "7"}}) ==
-        "\2\3\1\0k\1\0\0\0"
+        "\1\2\3\1\0k\1\0\0\0"
         "7"sv);
 }
 
@@ -100,24 +100,29 @@ TEST_CASE("command: every byte is accounted for") {
     for (std::size_t n = 0; n < bytes.size(); ++n)
       CHECK_FALSE(decode_command(std::string(bytes, 0, n)));
     CHECK_FALSE(decode_command(bytes + '\0'));
+    for (const int version : {0, 2, 255}) {
+      std::string bad = bytes;
+      bad[0] = static_cast<char>(version);
+      CHECK_FALSE(decode_command(bad));
+    }
     for (const int op : {0, 4, 255}) {
       std::string bad = bytes;
-      bad[0] = static_cast<char>(op);
+      bad[1] = static_cast<char>(op);
       CHECK_FALSE(decode_command(bad));
     }
     for (const int kind : {4, 255}) {
       std::string bad = bytes;
-      bad[1] = static_cast<char>(kind);
+      bad[2] = static_cast<char>(kind);
       CHECK_FALSE(decode_command(bad));
     }
   }
-  CHECK_FALSE(decode_command("\2\1\1\0k\2"sv));  // exists is 0 or 1
+  CHECK_FALSE(decode_command("\1\2\1\1\0k\2"sv));  // exists is 0 or 1
 }
 
 TEST_CASE("command: a key over the limit is refused") {
   std::string bytes = bytes_of({.op = Op::del, .key = std::string(max_key_bytes, 'k')});
   REQUIRE(decode_command(bytes));
-  bytes[2] = 1;  // 4097
+  bytes[3] = 1;  // 4097
   bytes += 'k';
   CHECK_FALSE(decode_command(bytes));
 }

@@ -68,18 +68,19 @@ TEST_CASE("snapshot: the bytes are the documented ones") {
   apply(store, 259, {.op = Op::set, .key = "gone", .value = "1"});
   apply(store, 260, {.op = Op::del, .key = "gone"});
   const std::string bytes = join(snapshot(store, 1 << 20), "");
-  const std::string header = "\x01zatt-kv\n\x01\0\0\0\x04\x01\0\0\0\0\0\0\x01\0\0\0\0\0\0\0"s;
-  const std::string entry =
-      "\x02\x02\0\x03\0\0\0\x02\x01\0\0\0\0\0\0"s
+  const std::string head =
+      "head\x1c\0\0\0zatt-kv\n\x02\0\0\0\x04\x01\0\0\0\0\0\0\x01\0\0\0\0\0\0\0"s;
+  const std::string item =
+      "item\x0f\0\0\0\x02\0\x02\x01\0\0\0\0\0\0"s
       "ab[1]"s;
-  CHECK(bytes.substr(0, header.size()) == header);
-  CHECK(bytes.substr(header.size(), entry.size()) == entry);
-  const std::string end = bytes.substr(header.size() + entry.size());
-  REQUIRE(end.size() == 17);
-  CHECK(end[0] == '\x03');
-  CHECK(load_le<std::uint64_t>(end.data() + 1) == store.state_hash());
+  CHECK(bytes.substr(0, head.size()) == head);
+  CHECK(bytes.substr(head.size(), item.size()) == item);
+  const std::string end = bytes.substr(head.size() + item.size());
+  REQUIRE(end.size() == 24);
+  CHECK(end.substr(0, 8) == "ends\x10\0\0\0"s);
+  CHECK(load_le<std::uint64_t>(end.data() + 8) == store.state_hash());
   // Pinned whole: what one version wrote, the next must read.
-  CHECK(end == "\x03\x05\xaf\x0a\x8d\x0c\x85\x8a\xeb\x70\x68\xbc\x3d\x7d\x5c\x6b\xe6");
+  CHECK(end.substr(8) == "\x05\xaf\x0a\x8d\x0c\x85\x8a\xeb\xd7\xe8\x6b\x79\x51\xe6\xba\x5d");
 }
 
 TEST_CASE("snapshot: a restored store equals the original") {
@@ -152,7 +153,9 @@ TEST_CASE("snapshot: writes in between do not show") {
   }
 }
 
-TEST_CASE("snapshot: an entry changed ahead of the walk comes out first, in its old form") {
+TEST_CASE(
+    "snapshot: an entry changed ahead of the walk comes out first, in "
+    "its old form") {
   Store store;
   fill(store, 300);
   store.begin_snapshot();
@@ -209,9 +212,10 @@ TEST_CASE("restore: what is not the whole of one snapshot is refused") {
   Store store;
   fill(store, 3);
   const std::string whole = join(snapshot(store, 1000), "");
-  const std::string header = whole.substr(0, 29);
-  const std::string entry = whole.substr(29, 20);
-  const std::string rest = whole.substr(49);
+  const std::string head = whole.substr(0, 36);
+  const std::string item = whole.substr(36, 23);
+  const std::string rest = whole.substr(59);
+  REQUIRE(rest.substr(0, 4) == "item");
   const auto with = [](std::string bytes, std::size_t at, char byte) {
     bytes[at] = byte;
     return bytes;
@@ -222,26 +226,35 @@ TEST_CASE("restore: what is not the whole of one snapshot is refused") {
   };
   const Row rows[] = {
       {"its end is missing", {}},
-      {"its end is missing", {header}},
-      {"its end is missing", {header, entry}},
-      {"an empty slice", {header, ""}},
-      {"it has no header", {entry}},
-      {"it has no header", {with(whole, 0, '\7')}},
-      {"a header cut short", {header.substr(0, 28)}},
-      {"a record of unknown kind 1", {header, header}},
-      {"a record of unknown kind 5", {header, "\5"}},
-      {"not a snapshot of this store", {with(whole, 3, '?')}},
-      {"format 0", {with(whole, 9, '\0')}},
-      {"an entry cut short", {header, entry.substr(0, 19)}},
-      {"an entry cut short", {header, with(entry, 6, '\x7f')}},
-      {"a key twice", {header, entry, entry}},
-      {"an entry of revision 0", {header, with(entry, 7, '\0')}},
-      {"an entry of revision 4", {header, with(entry, 7, '\4')}},
-      {"2 entries of 3", {header, rest}},
-      {"more entries than its header says", {with(header, 21, '\2'), entry, rest}},
-      {"its entries are not those it was made of", {with(whole, 45, 'K')}},
-      {"its header is not the one it was made with", {with(whole, 13, '\4')}},
-      {"bytes behind the end", {whole, entry}},
+      {"its end is missing", {head}},
+      {"its end is missing", {head, item}},
+      {"an empty slice", {head, ""}},
+      {"it has no head", {item}},
+      {"it has no head", {with(whole, 0, '\7')}},
+      {"it has no head", {"hea"}},
+      {"a section cut short", {head.substr(0, 35)}},
+      {"a section cut short", {head.substr(0, 6)}},
+      {"a head of another length", {with(head, 4, '\x1d') + '\0'}},
+      {"a section \"head\" where none belongs", {head, head}},
+      {"a section \"none\" where none belongs", {head, "none\1\0\0\0x"s}},
+      {"a section without a tag", {head, "Item\0\0\0\0"s}},
+      {"a section without a tag", {head, "\5\0\0\0\0\0\0\0"s}},
+      {"not a snapshot of this machine", {with(whole, 10, '?')}},
+      {"format 0, this version knows 2", {with(whole, 16, '\0')}},
+      {"format 1, this version knows 2", {with(whole, 16, '\1')}},
+      {"a section cut short", {head, item.substr(0, 22)}},
+      {"a section cut short", {head, with(item, 6, '\x7f')}},
+      {"an entry cut short", {head, with(item, 8, '\x7f')}},
+      {"an entry cut short", {head, "item\1\0\0\0k"s}},
+      {"a key twice", {head, item, item}},
+      {"an entry of revision 0", {head, with(item, 10, '\0')}},
+      {"an entry of revision 4", {head, with(item, 10, '\4')}},
+      {"2 entries of 3", {head, rest}},
+      {"more entries than its head says", {with(head, 28, '\2'), item, rest}},
+      {"its entries are not those it was made of", {with(whole, 55, 'K')}},
+      {"its head is not the one it was made with", {with(whole, 20, '\4')}},
+      {"an end of another length", {with(whole, whole.size() - 20, '\x11') + '\0'}},
+      {"bytes behind the end", {whole, item}},
       {"bytes behind the end", {whole + "\4"}},
   };
   for (const Row& row : rows) {
@@ -255,14 +268,31 @@ TEST_CASE("restore: what is not the whole of one snapshot is refused") {
     CHECK(other.state_hash() == store.state_hash());
   }
   Store other;
-  const Status newer = restore(other, {with(whole, 9, '\2')});
+  const Status newer = restore(other, {with(whole, 16, '\3')});
   REQUIRE_FALSE(newer);
   CHECK(newer.error().code == Code::newer);
-  std::string long_key = header + "\2\1\x10\1\0\0\0\1\0\0\0\0\0\0\0"s;
+  CHECK(newer.error().detail == "format 3, this version knows 2");
+  std::string long_key = head + "item\x0c\x10\0\0\1\x10\1\0\0\0\0\0\0\0"s;
   long_key += std::string(4098, 'k');
   const Status too_long = restore(other, {long_key});
   REQUIRE_FALSE(too_long);
   CHECK(too_long.error().detail == "a key over its limit");
+}
+
+TEST_CASE("restore: a section that a later version wrote is refused by its tag") {
+  Store store;
+  fill(store, 3);
+  const std::string whole = joined(snapshot(store, 1000));
+  for (const std::string& body : {""s, "sessions of clients"s}) {
+    std::string section = "sess";
+    Writer(section).bytes(body);
+    const std::string head = whole.substr(0, 36);
+    Store other;
+    const Status status = restore(other, {head, section, whole.substr(36)});
+    REQUIRE_FALSE(status);
+    CHECK(status.error().code == Code::newer);
+    CHECK(status.error().detail == "a section \"sess\", which is not known here");
+  }
 }
 
 TEST_CASE("restore: after a refused slice nothing is taken") {
