@@ -21,7 +21,7 @@
 #include "client/reply.h"
 #include "client/request.h"
 #include "config/settings.h"
-#include "kv/store.h"
+#include "kv/machine.h"
 #include "loop/async.h"
 #include "loop/loop.h"
 #include "server/in_process_clients.h"
@@ -91,7 +91,7 @@ class Embedded final : private server::InProcessClient {
   loop::Loop& loop_;
   const Host host_;
   std::optional<HostMachine> machine_;
-  kv::Store store_ = server::own_store();
+  kv::Machine store_ = server::own_store();
   bool debug_ = false;
 
   // Under the mutex.

@@ -108,7 +108,8 @@ void write_item(std::string& out, const kv::Item& item, bool keys_only) {
 }
 
 // Appends items to a page. Answers whether the cursor has more than fitted.
-bool write_items(std::string& out, kv::Store::Cursor& cursor, std::uint32_t limit, bool keys_only) {
+bool write_items(std::string& out, kv::Machine::Cursor& cursor, std::uint32_t limit,
+                 bool keys_only) {
   const std::size_t begin = out.size();
   for (std::uint32_t count = 0; !cursor.at_end(); ++count, cursor.advance()) {
     if (count == limit) return true;
@@ -180,7 +181,7 @@ void write_count(std::string& out, std::string_view id, std::uint64_t count, std
   end_line(out, members);
 }
 
-void write_scan(std::string& out, std::string_view id, kv::Store::Cursor cursor,
+void write_scan(std::string& out, std::string_view id, kv::Machine::Cursor cursor,
                 std::uint32_t limit, bool keys_only, std::uint64_t at, bool stale) {
   Members members = begin_line(out, id, true);
   members.begin("items");

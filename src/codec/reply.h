@@ -12,8 +12,8 @@
 
 #include "base/types.h"
 #include "codec/error_code.h"
+#include "kv/machine.h"
 #include "kv/reply.h"
-#include "kv/store.h"
 
 namespace zatt::codec {
 
@@ -24,7 +24,7 @@ void write_get(std::string& out, std::string_view id, const std::optional<kv::It
 void write_count(std::string& out, std::string_view id, std::uint64_t count, std::uint64_t at,
                  bool stale);
 // A page from `cursor` on: at most `limit` items, ended early, with `more`, before it passes 1 MiB.
-void write_scan(std::string& out, std::string_view id, kv::Store::Cursor cursor,
+void write_scan(std::string& out, std::string_view id, kv::Machine::Cursor cursor,
                 std::uint32_t limit, bool keys_only, std::uint64_t at, bool stale);
 void write_set(std::string& out, std::string_view id, const kv::Reply& reply);
 void write_delete(std::string& out, std::string_view id, const kv::Reply& reply);

@@ -2,7 +2,7 @@
 // A write as the log keeps it: the body of a command entry of the machine.
 //
 // These bytes are made once, by the node that read the request, and are what frames carry, what
-// the log's records hold and what Store::apply reads. Little-endian:
+// the log's records hold and what Machine::apply reads. Little-endian:
 //
 //   version u8 = 1 | op u8 | condition u8 | key length u16 | key | the condition's operand
 //   | the op's operand

@@ -17,14 +17,14 @@ Priority priority_of(const raft::Message& message) {
 }  // namespace
 
 Result<std::unique_ptr<Node>> Node::open(const Options& options, Env& env, storage::Disk& disk,
-                                         StateMachine& machine, kv::Store* store) {
+                                         StateMachine& machine, kv::Machine* store) {
   auto opened = open_directory(options, env, disk);
   if (!opened) return opened.error();
   return std::unique_ptr<Node>(
       new Node(options, env, machine, store, std::move(opened->storage), std::move(opened->raft)));
 }
 
-Node::Node(const Options& options, Env& env, StateMachine& machine, kv::Store* store,
+Node::Node(const Options& options, Env& env, StateMachine& machine, kv::Machine* store,
            std::unique_ptr<storage::Storage> storage, std::unique_ptr<raft::Raft> raft)
     : options_(options),
       env_(env),

@@ -21,7 +21,7 @@
 #include "base/state_machine.h"
 #include "base/types.h"
 #include "codec/request.h"
-#include "kv/store.h"
+#include "kv/machine.h"
 #include "node/applier.h"
 #include "node/bootstrapper.h"
 #include "node/client_queues.h"
@@ -50,7 +50,7 @@ class Node final : private PeerConnectionsOwner {
   // one we ship, else null. Key-value requests are for the former, proposals and barriers for the
   // latter; the others are refused.
   static Result<std::unique_ptr<Node>> open(const Options& options, Env& env, storage::Disk& disk,
-                                            StateMachine& machine, kv::Store* store);
+                                            StateMachine& machine, kv::Machine* store);
   ~Node() override;
 
   // Begins to talk: the first Env::dial.
@@ -110,7 +110,7 @@ class Node final : private PeerConnectionsOwner {
     stopped,       // nothing that comes is heeded
   };
 
-  Node(const Options& options, Env& env, StateMachine& machine, kv::Store* store,
+  Node(const Options& options, Env& env, StateMachine& machine, kv::Machine* store,
        std::unique_ptr<storage::Storage> storage, std::unique_ptr<raft::Raft> raft);
 
   // Steps the core with this event, and with all that follow from it. From within that, the event

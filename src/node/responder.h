@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kv/store.h"
+#include "kv/machine.h"
 #include "node/client_queues.h"
 #include "node/options.h"
 
@@ -15,7 +15,7 @@ class Responder {
  public:
   // All are borrowed for its life. `store`: null where the cluster replicates a state machine of
   // its host's, which answers no reads.
-  Responder(const Options& options, const kv::Store* store, ClientQueues& clients)
+  Responder(const Options& options, const kv::Machine* store, ClientQueues& clients)
       : options_(options), store_(store), clients_(clients) {}
 
   bool has_store() const { return store_ != nullptr; }
@@ -33,7 +33,7 @@ class Responder {
   bool answer_readable(ClientQueue& client);
 
   const Options& options_;
-  const kv::Store* store_;
+  const kv::Machine* store_;
   ClientQueues& clients_;
 };
 

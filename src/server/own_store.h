@@ -3,12 +3,12 @@
 #pragma once
 
 #include "base/random_seed.h"
-#include "kv/store.h"
+#include "kv/machine.h"
 
 namespace zatt::server {
 
 // Each draws its own hash seed: keys that collide in one are spread in all others, and nobody can
 // choose keys that make it slow.
-inline kv::Store own_store() { return kv::Store(random_seed()); }
+inline kv::Machine own_store() { return kv::Machine(random_seed()); }
 
 }  // namespace zatt::server

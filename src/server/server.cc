@@ -116,7 +116,7 @@ PeerLinks::Events Server::link_events() {
 }
 
 Status Server::open(const node::Options& options, std::unique_ptr<storage::Disk> disk,
-                    StateMachine& machine, kv::Store* store) {
+                    StateMachine& machine, kv::Machine* store) {
   members_ = options.cluster.size();
   disk_ = std::move(disk);
   auto node = node::Node::open(options, *this, *disk_, machine, store);

@@ -53,7 +53,7 @@ class Server final : private node::Env {
   // Reads what the disk holds (this takes a while) and makes the node. `machine` and `store` as
   // Node::open says.
   Status open(const node::Options& options, std::unique_ptr<storage::Disk> disk,
-              StateMachine& machine, kv::Store* store);
+              StateMachine& machine, kv::Machine* store);
   // Serves, from the loop.
   Status start();
   // Finishes what is in flight, for at most some seconds, then calls on_stopped(0). Called again:

@@ -17,7 +17,7 @@
 #include "base/narrow.h"
 #include "base/version.h"
 #include "config/config_file.h"
-#include "kv/store.h"
+#include "kv/machine.h"
 #include "loop/loop.h"
 #include "loop/signal.h"
 #include "server/descriptors.h"
@@ -142,7 +142,7 @@ class Daemon {
   const Log log_;
   const char* const notify_socket_ = std::getenv("NOTIFY_SOCKET");
   int exit_code_ = Exit::stopped;
-  kv::Store store_ = server::own_store();
+  kv::Machine store_ = server::own_store();
   loop::Loop loop_;
   std::vector<std::unique_ptr<loop::Signal>> signals_;
   std::unique_ptr<server::Server> server_;

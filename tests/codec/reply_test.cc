@@ -17,7 +17,7 @@ std::string line(const Write& write) {
   return out.substr(7);
 }
 
-void set(kv::Store& store, std::string_view key, std::string_view value) {
+void set(kv::Machine& store, std::string_view key, std::string_view value) {
   kv::Command command;
   command.key = key;
   command.value = value;
@@ -27,7 +27,7 @@ void set(kv::Store& store, std::string_view key, std::string_view value) {
   store.apply(Index{store.rev() + 1}, 0, bytes, reply);
 }
 
-std::string scan(const kv::Store& store, std::uint32_t limit, bool keys_only = false) {
+std::string scan(const kv::Machine& store, std::uint32_t limit, bool keys_only = false) {
   return line([&](std::string& out) {
     write_scan(out, "", store.scan("", std::nullopt), limit, keys_only, 9, false);
   });
@@ -104,7 +104,7 @@ TEST_CASE("reply: writes that were refused show what is there") {
 }
 
 TEST_CASE("reply: a page of a scan") {
-  kv::Store store;
+  kv::Machine store;
   CHECK(scan(store, 10) == "{\"ok\":true,\"items\":[],\"more\":false,\"at\":9}\n");
   set(store, "a\"", "1");
   set(store, "b", "[]");
@@ -140,14 +140,14 @@ TEST_CASE("reply: a page ends before it passes 1 MiB, but holds one item") {
   const std::size_t frame = std::string(R"({"key":"a","value":"","rev":1})").size();
   // Two items and the comma between them: exactly 1 MiB, then one byte more.
   for (const std::size_t over : {0u, 1u}) {
-    kv::Store store;
+    kv::Machine store;
     set(store, "a", "\"" + std::string(mib / 2, 'x') + "\"");
     set(store, "b", "\"" + std::string(mib / 2 - 2 * frame - 1 + over, 'x') + "\"");
     const std::string reply = scan(store, 10);
     CHECK(items(reply) == 2 - over);
     CHECK(more(reply) == (over == 1));
   }
-  kv::Store store;
+  kv::Machine store;
   set(store, "a", "\"" + std::string(3 * mib, 'x') + "\"");
   set(store, "b", "0");
   set(store, "c", "\"" + std::string(3 * mib, 'x') + "\"");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Commands and replies of the store, and a store that has to live with them.
 #include "kv/command.h"
+#include "kv/machine.h"
 #include "kv/reply.h"
-#include "kv/store.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/targets.h"
 
@@ -27,8 +27,8 @@ void check_reply(std::string_view bytes) {
 
 // Each of them behind its length.
 void check_store(Input& in) {
-  kv::Store store;
-  kv::Store other(99);
+  kv::Machine store;
+  kv::Machine other(99);
   for (std::uint64_t index = 1; !in.done(); ++index) {
     const std::string command(in.bytes(in.u8()));
     check_command(command);

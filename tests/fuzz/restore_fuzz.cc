@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "kv/command.h"
-#include "kv/store.h"
+#include "kv/machine.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/targets.h"
 
@@ -13,7 +13,7 @@ namespace {
 
 using Slices = std::vector<std::string>;
 
-Slices slices_of(kv::Store& store, std::size_t max_bytes) {
+Slices slices_of(kv::Machine& store, std::size_t max_bytes) {
   Slices slices;
   store.begin_snapshot();
   for (bool more = true; more;) more = store.next_slice(max_bytes, slices.emplace_back());
@@ -21,14 +21,14 @@ Slices slices_of(kv::Store& store, std::size_t max_bytes) {
   return slices;
 }
 
-Status restore(kv::Store& store, const Slices& slices) {
+Status restore(kv::Machine& store, const Slices& slices) {
   store.begin_restore();
   for (const std::string& slice : slices)
     if (auto taken = store.restore_slice(slice); !taken) return taken;
   return store.end_restore();
 }
 
-void fill(kv::Store& store, Input& in) {
+void fill(kv::Machine& store, Input& in) {
   const std::uint64_t keys = in.u8() % 40;
   for (std::uint64_t i = 1; i <= keys; ++i) {
     const std::string key = "key" + std::to_string(i * 7 % 41);
@@ -62,21 +62,21 @@ int fuzz_restore(const std::uint8_t* data, std::size_t size) {
   using namespace zatt;
   fuzz::Input in(data, size);
   const std::size_t max_bytes = 1 + in.u16();
-  kv::Store store;
+  kv::Machine store;
   fuzz::fill(store, in);
   fuzz::Slices slices = fuzz::slices_of(store, max_bytes);
   fuzz::change(slices, in);
-  kv::Store taken(7);
+  kv::Machine taken(7);
   const Status status = fuzz::restore(taken, slices);
   if (!status) {
     fuzz::require(status.error().code == Code::corrupt || status.error().code == Code::newer,
                   "a snapshot that is none is corrupt, or newer");
-    kv::Store again;
+    kv::Machine again;
     fuzz::require(bool(fuzz::restore(taken, fuzz::slices_of(again, 100))),
                   "behind a refusal another snapshot is taken");
     return 0;
   }
-  kv::Store copy(9);
+  kv::Machine copy(9);
   const fuzz::Slices second = fuzz::slices_of(taken, max_bytes);
   fuzz::require(bool(fuzz::restore(copy, second)), "what was restored is a snapshot again");
   fuzz::require(copy.state_hash() == taken.state_hash() && copy.size() == taken.size() &&

@@ -10,8 +10,8 @@
 
 #include "base/prng.h"
 #include "kv/command.h"
+#include "kv/machine.h"
 #include "kv/reply.h"
-#include "kv/store.h"
 
 namespace zatt::kv::test {
 
@@ -53,7 +53,7 @@ struct Answer {
   friend bool operator==(const Answer&, const Answer&) = default;
 };
 
-inline Answer apply(Store& store, std::uint64_t index, const std::string& bytes) {
+inline Answer apply(Machine& store, std::uint64_t index, const std::string& bytes) {
   std::string reply;
   store.apply(Index{index}, 0, bytes, reply);
   const std::optional<Reply> decoded = decode_reply(reply);
@@ -61,7 +61,7 @@ inline Answer apply(Store& store, std::uint64_t index, const std::string& bytes)
   return {decoded->outcome, decoded->found, decoded->rev, std::string(decoded->value)};
 }
 
-inline Answer apply(Store& store, std::uint64_t index, const Write& write) {
+inline Answer apply(Machine& store, std::uint64_t index, const Write& write) {
   return apply(store, index, write.bytes());
 }
 
@@ -151,10 +151,10 @@ inline Write random_write(Prng& prng, const Map& map, std::uint64_t variety) {
 }
 
 // The whole store by its cursor.
-inline Map contents(const Store& store) {
+inline Map contents(const Machine& store) {
   Map map;
   std::string last;
-  for (Store::Cursor c = store.scan("", std::nullopt); !c.at_end(); c.advance()) {
+  for (Machine::Cursor c = store.scan("", std::nullopt); !c.at_end(); c.advance()) {
     const Item item = c.item();
     ZATT_ASSERT(map.empty() || last < item.key);
     last = item.key;

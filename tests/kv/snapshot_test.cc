@@ -19,7 +19,7 @@ namespace {
 
 using Slices = std::vector<std::string>;
 
-Slices snapshot(Store& store, std::size_t max_bytes) {
+Slices snapshot(Machine& store, std::size_t max_bytes) {
   Slices slices;
   store.begin_snapshot();
   for (bool more = true; more;) more = store.next_slice(max_bytes, slices.emplace_back());
@@ -27,7 +27,7 @@ Slices snapshot(Store& store, std::size_t max_bytes) {
   return slices;
 }
 
-Status restore(Store& store, const Slices& slices) {
+Status restore(Machine& store, const Slices& slices) {
   store.begin_restore();
   for (const std::string& slice : slices)
     if (Status status = store.restore_slice(slice); !status) return status;
@@ -49,12 +49,12 @@ struct World {
 
   Prng prng;
   std::uint64_t variety;
-  Store store;
+  Machine store;
   Model model;
   std::uint64_t index = 0;
 };
 
-void fill(Store& store, int n) {
+void fill(Machine& store, int n) {
   for (int i = 1; i <= n; ++i)
     apply(store, static_cast<std::uint64_t>(i),
           {.op = Op::set, .key = "key" + std::to_string(i), .value = std::to_string(i)});
@@ -63,7 +63,7 @@ void fill(Store& store, int n) {
 }  // namespace
 
 TEST_CASE("snapshot: the bytes are the documented ones") {
-  Store store;
+  Machine store;
   apply(store, 258, {.op = Op::set, .key = "ab", .value = "[1]"});
   apply(store, 259, {.op = Op::set, .key = "gone", .value = "1"});
   apply(store, 260, {.op = Op::del, .key = "gone"});
@@ -90,7 +90,7 @@ TEST_CASE("snapshot: a restored store equals the original") {
     world.run(max_bytes < 100 ? 500 : 5000);
     const Slices slices = snapshot(world.store, max_bytes);
     CHECK(join(slices, "") == join(snapshot(world.store, 1 << 30), ""));
-    Store other(7);
+    Machine other(7);
     fill(other, 10);  // what it held before is dropped
     const Status status = restore(other, slices);
     REQUIRE(status);
@@ -110,13 +110,13 @@ TEST_CASE("snapshot: a restored store equals the original") {
 }
 
 TEST_CASE("snapshot: an empty store, before and after its first writes") {
-  Store store;
+  Machine store;
   const Slices before = snapshot(store, 100);
   apply(store, 5, {.op = Op::set, .key = "k", .value = "1"});
   apply(store, 6, {.op = Op::del, .key = "k"});
   const Slices after = snapshot(store, 100);
   CHECK(before != after);
-  Store other;
+  Machine other;
   REQUIRE(restore(other, before));
   CHECK(other.rev() == 0);
   REQUIRE(restore(other, after));
@@ -144,7 +144,7 @@ TEST_CASE("snapshot: writes in between do not show") {
     }
     world.store.end_snapshot();
     CHECK(contents(world.store) == world.model.map);
-    Store other;
+    Machine other;
     const Status status = restore(other, slices);
     REQUIRE(status);
     CHECK(contents(other) == want);
@@ -156,7 +156,7 @@ TEST_CASE("snapshot: writes in between do not show") {
 TEST_CASE(
     "snapshot: an entry changed ahead of the walk comes out first, in "
     "its old form") {
-  Store store;
+  Machine store;
   fill(store, 300);
   store.begin_snapshot();
   std::string first;
@@ -176,7 +176,7 @@ TEST_CASE(
 }
 
 TEST_CASE("snapshot: younger entries do not stretch a slice's work") {
-  Store store;
+  Machine store;
   apply(store, 1, {.op = Op::set, .key = "z", .value = "1"});
   store.begin_snapshot();
   Slices slices;
@@ -186,14 +186,14 @@ TEST_CASE("snapshot: younger entries do not stretch a slice's work") {
   while (store.next_slice(1600, slices.emplace_back())) REQUIRE_FALSE(slices.back().empty());
   CHECK(slices.size() >= 100);  // at most 100 entries each
   CHECK(slices.size() < 110);
-  Store other;
+  Machine other;
   REQUIRE(restore(other, slices));
   CHECK(other.size() == 1);
   CHECK(other.rev() == 1);
 }
 
 TEST_CASE("snapshot: one given up leaves no trace") {
-  Store store;
+  Machine store;
   fill(store, 100);
   const Slices quiet = snapshot(store, 50);
   store.begin_snapshot();
@@ -209,7 +209,7 @@ TEST_CASE("snapshot: one given up leaves no trace") {
 }
 
 TEST_CASE("restore: what is not the whole of one snapshot is refused") {
-  Store store;
+  Machine store;
   fill(store, 3);
   const std::string whole = join(snapshot(store, 1000), "");
   const std::string head = whole.substr(0, 36);
@@ -259,7 +259,7 @@ TEST_CASE("restore: what is not the whole of one snapshot is refused") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.detail);
-    Store other;
+    Machine other;
     const Status status = restore(other, row.slices);
     REQUIRE_FALSE(status);
     CHECK(status.error().code == Code::corrupt);
@@ -267,7 +267,7 @@ TEST_CASE("restore: what is not the whole of one snapshot is refused") {
     REQUIRE(restore(other, {whole}));  // a failed restore does not stand in a good one's way
     CHECK(other.state_hash() == store.state_hash());
   }
-  Store other;
+  Machine other;
   const Status newer = restore(other, {with(whole, 16, '\3')});
   REQUIRE_FALSE(newer);
   CHECK(newer.error().code == Code::newer);
@@ -280,14 +280,14 @@ TEST_CASE("restore: what is not the whole of one snapshot is refused") {
 }
 
 TEST_CASE("restore: a section that a later version wrote is refused by its tag") {
-  Store store;
+  Machine store;
   fill(store, 3);
   const std::string whole = joined(snapshot(store, 1000));
   for (const std::string& body : {""s, "sessions of clients"s}) {
     std::string section = "sess";
     Writer(section).bytes(body);
     const std::string head = whole.substr(0, 36);
-    Store other;
+    Machine other;
     const Status status = restore(other, {head, section, whole.substr(36)});
     REQUIRE_FALSE(status);
     CHECK(status.error().code == Code::newer);
@@ -296,10 +296,10 @@ TEST_CASE("restore: a section that a later version wrote is refused by its tag")
 }
 
 TEST_CASE("restore: after a refused slice nothing is taken") {
-  Store store;
+  Machine store;
   fill(store, 3);
   const Slices slices = snapshot(store, 1);
-  Store other;
+  Machine other;
   other.begin_restore();
   CHECK_FALSE(other.restore_slice("\xff"));
   for (const std::string& slice : slices) CHECK_FALSE(other.restore_slice(slice));
@@ -343,7 +343,7 @@ TEST_CASE("restore: mutated slices are refused or mean the same") {
           slice[at] = static_cast<char>(static_cast<unsigned>(slice[at]) ^ (1U << prng.below(8)));
       }
     }
-    Store other;
+    Machine other;
     if (!restore(other, bad)) {
       ++refused;
       continue;

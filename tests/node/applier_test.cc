@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "kv/store.h"
+#include "kv/machine.h"
 #include "tests/node/parts.h"
 
 namespace zatt::node {
@@ -17,7 +17,7 @@ using test::set_command;
 
 struct Fixture : Parts {
   explicit Fixture(std::uint64_t max_log_bytes = 4 << 20) : Parts(max_log_bytes) {}
-  kv::Store store{1};
+  kv::Machine store{1};
   std::vector<Index> applied;
   Applier applier{
       options,    env,

@@ -26,7 +26,7 @@ std::vector<std::string> colliding_keys() {
   return keys;
 }
 
-std::uint64_t longest_search(kv::Store& store, const std::vector<std::string>& keys) {
+std::uint64_t longest_search(kv::Machine& store, const std::vector<std::string>& keys) {
   std::uint64_t index = 0;
   std::string reply;
   for (const std::string& key : keys) {
@@ -43,17 +43,17 @@ std::uint64_t longest_search(kv::Store& store, const std::vector<std::string>& k
 
 TEST_CASE("own_store: keys that collide under one seed are spread in every node's store") {
   const std::vector<std::string> keys = colliding_keys();
-  kv::Store plain;
+  kv::Machine plain;
   CHECK(longest_search(plain, keys) == some);  // they do collide
-  kv::Store one = server::own_store();
-  kv::Store other = server::own_store();
+  kv::Machine one = server::own_store();
+  kv::Machine other = server::own_store();
   CHECK(longest_search(one, keys) < 40);
   CHECK(longest_search(other, keys) < 40);
 }
 
 TEST_CASE("own_store: two nodes draw two seeds") {
-  kv::Store one = server::own_store();
-  kv::Store other = server::own_store();
+  kv::Machine one = server::own_store();
+  kv::Machine other = server::own_store();
   std::vector<std::string> keys;
   for (int n = 0; n < 1000; ++n) keys.push_back("key" + std::to_string(n));
   longest_search(one, keys);

@@ -13,7 +13,7 @@
 
 #include "codec/request.h"
 #include "kv/command.h"
-#include "kv/store.h"
+#include "kv/machine.h"
 #include "tests/server/world.h"
 
 using namespace zatt;
@@ -70,7 +70,7 @@ struct Fixture : World {
   bool own_machine = false;
   std::optional<int> exit_code;
   std::vector<node::NodeState> states;
-  kv::Store store;
+  kv::Machine store;
   std::unique_ptr<zatt::server::Server> server;
   loop::Stream person;
   loop::Sink replies;

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "kv/store.h"
+#include "kv/machine.h"
 #include "node/node.h"
 #include "tests/sim/host_list.h"
 #include "tests/support/durable_log.h"
@@ -24,7 +24,7 @@ class WatchedStore final : public StateMachine {
   explicit WatchedStore(std::uint64_t hash_seed) : store(hash_seed) {}
 
   std::function<void(Index, std::uint64_t time_us, std::string_view command)> on_apply;
-  kv::Store store;
+  kv::Machine store;
 
   void apply(Index index, std::uint64_t time_us, std::string_view command,
              std::string& reply) override {

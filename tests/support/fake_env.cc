@@ -154,7 +154,7 @@ NodeFixture::NodeFixture(std::string id, std::size_t members) {
 }
 
 Status NodeFixture::open() {
-  store = std::make_unique<kv::Store>();
+  store = std::make_unique<kv::Machine>();
   auto opened = node::Node::open(options, env, *disk, *store, with_store ? store.get() : nullptr);
   if (!opened) return opened.error();
   node = std::move(*opened);

@@ -20,7 +20,7 @@
 
 #include "codec/frame.h"
 #include "codec/peer_message.h"
-#include "kv/store.h"
+#include "kv/machine.h"
 #include "node/node.h"
 #include "tests/support/sim_disk.h"
 
@@ -161,7 +161,7 @@ class NodeFixture {
   node::Options options;
   std::unique_ptr<SimDisk> disk = std::make_unique<SimDisk>();
   FakeEnv env;
-  std::unique_ptr<kv::Store> store;
+  std::unique_ptr<kv::Machine> store;
   std::unique_ptr<node::Node> node;
   std::map<std::string, std::unique_ptr<Peer>> peers;
   bool disk_held = false;

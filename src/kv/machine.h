@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The dictionary itself: keys to JSON texts with revisions, found by hash, walked in byte order.
+// The state machine that we ship: commands applied to a dictionary of keys to JSON texts with
+// revisions, found by hash, walked in byte order.
 //
 // A write's revision is the index of its log entry, so it grows with every later write in the
-// whole cluster. What decides a result (conditions, incr) is in store.cc; how entries are kept is
-// dictionary.h's, how they become slices snapshot.h's.
+// whole cluster. What decides a result (conditions, incr) is in operations.h; how entries are kept
+// is dictionary.h's, how they become slices snapshot.h's.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +21,12 @@ namespace zatt::kv {
 
 struct OrderLeaf;
 
-class Store final : public StateMachine {
+class Machine final : public StateMachine {
  public:
   // The seed places keys in the hash table. It decides no reply, no hash of the state and no
   // snapshot: nodes may differ in it.
-  explicit Store(std::uint64_t hash_seed = 0);
-  ~Store() override;
+  explicit Machine(std::uint64_t hash_seed = 0);
+  ~Machine() override;
 
   void apply(Index index, std::uint64_t time_us, std::string_view command,
              std::string& reply) override;
@@ -47,8 +48,8 @@ class Store final : public StateMachine {
     void advance();
 
    private:
-    friend class Store;
-    const Store* store_ = nullptr;
+    friend class Machine;
+    const Machine* store_ = nullptr;
     const OrderLeaf* leaf_ = nullptr;  // of the order index; null behind the last key
     std::uint32_t at_ = 0;
     std::string prefix_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "kv/store.h"
+#include "kv/machine.h"
 
 #include <doctest/doctest.h>
 #include <malloc.h>
@@ -24,8 +24,8 @@ Write set(std::string key, std::string value) {
 
 }  // namespace
 
-TEST_CASE("store: set, get, delete") {
-  Store store;
+TEST_CASE("machine: set, get, delete") {
+  Machine store;
   CHECK(store.rev() == 0);
   CHECK_FALSE(store.get("k"));
   CHECK(apply(store, 5, set("k", "[1]")) == Answer{.rev = 5});
@@ -43,8 +43,8 @@ TEST_CASE("store: set, get, delete") {
   CHECK(store.size() == 0);
 }
 
-TEST_CASE("store: what changes nothing leaves revision and hash alone") {
-  Store store;
+TEST_CASE("machine: what changes nothing leaves revision and hash alone") {
+  Machine store;
   apply(store, 3, set("k", "\"text\""));
   const std::uint64_t hash = store.state_hash();
   CHECK(apply(store, 4, {.op = Op::del, .key = "absent"}) == Answer{});
@@ -60,7 +60,7 @@ TEST_CASE("store: what changes nothing leaves revision and hash alone") {
   CHECK(store.get("k")->value == "\"text\"");
 }
 
-TEST_CASE("store: conditions") {
+TEST_CASE("machine: conditions") {
   struct Row {
     const char* why = "";
     Write write;
@@ -81,7 +81,7 @@ TEST_CASE("store: conditions") {
       for (const bool present : {true, false}) {
         CAPTURE(row.why);
         CAPTURE(present);
-        Store store;
+        Machine store;
         if (present) apply(store, 10, set("k", "1.0"));
         Write write = row.write;
         write.op = op;
@@ -99,7 +99,7 @@ TEST_CASE("store: conditions") {
       }
 }
 
-TEST_CASE("store: incr") {
+TEST_CASE("machine: incr") {
   struct Row {
     const char* old;  // null: absent
     std::int64_t by;
@@ -131,7 +131,7 @@ TEST_CASE("store: incr") {
   for (const Row& row : rows) {
     CAPTURE(row.old);
     CAPTURE(row.by);
-    Store store;
+    Machine store;
     if (row.old != nullptr) apply(store, 1, set("n", row.old));
     const Answer answer = apply(store, 2, {.op = Op::incr, .key = "n", .by = row.by});
     CHECK(answer.outcome == row.outcome);
@@ -146,11 +146,11 @@ TEST_CASE("store: incr") {
   }
 }
 
-TEST_CASE("store: does what the model does") {
+TEST_CASE("machine: does what the model does") {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     CAPTURE(seed);
     Prng prng(seed);
-    Store store(seed);
+    Machine store(seed);
     Model model;
     const std::uint64_t variety = seed % 2 == 0 ? 50 : 4000;
     std::uint64_t index = 0;
@@ -170,8 +170,8 @@ TEST_CASE("store: does what the model does") {
   }
 }
 
-TEST_CASE("store: values up to a MiB") {
-  Store store;
+TEST_CASE("machine: values up to a MiB") {
+  Machine store;
   Model model;
   std::uint64_t index = 0;
   const std::size_t sizes[] = {0, 1, 900, 1000, 1010, 1020, 1024, 1100, 65535, 65536, 1 << 20};
@@ -190,14 +190,14 @@ TEST_CASE("store: values up to a MiB") {
     CHECK(apply(store, index, write) == model.apply(index, write));
   }
   CHECK(store.size() == 0);
-  CHECK(store.memory_bytes() < Store().memory_bytes() + 16384);
+  CHECK(store.memory_bytes() < Machine().memory_bytes() + 16384);
 }
 
-TEST_CASE("store: scans begin and end where they should") {
+TEST_CASE("machine: scans begin and end where they should") {
   std::vector<std::string> words = {"",          "\0"s,  "\0\0"s,    "a",       "a\0"s, "a\xff",
                                     "a\xff\xff", "aa",   "ab",       "ab\0"s,   "abc",  "ab\xff",
                                     "b",         "\xff", "\xff\xff", "\xff\0"s, "zz"};
-  Store store;
+  Machine store;
   Model model;
   Prng prng(3);
   std::uint64_t index = 0;
@@ -228,7 +228,7 @@ TEST_CASE("store: scans begin and end where they should") {
       for (const auto& [key, held] : model.map)
         if (key.starts_with(prefix) && (!after || key > *after)) want.push_back(key);
       std::vector<std::string> got;
-      for (Store::Cursor c = store.scan(prefix, after); !c.at_end(); c.advance()) {
+      for (Machine::Cursor c = store.scan(prefix, after); !c.at_end(); c.advance()) {
         got.emplace_back(c.item().key);
         REQUIRE(c.item().rev == model.map.at(got.back()).rev);
       }
@@ -237,9 +237,9 @@ TEST_CASE("store: scans begin and end where they should") {
   }
 }
 
-TEST_CASE("store: the hash's seed decides nothing") {
-  Store a(1);
-  Store b(0xfeedfacecafebeef);
+TEST_CASE("machine: the hash's seed decides nothing") {
+  Machine a(1);
+  Machine b(0xfeedfacecafebeef);
   Model model;
   Prng prng(8);
   for (std::uint64_t index = 1; index <= 20000; ++index) {
@@ -264,9 +264,9 @@ TEST_CASE("store: the hash's seed decides nothing") {
   }
 }
 
-TEST_CASE("store: the state's hash sees key, value and revision, and no order") {
+TEST_CASE("machine: the state's hash sees key, value and revision, and no order") {
   const auto hash = [](const std::vector<Write>& writes, std::uint64_t first) {
-    Store store;
+    Machine store;
     for (const Write& write : writes) apply(store, first++, write);
     return store.state_hash();
   };
@@ -281,9 +281,9 @@ TEST_CASE("store: the state's hash sees key, value and revision, and no order") 
         hash({set("y", "1")}, 3));
 }
 
-TEST_CASE("store: churn under random sizes does not grow it") {
+TEST_CASE("machine: churn under random sizes does not grow it") {
   const std::size_t heap_before = mallinfo2().uordblks;
-  Store store;
+  Machine store;
   Prng prng(5);
   std::uint64_t index = 0;
   std::size_t text = 0;
@@ -318,15 +318,15 @@ TEST_CASE("store: churn under random sizes does not grow it") {
     apply(store, index, {.op = Op::del, .key = "key" + std::to_string(10000 + k)});
   }
   CHECK(store.size() == 0);
-  CHECK(store.memory_bytes() < Store().memory_bytes() + 16384);
+  CHECK(store.memory_bytes() < Machine().memory_bytes() + 16384);
   sizes = {};
   CHECK(mallinfo2().uordblks < heap_before + 65536);  // and the C library has it all back
 }
 
-TEST_CASE("store: a key costs at most 37 bytes beyond its texts") {
+TEST_CASE("machine: a key costs at most 37 bytes beyond its texts") {
   const std::string value = '"' + std::string(98, 'v') + '"';
   for (const bool in_order : {false, true}) {
-    Store store;
+    Machine store;
     Prng prng(6);
     const std::size_t heap_before = mallinfo2().uordblks;
     for (std::uint64_t n = 1; n <= 130000; ++n) {
