@@ -55,9 +55,11 @@ TEST_CASE("propose: answered with the machine's reply and the index, once it is 
   const Index last = fixture.node->raft().log().last_index();
   const ClientId c = fixture.client();
   fixture.disk_held = true;
+  fixture.env.wall += 7;
   fixture.propose(c, set_command("k", "1"));
   fixture.settle();
   CHECK(fixture.answers(c).empty());
+  CHECK(fixture.node->raft().log().last_time_us() == fixture.env.wall);
   fixture.disk_held = false;
   fixture.run_batch();
   fixture.settle();
