@@ -26,7 +26,7 @@
 #include "client/reply.h"
 #include "client/request.h"
 #include "client/servers.h"
-#include "codec/lines.h"
+#include "codec/json_lines.h"
 
 namespace zatt::client {
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/instrumentation.h"
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 #include "codec/peer_message.h"
 #include "node/env.h"
 

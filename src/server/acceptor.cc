@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 #include "loop/loop.h"
 #include "node/health.h"
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-#include "codec/lines.h"
+#include "codec/json_lines.h"
 #include "loop/stream.h"
 #include "node/env.h"
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/bytes.h"
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 
 namespace zatt::server {
 namespace {

@@ -14,11 +14,11 @@
 #include <string_view>
 #include <utility>
 
+#include "codec/peer_frames.h"
 #include "loop/loop.h"
 #include "loop/stream.h"
 #include "loop/timer.h"
 #include "node/env.h"
-#include "server/frame_splitter.h"
 
 namespace zatt::server {
 
@@ -69,7 +69,7 @@ class Link {
   loop::Timer limit_;
   Events events_;
   std::string greeting_;  // as far as the peer has said it
-  FrameSplitter splitter_;
+  codec::FrameSplitter splitter_;
   std::deque<std::string> control_;
   std::deque<std::string> bulk_;
   std::size_t waiting_bytes_ = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/protocol_detector.h"
 
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 #include "codec/reply.h"
 #include "codec/request.h"
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "base/checksum.h"
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/targets.h"
 

@@ -2,8 +2,7 @@
 // A peer's bytes cut into frames: the same however they come.
 #include <vector>
 
-#include "codec/frame.h"
-#include "server/frame_splitter.h"
+#include "codec/peer_frames.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/targets.h"
 
@@ -18,7 +17,7 @@ struct Cut {
 
 Cut cut(std::string_view stream, std::size_t piece) {
   Cut result;
-  server::FrameSplitter splitter;
+  codec::FrameSplitter splitter;
   for (std::size_t at = 0; at < stream.size() && result.is_good; at += piece) {
     const std::string part(stream.substr(at, piece));
     result.is_good = splitter.feed(part, [&result](std::string_view frame) {

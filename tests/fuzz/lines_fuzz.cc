@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "codec/lines.h"
+#include "codec/json_lines.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/targets.h"
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 #include "tests/server/world.h"
 
 using namespace zatt;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 #include "server/acceptor.h"
 #include "tests/server/world.h"
 

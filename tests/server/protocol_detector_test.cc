@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 #include "codec/request.h"
 
 using namespace zatt::server;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "tests/sim/describe.h"
 
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 #include "codec/peer_message.h"
 
 namespace zatt::sim {

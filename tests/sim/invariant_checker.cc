@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "base/checksum.h"
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 
 namespace zatt::sim {
 namespace {

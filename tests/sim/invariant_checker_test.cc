@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 #include "tests/sim/cluster.h"
 
 namespace zatt::sim {

@@ -18,7 +18,7 @@
 #include <variant>
 #include <vector>
 
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 #include "codec/peer_message.h"
 #include "kv/machine.h"
 #include "node/node.h"

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "server/frame_splitter.h"
-
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 
 using zatt::Writer;
-using zatt::server::FrameSplitter;
+using zatt::codec::FrameSplitter;
 
 namespace {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 
 #include <algorithm>
 
@@ -74,6 +74,13 @@ std::optional<std::string_view> Assembler::add(const Frame& frame) {
   message_ = 0;
   pieces_ = 0;
   return partial_;
+}
+
+bool FrameSplitter::keep(std::string_view& bytes, std::size_t wanted) {
+  const std::size_t n = std::min(bytes.size(), wanted - std::min(wanted, kept_.size()));
+  kept_.append(bytes.substr(0, n));
+  bytes.remove_prefix(n);
+  return kept_.size() >= wanted;
 }
 
 }  // namespace zatt::codec

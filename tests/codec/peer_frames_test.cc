@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "codec/frame.h"
+#include "codec/peer_frames.h"
 
 #include <doctest/doctest.h>
 

@@ -1,21 +1,67 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "codec/lines.h"
+// A client's stream of bytes cut into lines, with one bound on what is kept.
+//
+// Lines end with \n (a \r before it goes too); empty ones are skipped; a line over the limit is
+// reported once and its rest thrown away unparsed; the end of the stream ends a last line too.
+// However the stream is cut into pieces, the lines are the same.
+#pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
 
 #include "codec/request.h"
 
 namespace zatt::codec {
-namespace {
 
-// What a newline ended, without the \r that may stand before it.
-std::string_view without_return(std::string_view line) {
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
+class LineSplitter {
+ public:
+  explicit LineSplitter(std::size_t max_line_bytes) : max_line_bytes_(max_line_bytes) {}
 
-}  // namespace
+  // Called once a line, in order, as `bool(std::string_view line, bool too_long)`. Lines that are
+  // too long come with the text empty, as soon as they are seen to be. line_slack bytes (request.h)
+  // are readable after the text, which is borrowed for the call. Answering false stops the
+  // splitting: the rest is kept, and feed({}, ...) goes on with it. The splitter itself must not be
+  // fed or destroyed from here. A template, so that no line takes an indirect call.
 
+  // `bytes` need line_slack readable bytes after them: whole lines are handed out in place.
+  template <class OnLine>
+  void feed(std::string_view bytes, const OnLine& on_line);
+  // The end of the stream. Where on_line stops it before the last line, call it again.
+  template <class OnLine>
+  void end(const OnLine& on_line);
+
+  // One line's beginning, of at most the limit and two bytes more; while stopped, all that was fed.
+  std::size_t kept_bytes() const { return kept_.size() - begin_; }
+
+ private:
+  // One line, without its newline, to on_line. Returns on_line's answer; true for an empty line.
+  template <class OnLine>
+  bool hand_out(std::string_view line, const OnLine& on_line);
+  // Hands out the whole lines in `bytes`, until on_line stops it. Returns how many bytes they took.
+  template <class OnLine>
+  std::size_t split(std::string_view bytes, const OnLine& on_line);
+  // The same with what is kept, and forgets what was handed out.
+  template <class OnLine>
+  void split_kept(const OnLine& on_line);
+  // Keeps what no newline has ended yet. No more than a limit of it is copied to be thrown away.
+  template <class OnLine>
+  void keep(std::string_view rest, const OnLine& on_line);
+  // Gives up a line's beginning that is too long already. One byte past the limit may still be the
+  // \r of a newline to come.
+  template <class OnLine>
+  void check_kept(const OnLine& on_line);
+  void drop_kept();
+
+  std::size_t max_line_bytes_;
+  std::string kept_;       // from begin_ on: the beginning of a line, or lines kept back
+  std::size_t begin_ = 0;  // kept_ is freed when nothing is left in it
+  bool skipping_ = false;  // in the rest of a line that was too long
+  bool stopped_ = false;   // kept_ may hold whole lines
+};
+
+template <class OnLine>
 void LineSplitter::feed(std::string_view bytes, const OnLine& on_line) {
   if (stopped_) {
     kept_.append(bytes);
@@ -40,6 +86,7 @@ void LineSplitter::feed(std::string_view bytes, const OnLine& on_line) {
   keep(bytes.substr(used), on_line);
 }
 
+template <class OnLine>
 void LineSplitter::end(const OnLine& on_line) {
   feed({}, on_line);
   if (stopped_) return;
@@ -50,14 +97,15 @@ void LineSplitter::end(const OnLine& on_line) {
   skipping_ = false;
 }
 
+template <class OnLine>
 bool LineSplitter::hand_out(std::string_view line, const OnLine& on_line) {
-  line = without_return(line);
+  if (line.ends_with('\r')) line.remove_suffix(1);
   if (line.empty()) return true;
   const bool too_long = line.size() > max_line_bytes_;
   return on_line(too_long ? std::string_view() : line, too_long);
 }
 
-// Hands out the whole lines in `bytes`, until on_line stops it. Answers how far it came.
+template <class OnLine>
 std::size_t LineSplitter::split(std::string_view bytes, const OnLine& on_line) {
   stopped_ = false;
   std::size_t begin = 0;
@@ -73,6 +121,7 @@ std::size_t LineSplitter::split(std::string_view bytes, const OnLine& on_line) {
   return begin;
 }
 
+template <class OnLine>
 void LineSplitter::split_kept(const OnLine& on_line) {
   const std::size_t size = kept_.size();
   kept_.append(line_slack, '\0');
@@ -85,7 +134,7 @@ void LineSplitter::split_kept(const OnLine& on_line) {
   begin_ = 0;
 }
 
-// Keeps what no newline has ended yet. No more than a limit of it is copied to be thrown away.
+template <class OnLine>
 void LineSplitter::keep(std::string_view rest, const OnLine& on_line) {
   if (!stopped_) {
     if (skipping_) return;
@@ -95,8 +144,7 @@ void LineSplitter::keep(std::string_view rest, const OnLine& on_line) {
   check_kept(on_line);
 }
 
-// Gives up a line's beginning that is too long already. One byte past the limit may still be the
-// \r of a newline to come.
+template <class OnLine>
 void LineSplitter::check_kept(const OnLine& on_line) {
   if (stopped_) return;
   const std::size_t size = kept_bytes();
@@ -107,7 +155,7 @@ void LineSplitter::check_kept(const OnLine& on_line) {
   stopped_ = !on_line({}, true);
 }
 
-void LineSplitter::drop_kept() {
+inline void LineSplitter::drop_kept() {
   kept_ = std::string();
   begin_ = 0;
 }

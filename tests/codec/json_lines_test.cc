@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "codec/lines.h"
+#include "codec/json_lines.h"
 
 #include <doctest/doctest.h>
 
@@ -25,7 +25,7 @@ struct Feed {
 
   explicit Feed(std::size_t max_line_bytes) : splitter(max_line_bytes) {}
 
-  LineSplitter::OnLine on_line() {
+  auto on_line() {
     return [this](std::string_view line, bool too_long) {
       unsigned sum = 0;
       for (std::size_t i = 0; i < line_slack && !too_long; ++i)
