@@ -21,19 +21,15 @@ MAX_FUNCTION_LINES = 50
 EXCEPTIONS = {
     ("file", "src/client/client.cc", ""): 451,
     ("members", "src/client/client.h", "Client"): 31,
-    ("members", "src/node/replica.h", "Replica"): 57,
-    ("members", "src/raft/raft.h", "Raft"): 25,
     ("members", "src/server/server.h", "Server"): 24,
-    ("members", "src/storage/storage.cc", "Storage::Impl"): 22,
     ("function", "tests/codec/peer_message_test.cc", "samples"): 53,
     ("function", "tests/sim/history.cc", "Checker::check_order"): 52,
-    ("file", "tests/sim/invariant_checker.cc", ""): 455,
     ("file", "tests/sim/workload.cc", ""): 452,
 }
 WORDS_LEFT = {
-    "acquaintance": 1, "attend": 2, "campaign": 7, "complain": 7, "complaint": 5, "complaints": 2, "dice": 1,
+    "attend": 2, "campaign": 7, "complain": 7, "complaint": 5, "complaints": 2, "dice": 1,
     "door": 3, "farewell": 1, "founder": 2, "greeting": 5, "hand_over": 6, "judge": 6, "leaderless": 1,
-    "life": 4, "lives": 4, "pump": 6, "spares": 4, "spoiled": 6, "standing": 25, "stranger": 4,
+    "life": 4, "lives": 4, "pump": 6, "spares": 4, "spoiled": 6, "stranger": 4,
 }
 
 # Words that only we would understand, and what the field says instead.

@@ -11,7 +11,7 @@ namespace {
 enum class Kind : std::uint8_t {
   hello = 1,
   refused = 2,
-  standing = 3,
+  bootstrap_state = 3,
   request_vote = 10,
   vote_reply = 11,
   append_entries = 12,
@@ -42,10 +42,10 @@ class Out {
   Out& operator<<(Term term) { return writer_.u64(raw(term)), *this; }
   Out& operator<<(std::string_view bytes) { return writer_.bytes(bytes), *this; }
   Out& operator<<(const MemberId& server) { return *this << server.id << server.incarnation; }
-  Out& operator<<(const BootstrapState& standing) {
-    *this << standing.cluster << standing.acted << standing.asks
-          << static_cast<std::uint32_t>(standing.offers.size());
-    for (const raft::Offer& offer : standing.offers) {
+  Out& operator<<(const BootstrapState& bootstrap_state) {
+    *this << bootstrap_state.cluster << bootstrap_state.acted << bootstrap_state.asks
+          << static_cast<std::uint32_t>(bootstrap_state.offers.size());
+    for (const raft::Offer& offer : bootstrap_state.offers) {
       std::string configuration;
       raft::encode(offer.configuration, configuration);
       *this << offer.number << offer.cluster << configuration;
@@ -94,22 +94,22 @@ class In {
     server.incarnation = u64();
     return server;
   }
-  BootstrapState standing() {
-    BootstrapState standing;
-    standing.cluster = u64();
-    standing.acted = flag();
-    standing.asks = flag();
+  BootstrapState bootstrap_state() {
+    BootstrapState bootstrap_state;
+    bootstrap_state.cluster = u64();
+    bootstrap_state.acted = flag();
+    bootstrap_state.asks = flag();
     const std::uint32_t n = length(max_offers, 8 + 8 + 4);
     for (std::uint32_t i = 0; i < n && ok(); ++i) {
       raft::Offer offer;
       offer.number = u64();
       offer.cluster = u64();
       auto configuration = raft::decode_configuration(bytes());
-      if (!configuration) return fail(), standing;
+      if (!configuration) return fail(), bootstrap_state;
       offer.configuration = std::move(*configuration);
-      standing.offers.push_back(std::move(offer));
+      bootstrap_state.offers.push_back(std::move(offer));
     }
-    return standing;
+    return bootstrap_state;
   }
   void fail() { reader_.fail(); }
   bool ok() const { return reader_.ok(); }
@@ -161,7 +161,7 @@ Hello decode_hello(In& in) {
   hello.address.port = in.u16();
   const std::uint32_t n = in.length(max_ids, 4);
   for (std::uint32_t i = 0; i < n; ++i) hello.ids.push_back(in.text(64));
-  hello.standing = in.standing();
+  hello.bootstrap_state = in.bootstrap_state();
   hello.authentication = in.u8();
   hello.proof = in.text(4096);
   return hello;
@@ -303,8 +303,8 @@ std::optional<PeerMessage> decode_fields(Kind kind, In& in) {
       return decode_hello(in);
     case Kind::refused:
       return decode_refused(in);
-    case Kind::standing:
-      return in.standing();
+    case Kind::bootstrap_state:
+      return in.bootstrap_state();
     case Kind::request_vote:
       return decode_request_vote(in);
     case Kind::vote_reply:
@@ -338,15 +338,15 @@ void encode(const Hello& hello, std::string& out) {
   o << hello.lowest_version << hello.highest_version << hello.server << hello.to
     << hello.address.host << hello.address.port << static_cast<std::uint32_t>(hello.ids.size());
   for (const std::string& id : hello.ids) o << id;
-  o << hello.standing << hello.authentication << hello.proof;
+  o << hello.bootstrap_state << hello.authentication << hello.proof;
 }
 
 void encode(const Refused& refused, std::string& out) {
   Out(out, Kind::refused) << static_cast<std::uint8_t>(refused.why) << refused.text;
 }
 
-void encode(const BootstrapState& standing, std::string& out) {
-  Out(out, Kind::standing) << standing;
+void encode(const BootstrapState& bootstrap_state, std::string& out) {
+  Out(out, Kind::bootstrap_state) << bootstrap_state;
 }
 
 void encode(const raft::Message& message, std::string& out) {

@@ -40,7 +40,7 @@ struct Hello {
   std::string to;                // the id the caller dialed; empty in the answer
   Address address;               // where others dial the sender
   std::vector<std::string> ids;  // of the sender's configuration: compared while founding
-  BootstrapState standing;
+  BootstrapState bootstrap_state;
   std::uint8_t authentication = 0;  // kind: none
   std::string proof;                // its bytes
 };
@@ -99,7 +99,7 @@ using PeerMessage = std::variant<Hello, Refused, BootstrapState, raft::Message, 
 
 void encode(const Hello& hello, std::string& out);
 void encode(const Refused& refused, std::string& out);
-void encode(const BootstrapState& standing, std::string& out);
+void encode(const BootstrapState& bootstrap_state, std::string& out);
 void encode(const raft::Message& message, std::string& out);
 void encode(const Forward& forward, std::string& out);
 void encode(const ForwardReply& reply, std::string& out);

@@ -39,7 +39,7 @@ raft::Offer make_offer(const BootstrapView& view) {
   for (const raft::Offer& held : view.mine.offers)
     offer.number = std::max(offer.number, held.number);
   for (const ConnectedPeer& met : view.met)
-    for (const raft::Offer& held : met.standing.offers)
+    for (const raft::Offer& held : met.bootstrap_state.offers)
       offer.number = std::max(offer.number, held.number);
   ++offer.number;
   for (const auto& [id, address] : view.cluster) {
@@ -69,7 +69,7 @@ std::string replaced_ids(const BootstrapView& view, const raft::Offer& offer) {
 // and so not shown yet, when ours got its number.
 bool is_overtaken(const BootstrapView& view, const raft::Offer& ours) {
   for (const ConnectedPeer& met : view.met)
-    for (const raft::Offer& held : met.standing.offers)
+    for (const raft::Offer& held : met.bootstrap_state.offers)
       if (held.cluster != ours.cluster && held.number >= ours.number) return true;
   return false;
 }
@@ -87,7 +87,7 @@ BootstrapStep stuck(const BootstrapView& view, const raft::Offer& held) {
 BootstrapStep wait_in_entered(const BootstrapView& view) {
   BootstrapStep step;
   for (const ConnectedPeer& met : view.met)
-    if (met.standing.cluster == view.mine.cluster) return step;
+    if (met.bootstrap_state.cluster == view.mine.cluster) return step;
   step.what = What::stuck;
   step.why =
       "this directory entered a cluster that lived, and all the other directories were emptied "
@@ -107,11 +107,11 @@ BootstrapStep store(raft::Offer offer) {
 std::optional<BootstrapStep> follow_the_living(const BootstrapView& view) {
   std::optional<BootstrapStep> stuck;  // unless another one shows a way out
   for (const ConnectedPeer& met : view.met) {
-    if (!met.standing.acted || met.standing.cluster == 0) continue;
+    if (!met.bootstrap_state.acted || met.bootstrap_state.cluster == 0) continue;
     BootstrapStep step;
-    step.cluster = met.standing.cluster;
-    const raft::Offer* held = offer_of(view.mine.offers, met.standing.cluster);
-    if (met.standing.cluster == view.mine.cluster) {
+    step.cluster = met.bootstrap_state.cluster;
+    const raft::Offer* held = offer_of(view.mine.offers, met.bootstrap_state.cluster);
+    if (met.bootstrap_state.cluster == view.mine.cluster) {
       if (held == nullptr) return step;  // we entered it without an offer: the log will come
       step.what = What::found;
       step.configuration = held->configuration;
@@ -136,7 +136,7 @@ std::optional<BootstrapStep> follow_the_living(const BootstrapView& view) {
 }
 
 std::optional<BootstrapStep> take_offer(const BootstrapView& view, const ConnectedPeer& founder) {
-  const raft::Offer* offer = current_offer(founder.standing);
+  const raft::Offer* offer = current_offer(founder.bootstrap_state);
   if (offer == nullptr || offer->cluster == view.mine.cluster) return std::nullopt;
   if (offer->configuration.find(view.mine.self) == nullptr) return std::nullopt;
   const raft::Offer* current = current_offer(view.mine);
@@ -154,7 +154,7 @@ bool is_stored_by_all(const BootstrapView& view, const raft::Offer& offer,
                          return true;
                        const ConnectedPeer* met = met_id(view, member.server.id);
                        return met != nullptr && met->server == member.server &&
-                              met->standing.cluster == offer.cluster;
+                              met->bootstrap_state.cluster == offer.cluster;
                      });
 }
 
@@ -171,8 +171,8 @@ const raft::Offer* current_offer(const storage::HardState& state) {
   return offer_of(state.offers, state.cluster);
 }
 
-const raft::Offer* current_offer(const codec::BootstrapState& standing) {
-  return offer_of(standing.offers, standing.cluster);
+const raft::Offer* current_offer(const codec::BootstrapState& bootstrap_state) {
+  return offer_of(bootstrap_state.offers, bootstrap_state.cluster);
 }
 
 BootstrapStep next_bootstrap_step(const BootstrapView& view) {

@@ -26,7 +26,7 @@ namespace zatt::node {
 // A connected peer: who it is, and how far its directory is.
 struct ConnectedPeer {
   MemberId server;
-  codec::BootstrapState standing;
+  codec::BootstrapState bootstrap_state;
 };
 
 struct BootstrapView {
@@ -58,6 +58,6 @@ BootstrapStep next_bootstrap_step(const BootstrapView& view);
 
 // The offer of the cluster that a directory belongs to; null where it has none.
 const raft::Offer* current_offer(const storage::HardState& state);
-const raft::Offer* current_offer(const codec::BootstrapState& standing);
+const raft::Offer* current_offer(const codec::BootstrapState& bootstrap_state);
 
 }  // namespace zatt::node

@@ -15,7 +15,8 @@ constexpr std::size_t max_offers = 64;  // what a slot of the hard state has roo
 Bootstrapper::Actions Bootstrapper::pursue() {
   if (!persister_.is_bootstrap_durable() || (has_acted() && is_in_cluster())) return {};
   std::vector<ConnectedPeer> met;
-  for (const PeerConnection* peer : connected()) met.push_back({peer->server, peer->standing});
+  for (const PeerConnection* peer : connected())
+    met.push_back({peer->server, peer->bootstrap_state});
   const std::uint64_t fresh = env_.random();
   return carry_out(next_bootstrap_step(
       {persister_.hard_state(), options_.cluster, met, fresh, options_.instrumentation}));
@@ -108,7 +109,7 @@ codec::Hello Bootstrapper::hello() const {
   hello.server = persister_.hard_state().self;
   hello.address = options_.cluster.at(options_.id);
   for (const auto& [id, address] : options_.cluster) hello.ids.push_back(id);
-  hello.standing = state();
+  hello.bootstrap_state = state();
   return hello;
 }
 
@@ -139,7 +140,7 @@ bool Bootstrapper::is_in_cluster() const {
 
 bool Bootstrapper::is_same_cluster(const PeerConnection& peer) const {
   const std::uint64_t ours = persister_.hard_state().cluster;
-  return ours != 0 && peer.standing.cluster == ours;
+  return ours != 0 && peer.bootstrap_state.cluster == ours;
 }
 
 std::vector<PeerConnection*> Bootstrapper::connected() const {

@@ -63,8 +63,8 @@ void PeerConnections::on_frame(LinkId id, std::string_view bytes) {
     if (!link.greeted) on_hello(link, *hello, frame->from_boot_id);
   } else if (link.greeted) {
     if (std::holds_alternative<codec::BootstrapState>(*message)) {
-      if (frame->message <= link.last_standing) return;  // overtaken: it speaks of the past
-      link.last_standing = frame->message;
+      if (frame->message <= link.last_bootstrap_state) return;  // overtaken: it speaks of the past
+      link.last_bootstrap_state = frame->message;
     }
     owner_.on_peer_message(link, *message);
   }
@@ -132,7 +132,7 @@ void PeerConnections::on_hello(PeerConnection& link, const codec::Hello& hello,
   link.greeted = true;
   link.server = hello.server;
   link.address = hello.address;
-  link.standing = hello.standing;
+  link.bootstrap_state = hello.bootstrap_state;
   by_id_[hello.server.id] = link.id;
   newest_[hello.server.id] = {hello.server, from_boot_id, link.id};
   owner_.on_peer_up(link);

@@ -33,12 +33,12 @@ struct PeerConnection {
   MemberId server;
   std::uint64_t start = 0;  // of the peer's process
   Address address;
-  codec::BootstrapState standing;
+  codec::BootstrapState bootstrap_state;
   codec::Assembler assembler;
   std::uint64_t messages_sent = 0;
-  std::uint64_t last_standing = 0;     // number of the message
-  std::uint64_t last_number_sent = 0;  // of forwards and read requests
-  std::uint64_t last_number_seen = 0;  // at or below: repeated or overtaken, dropped
+  std::uint64_t last_bootstrap_state = 0;  // number of the message
+  std::uint64_t last_number_sent = 0;      // of forwards and read requests
+  std::uint64_t last_number_seen = 0;      // at or below: repeated or overtaken, dropped
 };
 
 // What the owner of the links knows and does.

@@ -52,14 +52,14 @@ std::optional<codec::Refused> Node::why_refused(const codec::Hello& hello) const
   using Why = codec::Refused::Why;
   const std::string who = "node " + hello.server.id;
   const codec::Hello own = bootstrapper_.hello();
-  const bool both_acted = own.standing.acted && hello.standing.acted;
-  const std::uint64_t theirs = hello.standing.cluster;
+  const bool both_acted = own.bootstrap_state.acted && hello.bootstrap_state.acted;
+  const std::uint64_t theirs = hello.bootstrap_state.cluster;
   const std::uint64_t ours = persister_.hard_state().cluster;
   if (both_acted && theirs != ours)
     return codec::Refused{Why::cluster, who + " belongs to cluster " + cluster_name(theirs) +
                                             ", node " + options_.id + " to cluster " +
                                             cluster_name(ours)};
-  if (!own.standing.acted && !hello.standing.acted && hello.ids != own.ids)
+  if (!own.bootstrap_state.acted && !hello.bootstrap_state.acted && hello.ids != own.ids)
     return codec::Refused{Why::ids, "the configuration of " + who + " names the nodes " +
                                         join(hello.ids) + ", that of node " + options_.id + " " +
                                         join(own.ids)};
@@ -169,8 +169,8 @@ void Node::handle(PeerConnection&, const codec::Hello&) {}
 void Node::handle(PeerConnection&, const codec::Refused&) {}
 
 void Node::handle(PeerConnection& peer, const codec::BootstrapState& state) {
-  peer.standing = state;
-  peer.standing.asks = false;
+  peer.bootstrap_state = state;
+  peer.bootstrap_state.asks = false;
   if (state.asks) bootstrapper_.show_to(peer);
   if (!bootstrapper_.is_same_cluster(peer)) {
     detach(peer.server);

@@ -27,7 +27,7 @@ std::string body_of(const raft::Configuration& c) {
   return body;
 }
 
-BootstrapState standing() {
+BootstrapState bootstrap_state() {
   BootstrapState s;
   s.cluster = 5;
   s.acted = true;
@@ -44,7 +44,7 @@ Hello hello() {
   h.to = "0";
   h.address = {"n", 5255};
   h.ids = {"0", "1"};
-  h.standing = standing();
+  h.bootstrap_state = bootstrap_state();
   h.authentication = 4;
   h.proof = "p";
   return h;
@@ -79,7 +79,7 @@ std::string raft_encoded(M message) {
 
 std::vector<Sample> samples() {
   const std::string body = configuration_body();
-  const char* standing_hex =
+  const char* bootstrap_state_hex =
       "0500000000000000 01 01 01000000"  // cluster, acted, asks, one offer:
       "0100000000000000 0500000000000000 1d000000"
       "01000000 01000000 30 0700000000000000 01000000 68 0201 01 00000000";
@@ -87,13 +87,13 @@ std::vector<Sample> samples() {
       "01 0100 0300 01000000 31 0900000000000000"  // versions, server
       "01000000 30 01000000 6e 8714"               // to, address
       "02000000 01000000 30 01000000 31" +         // ids
-      std::string(standing_hex) +
+      std::string(bootstrap_state_hex) +
       "04 01000000 70";
-  static const std::string standing_message_hex = "03" + std::string(standing_hex);
+  static const std::string bootstrap_state_message_hex = "03" + std::string(bootstrap_state_hex);
   return {
       {"hello", encoded(hello()), hello_hex.c_str()},
       {"refused", encoded(Refused{Refused::Why::cluster, "no"}), "02 03 02000000 6e6f"},
-      {"standing", encoded(standing()), standing_message_hex.c_str()},
+      {"standing", encoded(bootstrap_state()), bootstrap_state_message_hex.c_str()},
       {"request_vote", raft_encoded(raft::RequestVote{Term{1}, Index{2}, Term{3}, true}),
        "0a 0100000000000000 0200000000000000 0300000000000000 01"},
       {"vote_reply", raft_encoded(raft::VoteReply{Term{1}, true, false}),
@@ -192,7 +192,7 @@ TEST_CASE("peer message: every kind comes back as it was said") {
   CHECK(h.to == "0");
   CHECK(h.address == Address{"n", 5255});
   CHECK(h.ids == std::vector<std::string>{"0", "1"});
-  CHECK(h.standing == standing());
+  CHECK(h.bootstrap_state == bootstrap_state());
   CHECK(h.authentication == 4);
   CHECK(h.proof == "p");
 }
@@ -335,9 +335,9 @@ TEST_CASE("peer message: texts over their limits are refused") {
   h.proof = std::string(4097, 'a');
   CHECK_FALSE(is_taken(encoded(h)));
   h = hello();
-  h.standing.offers.assign(1024, {1, 5, configuration()});
+  h.bootstrap_state.offers.assign(1024, {1, 5, configuration()});
   CHECK(is_taken(encoded(h)));
-  h.standing.offers.assign(1025, {1, 5, configuration()});
+  h.bootstrap_state.offers.assign(1025, {1, 5, configuration()});
   CHECK_FALSE(is_taken(encoded(h)));
   CHECK(is_taken(encoded(Refused{Refused::Why::other, std::string(4096, 'a')})));
   CHECK_FALSE(is_taken(encoded(Refused{Refused::Why::other, std::string(4097, 'a')})));

@@ -21,7 +21,7 @@ using What = BootstrapStep::What;
 
 struct Seen {  // of a peer, over one connection
   MemberId server;
-  codec::BootstrapState standing;
+  codec::BootstrapState bootstrap_state;
 };
 
 struct Directory {
@@ -96,7 +96,7 @@ class Game {
       wipe_all_that_acted();
   }
 
-  codec::BootstrapState standing(const Directory& d) const {
+  codec::BootstrapState bootstrap_state(const Directory& d) const {
     codec::BootstrapState s;
     s.acted = d.acted();
     if (d.saving) return s;
@@ -107,7 +107,7 @@ class Game {
 
   void tell(std::size_t from, std::size_t to) {
     const Directory& d = all_[from];
-    all_[to].under_way[from].push_back({d.state.self, standing(d)});
+    all_[to].under_way[from].push_back({d.state.self, bootstrap_state(d)});
   }
 
   // To those whom it believes to be connected.
@@ -152,7 +152,7 @@ class Game {
     Directory& d = all_[i];
     if (d.saving || (d.acted() && is_in_cluster(d))) return;
     std::vector<ConnectedPeer> met;
-    for (const auto& [id, seen] : d.met) met.push_back({seen.server, seen.standing});
+    for (const auto& [id, seen] : d.met) met.push_back({seen.server, seen.bootstrap_state});
     const BootstrapStep step = next_bootstrap_step({d.state, cluster_, met, ++last_cluster_});
     d.stuck = step.what == What::stuck;
     if (step.what == What::store || step.what == What::enter) {
@@ -199,8 +199,8 @@ class Game {
     if (seen_by_b->second.server != a.state.self || seen_by_a->second.server != b.state.self)
       return;
     const std::uint64_t cluster = a.state.cluster;
-    if (seen_by_a->second.standing.cluster != cluster) return;
-    if (seen_by_b->second.standing.cluster != cluster || b.state.cluster != cluster) return;
+    if (seen_by_a->second.bootstrap_state.cluster != cluster) return;
+    if (seen_by_b->second.bootstrap_state.cluster != cluster || b.state.cluster != cluster) return;
     if (current_offer(a.state) == nullptr) return;  // an observer
     const raft::Configuration& configuration = current_offer(a.state)->configuration;
     if (configuration.find(b.state.self) == nullptr) return;

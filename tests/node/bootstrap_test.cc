@@ -47,11 +47,11 @@ struct Directory {
     return *this;
   }
   ConnectedPeer met() const {
-    codec::BootstrapState standing;
-    standing.cluster = state.cluster;
-    standing.acted = state.raft_state.current_term > Term{0};
-    if (!standing.acted) standing.offers = state.offers;
-    return {state.self, standing};
+    codec::BootstrapState bootstrap_state;
+    bootstrap_state.cluster = state.cluster;
+    bootstrap_state.acted = state.raft_state.current_term > Term{0};
+    if (!bootstrap_state.acted) bootstrap_state.offers = state.offers;
+    return {state.self, bootstrap_state};
   }
 };
 
@@ -302,14 +302,15 @@ std::vector<codec::BootstrapState> shown_to(test::Peer& peer) {
   peer.disconnect();
   peer.connect(false);
   peer.say(peer.hello());
-  codec::BootstrapState asking = peer.standing;
+  codec::BootstrapState asking = peer.bootstrap_state;
   asking.asks = true;
   peer.say(asking);
   std::vector<codec::BootstrapState> shown;
-  for (const codec::Hello& hello : peer.take_all<codec::Hello>()) shown.push_back(hello.standing);
+  for (const codec::Hello& hello : peer.take_all<codec::Hello>())
+    shown.push_back(hello.bootstrap_state);
   REQUIRE(shown.size() == 1);
-  for (codec::BootstrapState& standing : peer.take_all<codec::BootstrapState>())
-    shown.push_back(std::move(standing));
+  for (codec::BootstrapState& bootstrap_state : peer.take_all<codec::BootstrapState>())
+    shown.push_back(std::move(bootstrap_state));
   REQUIRE(shown.size() > 1);
   return shown;
 }
@@ -330,9 +331,9 @@ TEST_CASE("bootstrap: an offer is shown once it is durable, and not before") {
             member == "1" ? fixture.node->raft().self() : fixture.peer(member).server;
         made.configuration.members.push_back({who, address, true, false, false});
       }
-      fixture.peer("0").standing.cluster = made.cluster;
-      fixture.peer("0").standing.offers.push_back(made);
-      fixture.peer("0").say(fixture.peer("0").standing);
+      fixture.peer("0").bootstrap_state.cluster = made.cluster;
+      fixture.peer("0").bootstrap_state.offers.push_back(made);
+      fixture.peer("0").say(fixture.peer("0").bootstrap_state);
     }
     REQUIRE(fixture.env.batch.has_value());  // the offer is on its way
     for (const codec::BootstrapState& shown : shown_to(fixture.peer("2"))) {
@@ -355,7 +356,7 @@ TEST_CASE("bootstrap: an offer is shown once it is durable, and not before") {
     fixture.peer("2").connect(false);
     const auto hello = fixture.peer("2").take<codec::Hello>();
     REQUIRE(hello.has_value());
-    CHECK(hello->standing.cluster == cluster);
+    CHECK(hello->bootstrap_state.cluster == cluster);
   }
 }
 

@@ -30,7 +30,7 @@ TEST_CASE("peer connections: a refusal that follows each greeting is logged once
   for (int i = 0; i < 5; ++i) refused_again();
   CHECK(fixture.env.count_logged("node 1 refuses this node") == 1);
   one.connect();
-  one.say(one.standing);
+  one.say(one.bootstrap_state);
   one.disconnect();
   refused_again();
   CHECK(fixture.env.count_logged("node 1 refuses this node") == 1);
@@ -93,7 +93,7 @@ TEST_CASE(
   const auto greet = [&](std::uint64_t cluster, std::uint64_t incarnation) {
     two.connect(false);
     codec::Hello hello = two.hello();
-    hello.standing.cluster = cluster;
+    hello.bootstrap_state.cluster = cluster;
     hello.server.incarnation = incarnation;
     two.say(hello);
     return fixture.env.is_closed(two.link);
@@ -109,7 +109,7 @@ TEST_CASE(
   const LinkId good = two.link;
   fixture.pass_ms(2000);
   CHECK(fixture.env.count_logged("node 2 is back after") == 1);
-  for (int i = 0; i < 5; ++i) REQUIRE(greet(two.standing.cluster, 555));
+  for (int i = 0; i < 5; ++i) REQUIRE(greet(two.bootstrap_state.cluster, 555));
   fixture.pass_ms(2000);
   CHECK(fixture.env.count_logged("node 2 is refused: node 2 is connected already, from another") ==
         1);

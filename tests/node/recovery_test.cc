@@ -272,7 +272,7 @@ TEST_CASE("recovery: damage to the first entry, which names the members, is repa
   REQUIRE(fixture.open());
   // Without an offer of its own it would know of the others from that entry alone.
   Peer& leader = fixture.peer("0");
-  leader.standing = {77, true, false, {}};
+  leader.bootstrap_state = {77, true, false, {}};
   leader.connect();
   raft::Configuration members;
   for (const char* id : {"0", "1", "2"})
@@ -310,7 +310,7 @@ TEST_CASE("recovery: a crash between the new offer and the cut of the old one's 
     fixture.found();
     fixture.peer("2").disconnect();
     fixture.peer("2").server.incarnation = 555;
-    fixture.peer("2").standing = {};
+    fixture.peer("2").bootstrap_state = {};
     fixture.disk_held = true;
     fixture.peer("2").connect();
     fixture.disk->crash_at(call);
@@ -328,7 +328,7 @@ TEST_CASE("recovery: a crash between the new offer and the cut of the old one's 
     fixture.peer("1").connect(false);
     const auto hello = fixture.peer("1").take<codec::Hello>();
     REQUIRE(hello.has_value());
-    const raft::Offer* offer = current_offer(hello->standing);
+    const raft::Offer* offer = current_offer(hello->bootstrap_state);
     REQUIRE(offer != nullptr);
     const raft::Configuration& first = fixture.node->raft().configuration();
     CHECK((first.empty() || first == offer->configuration));

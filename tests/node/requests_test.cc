@@ -98,7 +98,7 @@ TEST_CASE("requests: a cluster that was to be, and has to be offered anew, is lo
   fixture.peer("2").disconnect();
   fixture.pass_ms(2000);
   fixture.peer("2").server.incarnation = 555;
-  fixture.peer("2").standing = {};
+  fixture.peer("2").bootstrap_state = {};
   fixture.peer("2").connect();  // of another directory: a later offer, which nobody stores here
   fixture.peer("1").disconnect();
   fixture.pass_ms(31'000);

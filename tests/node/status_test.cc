@@ -21,8 +21,8 @@ bool has(const std::string& text, std::string_view part) {
 void enter(NodeFixture& fixture) {
   REQUIRE(fixture.open());
   for (const char* id : {"0", "2"}) {
-    fixture.peer(id).standing.cluster = 0xc1;
-    fixture.peer(id).standing.acted = true;
+    fixture.peer(id).bootstrap_state.cluster = 0xc1;
+    fixture.peer(id).bootstrap_state.acted = true;
     fixture.peer(id).connect();
   }
 }
@@ -264,7 +264,7 @@ TEST_CASE("status: the others say whose directory was emptied") {
   Peer& one = fixture.peer("1");
   one.disconnect();
   one.server.incarnation = 555;
-  one.standing.acted = false;
+  one.bootstrap_state.acted = false;
   one.connect();
   const std::string said = status_of(fixture);
   const std::string words =
@@ -291,7 +291,7 @@ TEST_CASE("status: a majority was emptied, so nobody leads, and the message name
     Peer& peer = fixture.peer(id);
     peer.disconnect();
     peer.server.incarnation = 555;
-    peer.standing.acted = false;
+    peer.bootstrap_state.acted = false;
     peer.connect();
   }
   for (int i = 0; i < 40; ++i) {

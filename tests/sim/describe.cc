@@ -40,8 +40,8 @@ struct Describe {
   std::string operator()(const raft::TimeoutNow& m) const { return "TimeoutNow term=" + n(m.term); }
 
   std::string operator()(const codec::Hello& m) const {
-    return "Hello from " + m.server.id + " cluster=" + n(m.standing.cluster % 10'000) +
-           (m.standing.acted ? " acted" : "");
+    return "Hello from " + m.server.id + " cluster=" + n(m.bootstrap_state.cluster % 10'000) +
+           (m.bootstrap_state.acted ? " acted" : "");
   }
   std::string operator()(const codec::Refused& m) const { return "Refused: " + m.text; }
   std::string operator()(const codec::BootstrapState& m) const {

@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/text.h"
+#include "storage/slots.h"
 #include "tests/storage/harness.h"
 
 namespace zatt::storage {
@@ -121,6 +123,51 @@ TEST_CASE("format: names") {
   for (const char* name : {"", ".seg", "7.seg", "00000000007.seg", "000000000x.seg", "hard_state",
                            "0000000007.seg~", "0000000007", "99999999999999999999.seg"})
     CHECK(!parse_file_name(name));
+}
+
+TEST_CASE("format: what another version wrote is refused by both numbers, not guessed at") {
+  test::SimDisk disk;
+  test::Host host(disk);
+  REQUIRE(host.start());
+  test::lose_power(disk);
+  const auto refusal = [&](const std::string& name, std::uint64_t offset, std::string bytes) {
+    const auto changed = disk.clone();
+    changed->overwrite_at_rest(name, offset, bytes);
+    test::Host next(*changed);
+    CHECK(!next.scan());
+    return next.error.value_or(Error{Code::io, 0, "", ""});
+  };
+  const auto of_format = [](char format, std::string bytes, std::size_t size, std::uint64_t key) {
+    bytes[16] = format;
+    store_le(bytes.data(), checksum(std::string_view(bytes).substr(8, size - 8), key));
+    return bytes;
+  };
+  const std::string header = disk.durable_read("0000000001.seg", 0, unit);
+  const auto log_of_format = [&](char format) {
+    return refusal("0000000001.seg", 0,
+                   of_format(format, header, segment_header_size, checksum_key(77, 1)));
+  };
+  const Error log = log_of_format(4);
+  CHECK(log.code == Code::newer);
+  CHECK(log.detail == "zatt.0.persist/0000000001.seg: format 4, this version knows 3");
+  const Error older_log = log_of_format(2);
+  CHECK(older_log.code == Code::foreign);
+  CHECK(older_log.detail == "zatt.0.persist/0000000001.seg: format 2, this version knows 3");
+
+  const std::string slot = disk.durable_read("hard_state", slot_bytes, unit);
+  const std::size_t size = slot_header_size + load_le<std::uint32_t>(slot.data() + 28);
+  const Error state = refusal("hard_state", slot_bytes, of_format(4, slot, size, 1));
+  CHECK(state.code == Code::newer);
+  CHECK(state.detail == "zatt.0.persist/hard_state: format 4, this version knows 3");
+  const Error older_state = refusal("hard_state", slot_bytes, of_format(2, slot, size, 1));
+  CHECK(older_state.code == Code::foreign);
+  CHECK(older_state.detail == "zatt.0.persist/hard_state: format 2, this version knows 3");
+
+  RecordBuffer buffer;
+  buffer.add({Index{1}, Term{1}, 0, static_cast<EntryKind>(4), "?"});
+  buffer.seal(0, 1, {}, Index{0}, checksum_key(77, 1));
+  const Error kind = refusal("0000000001.seg", unit, buffer.take(0, 1));
+  CHECK(kind.code == Code::newer);
 }
 
 }  // namespace zatt::storage

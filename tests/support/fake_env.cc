@@ -67,7 +67,7 @@ codec::Hello Peer::hello() const {
   hello.server = server;
   hello.address = stage_.options.cluster.at(server.id);
   for (const auto& [id, address] : stage_.options.cluster) hello.ids.push_back(id);
-  hello.standing = standing;
+  hello.bootstrap_state = bootstrap_state;
   // The lower id dials.
   if (server.id < stage_.options.id) hello.to = stage_.options.id;
   return hello;
@@ -220,8 +220,8 @@ void NodeFixture::found() {
   greet_all();
   codec::BootstrapState shown;
   if (options.id == "0") {
-    while (const auto standing = peers.begin()->second->take<codec::BootstrapState>())
-      shown = *standing;
+    while (const auto bootstrap_state = peers.begin()->second->take<codec::BootstrapState>())
+      shown = *bootstrap_state;
     ZATT_ASSERT(shown.offers.size() == 1);
   } else {
     raft::Offer offer{1, 0xab12cd34, {}};
@@ -234,7 +234,7 @@ void NodeFixture::found() {
   }
   shown.acted = shown.asks = false;
   for (auto& [id, other] : peers) {
-    other->standing = shown;
+    other->bootstrap_state = shown;
     other->say(shown);
   }
   ZATT_ASSERT(node->raft().log().last_index() == Index{1});
@@ -251,9 +251,9 @@ void NodeFixture::lead() {
     let_peers_follow();
   }
   for (auto& [id, other] : peers) {
-    other->standing.acted = true;
-    other->standing.offers.clear();
-    other->say(other->standing);
+    other->bootstrap_state.acted = true;
+    other->bootstrap_state.offers.clear();
+    other->say(other->bootstrap_state);
   }
   pass_ms(200);
   let_peers_follow();
@@ -265,9 +265,9 @@ void NodeFixture::lead() {
 void NodeFixture::follow(const std::string& leader, std::uint64_t term) {
   if (!node) found();
   for (auto& [id, other] : peers) {
-    other->standing.acted = true;
-    other->standing.offers.clear();
-    other->say(other->standing);
+    other->bootstrap_state.acted = true;
+    other->bootstrap_state.offers.clear();
+    other->say(other->bootstrap_state);
   }
   leader_ = leader;
   leader_term_ = Term{term};

@@ -90,7 +90,7 @@ class Peer {
 
   MemberId server;
   std::uint64_t start;
-  codec::BootstrapState standing;
+  codec::BootstrapState bootstrap_state;
   node::LinkId link = 0;  // of its present connection
 
   codec::Hello hello() const;

@@ -9,7 +9,7 @@ namespace zatt::test {
 namespace {
 
 constexpr const char* names[] = {
-    "hello",          "refused",       "standing",        "pre_vote",
+    "hello",          "refused",       "bootstrap_state", "pre_vote",
     "pre_vote_reply", "request_vote",  "vote_reply",      "append",
     "append_reply",   "heartbeat",     "heartbeat_reply", "timeout_now",
     "forward",        "forward_reply", "read_index",      "read_index_reply",

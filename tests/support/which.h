@@ -19,7 +19,7 @@ namespace zatt::test {
 enum class Kind : std::uint8_t {
   hello,
   refused,
-  standing,
+  bootstrap_state,
   pre_vote,
   pre_vote_reply,
   request_vote,
