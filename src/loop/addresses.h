@@ -25,7 +25,7 @@ struct SocketAddress {
   int family() const { return storage.ss_family; }
 };
 
-// Where `address.host` is numbers, without asking anybody.
+// The address where `address.host` is numbers: nobody is asked.
 std::optional<SocketAddress> numeric(const Address& address);
 
 std::vector<SocketAddress> from_list(const addrinfo* list);
@@ -38,7 +38,7 @@ Result<std::vector<SocketAddress>> resolve_now(const Address& address);
 // whoever belongs there cannot start.
 bool is_connected_to_itself(int fd);
 
-// Then its end keeps the port not even for TIME_WAIT.
+// Has it closed by a reset, so that the port is not kept even for TIME_WAIT.
 void reset_when_closed(int fd);
 
 // "127.0.0.1:5254", "[::1]:5254"

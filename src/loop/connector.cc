@@ -29,7 +29,7 @@ std::string plain_words(int sys) {
   }
 }
 
-// libuv makes its threads at the first look-up, and aborts where the system has none to give.
+// Whether libuv can have its threads: it makes them at the first look-up, and aborts where it cannot.
 bool has_pool() {
   static std::atomic<bool> is_there = false;
   if (is_there) return true;
@@ -42,7 +42,7 @@ bool has_pool() {
 }  // namespace
 
 struct Connector::Impl {
-  struct LookUp {  // libuv gives it back later than we may live
+  struct LookUp {  // libuv may give it back after we are gone
     uv_getaddrinfo_t request;
     Impl* owner;
   };
@@ -60,14 +60,19 @@ struct Connector::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
+  // Numbers are tried at once, a name is looked up first.
   void begin();
   void start_look_up();
   void on_looked_up(int status, const addrinfo* list);
+  // Tries the next address; finishes where none is left.
   void try_next();
+  // Time to begin, or an attempt has taken too long.
   void on_timer();
+  // Begins to connect. Returns an errno where that has failed already, else 0.
   int attempt(const SocketAddress& target);
+  // An attempt has ended: 0, or an errno.
   void on_connected(int sys);
-  // Nothing of *this may be touched after it.
+  // Calls on_done. *this may be gone after it.
   void finish(Stream connected, std::string reason);
 
   Loop& loop;
@@ -140,7 +145,6 @@ void Connector::Impl::try_next() {
   if (const int sys = attempt(addresses[next++]); sys != 0) on_connected(sys);
 }
 
-// An errno where it has failed already.
 int Connector::Impl::attempt(const SocketAddress& target) {
   const int fd = socket(target.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;

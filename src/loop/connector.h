@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // One attempt to reach a host and port: the name looked up anew, its addresses tried in turn.
 //
-// Destroying it ends the attempt. Only a look-up under way goes on, to nobody's interest.
+// Destroying it ends the attempt. A look-up under way goes on, and what it finds is dropped.
 #pragma once
 
 #include <cstdint>

@@ -52,7 +52,7 @@ void Close<Box>::operator()(Box* box) const noexcept {
   if constexpr (is_socket) close(fd);
 }
 
-// For a Box whose uv_*_init failed never, or by our own mistake.
+// After a uv_*_init, which fails only by a mistake of ours.
 template <class Box>
 void adopt(Box* box, int rc) noexcept {
   ZATT_ASSERT(rc == 0);

@@ -16,7 +16,7 @@ namespace zatt::loop {
 class JobThread {
  public:
   explicit JobThread(Loop& loop);
-  // Waits for the jobs that were handed over; their `done` is not called any more.
+  // Waits for the jobs that were submitted; their `done` is not called any more.
   ~JobThread();
   JobThread(const JobThread&) = delete;
   JobThread& operator=(const JobThread&) = delete;

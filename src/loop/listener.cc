@@ -44,16 +44,19 @@ struct Listener::Box : SocketBox {
   Events events;
   std::optional<Timer> pause;
 
+  // Accepts one connection. Returns whether it is worth trying again at once.
   bool take_one();
+  // Where no descriptor is left: spends the reserve to accept and close. Returns as take_one().
   bool turn_one_away();
+  // Accepts what there is, up to a bound, so that others have their turn.
   void take_some();
   void poll_start();
+  // Stops listening for a moment: memory or descriptors are short.
   void wait_a_while();
   void before_close() noexcept;
 };
 template struct Close<Listener::Box>;
 
-// Whether it is worth trying again at once.
 bool Listener::Box::take_one() {
   const int client = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (client >= 0) {

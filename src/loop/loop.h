@@ -26,7 +26,7 @@ std::string error_text(int sys);
 class Loop {
  public:
   Loop();
-  // The same, for who would rather hear that no descriptor is left.
+  // The same; an error where no descriptor is left for it.
   static Result<std::unique_ptr<Loop>> make();
   explicit Loop(uv_loop_s* borrowed);
   ~Loop();
@@ -46,7 +46,7 @@ class Loop {
 
   // All streams read into this one buffer, one after the other: an idle connection needs none.
   static constexpr std::size_t read_buffer_bytes = 64 << 10;
-  static constexpr std::size_t read_slack_bytes = 64;  // readable behind what was read
+  static constexpr std::size_t read_slack_bytes = 64;  // readable after what was read
   char* read_buffer() noexcept { return read_buffer_.get(); }
 
  private:

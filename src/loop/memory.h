@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What happens when libuv gets no memory: without this it aborts, and not always with a word.
+// What happens when libuv gets no memory: without this it aborts, sometimes without a message.
 #pragma once
 
 namespace zatt::loop {

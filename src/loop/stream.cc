@@ -31,7 +31,6 @@ int pending_error(int fd) {
 
 template struct Close<Stream::Box>;
 
-// Watches for what is of interest now.
 void Stream::Box::poll() {
   const bool writing = !queue.empty() || on_connected;
   const int wanted = lost ? 0 : (reading ? UV_READABLE : 0) | (writing ? UV_WRITABLE : 0);
@@ -104,7 +103,6 @@ void Stream::Box::write() {
   if (on_written) on_written();
 }
 
-// A connection that is gone is an error, and never a signal to a program that may not expect it.
 std::size_t Stream::Box::send_some(std::string_view bytes) {
   while (true) {
     const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -185,7 +183,6 @@ void Stream::shut_down() {
   box_->finish_writing();
 }
 
-// A kernel without one of these works as well.
 void Stream::set_option(int level, int option, int value) {
   setsockopt(box_->fd, level, option, &value, sizeof value);
 }

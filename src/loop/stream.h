@@ -4,8 +4,8 @@
 // Its owner may destroy it at any time, even from its own callbacks, and hand it on by moving it.
 // No callback comes out of a call to it, and none after it is destroyed.
 //
-// It is no uv_tcp_t, because libuv's writes raise SIGPIPE where the other side is gone, and whether
-// that is ignored is a host's own affair.
+// Not a uv_tcp_t: libuv's writes raise SIGPIPE where the other end is gone, and whether that is
+// ignored is up to the host program.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ namespace zatt::loop {
 class Stream {
  public:
   struct Events {
-    // Borrowed for the call; Loop::read_slack_bytes behind them are readable.
+    // Borrowed for the call; Loop::read_slack_bytes after them are readable.
     std::function<void(std::string_view bytes)> on_bytes;
     // 0: the other side sends no more, and may still read. Else the connection is lost: an errno.
     std::function<void(int sys)> on_end;
@@ -42,7 +42,8 @@ class Stream {
   // Bytes go out in order; what the kernel does not take at once is kept.
   void write(std::string bytes);
   std::size_t queued_bytes() const;  // not yet taken by the kernel
-  // Nor by the other side's: less of them shows that it reads, long before our kernel takes more.
+  // The same, and what the other end's kernel has not acknowledged: it falls as the other end reads,
+  // long before our kernel takes more.
   std::size_t unacknowledged_bytes() const;
   // No more is written: the other side sees the end once it has read what is queued.
   void shut_down();
@@ -60,9 +61,10 @@ class Stream {
   friend class Listener;
   friend class Connector;
   struct Box;
-  // Of a socket that does not block, connected or on its way. Empty where the loop cannot watch it;
-  // it is closed then.
+  // Takes over a socket that does not block, connected or being connected. Where the loop cannot
+  // watch it, it is closed and the Stream is empty.
   Stream(Loop& loop, int fd);
+  // setsockopt(); a kernel that does not know the option does without it.
   void set_option(int level, int option, int value);
 
   Owned<Box> box_;
