@@ -21,15 +21,14 @@ MAX_FUNCTION_LINES = 50
 EXCEPTIONS = {
     ("file", "src/client/client.cc", ""): 451,
     ("members", "src/client/client.h", "Client"): 31,
-    ("members", "src/server/server.h", "Server"): 24,
     ("function", "tests/codec/peer_message_test.cc", "samples"): 53,
     ("function", "tests/sim/history.cc", "Checker::check_order"): 52,
     ("file", "tests/sim/workload.cc", ""): 452,
 }
 WORDS_LEFT = {
     "attend": 2, "campaign": 7, "complain": 7, "complaint": 5, "complaints": 2, "dice": 1,
-    "door": 3, "farewell": 1, "founder": 2, "greeting": 5, "hand_over": 6, "judge": 6, "leaderless": 1,
-    "life": 4, "lives": 4, "pump": 6, "spares": 4, "spoiled": 6, "stranger": 4,
+    "farewell": 1, "founder": 2, "greeting": 1, "hand_over": 6, "judge": 5, "leaderless": 1, "life": 4,
+    "lives": 3, "pump": 6, "spares": 4, "spoiled": 6, "stranger": 2,
 }
 
 # Words that only we would understand, and what the field says instead.

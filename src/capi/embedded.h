@@ -24,7 +24,7 @@
 #include "kv/machine.h"
 #include "loop/async.h"
 #include "loop/loop.h"
-#include "server/in_process_clients.h"
+#include "server/in_process_client.h"
 #include "server/own_store.h"
 #include "server/server.h"
 #include "zatt/zatt.h"

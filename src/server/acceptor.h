@@ -1,56 +1,68 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The port: who comes in is asked who it is, and sent on to the right room.
+// The port: the first bytes of a connection say what it speaks, and it goes to whoever serves that.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string_view>
 
 #include "loop/listener.h"
 #include "loop/stream.h"
-#include "node/env.h"
 #include "server/lingering_close.h"
+#include "server/log_function.h"
 #include "server/protocol_detector.h"
+#include "server/transport.h"
 
 namespace zatt::server {
 
+// Who takes the connections. `first`: what was said so far, in plain text with
+// loop::Loop::read_slack_bytes after it; a peer's without its magic.
+class AcceptorOwner {
+ public:
+  AcceptorOwner() = default;
+  AcceptorOwner(const AcceptorOwner&) = delete;
+  AcceptorOwner& operator=(const AcceptorOwner&) = delete;
+  virtual ~AcceptorOwner() = default;
+
+  virtual void on_peer(Transport transport, std::string_view first) = 0;
+  // `ended`: it sends no more.
+  virtual void on_client(Transport transport, std::string_view first, bool ended) = 0;
+  virtual bool has_room() const = 0;  // for one more client
+};
+
 class Acceptor {
  public:
-  struct Events {
-    // What it has said so far, with loop::Loop::read_slack_bytes behind it. A peer's without its
-    // magic.
-    std::function<void(loop::Stream stream, std::string_view first)> on_peer;
-    std::function<void(loop::Stream stream, std::string_view first, bool ended)> on_client;
-    std::function<bool()> has_room;  // for one more client
-    std::function<void(node::LogLevel level, std::string_view line)> log;
-  };
-
-  Acceptor(LingeringClose& lingering_close, loop::Listener listener, Events events);
+  // `lingering_close` and `owner` are borrowed.
+  Acceptor(LingeringClose& lingering_close, loop::Listener listener, AcceptorOwner& owner,
+           LogFunction log);
 
   Status open();
-  void close();  // those who have not said who they are are closed too
+  void close();  // those who have not said what they speak are closed too
   const Address& address() const { return address_; }
   std::size_t size() const { return waiting_.size(); }
 
  private:
-  struct Waiting {  // one who has not yet said who it is
-    loop::Stream stream;
+  struct Waiting {  // one who has not yet said what it speaks
+    Transport transport;
     char first[max_detect_bytes] = {};
     std::uint8_t size = 0;
   };
+  // A new connection; bytes of one that waits; its end (sys as loop::Stream says).
   void on_connection(loop::Stream stream);
-  void on_bytes(std::uint64_t number, std::string_view bytes);
+  void on_bytes(std::uint64_t number, std::string_view wire);
   void on_end(std::uint64_t number, int sys);
-  void send_on(Protocol caller, loop::Stream stream, std::string_view first, bool ended);
+  // Hands a connection to whoever serves its protocol; rejects it where nobody does.
+  void dispatch(Protocol protocol, Transport transport, std::string_view first, bool ended);
+  // Somebody had to be turned away: the log says so, not too often.
   void on_shortage();
 
   LingeringClose& lingering_close_;
   std::optional<loop::Listener> listener_;
   const Address address_;
-  Events events_;
+  AcceptorOwner& owner_;
+  const LogFunction log_;
   std::uint64_t last_number_ = 0;
   std::map<std::uint64_t, Waiting> waiting_;  // the oldest first
   std::optional<std::uint64_t> last_shortage_us_;

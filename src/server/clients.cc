@@ -6,60 +6,62 @@
 namespace zatt::server {
 
 using node::ClientId;
-using node::LogLevel;
 
 Clients::Clients(loop::Loop& loop, LingeringClose& lingering_close, const ClientLimits& limits,
-                 Events events)
+                 LogFunction log)
     : lingering_close_(lingering_close),
       limits_(limits),
-      events_(std::move(events)),
+      log_(std::move(log)),
       slow_timer_(loop, [this] { check_slow(); }) {}
 
-void Clients::add(loop::Stream stream, std::string_view first, bool ended) {
-  const ClientId id = take_id();
-  auto& client = clients_[id];
+void Clients::add(Transport transport, const MakeProtocol& make, std::string_view first,
+                  bool ended) {
+  const ClientId id = ++last_id_;
   ClientOwner& owner = *this;
-  client = std::make_unique<Client>(id, limits_, owner, std::move(stream));
-  Client& added = *client;
-  events_.on_open(id);
+  auto connection = std::make_unique<Connection>(id, limits_, owner, std::move(transport), make);
+  Connection& added = *connection;
+  clients_.emplace(id, std::move(connection));
+  ++connections_;
   added.begin(first, ended);
 }
 
-Client* Clients::find(ClientId id) {
+ClientId Clients::add_in_process(InProcessClient& who) {
+  const ClientId id = ++last_id_;
+  ClientOwner& owner = *this;
+  clients_.emplace(id, std::make_unique<InProcessEnd>(id, owner, who));
+  return id;
+}
+
+bool Clients::wants_requests(ClientId id) const {
+  const Client* const client = find(id);
+  return client != nullptr && client->wants_requests();
+}
+
+Client* Clients::find(ClientId id) const {
   const auto found = clients_.find(id);
   return found == clients_.end() ? nullptr : found->second.get();
 }
 
-std::size_t Clients::unread_bytes(ClientId id) {
+std::size_t Clients::unread_bytes(ClientId id) const {
   const Client* const client = find(id);
-  return client == nullptr ? 0 : client->waiting_bytes();
+  return client == nullptr ? 0 : client->unread_bytes();
 }
 
 void Clients::reply(ClientId id, std::string_view lines) {
-  Client* const client = find(id);
-  if (client == nullptr) return;
-  client->reply(lines);
-  dirty_.push_back(id);
+  if (Client* const client = find(id); client != nullptr) client->reply(lines);
+}
+
+void Clients::answer(ClientId id, const node::Answer& answer) {
+  if (Client* const client = find(id); client != nullptr) client->answer(answer);
 }
 
 void Clients::close(ClientId id) {
-  Client* const client = find(id);
-  if (client == nullptr) return;
-  client->close();
-  dirty_.push_back(id);
+  if (Client* const client = find(id); client != nullptr) client->close();
 }
 
 void Clients::want_lines(ClientId id, bool wanted) {
   if (Client* const client = find(id); client != nullptr) client->want_lines(wanted);
 }
-
-void Clients::on_line(ClientId id, std::string_view line, bool too_long) {
-  events_.on_line(id, line, too_long);
-}
-
-void Clients::on_end(ClientId id) { events_.on_end(id); }
-
-void Clients::on_ready(ClientId id) { ready_.push_back(id); }
 
 void Clients::on_slow(ClientId id) {
   slow_.insert(id);
@@ -75,7 +77,6 @@ void Clients::process_ready() {
     if (client->is_closed()) {
       remove(id);
     } else {
-      if (client->take_room() && events_.on_room) events_.on_room(id);
       client->resume();
     }
   }
@@ -85,14 +86,9 @@ void Clients::remove(ClientId id) {
   const auto found = clients_.find(id);
   const std::unique_ptr<Client> client = std::move(found->second);
   clients_.erase(found);
+  if (client->is_connection()) --connections_;
   slow_.erase(id);
-  if (!client->close_reason().empty()) {
-    events_.log(client->was_too_slow() ? LogLevel::warning : LogLevel::debug,
-                "client " + to_string(client->remote()) + " is closed: " + client->close_reason());
-  } else if (!client->has_closed_in_order()) {
-    lingering_close_.close(client->take_stream(), {});
-  }
-  events_.on_closed(id);
+  client->on_removed(lingering_close_, log_);
 }
 
 void Clients::write_out() {
@@ -109,18 +105,14 @@ void Clients::check_slow() {
   const std::set<ClientId> slow = slow_;
   for (const ClientId id : slow) {
     Client* const client = find(id);
-    if (client != nullptr && client->is_slow()) {
-      client->check_progress();
-    } else {
-      slow_.erase(id);
-    }
+    if (client == nullptr || !client->check_progress()) slow_.erase(id);
   }
   if (!slow_.empty()) slow_timer_.start(limits_.look_every_ms());
 }
 
 std::size_t Clients::waiting_bytes() const {
   std::size_t sum = 0;
-  for (const auto& [id, client] : clients_) sum += client->waiting_bytes();
+  for (const auto& [id, client] : clients_) sum += client->unread_bytes();
   return sum;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// All client connections, as the node knows them: by number, from open to closed.
+// All clients, as the node knows them: by number, from open to closed.
 //
 // The node answers from within its own calls, and connections end at any moment. So replies gather
 // and leave once a turn, in one write a client; and a client is only marked when it is over or may
@@ -8,71 +8,67 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <set>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "loop/loop.h"
-#include "loop/stream.h"
 #include "loop/timer.h"
 #include "node/env.h"
 #include "server/client.h"
+#include "server/connection.h"
+#include "server/in_process_client.h"
 #include "server/lingering_close.h"
 
 namespace zatt::server {
 
 class Clients final : private ClientOwner {
  public:
-  struct Events {
-    std::function<void(node::ClientId id)> on_open;
-    std::function<void(node::ClientId id, std::string_view line, bool too_long)> on_line;
-    std::function<void(node::ClientId id)> on_end;
-    std::function<void(node::ClientId id)> on_closed;
-    std::function<void(node::ClientId id)> on_room = {};  // it has read: unread_bytes has fallen
-    std::function<void(node::LogLevel level, std::string_view line)> log;
-  };
-
   Clients(loop::Loop& loop, LingeringClose& lingering_close, const ClientLimits& limits,
-          Events events);
+          LogFunction log);
 
-  // `first`: what it has sent already, with loop::Loop::read_slack_bytes behind it.
-  void add(loop::Stream stream, std::string_view first, bool ended);
+  // A connection that speaks what `make` makes. `first`: what it has sent already, in plain
+  // text with loop::Loop::read_slack_bytes after it.
+  void add(Transport transport, const MakeProtocol& make, std::string_view first, bool ended);
 
-  // For a client that has no connection: one number is never two clients.
-  node::ClientId take_id() { return ++last_id_; }
+  // `who` is borrowed until close().
+  node::ClientId add_in_process(InProcessClient& who);
+  bool wants_requests(node::ClientId id) const;
 
-  // As node::Env says.
-  std::size_t unread_bytes(node::ClientId id);
+  // As node::Env says. Nothing happens where the client is gone.
+  std::size_t unread_bytes(node::ClientId id) const;
   void reply(node::ClientId id, std::string_view lines);
+  void answer(node::ClientId id, const node::Answer& answer);
   void close(node::ClientId id);
   void want_lines(node::ClientId id, bool wanted);
 
-  void process_ready();  // goes on with those who may, lets go of those who are over
+  void process_ready();  // goes on with those who may, removes those who are closed
   void write_out();      // the replies of this turn
   bool has_work() const { return !ready_.empty(); }
 
-  std::size_t size() const { return clients_.size(); }
+  std::size_t connections() const { return connections_; }
   std::size_t waiting_bytes() const;  // replies not yet with the kernel
 
  private:
-  void on_line(node::ClientId id, std::string_view line, bool too_long) override;
-  void on_end(node::ClientId id) override;
-  void on_ready(node::ClientId id) override;
+  void on_ready(node::ClientId id) override { ready_.push_back(id); }
+  void on_output(node::ClientId id) override { dirty_.push_back(id); }
   void on_slow(node::ClientId id) override;
 
-  Client* find(node::ClientId id);
+  // Null where it is gone.
+  Client* find(node::ClientId id) const;
+  // Takes a client that is closed out of the table.
   void remove(node::ClientId id);
+  // Looks whether those who were slow have read, again and again while there are any.
   void check_slow();
 
   LingeringClose& lingering_close_;
   const ClientLimits limits_;
-  Events events_;
+  const LogFunction log_;
   node::ClientId last_id_ = 0;
   std::unordered_map<node::ClientId, std::unique_ptr<Client>> clients_;
+  std::size_t connections_ = 0;  // of clients_
   std::vector<node::ClientId> dirty_;
   std::vector<node::ClientId> ready_;
   std::set<node::ClientId> slow_;

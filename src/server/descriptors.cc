@@ -11,7 +11,8 @@
 namespace zatt::server {
 namespace {
 
-constexpr std::size_t own = 40;      // at most, with links to nobody, and the door's waiting
+constexpr std::size_t own =
+    40;  // at most, with links to nobody, and those that wait at the acceptor
 constexpr std::size_t a_member = 3;  // a link each way, and one that is being replaced
 constexpr std::size_t comfort = 24;  // where there are enough
 constexpr std::size_t some_clients = 8;

@@ -38,6 +38,7 @@ class Dialer {
   void on_link_ended(bool good);
 
  private:
+  // One attempt, and how it went (as loop::Connector says).
   void attempt();
   void on_done(loop::Stream stream, std::string why);
 

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Clients inside this process: no socket, and else like all the others.
+// A client inside this process: no socket, and else like all the others.
 //
-// What a socket holds back when the node wants no more lines, whoever asks here holds back
-// himself: he looks at wants_more(), and is told when he may go on.
+// What a socket holds back when the node wants no more requests, whoever asks here holds back
+// itself: it looks at wants_more(), and is told when it may go on.
 #pragma once
 
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
 
-#include "node/env.h"
+#include "server/client.h"
 
 namespace zatt::server {
 
@@ -23,36 +21,36 @@ class InProcessClient {
   InProcessClient& operator=(const InProcessClient&) = delete;
   virtual ~InProcessClient() = default;
 
-  // A line's reply, without its newline and with codec::line_slack readable bytes behind it.
+  // A line's reply, without its newline and with codec::line_slack readable bytes after it.
   virtual void on_line(std::string_view line) = 0;
   virtual void on_answer(const node::Answer& answer) = 0;  // a proposal's or a barrier's
   virtual void on_room() = 0;                              // more is wanted again
 };
 
-class InProcessClients {
+// The node's end of one.
+class InProcessEnd final : public Client {
  public:
-  void open(node::ClientId id, InProcessClient& client);
-  void close(node::ClientId id) { clients_.erase(id); }
-  bool holds(node::ClientId id) const { return clients_.contains(id); }
-  bool wants_more(node::ClientId id) const;
+  // Both are borrowed for its life, `who` until close().
+  InProcessEnd(node::ClientId id, ClientOwner& owner, InProcessClient& who)
+      : id_(id), owner_(owner), who_(&who) {}
 
-  // As node::Env says.
-  void reply(node::ClientId id, std::string_view lines);
-  void answer(node::ClientId id, const node::Answer& answer);
-  void want_lines(node::ClientId id, bool wanted);
-
-  void process_ready();  // tells those who may go on
-  bool has_work() const { return !ready_.empty(); }
+  void reply(std::string_view lines) override;
+  void answer(const node::Answer& answer) override;
+  void want_lines(bool wanted) override;
+  void close() override;  // `who` hears nothing any more
+  std::size_t unread_bytes() const override { return 0; }
+  bool wants_requests() const override { return who_ != nullptr && wanted_; }
+  bool is_connection() const override { return false; }
+  void resume() override;
+  void write_out() override {}
+  bool is_closed() const override { return who_ == nullptr; }
+  void on_removed(LingeringClose&, const LogFunction&) override {}
 
  private:
-  struct Entry {
-    InProcessClient* client = nullptr;
-    bool wanted = true;
-  };
-  Entry* find(node::ClientId id);
-
-  std::unordered_map<node::ClientId, Entry> clients_;
-  std::vector<node::ClientId> ready_;
+  node::ClientId id_;
+  ClientOwner& owner_;
+  InProcessClient* who_;  // null: it is gone
+  bool wanted_ = true;
   std::string padded_;  // empty between calls
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Last words, so that they arrive.
+// Closes connections in a way that lets the last bytes arrive.
 //
 // Closing a socket with unread input makes the kernel send a reset, and a reset may overtake what
-// was said before it. So the last bytes are written, the end is sent, and what still comes is
-// thrown away until the other side closes too, or a second has passed.
+// was sent before it. So the last bytes are written, the end is sent, and what still comes is
+// thrown away until the other end closes too, or a second has passed.
 #pragma once
 
 #include <cstddef>

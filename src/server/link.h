@@ -16,9 +16,10 @@
 
 #include "codec/peer_frames.h"
 #include "loop/loop.h"
-#include "loop/stream.h"
 #include "loop/timer.h"
 #include "node/env.h"
+#include "server/peer_sink.h"
+#include "server/transport.h"
 
 namespace zatt::server {
 
@@ -26,24 +27,21 @@ class Link {
  public:
   static constexpr std::size_t max_handed_bytes = 128 << 10;  // to the kernel and not yet taken
   static constexpr std::size_t max_waiting_bytes = 64 << 20;  // then the peer is given up
-  static constexpr std::uint64_t greeting_limit_ms = 5000;
+  static constexpr std::uint64_t magic_limit_ms = 5000;
   static constexpr std::uint64_t closing_limit_ms = 1000;
-
-  // Both may come from any of the functions below but the constructor.
-  struct Events {
-    std::function<void(std::string_view frame)> on_frame;
-    std::function<void()> on_closed;  // there is something for the owner's sweep
-  };
 
   // Who called has said the magic already when a Link is made of it; who is called says it next.
   enum class Side : std::uint8_t { caller, answerer };
-  Link(loop::Loop& loop, loop::Stream stream, Side side, Events events);
+  // `sink` hears its frames, and is borrowed; `on_closed`: the owner has something to reap. Both may
+  // be called from any of the functions below but the constructor.
+  Link(loop::Loop& loop, node::LinkId id, Transport transport, Side side, PeerSink& sink,
+       std::function<void()> on_closed);
 
-  // `first`: what followed the caller's magic.
+  // `first`: plain text that followed the caller's magic.
   void begin(std::string_view first);
   void send(node::Priority priority, std::string frame);
   void flush();  // hands on what may be handed on
-  // Reads no more; over once all is written, or after a second.
+  // Reads no more; closed once all is written, or after a second.
   void close();
 
   bool is_closed() const { return closed_; }
@@ -51,30 +49,41 @@ class Link {
   // Why, for a person; empty where there is nothing to tell.
   const std::string& close_reason() const { return close_reason_; }
   // The peer never spoke as a node does: it is not one, or not now.
-  bool was_no_peer() const { return closed_ && !greeted_ && !close_reason_.empty(); }
+  bool was_no_peer() const { return closed_ && !has_magic_ && !close_reason_.empty(); }
   std::size_t waiting_bytes() const { return waiting_bytes_; }
-  Address remote() const { return stream_.remote(); }
-  loop::Stream take_stream() { return std::move(stream_); }
+  Address remote() const { return stream().remote(); }
+  loop::Stream take_stream() { return std::move(transport_.stream()); }
   bool is_whole() const { return whole_; }  // all that was sent is written
 
  private:
-  void on_bytes(std::string_view bytes);
-  void split(std::string_view bytes);
+  const loop::Stream& stream() const { return transport_.stream(); }
+  loop::Stream& stream() { return transport_.stream(); }
+
+  // Bytes of the stream, or its end (sys as loop::Stream says).
+  void on_bytes(std::string_view wire);
   void on_end(int sys);
+  // Their plain text: the peer's magic, unless it has said it, and frames.
+  void on_plain(std::string_view bytes);
+  void split(std::string_view bytes);
+  // The time for the magic, or for what is left to write, is up.
   void on_limit();
+  // Ends it, to be reaped between two events.
   void end(std::string close_reason);
+  // The frames that may be handed to the kernel now; at least one, however large.
   std::string next_chunk();
 
-  loop::Stream stream_;
+  const node::LinkId id_;
+  Transport transport_;
   loop::Timer limit_;
-  Events events_;
-  std::string greeting_;  // as far as the peer has said it
+  PeerSink& sink_;
+  std::function<void()> on_closed_;
+  std::string magic_;  // as far as the peer has said it
   codec::FrameSplitter splitter_;
   std::deque<std::string> control_;
   std::deque<std::string> bulk_;
   std::size_t waiting_bytes_ = 0;
   std::string close_reason_;
-  bool greeted_;
+  bool has_magic_;  // the peer has said it
   bool closing_ = false;
   bool closed_ = false;
   bool whole_ = false;

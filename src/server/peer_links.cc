@@ -11,31 +11,26 @@ using node::LinkId;
 using node::LogLevel;
 
 PeerLinks::PeerLinks(loop::Loop& loop, LingeringClose& lingering_close, std::uint64_t seed,
-                     Events events)
-    : loop_(loop), lingering_close_(lingering_close), prng_(seed), events_(std::move(events)) {}
+                     PeerSink& sink, LogFunction log)
+    : loop_(loop),
+      lingering_close_(lingering_close),
+      prng_(seed),
+      sink_(sink),
+      log_(std::move(log)) {}
 
-Link::Events PeerLinks::link_events(LinkId id) {
-  return {.on_frame = [this, id](std::string_view frame) { events_.on_frame(id, frame); },
-          .on_closed = [this, id] { over_.push_back(id); }};
+void PeerLinks::add(Transport transport, std::string_view first) {
+  begin(std::move(transport), Link::Side::answerer, std::nullopt, first);
 }
 
-void PeerLinks::add(loop::Stream stream, std::string_view first) {
+void PeerLinks::begin(Transport transport, Link::Side side, std::optional<std::string> dialed,
+                      std::string_view first) {
   const LinkId id = ++last_id_;
   Entry& entry = links_[id];
-  entry.link =
-      std::make_unique<Link>(loop_, std::move(stream), Link::Side::answerer, link_events(id));
-  events_.on_up(id, std::nullopt);
+  entry.dialed = dialed;
+  entry.link = std::make_unique<Link>(loop_, id, std::move(transport), side, sink_,
+                                      [this, id] { over_.push_back(id); });
+  sink_.on_link_up(id, std::move(dialed));
   entry.link->begin(first);
-}
-
-void PeerLinks::on_connected(const std::string& peer, loop::Stream stream) {
-  const LinkId id = ++last_id_;
-  Entry& entry = links_[id];
-  entry.dialed = peer;
-  entry.link =
-      std::make_unique<Link>(loop_, std::move(stream), Link::Side::caller, link_events(id));
-  events_.on_up(id, peer);
-  entry.link->begin({});
 }
 
 void PeerLinks::send(LinkId id, node::Priority priority, std::string frame) {
@@ -82,15 +77,14 @@ void PeerLinks::remove(LinkId id) {
   if (link.is_whole()) {
     lingering_close_.close(link.take_stream(), {});
   } else if (!link.close_reason().empty() && !link.was_no_peer()) {
-    events_.log(LogLevel::debug, "connection to a peer ended: " + link.close_reason());
+    log_(LogLevel::debug, "connection to a peer ended: " + link.close_reason());
   }
   if (entry.dialed) {
     const auto dialer = dialers_.find(*entry.dialed);
     if (dialer != dialers_.end()) dialer->second.on_link_ended(!link.was_no_peer());
   }
-  events_.on_down(id, link.close_reason());
-  if (entry.dialed && link.was_no_peer())
-    events_.on_dial_failed(*entry.dialed, link.close_reason());
+  sink_.on_link_down(id, link.close_reason());
+  if (entry.dialed && link.was_no_peer()) sink_.on_dial_failed(*entry.dialed, link.close_reason());
 }
 
 void PeerLinks::update_dialers() {
@@ -110,11 +104,14 @@ void PeerLinks::update_dialers() {
     const auto [dialer, added] = dialers_.try_emplace(
         id, loop_, peer.address, seed,
         Dialer::Events{
-            .on_connected = [this, id](loop::Stream s) { on_connected(id, std::move(s)); },
-            .on_failed = [this, id](const std::string& why) { events_.on_dial_failed(id, why); }});
-    const bool lives = std::any_of(links_.begin(), links_.end(),
-                                   [&id](const auto& link) { return link.second.dialed == id; });
-    if (!lives) dialer->second.begin();
+            .on_connected =
+                [this, id](loop::Stream stream) {
+                  begin(Transport(std::move(stream)), Link::Side::caller, id, {});
+                },
+            .on_failed = [this, id](const std::string& why) { sink_.on_dial_failed(id, why); }});
+    const bool is_linked = std::any_of(
+        links_.begin(), links_.end(), [&id](const auto& link) { return link.second.dialed == id; });
+    if (!is_linked) dialer->second.begin();
   }
   std::erase_if(dialers_, [&keep](const auto& dialer) { return !keep.contains(dialer.first); });
 }

@@ -2,12 +2,11 @@
 // All connections to other nodes: those they made, and those we keep making.
 //
 // Links end at any moment, also from within the node's own calls; a link is therefore only marked,
-// and let go in sweep(), between the events of a turn.
+// and removed in reap(), between the events of a turn.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,30 +21,27 @@
 #include "server/dialer.h"
 #include "server/lingering_close.h"
 #include "server/link.h"
+#include "server/log_function.h"
+#include "server/peer_sink.h"
+#include "server/transport.h"
 
 namespace zatt::server {
 
 class PeerLinks {
  public:
-  struct Events {
-    std::function<void(node::LinkId link, std::optional<std::string> dialed)> on_up;
-    std::function<void(node::LinkId link, std::string_view frame)> on_frame;
-    std::function<void(node::LinkId link, std::string_view why)> on_down;
-    std::function<void(const std::string& id, std::string_view why)> on_dial_failed;
-    std::function<void(node::LogLevel level, std::string_view line)> log;
-  };
+  // `lingering_close` and `sink` are borrowed.
+  PeerLinks(loop::Loop& loop, LingeringClose& lingering_close, std::uint64_t seed, PeerSink& sink,
+            LogFunction log);
 
-  PeerLinks(loop::Loop& loop, LingeringClose& lingering_close, std::uint64_t seed, Events events);
+  // A peer has called; `first` is what it said after the magic, in plain text.
+  void add(Transport transport, std::string_view first);
 
-  // A peer has called; `first` is what it said behind the magic.
-  void add(loop::Stream stream, std::string_view first);
-
-  // As node::Env says. dial() takes effect in the next sweep().
+  // As node::Env says. dial() takes effect in the next reap().
   void dial(std::vector<node::PeerAddress> peers) { wanted_ = std::move(peers); }
   void send(node::LinkId link, node::Priority priority, std::string frame);
   void close(node::LinkId link);
 
-  void reap();   // tells of the links that have ended, and lets them go
+  void reap();   // tells of the links that have ended, and removes them
   void flush();  // hands on what was sent
   bool has_work() const { return !over_.empty() || wanted_.has_value(); }
 
@@ -57,15 +53,19 @@ class PeerLinks {
     std::unique_ptr<Link> link;
     bool dirty = false;
   };
-  Link::Events link_events(node::LinkId id);
-  void on_connected(const std::string& id, loop::Stream stream);
+  // Makes a link of a connection, to the peer that was dialed if one was, and tells of it.
+  void begin(Transport transport, Link::Side side, std::optional<std::string> dialed,
+             std::string_view first);
+  // Tells of the end of a link, if it is still there, and dials again.
   void remove(node::LinkId id);
+  // Dials those of dial() who are not dialed yet, and no longer those who are not named.
   void update_dialers();
 
   loop::Loop& loop_;
   LingeringClose& lingering_close_;
   Prng prng_;
-  Events events_;
+  PeerSink& sink_;
+  const LogFunction log_;
   node::LinkId last_id_ = 0;
   std::map<node::LinkId, Entry> links_;
   std::map<std::string, Dialer> dialers_;

@@ -10,7 +10,7 @@ namespace {
 
 struct Beginning {
   std::string_view bytes;
-  Protocol caller;
+  Protocol protocol;
 };
 constexpr Beginning beginnings[] = {
     {"GET ", Protocol::http},   {"HEAD ", Protocol::http},    {"POST ", Protocol::http},
@@ -31,17 +31,17 @@ Protocol detect_protocol(std::string_view first_bytes) {
   if (first_bytes.starts_with(codec::peer_magic)) return Protocol::peer;
   if (codec::peer_magic.starts_with(first_bytes)) return Protocol::unknown;
   for (const Beginning& each : beginnings) {
-    if (first_bytes.starts_with(each.bytes)) return each.caller;
+    if (first_bytes.starts_with(each.bytes)) return each.protocol;
     if (each.bytes.starts_with(first_bytes)) return Protocol::unknown;
   }
   if (first_bytes == "*") return Protocol::unknown;
   return is_redis(first_bytes) ? Protocol::redis : Protocol::client;
 }
 
-std::string rejection_of(Protocol caller) {
+std::string rejection_of(Protocol protocol) {
   const std::string sentence(codec::how_to_ask);
-  if (caller == Protocol::redis) return "-ERR " + sentence + "\r\n";
-  if (caller == Protocol::http)
+  if (protocol == Protocol::redis) return "-ERR " + sentence + "\r\n";
+  if (protocol == Protocol::http)
     return "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
            "Content-Length: " +
            std::to_string(sentence.size() + 1) + "\r\nConnection: close\r\n\r\n" + sentence + "\n";

@@ -19,7 +19,6 @@
 #include "base/prng.h"
 #include "base/result.h"
 #include "base/state_machine.h"
-#include "loop/job_thread.h"
 #include "loop/listener.h"
 #include "loop/loop.h"
 #include "loop/loop_hooks.h"
@@ -28,17 +27,21 @@
 #include "node/node.h"
 #include "server/acceptor.h"
 #include "server/clients.h"
-#include "server/in_process_clients.h"
+#include "server/disk_thread.h"
+#include "server/in_process_client.h"
 #include "server/lingering_close.h"
+#include "server/log_function.h"
+#include "server/node_input.h"
 #include "server/peer_links.h"
+#include "server/wake_timer.h"
 #include "storage/disk.h"
 
 namespace zatt::server {
 
-class Server final : private node::Env {
+class Server final : private node::Env, private AcceptorOwner {
  public:
   struct Events {
-    std::function<void(node::LogLevel level, std::string_view line)> log;
+    LogFunction log;
     // Nothing happens any more; the Server may be destroyed once the loop has been left.
     std::function<void(int exit_code)> on_stopped;
     // Something in it has changed: at the end of a turn, at most once in each.
@@ -59,16 +62,16 @@ class Server final : private node::Env {
   // Finishes what is in flight, for at most some seconds, then calls on_stopped(0). Called again:
   // at once.
   void stop();
-  // Behind on_stopped: so long at most, until the disk has answered, for which the end of this
-  // waits. False: it hangs.
-  bool wait_for_disk(std::uint64_t ms) { return disk_thread_.wait_idle(ms); }
+  // After on_stopped: waits until the disk has answered, so long at most; the Server's end waits
+  // without a limit. False: it hangs.
+  bool wait_for_disk(std::uint64_t ms) { return disk_.wait_idle(ms); }
 
   // Clients of this process, once start() went well. `client` is borrowed until close_local() or
   // the Server's end; what it asks after the node has given up is answered by nobody.
   node::ClientId open_local(InProcessClient& client);
   void close_local(node::ClientId id);
-  bool wants_more(node::ClientId id) const { return locals_.wants_more(id); }
-  // `line` has no newline, and codec::line_slack readable bytes behind it.
+  bool wants_more(node::ClientId id) const { return clients_.wants_requests(id); }
+  // `line` has no newline, and codec::line_slack readable bytes after it.
   void ask_line(node::ClientId id, std::string_view line);
   void propose(node::ClientId id, std::string command, std::uint32_t timeout_ms);
   void ask_barrier(node::ClientId id, std::uint32_t timeout_ms);
@@ -78,11 +81,14 @@ class Server final : private node::Env {
 
  private:
   static constexpr std::uint64_t stop_limit_ms = 5000;
+  // How far the end has come.
+  enum class Ending : std::uint8_t { no, in_flight, at_once, done };
 
   Server(loop::Loop& loop, loop::Listener listener, const ClientLimits& limits, Events events);
-  Acceptor::Events door_events();
-  Clients::Events client_events();
-  PeerLinks::Events link_events();
+
+  void on_peer(Transport transport, std::string_view first) override;
+  void on_client(Transport transport, std::string_view first, bool ended) override;
+  bool has_room() const override;
 
   std::uint64_t now_us() override;
   std::uint64_t wall_us() override;
@@ -99,37 +105,32 @@ class Server final : private node::Env {
   void log(node::LogLevel level, std::string_view line) override;
   void stop(int exit_code) override;
 
-  bool is_serving() const { return started_ && !exit_code_; }
-  bool has_room() const;
-  void tell_state();
+  // The two hooks of each turn: input has been read; nothing is left to do but wait.
   void after_poll();
   void before_wait();
-  void set_timer();
+  // Calls on_state where the state is not as last told.
+  void tell_state();
+  // Whether nothing is left to be finished, or there is no time for it.
   bool is_done() const;
+  // Calls on_stopped. Nothing happens after it.
   void finish();
 
   const Events events_;
   const std::size_t max_line_bytes_;
   std::size_t members_ = 1;
   Prng prng_;
-  std::unique_ptr<storage::Disk> disk_;
-  storage::BatchResult disk_result_;  // written by the disk's thread, then read here
-  loop::JobThread disk_thread_;
+  DiskThread disk_;
   std::unique_ptr<node::Node> node_;
+  NodeInput input_;  // the way to it, for what comes from outside
   LingeringClose lingering_close_;
   Clients clients_;
-  InProcessClients locals_;
   PeerLinks links_;
   Acceptor acceptor_;
-  loop::Timer timer_;
-  loop::Timer stop_timer_;
   loop::LoopHooks turn_;
-  std::uint64_t timer_set_for_us_ = 0;
-  bool timer_fired_ = false;
+  WakeTimer wake_timer_;
+  loop::Timer stop_timer_;
   bool started_ = false;
-  bool stopping_ = false;
-  bool out_of_patience_ = false;
-  bool finished_ = false;
+  Ending ending_ = Ending::no;
   std::optional<int> exit_code_;
   std::optional<node::NodeState> state_;  // as last told
 };

@@ -75,7 +75,7 @@ bool is_ours(std::string_view name) {
 
 // A node's directory, also one that lost some of its files, has at least one; a new one has none
 // but what a file system's root has.
-Status judge_contents(int directory, const std::string& path) {
+Status check_contents(int directory, const std::string& path) {
   const int fd = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return system_error("opening the storage directory", path);
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd), ::closedir);
@@ -83,15 +83,15 @@ Status judge_contents(int directory, const std::string& path) {
     ::close(fd);
     return system_error("listing the storage directory", path);
   }
-  std::string stranger;
+  std::string foreign;
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == ".." || name == "lost+found") continue;
     if (is_ours(name)) return ok;
-    stranger = name;
+    foreign = name;
   }
-  if (stranger.empty()) return ok;
-  return refused(absolute(path) + " holds files that are not a node's, " + stranger +
+  if (foreign.empty()) return ok;
+  return refused(absolute(path) + " holds files that are not a node's, " + foreign +
                  " among them; give -s a directory of this node's own, new or empty");
 }
 
@@ -105,7 +105,7 @@ Result<int> open_storage_directory(const std::string& path) {
   }
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return system_error("opening the storage directory", absolute(path));
-  if (auto good = judge_contents(fd, path); !good) {
+  if (auto good = check_contents(fd, path); !good) {
     ::close(fd);
     return good.error();
   }

@@ -18,34 +18,32 @@ using namespace std::string_view_literals;
 
 namespace {
 
-struct Fixture : World {
+struct Fixture : World, AcceptorOwner {
   std::vector<std::string> peers;
   std::vector<std::string> clients;
-  std::vector<loop::Stream> taken;
+  std::vector<Transport> taken;
   bool room = true;
   std::unique_ptr<Acceptor> acceptor;
 
   Fixture() {
     auto listener = loop::Listener::bind(loop, {"127.0.0.1", 0});
     REQUIRE(listener);
-    acceptor = std::make_unique<Acceptor>(
-        lingering_close, std::move(*listener),
-        Acceptor::Events{.on_peer =
-                             [this](loop::Stream stream, std::string_view first) {
-                               peers.emplace_back(first);
-                               taken.push_back(std::move(stream));
-                             },
-                         .on_client =
-                             [this](loop::Stream stream, std::string_view first, bool ended) {
-                               clients.push_back(std::string(first) + (ended ? "|" : ""));
-                               for (std::size_t i = 0; i < loop::Loop::read_slack_bytes; ++i)
-                                 slack += first.data()[first.size() + i];
-                               taken.push_back(std::move(stream));
-                             },
-                         .has_room = [this] { return room; },
-                         .log = logger()});
+    AcceptorOwner& owner = *this;
+    acceptor = std::make_unique<Acceptor>(lingering_close, std::move(*listener), owner, logger());
     REQUIRE(acceptor->open());
   }
+  void on_peer(Transport transport, std::string_view first) override {
+    peers.emplace_back(first);
+    taken.push_back(std::move(transport));
+  }
+  void on_client(Transport transport, std::string_view first, bool ended) override {
+    clients.push_back(std::string(first) + (ended ? "|" : ""));
+    for (std::size_t i = 0; i < loop::Loop::read_slack_bytes; ++i)
+      slack += first.data()[first.size() + i];
+    taken.push_back(std::move(transport));
+  }
+  bool has_room() const override { return room; }
+
   loop::Stream caller() {
     loop::Stream result;
     loop::Connector connect(loop, acceptor->address(), 10'000,
@@ -58,7 +56,7 @@ struct Fixture : World {
 
 }  // namespace
 
-TEST_CASE("Door: callers reach their rooms, whole or byte by byte") {
+TEST_CASE("Acceptor: callers reach their rooms, whole or byte by byte") {
   for (const bool bytewise : {false, true}) {
     CAPTURE(bytewise);
     Fixture world;
@@ -90,7 +88,7 @@ TEST_CASE("Door: callers reach their rooms, whole or byte by byte") {
   }
 }
 
-TEST_CASE("Door: a foreign caller that keeps talking still reads its answer") {
+TEST_CASE("Acceptor: a foreign caller that keeps talking still reads its answer") {
   Fixture world;
   loop::Stream browser = world.caller();
   loop::Sink reply;
@@ -100,7 +98,7 @@ TEST_CASE("Door: a foreign caller that keeps talking still reads its answer") {
   CHECK(reply.bytes == rejection_of(Protocol::http));
 }
 
-TEST_CASE("Door: those who leave before they said who they are") {
+TEST_CASE("Acceptor: those who leave before they said who they are") {
   Fixture world;
   world.caller() = {};
   loop::Stream half = world.caller();
@@ -112,7 +110,7 @@ TEST_CASE("Door: those who leave before they said who they are") {
   CHECK(world.until([&] { return world.acceptor->size() == 0; }));
 }
 
-TEST_CASE("Door: without room clients are closed, and one line says so; peers come in") {
+TEST_CASE("Acceptor: without room clients are closed, and one line says so; peers come in") {
   Fixture world;
   world.room = false;
   for (int i = 0; i < 3; ++i) {

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "server/client.h"
+#include "server/connection.h"
 
 #include <doctest/doctest.h>
 #include <malloc.h>
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "server/clients.h"
+#include "server/json_lines_protocol.h"
 #include "tests/server/world.h"
 
 using namespace zatt;
@@ -22,27 +25,16 @@ struct Fixture : World {
   std::vector<node::ClientId> closed;
   node::ClientId last = 0;
   int ends = 0;
+  int rooms = 0;
   std::function<void(node::ClientId, std::string_view)> answer = [](node::ClientId,
                                                                     std::string_view) {};
+  std::size_t max_line_bytes;
   Clients clients;
   loop::Stream person;  // the other end of the connection that connect() made
   loop::Sink replies;
 
   explicit Fixture(const ClientLimits& limits = {})
-      : clients(loop, lingering_close, limits,
-                {.on_open = [this](node::ClientId id) { last = id; },
-                 .on_line =
-                     [this](node::ClientId id, std::string_view line, bool too_long) {
-                       heard.emplace_back(too_long ? "(too long)" : line);
-                       answer(id, line);
-                     },
-                 .on_end =
-                     [this](node::ClientId id) {
-                       ++ends;
-                       clients.close(id);
-                     },
-                 .on_closed = [this](node::ClientId id) { closed.push_back(id); },
-                 .log = logger()}) {
+      : max_line_bytes(limits.max_line_bytes), clients(loop, lingering_close, limits, logger()) {
     on_turn = [this] {
       clients.process_ready();
       clients.write_out();
@@ -50,11 +42,29 @@ struct Fixture : World {
     };
   }
 
+  void on_client_open(node::ClientId id) { last = id; }
+  void on_line(node::ClientId id, std::string_view line, bool too_long) {
+    heard.emplace_back(too_long ? "(too long)" : line);
+    answer(id, line);
+  }
+  void on_client_end(node::ClientId id) {
+    ++ends;
+    clients.close(id);
+  }
+  void on_client_room(node::ClientId) { ++rooms; }
+  void on_client_closed(node::ClientId id) { closed.push_back(id); }
+
+  void serve(loop::Stream stream) {
+    const auto make = [this](const Connection& connection) {
+      return std::make_unique<JsonLinesProtocol<Fixture>>(connection, *this, max_line_bytes);
+    };
+    clients.add(Transport(std::move(stream)), make, {}, false);
+  }
   void connect() {
     loop::Pair pair = loop::connected_pair(loop);
     REQUIRE(pair.near);
     person = std::move(pair.near);
-    clients.add(std::move(pair.far), {}, false);
+    serve(std::move(pair.far));
   }
 };
 
@@ -67,7 +77,7 @@ ClientLimits small_limits() {
 
 }  // namespace
 
-TEST_CASE("Client: lines in, replies out, then a half-close is answered to its end") {
+TEST_CASE("Connection: lines in, replies out, then a half-close is answered to its end") {
   Fixture world;
   world.answer = [&](node::ClientId id, std::string_view line) {
     world.clients.reply(id, "<" + std::string(line) + ">\n");
@@ -83,11 +93,11 @@ TEST_CASE("Client: lines in, replies out, then a half-close is answered to its e
   CHECK(*world.replies.end == 0);
   CHECK(world.ends == 1);
   CHECK(world.closed == std::vector<node::ClientId>{world.last});
-  CHECK(world.clients.size() == 0);
+  CHECK(world.clients.connections() == 0);
   CHECK(world.log.empty());
 }
 
-TEST_CASE("Client: lines that are not wanted wait, and the end of the stream waits with them") {
+TEST_CASE("Connection: lines that are not wanted wait, and the end of the stream waits with them") {
   Fixture world;
   world.answer = [&](node::ClientId id, std::string_view) {
     if (world.heard.size() == 2) world.clients.want_lines(id, false);
@@ -107,7 +117,7 @@ TEST_CASE("Client: lines that are not wanted wait, and the end of the stream wai
   CHECK(world.heard == std::vector<std::string>{"1", "2", "3", "4", "last"});
 }
 
-TEST_CASE("Client: who does not read is not read from, and goes on when it reads") {
+TEST_CASE("Connection: who does not read is not read from, and goes on when it reads") {
   Fixture world(small_limits());
   const std::string reply(50'000, 'r');
   world.answer = [&](node::ClientId id, std::string_view) { world.clients.reply(id, reply); };
@@ -128,10 +138,11 @@ TEST_CASE("Client: who does not read is not read from, and goes on when it reads
   REQUIRE(world.until([&] { return world.replies.bytes.size() == 1000 * reply.size(); }));
   CHECK(world.heard.size() == 1000);
   CHECK(world.heard.back() == "999");
+  CHECK(world.rooms > 0);
   CHECK(world.log.empty());
 }
 
-TEST_CASE("Client: who reads nothing for long is closed, with one log line") {
+TEST_CASE("Connection: who reads nothing for long is closed, with one log line") {
   Fixture world(small_limits());
   world.answer = [&](node::ClientId id, std::string_view) {
     world.clients.reply(id, std::string(1 << 20, 'r'));
@@ -141,13 +152,13 @@ TEST_CASE("Client: who reads nothing for long is closed, with one log line") {
   for (int i = 0; i < 100; ++i) asks += "ask\n";
   world.person.write(std::move(asks));
   REQUIRE(world.until([&] { return world.closed.size() == 1; }));
-  CHECK(world.clients.size() == 0);
+  CHECK(world.clients.connections() == 0);
   CHECK(world.log.find("client 127.0.0.1:") == 0);
   CHECK(world.log.find("has read nothing for 0 s while") != std::string::npos);
   CHECK(std::count(world.log.begin(), world.log.end(), '\n') == 1);
 }
 
-TEST_CASE("Client: a slow but steady reader stays") {
+TEST_CASE("Connection: a slow but steady reader stays") {
   Fixture world(small_limits());
   world.answer = [&](node::ClientId id, std::string_view) {
     world.clients.reply(id, std::string(1 << 20, 'r'));
@@ -177,7 +188,7 @@ TEST_CASE("Client: a slow but steady reader stays") {
   CHECK(sips > 40);  // 20 ms each: far longer than stuck_ms
 }
 
-TEST_CASE("Client: while the process itself stood still, nobody is held to have read nothing") {
+TEST_CASE("Connection: while the process itself stood still, nobody is held to have read nothing") {
   Fixture world(small_limits());
   const std::string reply(8 << 20, 'r');
   world.answer = [&](node::ClientId id, std::string_view) { world.clients.reply(id, reply); };
@@ -193,7 +204,7 @@ TEST_CASE("Client: while the process itself stood still, nobody is held to have 
   CHECK(world.closed.empty());
 }
 
-TEST_CASE("Client: a queue past its bound closes at once") {
+TEST_CASE("Connection: a queue past its bound closes at once") {
   ClientLimits limits = small_limits();
   limits.max_waiting_bytes = 8 << 20;
   limits.stuck_ms = 60'000;
@@ -205,7 +216,7 @@ TEST_CASE("Client: a queue past its bound closes at once") {
   CHECK(world.log.find("of replies wait for it") != std::string::npos);
 }
 
-TEST_CASE("Client: one that leaves without reading its replies is let go in the end") {
+TEST_CASE("Connection: one that leaves without reading its replies is closed in the end") {
   Fixture world(small_limits());
   world.answer = [&](node::ClientId id, std::string_view) {
     for (int i = 0; i < 10; ++i) world.clients.reply(id, std::string(1 << 20, 'r'));
@@ -217,7 +228,7 @@ TEST_CASE("Client: one that leaves without reading its replies is let go in the 
   CHECK(world.ends == 1);
 }
 
-TEST_CASE("Client: lost connections are quiet") {
+TEST_CASE("Connection: lost connections are quiet") {
   Fixture world;
   world.connect();
   const node::ClientId id = world.last;
@@ -233,7 +244,7 @@ TEST_CASE("Client: lost connections are quiet") {
   CHECK(world.log.empty());
 }
 
-TEST_CASE("Client: a line over the limit is reported once") {
+TEST_CASE("Connection: a line over the limit is reported once") {
   Fixture world(small_limits());
   world.connect();
   world.person.write(std::string(5000, 'x'));
@@ -253,7 +264,7 @@ TEST_CASE("Clients: an idle one costs under 2 KiB here, also after it was busy")
   std::vector<loop::Pair> pairs;
   for (std::size_t i = 0; i < count; ++i) pairs.push_back(loop::connected_pair(world.loop));
   const std::size_t before = in_use();
-  for (loop::Pair& pair : pairs) world.clients.add(std::move(pair.far), {}, false);
+  for (loop::Pair& pair : pairs) world.serve(std::move(pair.far));
   for (loop::Pair& pair : pairs) pair.near.write(std::string(3000, 'x') + "\n");
   REQUIRE(world.until([&] { return world.heard.size() == count; }));
   world.heard = {};

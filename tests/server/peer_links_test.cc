@@ -17,38 +17,34 @@ using node::Priority;
 
 namespace {
 
-struct Peer {
+struct Peer final : PeerSink {
   std::vector<node::LinkId> up;
   std::vector<std::optional<std::string>> dialed;
   std::vector<std::string> frames;
   std::vector<node::LinkId> down;
   std::vector<std::string> reasons;  // of down
   std::vector<std::string> failures;
-  std::function<void(node::LinkId)> on_frame = [](node::LinkId) {};
+  std::function<void(node::LinkId)> then = [](node::LinkId) {};  // after a frame
   PeerLinks links;
 
   Peer(World& world, std::uint64_t seed)
-      : links(world.loop, world.lingering_close, seed,
-              {.on_up =
-                   [this](node::LinkId id, std::optional<std::string> whom) {
-                     up.push_back(id);
-                     dialed.push_back(std::move(whom));
-                   },
-               .on_frame =
-                   [this](node::LinkId id, std::string_view frame) {
-                     frames.emplace_back(frame);
-                     on_frame(id);
-                   },
-               .on_down =
-                   [this](node::LinkId id, std::string_view why) {
-                     down.push_back(id);
-                     reasons.emplace_back(why);
-                   },
-               .on_dial_failed =
-                   [this](const std::string& id, std::string_view why) {
-                     failures.push_back(id + ": " + std::string(why));
-                   },
-               .log = world.logger()}) {}
+      : links(world.loop, world.lingering_close, seed, *this, world.logger()) {}
+
+  void on_link_up(node::LinkId id, std::optional<std::string> whom) override {
+    up.push_back(id);
+    dialed.push_back(std::move(whom));
+  }
+  void on_frame(node::LinkId id, std::string_view frame) override {
+    frames.emplace_back(frame);
+    then(id);
+  }
+  void on_link_down(node::LinkId id, std::string_view why) override {
+    down.push_back(id);
+    reasons.emplace_back(why);
+  }
+  void on_dial_failed(const std::string& id, std::string_view why) override {
+    failures.push_back(id + ": " + std::string(why));
+  }
 
   bool turn() {
     links.reap();
@@ -57,8 +53,8 @@ struct Peer {
   }
 };
 
-// A caller and an answerer, with a door between them.
-struct Fixture : World {
+// A caller and an answerer, with a port between them.
+struct Fixture : World, AcceptorOwner {
   Peer caller{*this, 1};
   Peer answerer{*this, 2};
   std::optional<Acceptor> acceptor;
@@ -73,18 +69,17 @@ struct Fixture : World {
       if (a || b) turn.run_again();
     };
   }
-  void open_door() {
+  void on_peer(Transport transport, std::string_view first) override {
+    answerer.links.add(std::move(transport), first);
+  }
+  void on_client(Transport, std::string_view, bool) override { ++clients; }
+  bool has_room() const override { return room; }
+
+  void listen() {
     auto listener = loop::Listener::bind(loop, address);
     REQUIRE(listener);
-    acceptor.emplace(
-        lingering_close, std::move(*listener),
-        Acceptor::Events{.on_peer =
-                             [this](loop::Stream stream, std::string_view first) {
-                               answerer.links.add(std::move(stream), first);
-                             },
-                         .on_client = [this](loop::Stream, std::string_view, bool) { ++clients; },
-                         .has_room = [this] { return room; },
-                         .log = logger()});
+    AcceptorOwner& owner = *this;
+    acceptor.emplace(lingering_close, std::move(*listener), owner, logger());
     address = acceptor->address();
     REQUIRE(acceptor->open());
   }
@@ -93,7 +88,7 @@ struct Fixture : World {
     turn.run_again();
   }
   void connect() {
-    open_door();
+    listen();
     dial();
     REQUIRE(until([this] { return caller.up.size() == 1 && answerer.up.size() == 1; }));
   }
@@ -144,12 +139,12 @@ TEST_CASE("PeerLinks: control overtakes bulk that waits; each keeps its own orde
 
 TEST_CASE("PeerLinks: dials again, after growing waits, when a link or an attempt fails") {
   Fixture world;
-  world.open_door();
+  world.listen();
   world.acceptor.reset();  // the port is known, and nobody is there
   world.dial();
   REQUIRE(world.until([&] { return world.caller.failures.size() == 3; }));
   CHECK(world.caller.failures[0] == "b: nothing listens there");
-  world.open_door();
+  world.listen();
   REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
   world.answerer.links.close(1);
   world.turn.run_again();
@@ -175,7 +170,7 @@ TEST_CASE("PeerLinks: a peer no longer named is not dialed, its link stays") {
   CHECK(world.caller.up.size() == 1);
 }
 
-TEST_CASE("PeerLinks: named again while its link lives, it is not called twice") {
+TEST_CASE("PeerLinks: named again while its link is there, it is not called twice") {
   Fixture world;
   world.connect();
   world.caller.links.dial({});
@@ -192,7 +187,7 @@ TEST_CASE("PeerLinks: named again while its link lives, it is not called twice")
 TEST_CASE("PeerLinks: a closed link sends what it was given, reads no more, and says so later") {
   Fixture world;
   world.connect();
-  world.answerer.on_frame = [&](node::LinkId id) {
+  world.answerer.then = [&](node::LinkId id) {
     world.answerer.links.send(id, Priority::control, "refused: another cluster");
     world.answerer.links.close(id);
     CHECK(world.answerer.down.empty());  // never from within the call
@@ -207,14 +202,14 @@ TEST_CASE("PeerLinks: a closed link sends what it was given, reads no more, and 
 
 TEST_CASE("PeerLinks: an impossible length ends the link") {
   Fixture world;
-  world.open_door();
-  loop::Stream stranger;
+  world.listen();
+  loop::Stream foreigner;
   loop::Connector connect(world.loop, world.address, 10'000,
-                          [&](loop::Stream stream, std::string) { stranger = std::move(stream); });
-  REQUIRE(world.until([&] { return static_cast<bool>(stranger); }));
+                          [&](loop::Stream stream, std::string) { foreigner = std::move(stream); });
+  REQUIRE(world.until([&] { return static_cast<bool>(foreigner); }));
   loop::Sink sink;
-  sink.attach(stranger);
-  stranger.write(std::string(codec::peer_magic) + "\xff\xff\xff\xff garbage");
+  sink.attach(foreigner);
+  foreigner.write(std::string(codec::peer_magic) + "\xff\xff\xff\xff garbage");
   REQUIRE(world.until([&] { return world.answerer.down.size() == 1 && sink.end; }));
   CHECK(world.answerer.frames.empty());
 }
@@ -249,12 +244,12 @@ TEST_CASE("PeerLinks: what answers but is no node is named") {
 
 TEST_CASE("PeerLinks: a peer that takes nothing is given up at the bound") {
   Fixture world;
-  world.open_door();
-  loop::Stream stranger;
+  world.listen();
+  loop::Stream foreigner;
   loop::Connector connect(world.loop, world.address, 10'000,
-                          [&](loop::Stream stream, std::string) { stranger = std::move(stream); });
-  REQUIRE(world.until([&] { return static_cast<bool>(stranger); }));
-  stranger.write(std::string(codec::peer_magic));
+                          [&](loop::Stream stream, std::string) { foreigner = std::move(stream); });
+  REQUIRE(world.until([&] { return static_cast<bool>(foreigner); }));
+  foreigner.write(std::string(codec::peer_magic));
   REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
   for (int i = 0; i < 2000 && world.answerer.down.empty(); ++i) {
     world.answerer.links.send(1, Priority::bulk, std::string(60'000, 'x'));

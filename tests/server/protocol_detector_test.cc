@@ -12,7 +12,7 @@
 using namespace zatt::server;
 using namespace std::string_view_literals;
 
-TEST_CASE("who_calls: the first bytes decide, as soon as they can") {
+TEST_CASE("detect_protocol: the first bytes decide, as soon as they can") {
   struct Row {
     std::string_view first;
     Protocol want;
@@ -55,7 +55,7 @@ TEST_CASE("who_calls: the first bytes decide, as soon as they can") {
   }
 }
 
-TEST_CASE("who_calls: the longest greeting is enough for every answer") {
+TEST_CASE("detect_protocol: the longest beginning is enough for every answer") {
   for (int first = 0; first < 256; ++first) {
     for (const std::string_view rest : {"ET / HTT"sv, "ONNECT x"sv, "PTIONS *"sv, "zatzatza"sv}) {
       const std::string bytes = static_cast<char>(first) + std::string(rest.substr(0, 7));
@@ -65,7 +65,7 @@ TEST_CASE("who_calls: the longest greeting is enough for every answer") {
   }
 }
 
-TEST_CASE("farewell_to: each reads it in its own way") {
+TEST_CASE("rejection_of: each reads it in its own way") {
   const std::string sentence(zatt::codec::how_to_ask);
   CHECK(rejection_of(Protocol::http) ==
         "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " +
