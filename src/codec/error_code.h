@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <string_view>
 
 namespace zatt::codec {
@@ -11,11 +12,14 @@ enum class ErrorCode : std::uint8_t {
 #define ZATT_SERVER_ERROR(name, ...) name,
 #include "codec/error_codes.def"
 };
-inline constexpr std::uint8_t error_codes = 0
-#define ZATT_SERVER_ERROR(...) +1
+inline constexpr std::string_view error_names[] = {
+#define ZATT_SERVER_ERROR(name, ...) #name,
 #include "codec/error_codes.def"
-    ;
+};
+inline constexpr std::uint8_t error_codes = std::size(error_names);
 
-std::string_view to_string(ErrorCode code);
+constexpr std::string_view to_string(ErrorCode code) {
+  return error_names[static_cast<std::uint8_t>(code)];
+}
 
 }  // namespace zatt::codec
