@@ -9,8 +9,9 @@
 //           +------------+---------------+-------------+-----------+-----------+--------+---------+
 //
 // checksum covers the rest of the frame. The boot ids name the two processes that talk: a frame
-// for or from another boot is dropped (to_boot is 0 in a hello, which does not know it yet). A message larger than a frame's payload travels in pieces, numbered from 0, the final one
-// marked; frames of other messages may pass between them.
+// for or from another boot is dropped (to_boot is 0 in a hello, which does not know it yet). A
+// message larger than a frame's payload travels in pieces, numbered from 0, the final one marked;
+// frames of other messages may pass between them.
 #pragma once
 
 #include <algorithm>
