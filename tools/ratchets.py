@@ -21,7 +21,6 @@ MAX_FUNCTION_LINES = 50
 EXCEPTIONS = {
     ("file", "src/client/client.cc", ""): 451,
     ("members", "src/client/client.h", "Client"): 31,
-    ("function", "tests/codec/peer_message_test.cc", "samples"): 53,
     ("function", "tests/sim/history.cc", "Checker::check_order"): 52,
     ("file", "tests/sim/workload.cc", ""): 452,
 }

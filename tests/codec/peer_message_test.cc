@@ -77,23 +77,25 @@ std::string raft_encoded(M message) {
   return encoded(raft::Message{std::move(message)});
 }
 
+// The bootstrap state of a hello, and of a message of its own.
+const std::string state_hex =
+    "0500000000000000 01 01 01000000"  // cluster, acted, asks, one offer:
+    "0100000000000000 0500000000000000 1d000000"
+    "01000000 01000000 30 0700000000000000 01000000 68 0201 01 00000000";
+const std::string hello_hex =
+    "01 0100 0300 01000000 31 0900000000000000"  // versions, server
+    "01000000 30 01000000 6e 8714"               // to, address
+    "02000000 01000000 30 01000000 31" +         // ids
+    state_hex +
+    "04 01000000 70";
+const std::string state_message_hex = "03" + state_hex;
+
 std::vector<Sample> samples() {
   const std::string body = configuration_body();
-  const char* bootstrap_state_hex =
-      "0500000000000000 01 01 01000000"  // cluster, acted, asks, one offer:
-      "0100000000000000 0500000000000000 1d000000"
-      "01000000 01000000 30 0700000000000000 01000000 68 0201 01 00000000";
-  static const std::string hello_hex =
-      "01 0100 0300 01000000 31 0900000000000000"  // versions, server
-      "01000000 30 01000000 6e 8714"               // to, address
-      "02000000 01000000 30 01000000 31" +         // ids
-      std::string(bootstrap_state_hex) +
-      "04 01000000 70";
-  static const std::string bootstrap_state_message_hex = "03" + std::string(bootstrap_state_hex);
   return {
       {"hello", encoded(hello()), hello_hex.c_str()},
       {"refused", encoded(Refused{Refused::Why::cluster, "no"}), "02 03 02000000 6e6f"},
-      {"standing", encoded(bootstrap_state()), bootstrap_state_message_hex.c_str()},
+      {"standing", encoded(bootstrap_state()), state_message_hex.c_str()},
       {"request_vote", raft_encoded(raft::RequestVote{Term{1}, Index{2}, Term{3}, true}),
        "0a 0100000000000000 0200000000000000 0300000000000000 01"},
       {"vote_reply", raft_encoded(raft::VoteReply{Term{1}, true, false}),
