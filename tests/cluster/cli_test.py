@@ -391,7 +391,7 @@ class Text(CliTest):
                  (("get", "k", "--if-absent"), "get takes no --if-absent"),
                  (("get", "k", "-t", "0"), "-t is a number of seconds"),
                  (("incr", "k", "x"), "BY must be a 64-bit integer"), (("help", "gte"), "unknown verb.*did you mean get"),
-                 (("get", b"caf\xe9"), "keys and values are UTF-8 text"),
+                 (("get", b"caf\xe9"), "operand 1 of get is not UTF-8 text"),
                  (("get", "k", "-s", "a:b"), '"a:b" is not a server'), (("status", "-s", "a:b"), '"a:b"'),
                  (("get", "k", "--servers", ""), '"" is not a server')]
         for arguments, why in table:
