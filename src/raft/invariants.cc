@@ -7,10 +7,10 @@
 namespace zatt::raft {
 namespace {
 
-const char* broken_by_write(const CoreState& now, const Output& output) {
+const char* broken_by_write(const CoreState& before, const CoreState& now, const Output& output) {
   const bool writes = output.hard_state || output.truncate || !output.append.empty();
   if (writes != (output.write != 0)) return "a write has a number, and only a write";
-  if (output.truncate && *output.truncate < now.commit_index)
+  if (output.truncate && *output.truncate < before.commit_index)
     return "nothing committed is truncated";
   if (output.append.empty()) return nullptr;
   Index index = output.append.front().index;
@@ -34,38 +34,32 @@ bool is_hypothetical(const Message& message) {
          (reply != nullptr && reply->pre_vote && reply->granted);
 }
 
-const char* broken_by_message(const CoreState& now, const Envelope& envelope) {
+const char* broken_by_message(const CoreState& before, const CoreState& now,
+                              const Envelope& envelope) {
   const Message& message = envelope.message;
   if (is_hypothetical(message)) return nullptr;
   if (term_of(message) > now.current_term) return "nobody speaks in a term that it is not in";
   if (term_of(message) < now.current_term) return nullptr;  // it has been left in this very step
-  if (!now.is_term_durable) return "a term is spoken in once it is durable";
+  if (now.current_term > before.current_term) return "a term is spoken in once it is durable";
   const auto is_stored = [&](Index match_index) { return match_index <= now.durable_index; };
-  const bool holds =
-      std::visit(Overloaded{
-                     [&](const RequestVote&) { return now.voted_for == now.self; },
-                     [&](const VoteReply& m) { return !m.granted || now.voted_for == envelope.to; },
-                     [&](const AppendReply& m) { return !m.success || is_stored(m.match_index); },
-                     [&](const HeartbeatReply& m) { return is_stored(m.match_index); },
-                     [](const auto&) { return true; },
-                 },
-                 message);
+  const bool holds = std::visit(
+      Overloaded{
+          [&](const RequestVote&) { return now.voted_for == now.self; },
+          [&](const VoteReply& m) { return !m.granted || before.voted_for == envelope.to; },
+          [&](const AppendReply& m) { return !m.success || is_stored(m.match_index); },
+          [&](const HeartbeatReply& m) { return is_stored(m.match_index); },
+          [](const auto&) { return true; },
+      },
+      message);
   return holds ? nullptr : "what is said rests on what is durable: votes, and entries stored";
 }
 
 }  // namespace
 
 CoreState core_state(const Raft& raft) {
-  return {raft.self(),
-          raft.current_term(),
-          raft.voted_for(),
-          raft.is_term_durable(),
-          raft.is_leader(),
-          raft.applied_index(),
-          raft.commit_index(),
-          raft.durable_index(),
-          raft.log().last_index(),
-          raft.log().last_term()};
+  return {raft.self(),          raft.current_term(),     raft.voted_for(),
+          raft.is_leader(),     raft.applied_index(),    raft.commit_index(),
+          raft.durable_index(), raft.log().last_index(), raft.log().last_term()};
 }
 
 const char* broken_by_step(const CoreState& before, const CoreState& now) {
@@ -83,10 +77,10 @@ const char* broken_by_step(const CoreState& before, const CoreState& now) {
   return nullptr;
 }
 
-const char* broken_by_output(const CoreState& now, const Output& output) {
-  if (const char* broken = broken_by_write(now, output)) return broken;
+const char* broken_by_output(const CoreState& before, const CoreState& now, const Output& output) {
+  if (const char* broken = broken_by_write(before, now, output)) return broken;
   for (const Envelope& envelope : output.messages)
-    if (const char* broken = broken_by_message(now, envelope)) return broken;
+    if (const char* broken = broken_by_message(before, now, envelope)) return broken;
   return nullptr;
 }
 

@@ -22,7 +22,6 @@ struct CoreState {
   MemberId self;
   Term current_term{};
   std::optional<MemberId> voted_for;
-  bool is_term_durable = true;  // current_term and the vote are on disk
   bool is_leader = false;
   Index applied_index{};
   Index commit_index{};
@@ -38,7 +37,7 @@ const char* broken_by_step(const CoreState& before, const CoreState& now);
 
 // After every step where Options::check_output is set: what is written continues the log and cuts
 // nothing committed, and nothing is said before the disk has kept what it rests on.
-const char* broken_by_output(const CoreState& now, const Output& output);
+const char* broken_by_output(const CoreState& before, const CoreState& now, const Output& output);
 
 // The same for what a leader believes of its followers' logs.
 const char* broken_by_progress(const CoreState& now, const Leader& leader);

@@ -97,7 +97,7 @@ void Raft::check_invariants(const CoreState& before) const {
   const CoreState now = core_state(*this);
   const char* broken = broken_by_step(before, now);
   if (broken == nullptr && options_.check_output) {
-    broken = broken_by_output(now, output_);
+    broken = broken_by_output(before, now, output_);
     if (const auto* leader = std::get_if<Leader>(&role_); broken == nullptr && leader != nullptr)
       broken = broken_by_progress(now, *leader);
   }

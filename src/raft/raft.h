@@ -69,7 +69,6 @@ class Raft {
   const MemberId& self() const { return options_.self; }
   Term current_term() const { return hard_state_.current_term; }
   const std::optional<MemberId>& voted_for() const { return hard_state_.voted_for; }
-  bool is_term_durable() const { return writes_.may_send(0); }  // and the vote in it
   Index applied_index() const { return applied_index_; }
   Index commit_index() const { return commit_index_; }
   Index durable_index() const { return writes_.durable_index(); }

@@ -13,8 +13,7 @@ namespace {
 
 // A leader of term 5 that voted for itself, with entries up to 9, of which 7 are durable.
 CoreState leader() {
-  return {peer("1"), Term{5},  peer("1"), true,     true,
-          Index{3},  Index{6}, Index{7},  Index{9}, Term{5}};
+  return {peer("1"), Term{5}, peer("1"), true, Index{3}, Index{6}, Index{7}, Index{9}, Term{5}};
 }
 
 std::string text(const char* broken) { return broken == nullptr ? "" : broken; }
@@ -69,22 +68,24 @@ TEST_CASE("invariants: what is written") {
     output.append = std::move(append);
     return output;
   };
-  CHECK(broken_by_output(leader(), writing({command(8, 5), command(9, 5)})) == nullptr);
-  CHECK(broken_by_output(leader(), writing({command(8, 4), command(9, 5)})) == nullptr);
-  CHECK(text(broken_by_output(leader(), writing({command(7, 5), command(9, 5)}))) ==
+  CHECK(broken_by_output(leader(), leader(), writing({command(8, 5), command(9, 5)})) == nullptr);
+  CHECK(broken_by_output(leader(), leader(), writing({command(8, 4), command(9, 5)})) == nullptr);
+  CHECK(text(broken_by_output(leader(), leader(), writing({command(7, 5), command(9, 5)}))) ==
         "entries are appended without a gap");
-  CHECK(text(broken_by_output(leader(), writing({command(8, 6), command(9, 5)}))) ==
+  CHECK(text(broken_by_output(leader(), leader(), writing({command(8, 6), command(9, 5)}))) ==
         "terms do not sink along the log");
-  CHECK(text(broken_by_output(leader(), writing({command(8, 5)}))) ==
+  CHECK(text(broken_by_output(leader(), leader(), writing({command(8, 5)}))) ==
         "what is appended is written to the log's end");
-  CHECK(text(broken_by_output(leader(), writing({}))) == "a write has a number, and only a write");
+  CHECK(text(broken_by_output(leader(), leader(), writing({}))) ==
+        "a write has a number, and only a write");
   Output truncating;
   truncating.truncate = Index{6};
-  CHECK(text(broken_by_output(leader(), truncating)) == "a write has a number, and only a write");
+  CHECK(text(broken_by_output(leader(), leader(), truncating)) ==
+        "a write has a number, and only a write");
   truncating.write = 4;
-  CHECK(broken_by_output(leader(), truncating) == nullptr);
+  CHECK(broken_by_output(leader(), leader(), truncating) == nullptr);
   truncating.truncate = Index{5};
-  CHECK(text(broken_by_output(leader(), truncating)) == "nothing committed is truncated");
+  CHECK(text(broken_by_output(leader(), leader(), truncating)) == "nothing committed is truncated");
 }
 
 TEST_CASE("invariants: what is said") {
@@ -92,18 +93,22 @@ TEST_CASE("invariants: what is said") {
   CoreState follower = leader();
   follower.is_leader = false;
   follower.voted_for = peer("2");
-  CoreState unsaved = follower;
-  unsaved.is_term_durable = false;
+  CoreState earlier = follower;
+  earlier.current_term = Term{4};
   const auto said = [](const CoreState& now, const Message& message) {
-    return text(broken_by_output(now, with(peer("2"), message)));
+    return text(broken_by_output(now, now, with(peer("2"), message)));
   };
 
   CHECK(said(follower, VoteReply{Term{5}, true, false}) == "");
-  CHECK(text(broken_by_output(follower, with(peer("3"), VoteReply{Term{5}, true, false}))) ==
-        unkept);
-  CHECK(text(broken_by_output(follower, with(peer("3"), VoteReply{Term{5}, false, false}))) == "");
-  CHECK(said(unsaved, VoteReply{Term{5}, true, false}) == "a term is spoken in once it is durable");
-  CHECK(said(unsaved, VoteReply{Term{6}, true, true}) == "");  // of a term that nobody is in yet
+  CHECK(text(broken_by_output(follower, follower,
+                              with(peer("3"), VoteReply{Term{5}, true, false}))) == unkept);
+  CHECK(text(broken_by_output(follower, follower,
+                              with(peer("3"), VoteReply{Term{5}, false, false}))) == "");
+  const auto said_at_once = [&](const Message& message) {
+    return text(broken_by_output(earlier, follower, with(peer("2"), message)));
+  };
+  CHECK(said_at_once(VoteReply{Term{5}, true, false}) == "a term is spoken in once it is durable");
+  CHECK(said_at_once(VoteReply{Term{6}, true, true}) == "");  // of a term that nobody is in yet
   CHECK(said(follower, VoteReply{Term{6}, false, false}) ==
         "nobody speaks in a term that it is not in");
 
