@@ -7,8 +7,9 @@
 namespace zatt::sim {
 namespace {
 
-constexpr std::uint64_t bootstrap_us = 4'000'000;   // is left alone after that
-constexpr std::uint32_t most_wiped_in_bootstrap = 12;  // directories; each costs all others an offer
+constexpr std::uint64_t bootstrap_us = 4'000'000;  // is left alone after that
+constexpr std::uint32_t most_wiped_in_bootstrap =
+    12;  // directories; each costs all others an offer
 
 }  // namespace
 

@@ -11,8 +11,8 @@ namespace zatt::sim {
 namespace {
 
 constexpr const char* names[] = {
-    "loss",     "replay", "reorder", "clog",  "capacity", "reset", "partition", "crash",   "power",
-    "recovery", "pause",  "suspend", "drift", "wipe",     "stall", "hang",      "sync",    "io",
+    "loss",     "replay", "reorder", "clog",  "capacity", "reset", "partition", "crash",    "power",
+    "recovery", "pause",  "suspend", "drift", "wipe",     "stall", "hang",      "sync",     "io",
     "full",     "rot",    "inject",  "slow",  "large",    "late",  "stray",     "bootstrap"};
 static_assert(std::size(names) == static_cast<std::size_t>(Fault::count_));
 

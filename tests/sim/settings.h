@@ -39,9 +39,9 @@ enum class Fault : std::uint8_t {
   rot,
   inject,  // what the code may do and seldom does: base/instrumentation.h
   slow_reader,
-  large,     // values of up to 1 MiB
-  late,      // connections are read late, from the hello on
-  stray,     // frames of earlier processes come over later connections
+  large,      // values of up to 1 MiB
+  late,       // connections are read late, from the hello on
+  stray,      // frames of earlier processes come over later connections
   bootstrap,  // crashes, and emptied directories, while a cluster comes to be
   count_
 };
