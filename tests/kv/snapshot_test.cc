@@ -282,7 +282,7 @@ TEST_CASE("restore: what is not the whole of one snapshot is refused") {
 TEST_CASE("restore: a section that a later version wrote is refused by its tag") {
   Machine store;
   fill(store, 3);
-  const std::string whole = joined(snapshot(store, 1000));
+  const std::string whole = join(snapshot(store, 1000), "");
   for (const std::string& body : {""s, "sessions of clients"s}) {
     std::string section = "sess";
     Writer(section).bytes(body);
