@@ -234,7 +234,7 @@ Picture StatusReporter::picture() const {
   now.led = p_.raft.leader().has_value();
   now.term = raw(p_.raft.current_term());
   now.disk_slow = p_.persister.is_slow();
-  now.room = p_.persister.room();
+  now.room = p_.persister.told_room();  // as steps change it, not within a try
   now.storage = p_.options.storage;
   if (now.room != DiskSpace::enough) now.no_room = p_.persister.no_room();
   return now;

@@ -263,7 +263,7 @@ class Import(CliTest):
         good = "".join(f'{{"key":"k{n}","value":{n}}}\n' for n in range(20))
         table = [("x", "not a JSON object"), ('{"key":"k"}', 'it has no "value"'),
                  ('{"key":1,"value":2}', 'its "key" is not a string'),
-                 ('{"key":"k","value":{a}}', "not JSON: byte 19: a name in double quotes expected"),
+                 ('{"key":"k","value":{a}}', "not JSON: byte 21: a name in double quotes expected"),
                  ('{"key":"k","value":1,"ttl":3}', 'unknown field "ttl"')]
         for line, why in table:
             with self.subTest(line):

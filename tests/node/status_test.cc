@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <string>
 
+#include "tests/node/parts.h"
 #include "tests/support/fake_env.h"
 
 namespace zatt::node {
@@ -306,6 +308,30 @@ TEST_CASE("status: a majority was emptied, so nobody leads, and the message name
   CHECK(has(fixture.replies(c).at(0),
             "nobody can lead: the storage directories of a majority of the members were emptied "
             "(nodes 1, 2)"));
+}
+
+TEST_CASE("status: a disk without room is said, though the look falls into another try") {
+  test::Parts parts;
+  PeerTable peers(parts.options, parts.env);
+  Bootstrapper bootstrapper(parts.options, parts.env, *parts.raft, *parts.persister,
+                            parts.connections);
+  StatusReporter status({parts.options, parts.env, *parts.raft, *parts.persister, parts.connections,
+                         peers, bootstrapper});
+  status.start();
+  parts.lead_alone();
+  parts.env.logged.clear();
+  parts.step(raft::Propose{parts.raft->current_term(), {{EntryKind::command, "x"}}});
+  parts.disk.fail_call(0, ENOSPC, true);
+  REQUIRE(parts.run_disk().room_changed);
+  parts.env.now += 5;
+  status.stir();
+  parts.env.now = parts.persister->wake_at_us();
+  parts.persister->submit();
+  REQUIRE(parts.env.batch.has_value());
+  parts.env.now += 10;
+  REQUIRE(status.wake_at_us() <= parts.env.now);
+  status.on_time();
+  CHECK(parts.env.count_logged("the disk is full") == 1);
 }
 
 }  // namespace zatt::node
