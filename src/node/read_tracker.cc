@@ -27,10 +27,11 @@ void ReadTracker::on_read_index(PeerConnection& peer, const codec::ReadIndex& re
 }
 
 std::vector<raft::ReadRequests> ReadTracker::ask() {
-  std::map<Term, raft::ReadRequests> by_term;
+  std::vector<raft::ReadRequests> requests;
   const auto ask_core = [&](Group group, Term term, bool to_log_end) {
-    by_term[term].reads.push_back({++last_id_, to_log_end});
-    asked_core_[last_id_] = std::move(group);
+    if (requests.empty() || requests.back().term != term) requests.push_back({term, {}});
+    requests.back().reads.push_back({++last_id_, to_log_end});
+    asked_core_.emplace_hint(asked_core_.end(), last_id_, std::move(group));
   };
   for (const Remote& read : std::exchange(gathered_remote_, {}))
     ask_core({{}, read.link, read.number, {}, {}}, read.term, read.to_log_end);
@@ -40,11 +41,6 @@ std::vector<raft::ReadRequests> ReadTracker::ask() {
       ask_leader(std::move(group), question.to_log_end);
     else
       ask_core(std::move(group), question.target.term, question.to_log_end);
-  }
-  std::vector<raft::ReadRequests> requests;
-  for (auto& [term, request] : by_term) {
-    request.term = term;
-    requests.push_back(std::move(request));
   }
   return requests;
 }

@@ -93,12 +93,12 @@ std::string Node::too_large_text() const {
 void Node::flush() {
   if (phase_ == Phase::stopped) return;
   do {
-    responder_.answer_readable();
     do {
       dispatcher_.dispatch_waiting();
       while (auto propose = writes_.next_proposal()) post(std::move(*propose));
       if (clients_.is_woken()) continue;
       for (raft::ReadRequests& reads : reads_.ask()) post(std::move(reads));
+      responder_.answer_readable();
     } while (clients_.is_woken() || writes_.has_proposals());
     submit();
     clients_.flush();
