@@ -26,7 +26,7 @@ def simulations(sim, soak, seeds):
         yield "sim-standard", [sim, "--standard", "--seeds", str(seeds or 3000)]
         yield "crash-run", [sim, "--crash-run", "--depth", "2"]
         return
-    yield "sim", [sim, "--seeds", str(seeds or 1000), "--seconds", "0" if seeds else "55"]
+    yield "sim", [sim, "--seeds", str(seeds or 1000), "--seconds", "0" if seeds else "75"]
     yield "sim-standard", [sim, "--standard", "--seeds", str(seeds or 50), "--seconds", "0" if seeds else "45"]
 
 

@@ -13,7 +13,7 @@ namespace zatt::sim {
 
 namespace {
 
-constexpr std::uint64_t grace_us = 20'000;  // beyond its time, before an answer is late
+constexpr std::int64_t grace_us = 20'000;  // beyond its time, before an answer is late
 
 // As the node reads it in a request that is one.
 std::uint64_t timeout_us_of(std::string_view line) {
@@ -154,10 +154,13 @@ void Cluster::check_due(NodeNumber number, const Connection& connection) {
   const Machine& machine = machines_[number];
   if (connection.due_us.empty() || machine.paused_until_us > scheduler_.now_us()) return;
   if (machine.unread_factor * connection.unread_bytes >= node::max_unread_bytes) return;
-  const std::uint64_t now = node_time(number, scheduler_.now_us());
-  const std::uint64_t due =
-      std::max(connection.due_us.front(),
-               node_time(number, std::max(machine.went_on_us, connection.read_on_us)));
+  // By a clock that has stood still, moments before its start are below 0.
+  const auto clock = [&](std::uint64_t us) {
+    return static_cast<std::int64_t>(node_time(number, us));
+  };
+  const std::int64_t now = clock(scheduler_.now_us());
+  const std::int64_t due = std::max(static_cast<std::int64_t>(connection.due_us.front()),
+                                    clock(std::max(machine.went_on_us, connection.read_on_us)));
   if (now > due + grace_us)
     checker_.fail(Invariant::answered_in_time,
                   "node " + std::to_string(number) + " has let a request wait " +

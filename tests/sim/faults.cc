@@ -129,6 +129,9 @@ bool FaultSchedule::has_acted() const {
   for (NodeNumber number = 0; number < cluster_.size(); ++number) {
     const Machine& machine = cluster_.machine(number);
     if (machine.node && machine.node->raft().current_term() > Term{0}) return true;
+    for (const std::size_t i : {0U, 1U})  // also while it is down
+      if (const auto& slot = machine.durable->slot(i); slot && slot->current_term > Term{0})
+        return true;
   }
   return false;
 }
