@@ -44,7 +44,7 @@ const char* broken_by_message(const CoreState& before, const CoreState& now,
   const auto is_stored = [&](Index match_index) { return match_index <= now.durable_index; };
   const bool holds = std::visit(
       Overloaded{
-          [&](const RequestVote&) { return now.voted_for == now.self; },
+          [&](const RequestVote&) { return now.voted_for == *now.self; },
           [&](const VoteReply& m) { return !m.granted || before.voted_for == envelope.to; },
           [&](const AppendReply& m) { return !m.success || is_stored(m.match_index); },
           [&](const HeartbeatReply& m) { return is_stored(m.match_index); },
@@ -57,7 +57,7 @@ const char* broken_by_message(const CoreState& before, const CoreState& now,
 }  // namespace
 
 CoreState core_state(const Raft& raft) {
-  return {raft.self(),          raft.current_term(),     raft.voted_for(),
+  return {&raft.self(),         raft.current_term(),     raft.voted_for(),
           raft.is_leader(),     raft.applied_index(),    raft.commit_index(),
           raft.durable_index(), raft.log().last_index(), raft.log().last_term()};
 }
@@ -86,7 +86,7 @@ const char* broken_by_output(const CoreState& before, const CoreState& now, cons
 
 const char* broken_by_progress(const CoreState& now, const Leader& leader) {
   for (const auto& [server, progress] : leader.progress) {
-    if (server == now.self) return "a leader is no follower of its own";
+    if (server == *now.self) return "a leader is no follower of its own";
     if (progress.next_index <= progress.match_index) return "next_index is above match_index";
     if (progress.match_index > now.last_index) return "a follower's match_index is in the log";
   }

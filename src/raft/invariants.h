@@ -19,7 +19,7 @@ class Raft;
 
 // What is looked at, as values.
 struct CoreState {
-  MemberId self;
+  const MemberId* self = nullptr;  // borrowed; it never changes
   Term current_term{};
   std::optional<MemberId> voted_for;
   bool is_leader = false;

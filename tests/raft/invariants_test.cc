@@ -13,7 +13,8 @@ namespace {
 
 // A leader of term 5 that voted for itself, with entries up to 9, of which 7 are durable.
 CoreState leader() {
-  return {peer("1"), Term{5}, peer("1"), true, Index{3}, Index{6}, Index{7}, Index{9}, Term{5}};
+  static const MemberId self = peer("1");
+  return {&self, Term{5}, peer("1"), true, Index{3}, Index{6}, Index{7}, Index{9}, Term{5}};
 }
 
 std::string text(const char* broken) { return broken == nullptr ? "" : broken; }
