@@ -113,10 +113,6 @@ codec::Hello Bootstrapper::hello() const {
   return hello;
 }
 
-void Bootstrapper::show_to_all() {
-  for (PeerConnection* peer : connected()) show_to(*peer);
-}
-
 void Bootstrapper::show_to(PeerConnection& peer) {
   connections_.send(peer, Priority::control, state());
 }

@@ -49,7 +49,6 @@ class Bootstrapper {
   // What others are shown of this directory.
   codec::BootstrapState state() const;
   codec::Hello hello() const;
-  void show_to_all();
   void show_to(PeerConnection& peer);
   // What a peer shows may have been lost on the way: asks those again who are not in our cluster.
   // Whether there are such.
@@ -59,7 +58,6 @@ class Bootstrapper {
   bool is_in_cluster() const;
   bool is_same_cluster(const PeerConnection& peer) const;
   bool has_acted() const { return persister_.hard_state().raft_state.current_term > Term{0}; }
-  bool has_first_configuration() const { return !raft_.configuration().empty(); }
   // Why this cannot heal by itself, for a person; mostly empty.
   const std::string& stuck() const { return stuck_; }
   std::vector<PeerConnection*> connected() const;

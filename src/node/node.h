@@ -128,7 +128,7 @@ class Node final : private PeerConnectionsOwner {
 
   // PeerConnectionsOwner.
   codec::Hello own_hello() override { return bootstrapper_.hello(); }
-  bool is_known_id(const std::string& id) override;
+  bool is_known_id(const std::string& id) const override;
   std::optional<codec::Refused> validate(const codec::Hello& hello, bool called) override;
   void on_peer_up(PeerConnection& peer) override;
   void on_peer_down(PeerConnection& peer) override;
@@ -145,6 +145,8 @@ class Node final : private PeerConnectionsOwner {
   void carry_out(const Bootstrapper::Actions& actions);
   void show_bootstrap_state();
   void look_after_connections();
+  // Has that done within a second.
+  void look_soon();
   void handle(PeerConnection& peer, const codec::Hello& hello);
   void handle(PeerConnection& peer, const codec::Refused& refused);
   void handle(PeerConnection& peer, const codec::BootstrapState& state);
@@ -157,6 +159,9 @@ class Node final : private PeerConnectionsOwner {
   // Requests, in requests.cc.
   PendingRequest* enqueue(ClientId id, PendingRequest::Kind kind, codec::Request request);
   void take(PendingRequest& pending);
+  // A proposal or a barrier of this process.
+  void take_from_host(ClientId id, PendingRequest::Kind kind, codec::Request request,
+                      bool too_large);
   std::string too_large_text() const;
   void submit();
 

@@ -50,7 +50,7 @@ class PeerConnectionsOwner {
   virtual ~PeerConnectionsOwner() = default;
 
   virtual codec::Hello own_hello() = 0;
-  virtual bool is_known_id(const std::string& id) = 0;
+  virtual bool is_known_id(const std::string& id) const = 0;
   // Why this peer's hello can't be taken; nothing where it can.
   // `called`: by this node, at the address in its configuration.
   virtual std::optional<codec::Refused> validate(const codec::Hello& hello, bool called) = 0;

@@ -18,8 +18,7 @@ constexpr std::uint64_t max_term_jump = 1ULL << 32;
 
 void Node::on_link_up(LinkId link, std::optional<std::string> dialed) {
   if (is_closing()) return;
-  look_after_connections_at_us_ =
-      std::min(look_after_connections_at_us_, env_.now_us() + look_every_us);
+  look_soon();
   connections_.on_link_up(link, std::move(dialed));
 }
 
@@ -34,7 +33,7 @@ void Node::on_dial_failed(const std::string& id, std::string_view why) {
     env_.log(LogLevel::debug, "node " + id + peers_.where(id) + ": " + std::string(why));
 }
 
-bool Node::is_known_id(const std::string& id) {
+bool Node::is_known_id(const std::string& id) const {
   return options_.cluster.contains(id) || raft_->configuration().find_id(id) != nullptr;
 }
 
@@ -63,8 +62,7 @@ std::optional<codec::Refused> Node::why_refused(const codec::Hello& hello) const
     return codec::Refused{Why::ids, "the configuration of " + who + " names the nodes " +
                                         join(hello.ids) + ", that of node " + options_.id + " " +
                                         join(own.ids)};
-  if (!options_.cluster.contains(hello.server.id) &&
-      raft_->configuration().find_id(hello.server.id) == nullptr)
+  if (!is_known_id(hello.server.id))
     return codec::Refused{Why::other, who + " is not a member of this cluster"};
   const PeerConnection* peer = connections_.find_id(hello.server.id);
   if (peer == nullptr || peer->server.incarnation == hello.server.incarnation) return std::nullopt;
@@ -157,6 +155,11 @@ void Node::look_after_connections() {
   look_after_connections_at_us_ = again ? env_.now_us() + look_every_us : UINT64_MAX;
 }
 
+void Node::look_soon() {
+  look_after_connections_at_us_ =
+      std::min(look_after_connections_at_us_, env_.now_us() + look_every_us);
+}
+
 // --- messages ------------------------------------------------------------------------------------
 
 void Node::on_peer_message(PeerConnection& peer, const codec::PeerMessage& message) {
@@ -174,8 +177,7 @@ void Node::handle(PeerConnection& peer, const codec::BootstrapState& state) {
   if (state.asks) bootstrapper_.show_to(peer);
   if (!bootstrapper_.is_same_cluster(peer)) {
     detach(peer.server);
-    look_after_connections_at_us_ =
-        std::min(look_after_connections_at_us_, env_.now_us() + look_every_us);
+    look_soon();
   }
   attach(peer);
   carry_out(bootstrapper_.pursue());

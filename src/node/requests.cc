@@ -54,23 +54,22 @@ void Node::on_propose(ClientId id, std::string command, std::uint32_t timeout_ms
   codec::Request request;
   request.timeout_ms = timeout_ms;
   if (!too_large) request.command = std::move(command);
-  PendingRequest* pending = enqueue(id, Kind::proposal, std::move(request));
-  if (pending == nullptr) return;
-  if (responder_.has_store())
-    clients_.finish_error(*pending, ErrorCode::bad_request, no_machine);
-  else if (too_large)
-    clients_.finish_error(*pending, ErrorCode::too_large, too_large_text());
-  else
-    dispatcher_.admit(*clients_.find(id), *pending);
+  take_from_host(id, Kind::proposal, std::move(request), too_large);
 }
 
 void Node::on_barrier(ClientId id, std::uint32_t timeout_ms) {
   codec::Request request;
   request.timeout_ms = timeout_ms;
-  PendingRequest* pending = enqueue(id, Kind::barrier, std::move(request));
+  take_from_host(id, Kind::barrier, std::move(request), false);
+}
+
+void Node::take_from_host(ClientId id, Kind kind, codec::Request request, bool too_large) {
+  PendingRequest* pending = enqueue(id, kind, std::move(request));
   if (pending == nullptr) return;
   if (responder_.has_store())
     clients_.finish_error(*pending, ErrorCode::bad_request, no_machine);
+  else if (too_large)
+    clients_.finish_error(*pending, ErrorCode::too_large, too_large_text());
   else
     dispatcher_.admit(*clients_.find(id), *pending);
 }

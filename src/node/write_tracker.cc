@@ -88,7 +88,7 @@ std::optional<raft::Propose> WriteTracker::next_proposal() {
     }
     bytes += write.command.size();
     propose.proposals.push_back({EntryKind::command, std::move(write.command)});
-    proposing_.push_back({write.origin, write.term, {}});
+    proposing_.push_back({write.term, write.origin});
   }
   gathered_.erase(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(taken));
   if (proposing_.empty()) return std::nullopt;
@@ -98,9 +98,9 @@ std::optional<raft::Propose> WriteTracker::next_proposal() {
 void WriteTracker::on_proposed(Index first) {
   if (proposing_.empty()) return;
   ZATT_ASSERT(first > Index{0});
-  for (const Gathered& write : std::exchange(proposing_, {})) {
-    waiters_.emplace(first, Waiter{write.term, write.origin});
-    first = first + 1;
+  for (Waiter& waiter : std::exchange(proposing_, {})) {
+    waiters_.emplace(first, std::move(waiter));
+    ++first;
   }
 }
 

@@ -94,7 +94,7 @@ class WriteTracker {
   PeerConnections& connections_;
   ClientQueues& clients_;
   std::vector<Gathered> gathered_;
-  std::vector<Gathered> proposing_;  // the piece with the core
+  std::vector<Waiter> proposing_;  // the piece with the core
   std::multimap<Index, Waiter> waiters_;
   Term settled_term_{};                                        // of the last entry applied
   std::map<LinkId, std::map<std::uint64_t, Token>> forwards_;  // by number

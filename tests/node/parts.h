@@ -88,7 +88,7 @@ class Parts : private node::PeerConnectionsOwner {
 
  private:
   codec::Hello own_hello() override { return {}; }
-  bool is_known_id(const std::string&) override { return true; }
+  bool is_known_id(const std::string&) const override { return true; }
   std::optional<codec::Refused> validate(const codec::Hello&, bool) override {
     return std::nullopt;
   }
