@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "base/narrow.h"
 #include "base/text.h"
-#include "codec/request.h"
+#include "codec/json_response.h"
 #include "server/descriptors.h"
 #include "server/posix_disk.h"
 
@@ -74,6 +74,7 @@ int Embedded::open(const config::Settings& settings, std::string& why) {
   }
   server::ClientLimits limits;
   limits.max_line_bytes = narrow<std::size_t>(settings.node.max_request_bytes);
+  requests_.emplace(limits.max_line_bytes, host_.timeout_ms);
   auto created = server::Server::create(
       loop_, settings.listen, limits,
       {.log = [this](node::LogLevel level, std::string_view line) { on_log(level, line); },
@@ -106,8 +107,11 @@ int Embedded::open(const config::Settings& settings, std::string& why) {
 Status Embedded::open_storage(const config::Settings& settings) {
   auto disk = server::PosixDisk::open(settings.node.storage);
   if (!disk) return disk.error();
-  if (machine_) return server_->open(settings.node, std::move(*disk), *machine_, nullptr);
-  return server_->open(settings.node, std::move(*disk), store_, &store_);
+  if (machine_)
+    service_ = std::make_unique<node::HostService>(*machine_);
+  else
+    service_ = std::make_unique<node::DictionaryService>(store_);
+  return server_->open(settings.node, std::move(*disk), *service_);
 }
 
 // --- from any thread -----------------------------------------------------------------------------
@@ -118,39 +122,12 @@ int Embedded::ask(const zatt_request* request, zatt_on_reply on_reply, void* use
   asked.user = user;
   const std::lock_guard lock(mutex_);
   if (ended_) return ZATT_ESTOPPED;
-  if (const int error = prepare(request, asked); error != ZATT_OK) return error;
+  if (const int error = requests_->read(request, asked.host); error != ZATT_OK) return error;
   if (waiting_bytes_ + asked.cost() > max_waiting_bytes && waiting_bytes_ > 0)
     return ZATT_EOVERLOADED;
   waiting_bytes_ += asked.cost();
   queue_.push_back(std::move(asked));
   wake_->send();
-  return ZATT_OK;
-}
-
-int Embedded::prepare(const zatt_request* given, Asked& asked) {
-  zatt_request request;
-  if (!widen(given, request)) return ZATT_EINVAL;
-  asked.timeout_ms = static_cast<std::uint32_t>(timeout_of(request.timeout_ms, host_.timeout_ms));
-  if (asked.timeout_ms == 0) return ZATT_EINVAL;
-  if (request.op == ZATT_OP_PROPOSE || request.op == ZATT_OP_BARRIER) {
-    const bool barrier = request.op == ZATT_OP_BARRIER;
-    if (!barrier && request.value.data == nullptr) return ZATT_EINVAL;
-    asked.kind = barrier ? Asked::Kind::barrier : Asked::Kind::proposal;
-    asked.only_reads = barrier;
-    if (!barrier) asked.bytes = view(request.value);
-    asked.size = asked.bytes.size();
-    return ZATT_OK;
-  }
-  client::Request wanted;
-  const char* why = nullptr;
-  if (to_request(request, wanted, why) != ZATT_OK) return ZATT_EINVAL;
-  auto line = writer_.begin(wanted);
-  if (!line) return ZATT_EINVAL;
-  asked.bytes = std::move(*line);
-  client::RequestWriter::end(asked.bytes, wanted.op, asked.timeout_ms);
-  asked.size = asked.bytes.size() - 1;  // no newline
-  asked.bytes.append(codec::line_slack, '\0');
-  asked.only_reads = writer_.only_reads(wanted);
   return ZATT_OK;
 }
 
@@ -206,34 +183,29 @@ void Embedded::hand_over() {
       asked = std::move(queue_.front());
       queue_.pop_front();
     }
-    std::string bytes = std::move(asked.bytes);
-    const Asked& handed = handed_.emplace_back(std::move(asked));
-    switch (handed.kind) {
-      case Asked::Kind::line:
-        server_->ask_line(id_, std::string_view(bytes).substr(0, handed.size));
-        break;
-      case Asked::Kind::proposal:
-        server_->propose(id_, std::move(bytes), handed.timeout_ms);
-        break;
-      case Asked::Kind::barrier:
-        server_->ask_barrier(id_, handed.timeout_ms);
-        break;
-    }
+    codec::Request request = std::move(asked.host.request);
+    handed_.push_back(std::move(asked));
+    server_->ask(id_, std::move(request));
   }
 }
 
-void Embedded::on_line(std::string_view line) {
-  auto reply = reader_.read(line);
+void Embedded::on_response(const codec::Request& request, const codec::Response& response) {
+  const bool is_proposal = std::holds_alternative<codec::Proposal>(request.operation);
+  if (is_proposal || std::holds_alternative<codec::Barrier>(request.operation)) {
+    if (const auto* failure = std::get_if<codec::Failure>(&response))
+      return answer(ReplyBox(to_error(client::outcome_of(failure->code)), failure->message));
+    ReplyBox reply(ZATT_OK, "");
+    if (const auto* applied = std::get_if<codec::Applied>(&response))
+      reply.set_result(applied->reply, raw(applied->index));
+    return answer(reply);
+  }
+  std::string line;
+  codec::write_json(request, response, line);
+  const std::size_t size = line.size() - 1;  // no newline
+  line.append(codec::line_slack, '\0');
+  auto reply = reader_.read(std::string_view(line).substr(0, size));
   ZATT_ASSERT(reply.has_value());
   answer(ReplyBox(std::move(*reply)));
-}
-
-void Embedded::on_answer(const node::Answer& given) {
-  if (given.refusal)
-    return answer(ReplyBox(to_error(client::outcome_of(*given.refusal)), given.text));
-  ReplyBox reply(ZATT_OK, "");
-  if (handed_.front().kind == Asked::Kind::proposal) reply.set_result(given.text, raw(given.index));
-  answer(reply);
 }
 
 // To the first of those that wait.
@@ -302,7 +274,7 @@ void Embedded::end(int unread_error) {
   server_.reset();
   wake_.reset();
   while (!handed_.empty()) {
-    const int error = handed_.front().only_reads ? unread_error : ZATT_EUNKNOWN;
+    const int error = handed_.front().host.only_reads ? unread_error : ZATT_EUNKNOWN;
     answer(ReplyBox(error, zatt_error_text(error)));
   }
   handed_.swap(unsent);

@@ -17,13 +17,14 @@
 
 #include "base/result.h"
 #include "capi/convert.h"
+#include "capi/host_request.h"
 #include "capi/machine.h"
 #include "client/reply.h"
-#include "client/request.h"
 #include "config/settings.h"
 #include "kv/machine.h"
 #include "loop/async.h"
 #include "loop/loop.h"
+#include "node/service.h"
 #include "server/in_process_client.h"
 #include "server/own_store.h"
 #include "server/server.h"
@@ -61,26 +62,19 @@ class Embedded final : private server::InProcessClient {
   static constexpr std::size_t max_waiting_bytes = 64 << 20;
 
   struct Asked {
-    enum class Kind : std::uint8_t { line, proposal, barrier };
-    Kind kind = Kind::line;
-    std::string bytes;     // a line has codec::line_slack bytes more
-    std::size_t size = 0;  // without them
-    std::uint32_t timeout_ms = 0;
-    bool only_reads = false;
+    HostRequest host;
     zatt_on_reply on_reply = nullptr;
     void* user = nullptr;
-    std::size_t cost() const { return sizeof(Asked) + size; }
+    std::size_t cost() const { return sizeof(Asked) + host.size; }
   };
 
   // From the server, all in its turn.
-  void on_line(std::string_view line) override;
-  void on_answer(const node::Answer& answer) override;
+  void on_response(const codec::Request& request, const codec::Response& response) override;
   void on_room() override { hand_over(); }
   void on_log(node::LogLevel level, std::string_view line);
   void on_state(const node::NodeState& state);
 
   Status open_storage(const config::Settings& settings);
-  int prepare(const zatt_request* given, Asked& asked);
   void on_wake();
   void hand_over();
   void answer(const ReplyBox& reply);
@@ -91,12 +85,13 @@ class Embedded final : private server::InProcessClient {
   loop::Loop& loop_;
   const Host host_;
   std::optional<HostMachine> machine_;
-  kv::Machine store_ = server::own_store();
+  kv::Machine store_ = server::own_store();  // where there is no other
+  std::unique_ptr<node::Service> service_;   // of one of them
   bool debug_ = false;
 
   // Under the mutex.
   mutable std::mutex mutex_;
-  client::RequestWriter writer_;
+  std::optional<HostRequestReader> requests_;  // from open() on
   std::deque<Asked> queue_;        // not handed to the node yet
   std::size_t waiting_bytes_ = 0;  // of all that is not answered
   int stops_ = 0;
@@ -105,7 +100,7 @@ class Embedded final : private server::InProcessClient {
 
   // The loop's thread's.
   client::ReplyReader reader_;
-  std::deque<Asked> handed_;  // to the node, in order; without their bytes
+  std::deque<Asked> handed_;  // to the node, in order; without their requests
   std::optional<int> exit_code_;
   int calling_back_ = 0;
   node::ClientId id_ = 0;

@@ -11,16 +11,18 @@
 #include <string>
 #include <string_view>
 
-#include "codec/request.h"
-
 namespace zatt::codec {
+
+// Bytes that are readable behind a line that is handed out, and must be behind one that is parsed;
+// what they hold does not matter.
+inline constexpr std::size_t line_slack = 64;
 
 class LineSplitter {
  public:
   explicit LineSplitter(std::size_t max_line_bytes) : max_line_bytes_(max_line_bytes) {}
 
   // Called once a line, in order, as `bool(std::string_view line, bool too_long)`. Lines that are
-  // too long come with the text empty, as soon as they are seen to be. line_slack bytes (request.h)
+  // too long come with the text empty, as soon as they are seen to be. line_slack bytes
   // are readable after the text, which is borrowed for the call. Answering false stops the
   // splitting: the rest is kept, and feed({}, ...) goes on with it. The splitter itself must not be
   // fed or destroyed from here. A template, so that no line takes an indirect call.

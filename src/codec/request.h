@@ -1,64 +1,68 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A client's line, checked against every rule of the protocol, as a Request or a Refusal.
+// What a client asks of a node, in whatever protocol it was said.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
-#include "codec/reply.h"
+#include "codec/error_code.h"
+#include "kv/command.h"
 
 namespace zatt::codec {
 
-enum class RequestOp : std::uint8_t { ping, status, get, scan, count, set, del, incr };
+struct Ping {};
+struct GetStatus {};
 
-inline bool is_write(RequestOp op) { return op >= RequestOp::set; }
-inline bool is_read(RequestOp op) {
-  return op == RequestOp::get || op == RequestOp::scan || op == RequestOp::count;
-}
-
-struct Request {
-  RequestOp op = RequestOp::ping;
-  std::string id;  // the JSON text of `id` as it came; empty where there was none
-  std::uint32_t timeout_ms = 5000;
-  bool stale = false;                // get, scan, count
-  std::string key;                   // get: unescaped
-  std::string prefix;                // scan, count: unescaped
-  std::optional<std::string> after;  // scan: unescaped
-  std::uint32_t limit = 1000;        // scan
-  bool keys_only = false;            // scan
-  std::string command;               // set, delete, incr: kv::encode's bytes
+// Questions about the dictionary. Keys and prefixes are unescaped.
+struct Get {
+  std::string key;
+};
+struct Scan {
+  std::string prefix;
+  std::optional<std::string> after;
+  std::uint32_t limit = 1000;
+  bool keys_only = false;
+};
+struct Count {
+  std::string prefix;
+};
+struct Read {
+  std::variant<Get, Scan, Count> query;
+  bool stale = false;  // answered from the state as it is
 };
 
-// Why a line is refused. `id` is the line's own where it could be read.
-struct Refusal {
+// A change of the dictionary.
+struct Write {
+  kv::Op op = kv::Op::set;
+  std::string command;  // kv::encode's bytes
+};
+
+// Of this process, for a state machine of its own: a command, and the question whether all that
+// was committed when this was asked has been applied.
+struct Proposal {
+  std::string command;
+};
+struct Barrier {};
+
+// What is no request, and is told so in its turn.
+struct Malformed {
   ErrorCode code = ErrorCode::bad_request;
   std::string message;
-  std::string id;
 };
 
-// What reads who speaks something else: an example, and where to read on.
-inline constexpr std::string_view how_to_ask =
-    R"(this port takes JSON objects, one a line, such as {"op":"get","key":"key1"}; see )"
-    R"(docs/PROTOCOL.md, or `zatt help` for the command that sends them)";
+using Operation = std::variant<Ping, GetStatus, Read, Write, Proposal, Barrier, Malformed>;
 
-// Bytes that must be readable behind a line handed to parse(); what they hold does not matter.
-inline constexpr std::size_t line_slack = 64;
-
-class RequestParser {
- public:
-  RequestParser();
-  ~RequestParser();
-
-  // `line` has no newline; `line_slack` bytes behind it are readable. Nothing is kept of it.
-  std::variant<Request, Refusal> parse(std::string_view line);
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+struct Request {
+  Operation operation;
+  std::uint32_t timeout_ms = 5000;
+  std::string id{};  // the protocol's own, given back with the response; empty where there is none
 };
+
+// What a request that is longer than `max_bytes` (max_request_bytes) is answered with.
+Malformed too_large(std::size_t max_bytes);
 
 }  // namespace zatt::codec

@@ -17,12 +17,43 @@ constexpr std::uint64_t pending_bytes = 280;
 
 constexpr std::string_view stopping_text = "this node is stopping";
 
-std::uint64_t cost(const codec::Request& request) {
-  return pending_bytes + request.id.size() + request.key.size() + request.prefix.size() +
-         request.command.size() + (request.after ? request.after->size() : 0);
+std::uint64_t size_of(const codec::Read& read) {
+  if (const auto* get = std::get_if<codec::Get>(&read.query)) return get->key.size();
+  if (const auto* count = std::get_if<codec::Count>(&read.query)) return count->prefix.size();
+  const auto& scan = std::get<codec::Scan>(read.query);
+  return scan.prefix.size() + (scan.after ? scan.after->size() : 0);
+}
+
+std::uint64_t cost(codec::Request& request) {
+  std::uint64_t bytes = pending_bytes + request.id.size();
+  if (const auto* read = std::get_if<codec::Read>(&request.operation)) bytes += size_of(*read);
+  if (const std::string* command = command_of(request)) bytes += command->size();
+  return bytes;
+}
+
+std::uint64_t kept_bytes_of(const codec::Response& response) {
+  if (const auto* applied = std::get_if<codec::Applied>(&response)) return applied->reply.size();
+  if (const auto* failure = std::get_if<codec::Failure>(&response)) return failure->message.size();
+  return 0;
 }
 
 }  // namespace
+
+std::string* command_of(codec::Request& request) {
+  if (auto* write = std::get_if<codec::Write>(&request.operation)) return &write->command;
+  auto* proposal = std::get_if<codec::Proposal>(&request.operation);
+  return proposal == nullptr ? nullptr : &proposal->command;
+}
+
+bool grows(const PendingRequest& pending) {
+  const auto* write = std::get_if<codec::Write>(&pending.request.operation);
+  return write == nullptr ? is_write(pending) : write->op != kv::Op::del;
+}
+
+bool is_stale_read(const codec::Request& request) {
+  const auto* read = std::get_if<codec::Read>(&request.operation);
+  return read != nullptr && read->stale;
+}
 
 void ClientQueues::open(ClientId id) {
   ClientQueue client;
@@ -39,7 +70,6 @@ void ClientQueues::close(ClientId id) {
   active_.erase(id);
   waiting_.erase(id);
   dirty_.erase(id);
-  answerable_.erase(id);
 }
 
 void ClientQueues::end(ClientId id) {
@@ -65,23 +95,21 @@ std::uint32_t& ClientQueues::count_of(ClientQueue& client, PendingRequest::State
   return state == PendingRequest::State::reading ? client.reading : client.waiting;
 }
 
-PendingRequest& ClientQueues::add(ClientQueue& client, PendingRequest::Kind kind,
-                                  codec::Request request, std::uint64_t deadline_us) {
+PendingRequest& ClientQueues::add(ClientQueue& client, codec::Request request) {
   const std::uint64_t bytes = cost(request);
   client.bytes += bytes;
   bytes_ += bytes;
   PendingRequest& pending = client.queue.emplace_back();
   pending.token = ++last_token_;
   pending.client = client.id;
-  pending.kind = kind;
+  pending.deadline_us = env_.now_us() + 1000ULL * request.timeout_ms;
   pending.request = std::move(request);
-  pending.deadline_us = deadline_us;
   pending.bytes = bytes;
   tokens_[pending.token] = &pending;
   ++client.waiting;
   active_.insert(client.id);
   waiting_.insert(client.id);
-  next_deadline_us_ = std::min(next_deadline_us_, deadline_us);
+  next_deadline_us_ = std::min(next_deadline_us_, pending.deadline_us);
   pause_if_full(client);
   return pending;
 }
@@ -89,16 +117,19 @@ PendingRequest& ClientQueues::add(ClientQueue& client, PendingRequest::Kind kind
 void ClientQueues::pause_if_full(ClientQueue& client) {
   if (client.paused) return;
   client.paused = client.queue.size() >= max_pipelined || client.bytes >= max_client_bytes ||
-                  client.reply_bytes >= max_client_bytes ||
+                  client.kept_bytes >= max_client_bytes ||
                   inject(instrumentation_, FaultPoint::pause_client);
   if (!client.paused) return;
   hit(instrumentation_, CoveragePoint::client_paused);
-  env_.want_lines(client.id, false);
+  env_.want_requests(client.id, false);
 }
 
 void ClientQueues::set_state(PendingRequest& pending, PendingRequest::State state) {
   ClientQueue& client = clients_.at(pending.client);
   --count_of(client, pending.state);
+  const bool stale = is_stale_read(pending.request);
+  if (stale && pending.state == PendingRequest::State::reading) --client.stale;
+  if (stale && state == PendingRequest::State::reading) ++client.stale;
   pending.state = state;
   if (state == PendingRequest::State::done) {
     tokens_.erase(pending.token);
@@ -112,30 +143,13 @@ void ClientQueues::set_state(PendingRequest& pending, PendingRequest::State stat
     waiting_.erase(client.id);
 }
 
-void ClientQueues::finish(PendingRequest& pending, Answer answer) {
+void ClientQueues::finish(PendingRequest& pending, codec::Response response) {
   ClientQueue& client = clients_.at(pending.client);
-  client.reply_bytes += answer.text.size();
-  pending.answer = std::move(answer);
+  client.kept_bytes += kept_bytes_of(response);
+  pending.response = std::move(response);
   set_state(pending, PendingRequest::State::done);
   pause_if_full(client);  // answers after one that is not there yet are kept
   if (client.waiting > 0) woken_ = true;
-  if (client.reading > 0) answerable_.insert(client.id);
-}
-
-void ClientQueues::finish_error(PendingRequest& pending, codec::ErrorCode code,
-                                std::string_view message) {
-  if (pending.kind != PendingRequest::Kind::line)
-    return finish(pending, Answer{code, std::string(message), {}});
-  std::string reply;
-  codec::write_error(reply, pending.request.id, code, message);
-  finish(pending, std::move(reply));
-}
-
-void ClientQueues::refuse(ClientQueue& client, const codec::Refusal& refusal) {
-  PendingRequest& pending = add(client, PendingRequest::Kind::line, {}, UINT64_MAX);
-  std::string reply;
-  codec::write_error(reply, refusal.id, refusal.code, refusal.message);
-  finish(pending, std::move(reply));
 }
 
 void ClientQueues::return_to_waiting(Token token) {
@@ -156,11 +170,9 @@ void ClientQueues::refuse_waiting() {
   for (const Token token : waiting) return_to_waiting(token);
 }
 
-void ClientQueues::set_readable(Token token) {
-  PendingRequest* pending = find_token(token);
-  if (pending == nullptr) return;
-  pending->readable = true;
-  answerable_.insert(pending->client);
+void ClientQueues::set_readable(PendingRequest& pending) {
+  pending.readable = true;
+  dirty_.insert(pending.client);
 }
 
 void ClientQueues::shorten_deadline(PendingRequest& pending, std::uint64_t deadline_us) {
@@ -187,52 +199,28 @@ void ClientQueues::for_each(const std::function<void(PendingRequest&)>& visit) {
       if (pending.state != PendingRequest::State::done) visit(pending);
 }
 
-bool ClientQueues::has_room(const ClientQueue& client) {
-  return has_room_after(client, client.reply_bytes);
-}
-
-bool ClientQueues::has_room_after(const ClientQueue& client, std::uint64_t ahead) {
-  return ahead + env_.unread_bytes(client.id) < max_unread_bytes;
-}
-
-void ClientQueues::flush() {
-  const std::set<ClientId> dirty = std::exchange(dirty_, {});
-  for (const ClientId id : dirty)
-    if (ClientQueue* client = find(id)) emit(*client);
-}
-
-void ClientQueues::emit(ClientQueue& client) {
-  const ClientId id = client.id;
-  std::string lines;
-  while (!client.queue.empty() && client.queue.front().state == PendingRequest::State::done) {
-    PendingRequest& pending = client.queue.front();
-    std::string& text = pending.answer.text;
-    const bool is_line = pending.kind == PendingRequest::Kind::line;
-    client.bytes -= pending.bytes;
-    client.reply_bytes -= text.size();
-    bytes_ -= pending.bytes;
-    if (!lines.empty() && (!is_line || lines.size() + text.size() > max_unread_bytes)) {
-      env_.reply(id, lines);
-      lines.clear();
-    }
-    if (!is_line)
-      env_.answer(id, pending.answer);
-    else if (lines.empty())
-      lines = std::move(text);
-    else
-      lines += text;
-    client.queue.pop_front();
+void ClientQueues::remove_first(ClientQueue& client) {
+  PendingRequest& pending = client.queue.front();
+  if (pending.state != PendingRequest::State::done) {  // a read, which is answered as it leaves
+    set_state(pending, PendingRequest::State::done);
+    if (client.waiting > 0) woken_ = true;
   }
-  if (client.queue.empty()) active_.erase(id);
-  if (!lines.empty()) env_.reply(id, lines);
+  client.bytes -= pending.bytes;
+  client.kept_bytes -= kept_bytes_of(pending.response);
+  bytes_ -= pending.bytes;
+  client.queue.pop_front();
+  if (client.queue.empty()) active_.erase(client.id);
+}
+
+void ClientQueues::update_pause(ClientQueue& client) {
   const bool resume = client.paused && client.queue.size() <= max_pipelined / 2 &&
                       client.bytes <= max_client_bytes / 2 &&
-                      client.reply_bytes <= max_client_bytes / 2;
+                      client.kept_bytes <= max_client_bytes / 2;
   if (resume) client.paused = false;
   if (client.ended && client.queue.empty())
-    env_.close_client(id);
+    env_.close_client(client.id);
   else if (resume)
-    env_.want_lines(id, true);
+    env_.want_requests(client.id, true);
 }
 
 }  // namespace zatt::node

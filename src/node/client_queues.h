@@ -20,6 +20,7 @@
 
 #include "base/instrumentation.h"
 #include "codec/request.h"
+#include "codec/response.h"
 #include "node/env.h"
 
 namespace zatt::node {
@@ -34,44 +35,46 @@ struct Target {
 };
 
 struct PendingRequest {
-  // A line, or what only this process can ask: for a command of its own machine (in
-  // request.command), or until when that machine has applied all.
-  enum class Kind : std::uint8_t { line, proposal, barrier };
   enum class State : std::uint8_t { waiting, writing, reading, done };
   Token token = 0;
   ClientId client = 0;
-  Kind kind = Kind::line;
   State state = State::waiting;
   bool confirmed = false;  // reading: the leader has named the index that it has to see
-  bool readable = false;   // reading: our own store holds what it has to see
+  bool readable = false;   // reading: our own state holds what it has to see
   codec::Request request;
   std::uint64_t deadline_us = 0;
-  std::uint64_t bytes = 0;  // what it counts for in the bounds
-  Answer answer;            // done; a line's reply is its text
+  std::uint64_t bytes = 0;   // what it counts for in the bounds
+  codec::Response response;  // done
 };
 
+// The command that it wants carried out; null where it wants none.
+std::string* command_of(codec::Request& request);
 inline bool is_write(const PendingRequest& pending) {
-  return pending.kind == PendingRequest::Kind::proposal ||
-         (pending.kind == PendingRequest::Kind::line && codec::is_write(pending.request.op));
+  const codec::Operation& operation = pending.request.operation;
+  return std::holds_alternative<codec::Write>(operation) ||
+         std::holds_alternative<codec::Proposal>(operation);
 }
 // Whether it may need room on a disk that is full.
-inline bool grows(const PendingRequest& pending) {
-  return is_write(pending) && pending.request.op != codec::RequestOp::del;
-}
+bool grows(const PendingRequest& pending);
+bool is_stale_read(const codec::Request& request);
 
 struct ClientQueue {
   ClientId id = 0;
   std::list<PendingRequest> queue;
   std::uint32_t waiting = 0, writing = 0, reading = 0;  // how many of the queue
-  Target target;                                        // of those that are writing or reading
-  bool unsettled = false;         // a write's fate is unknown, and no later read has settled it
-  bool ended = false;             // it will send no more
-  bool paused = false;            // its lines are not wanted now
-  std::uint64_t bytes = 0;        // of the requests in the queue
-  std::uint64_t reply_bytes = 0;  // of replies that have not left the queue
+  std::uint32_t stale = 0;                              // of those that are reading
+  Target target;                                        // of the others that are, and of writes
+  bool unsettled = false;        // a write's fate is unknown, and no later read has settled it
+  bool ended = false;            // it will send no more
+  bool paused = false;           // its requests are not wanted now
+  std::uint64_t bytes = 0;       // of the requests in the queue
+  std::uint64_t kept_bytes = 0;  // of responses that have not left the queue
+
+  // Whether somebody has been asked for one that is not answered.
+  bool has_targeted() const { return writing + reading > stale; }
 };
 
-// So many bytes of replies may wait for one client before its reads are left unanswered until it
+// So many bytes of responses may wait for one client before its reads are left unanswered until it
 // has read: a request is small, and what it asks for can be large.
 inline constexpr std::uint64_t max_unread_bytes = 1 << 20;
 
@@ -86,18 +89,14 @@ class ClientQueues {
   ClientQueue* find(ClientId id);
   PendingRequest* find_token(Token token);
 
-  // Queues a request, to be answered until deadline_us.
-  PendingRequest& add(ClientQueue& client, PendingRequest::Kind kind, codec::Request request,
-                      std::uint64_t deadline_us);
+  // Queues a request, to be answered within its time from now on.
+  PendingRequest& add(ClientQueue& client, codec::Request request);
   void set_state(PendingRequest& pending, PendingRequest::State state);
-  // Answers it. The answer leaves with the next flush(), after those before it.
-  void finish(PendingRequest& pending, Answer answer);
-  void finish(PendingRequest& pending, std::string reply) {
-    finish(pending, Answer{{}, std::move(reply), {}});
+  // Answers it. The response leaves after those before it: see take_dirty().
+  void finish(PendingRequest& pending, codec::Response response);
+  void finish_error(PendingRequest& pending, codec::ErrorCode code, std::string_view message) {
+    finish(pending, codec::Failure{code, std::string(message)});
   }
-  void finish_error(PendingRequest& pending, codec::ErrorCode code, std::string_view message);
-  // A line that is no request.
-  void refuse(ClientQueue& client, const codec::Refusal& refusal);
   // What was handed to somebody is in nobody's hands again. Nothing happens where it is answered.
   void return_to_waiting(Token token);
   // What waits, and what returns to waiting from now on, is refused: the node is stopping.
@@ -111,13 +110,20 @@ class ClientQueues {
   bool is_woken() const { return woken_; }
   bool take_wake() { return std::exchange(woken_, false); }
 
-  // Our own state holds what this read has to see.
-  void set_readable(Token token);
-  // Clients whose reads may be answered now: they became readable, what stood before them is
-  // answered, or their client has read.
-  void wake_reads(ClientId id) { answerable_.insert(id); }
-  std::set<ClientId> take_answerable() { return std::exchange(answerable_, {}); }
-  std::size_t answerable() const { return answerable_.size(); }
+  // Our own state holds what this read has to see: it is answered as it leaves.
+  void set_readable(PendingRequest& pending);
+  // Clients with a response that may be able to leave, or an end to be seen to.
+  void mark_dirty(ClientId id) { dirty_.insert(id); }
+  std::set<ClientId> take_dirty() { return std::exchange(dirty_, {}); }
+  std::size_t dirty() const { return dirty_.size(); }
+  // Its first request has been responded to.
+  void remove_first(ClientQueue& client);
+  // What has left makes room: lets its next requests come, or closes it where it has ended.
+  void update_pause(ClientQueue& client);
+  // Whether a response may be made for this client now: it reads.
+  bool has_room(const ClientQueue& client) {
+    return env_.unread_bytes(client.id) < max_unread_bytes;
+  }
 
   // Brings its deadline forward.
   void shorten_deadline(PendingRequest& pending, std::uint64_t deadline_us);
@@ -126,18 +132,12 @@ class ClientQueues {
   std::uint64_t next_deadline_us() const { return next_deadline_us_; }
   void for_each(const std::function<void(PendingRequest&)>& visit);
 
-  // Whether one more reply may be made for this client now.
-  bool has_room(const ClientQueue& client);
-  // The same, where only so many bytes of the replies that are there leave before it.
-  bool has_room_after(const ClientQueue& client, std::uint64_t ahead);
-  void flush();
   std::size_t pending() const { return tokens_.size(); }  // not answered
   std::uint64_t bytes() const { return bytes_; }
 
  private:
   std::uint32_t& count_of(ClientQueue& client, PendingRequest::State state);
   void pause_if_full(ClientQueue& client);
-  void emit(ClientQueue& client);
 
   Env& env_;
   Instrumentation* instrumentation_;
@@ -145,8 +145,7 @@ class ClientQueues {
   std::unordered_map<Token, PendingRequest*> tokens_;  // looked up, never walked
   std::set<ClientId> active_;                          // with a queue
   std::set<ClientId> waiting_;
-  std::set<ClientId> dirty_;  // with something to emit
-  std::set<ClientId> answerable_;
+  std::set<ClientId> dirty_;
   bool woken_ = false;
   bool stopping_ = false;
   Token last_token_ = 0;

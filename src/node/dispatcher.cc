@@ -27,6 +27,7 @@ void Dispatcher::admit(ClientQueue& client, PendingRequest& pending) {
 }
 
 std::optional<ErrorCode> Dispatcher::load_error(const PendingRequest& pending) const {
+  if (is_stale_read(pending.request)) return std::nullopt;
   if (p_.clients.bytes() - pending.bytes > max_pending_bytes) return ErrorCode::overloaded;
   if (!is_write(pending)) return std::nullopt;
   if (p_.writes.has_too_many()) return ErrorCode::overloaded;
@@ -53,32 +54,44 @@ void Dispatcher::dispatch_waiting() {
 }
 
 void Dispatcher::dispatch(ClientQueue& client) {
+  if (client.waiting == 0) return;
   const auto to = target();
-  if (!to || client.waiting == 0) return;
   // Those that wait stand at the queue's end, but for what a leader did not take.
   auto at = client.queue.end();
-  for (std::uint32_t left = client.waiting; left > 0;)
-    if ((--at)->state == State::waiting) --left;
-  for (; at != client.queue.end(); ++at)
-    if (at->state == State::waiting && !dispatch(client, *at, *to)) return;
+  std::uint32_t reads_before = client.reading;
+  for (std::uint32_t left = client.waiting; left > 0;) {
+    --at;
+    if (at->state == State::waiting) --left;
+    if (at->state == State::reading) --reads_before;
+  }
+  for (; at != client.queue.end(); ++at) {
+    if (at->state == State::waiting && !dispatch(client, *at, to, reads_before > 0)) return;
+    if (at->state == State::reading) ++reads_before;
+  }
 }
 
-bool Dispatcher::dispatch(ClientQueue& client, PendingRequest& pending, const Target& target) {
-  const bool under_way = client.writing + client.reading > 0;
+bool Dispatcher::dispatch(ClientQueue& client, PendingRequest& pending,
+                          const std::optional<Target>& target, bool after_a_read) {
+  if (is_stale_read(pending.request)) {
+    p_.clients.set_state(pending, State::reading);
+    p_.clients.set_readable(pending);
+    return true;
+  }
+  if (!target) return false;
   // What an earlier leader may still answer comes first: else it could overtake, or be overtaken.
-  if (under_way && client.target != target) return false;
+  if (client.has_targeted() && client.target != *target) return false;
   if (is_write(pending)) {
-    if (client.reading > 0) return false;  // the read must not see this write
-    client.target = target;
+    if (after_a_read) return false;  // it must not see this write
+    client.target = *target;
     p_.clients.set_state(pending, State::writing);
     if (inject(p_.options.instrumentation, FaultPoint::give_up_soon))
       p_.clients.shorten_deadline(pending, p_.env.now_us());
-    p_.writes.batch(pending, target);
+    p_.writes.batch(pending, *target);
   } else {
     const bool unsettled = client.unsettled || client.writing > 0;
-    client.target = target;
+    client.target = *target;
     p_.clients.set_state(pending, State::reading);
-    p_.reads.batch(pending, unsettled, target);
+    p_.reads.batch(pending, unsettled, *target);
   }
   return true;
 }
@@ -102,6 +115,7 @@ void Dispatcher::expire(PendingRequest& pending) {
       if (pending.readable) return;  // its answer only waits for its client to read
       [[fallthrough]];
     case State::waiting:
+      if (is_stale_read(pending.request)) return;  // it only waits for its turn
       if (!target())
         p_.clients.finish_error(pending, ErrorCode::no_leader, p_.status.why_no_leader());
       else if (is_write(pending))

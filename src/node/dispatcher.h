@@ -47,8 +47,10 @@ class Dispatcher {
 
  private:
   void dispatch(ClientQueue& client);
-  // False: neither it nor what follows it may be handed on yet.
-  bool dispatch(ClientQueue& client, PendingRequest& pending, const Target& target);
+  // False: neither it nor what follows it may be handed on yet. `after_a_read`: one that is not
+  // answered.
+  bool dispatch(ClientQueue& client, PendingRequest& pending, const std::optional<Target>& target,
+                bool after_a_read);
   // Who leads, where that one can be asked.
   std::optional<Target> target() const;
   // Why no more may be taken now; nothing: it may.

@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "base/types.h"
-#include "codec/reply.h"
+#include "codec/request.h"
+#include "codec/response.h"
 #include "storage/batch.h"
 
 namespace zatt::node {
@@ -30,13 +31,6 @@ struct PeerAddress {
 
 // Control frames (heartbeats, votes, read rounds) overtake bulk ones that still wait here.
 enum class Priority : std::uint8_t { control, bulk };
-
-// What became of a proposal or a barrier.
-struct Answer {
-  std::optional<codec::ErrorCode> refusal;  // nothing: it is done
-  std::string text;                         // why not, for a person; or what the machine replied
-  Index index{};                            // of a proposal that is done: where it is in the log
-};
 
 class Env {
  public:
@@ -60,17 +54,17 @@ class Env {
   // Ends the link once what was sent is on its way; Node::on_link_down follows, from the loop.
   virtual void close_link(LinkId link) = 0;
 
-  // Whole reply lines, with their newlines. Nothing happens where the client is gone.
-  virtual void reply(ClientId client, std::string_view lines) = 0;
-  // For who calls Node::on_propose and on_barrier: in order with its reply lines.
-  virtual void answer(ClientId /*client*/, const Answer& /*answer*/) {}
-  // How many bytes of replies this client has not read yet, as far as that is known here. Once it
+  // What a request is answered with, in the order asked. Both are borrowed for the call. Nothing
+  // happens where the client is gone.
+  virtual void respond(ClientId client, const codec::Request& request,
+                       const codec::Response& response) = 0;
+  // How many bytes of responses this client has not read yet, as far as that is known here. Once it
   // was 1 MiB or more and has fallen below half, Node::on_client_room is called.
   virtual std::uint64_t unread_bytes(ClientId /*client*/) { return 0; }
   // The node has answered all that it will answer: close once it is written.
   virtual void close_client(ClientId client) = 0;
-  // Whether more lines of this client are wanted now. Bytes already read are kept.
-  virtual void want_lines(ClientId client, bool wanted) = 0;
+  // Whether more requests of this client are wanted now. Bytes already read are kept.
+  virtual void want_requests(ClientId client, bool wanted) = 0;
 
   // One event, one line, for a person: what happened and what to do.
   virtual void log(LogLevel level, std::string_view line) = 0;

@@ -17,17 +17,18 @@ Priority priority_of(const raft::Message& message) {
 }  // namespace
 
 Result<std::unique_ptr<Node>> Node::open(const Options& options, Env& env, storage::Disk& disk,
-                                         StateMachine& machine, kv::Machine* store) {
+                                         Service& service) {
   auto opened = open_directory(options, env, disk);
   if (!opened) return opened.error();
   return std::unique_ptr<Node>(
-      new Node(options, env, machine, store, std::move(opened->storage), std::move(opened->raft)));
+      new Node(options, env, service, std::move(opened->storage), std::move(opened->raft)));
 }
 
-Node::Node(const Options& options, Env& env, StateMachine& machine, kv::Machine* store,
+Node::Node(const Options& options, Env& env, Service& service,
            std::unique_ptr<storage::Storage> storage, std::unique_ptr<raft::Raft> raft)
     : options_(options),
       env_(env),
+      service_(service),
       raft_(std::move(raft)),
       persister_(options_, env, *raft_, std::move(storage)),
       connections_(env, *this, env.random() | 1, options_.instrumentation),  // 0: not known yet
@@ -36,11 +37,11 @@ Node::Node(const Options& options, Env& env, StateMachine& machine, kv::Machine*
       clients_(env, options_.instrumentation),
       writes_(options_, *raft_, persister_, connections_, clients_),
       reads_(options_, *raft_, connections_, clients_),
-      applier_(options_, env, *raft_, machine, persister_,
+      applier_(options_, env, *raft_, service.machine(), persister_,
                [this](Index index, Term term, std::string_view reply) {
                  writes_.on_applied(index, term, reply);
                }),
-      responder_(options_, store, clients_),
+      responder_(options_, env, service, clients_),
       status_({options_, env, *raft_, persister_, connections_, peers_, bootstrapper_}),
       dispatcher_({options_, env, *raft_, persister_, connections_, peers_, status_, clients_,
                    writes_, reads_}) {}
@@ -167,7 +168,7 @@ void Node::shut_down() {
 }
 
 std::size_t Node::backlog() const {
-  return clients_.pending() + clients_.answerable() + writes_.backlog() + reads_.backlog();
+  return clients_.pending() + clients_.dirty() + writes_.backlog() + reads_.backlog();
 }
 
 }  // namespace zatt::node

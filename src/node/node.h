@@ -18,10 +18,8 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "base/state_machine.h"
 #include "base/types.h"
 #include "codec/request.h"
-#include "kv/machine.h"
 #include "node/applier.h"
 #include "node/bootstrapper.h"
 #include "node/client_queues.h"
@@ -34,6 +32,7 @@
 #include "node/persister.h"
 #include "node/read_tracker.h"
 #include "node/responder.h"
+#include "node/service.h"
 #include "node/status.h"
 #include "node/write_tracker.h"
 #include "raft/raft.h"
@@ -46,11 +45,9 @@ class Node final : private PeerConnectionsOwner {
   // Reads the storage directory behind `disk` on the calling thread (blocking: a long log takes a
   // while), makes its identity where it is empty, and is ready to be called. The error's text is
   // for a person; its Code says which exit code it deserves (all of them 4 in zattd).
-  // `machine` and `env` are borrowed for the node's life. `store` is the machine where that is the
-  // one we ship, else null. Key-value requests are for the former, proposals and barriers for the
-  // latter; the others are refused.
+  // `service` and `env` are borrowed for the node's life.
   static Result<std::unique_ptr<Node>> open(const Options& options, Env& env, storage::Disk& disk,
-                                            StateMachine& machine, kv::Machine* store);
+                                            Service& service);
   ~Node() override;
 
   // Begins to talk: the first Env::dial.
@@ -63,17 +60,11 @@ class Node final : private PeerConnectionsOwner {
   // Env::dial's attempt failed: for the log and for no_leader's messages. `why` is for a person.
   void on_dial_failed(const std::string& id, std::string_view why);
 
-  // Clients. A line has no newline and codec::line_slack readable bytes behind it; a too long one
-  // comes with its text empty.
+  // Clients. Each request is answered once, by Env::respond.
   void on_client_open(ClientId client) { clients_.open(client); }
-  void on_line(ClientId client, std::string_view line, bool too_long);
-  // Of this process, to a machine of its own, and answered by Env::answer: a command, and the
-  // question whether all that was committed when this was asked has been applied. In order with
-  // lines, and subject to all that holds for a write's and a read's.
-  void on_propose(ClientId client, std::string command, std::uint32_t timeout_ms);
-  void on_barrier(ClientId client, std::uint32_t timeout_ms);
-  // It has read of its replies: see Env::unread_bytes.
-  void on_client_room(ClientId client) { clients_.wake_reads(client); }
+  void on_request(ClientId client, codec::Request request);
+  // It has read of its responses: see Env::unread_bytes.
+  void on_client_room(ClientId client) { clients_.mark_dirty(client); }
   void on_client_end(ClientId client) { clients_.end(client); }  // answer what it sent
   void on_client_closed(ClientId client) { clients_.close(client); }
 
@@ -110,7 +101,7 @@ class Node final : private PeerConnectionsOwner {
     stopped,       // nothing that comes is heeded
   };
 
-  Node(const Options& options, Env& env, StateMachine& machine, kv::Machine* store,
+  Node(const Options& options, Env& env, Service& service,
        std::unique_ptr<storage::Storage> storage, std::unique_ptr<raft::Raft> raft);
 
   // Steps the core with this event, and with all that follow from it. From within that, the event
@@ -157,16 +148,14 @@ class Node final : private PeerConnectionsOwner {
   void handle(PeerConnection& peer, const raft::Message& message);
 
   // Requests, in requests.cc.
-  PendingRequest* enqueue(ClientId id, PendingRequest::Kind kind, codec::Request request);
-  void take(PendingRequest& pending);
-  // A proposal or a barrier of this process.
-  void take_from_host(ClientId id, PendingRequest::Kind kind, codec::Request request,
-                      bool too_large);
-  std::string too_large_text() const;
-  void submit();
+  // Where nobody else has to be asked for it.
+  std::optional<codec::Response> immediate_response(const codec::Operation& operation) const;
+  // Takes the next step of a stop, where all that it waits for is done.
+  void go_on_stopping();
 
   const Options options_;
   Env& env_;
+  Service& service_;
   std::unique_ptr<raft::Raft> raft_;
   Persister persister_;
   PeerConnections connections_;
@@ -179,7 +168,6 @@ class Node final : private PeerConnectionsOwner {
   Responder responder_;
   StatusReporter status_;
   Dispatcher dispatcher_;
-  codec::RequestParser parser_;
   std::deque<Event> events_;
   bool stepping_ = false;
   Phase phase_ = Phase::running;

@@ -103,7 +103,8 @@ void ReadTracker::on_applied(Index applied) {
       connections_.send(*peer, Priority::bulk,
                         codec::ReadIndexReply{group.number, true, raft_.current_term(), group.index,
                                               raft_.commit_index()});
-    for (const Token token : group.tokens) clients_.set_readable(token);
+    for (const Token token : group.tokens)
+      if (PendingRequest* pending = clients_.find_token(token)) clients_.set_readable(*pending);
   }
 }
 

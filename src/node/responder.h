@@ -1,39 +1,33 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Answers to reads from this node's own state: in the order asked, and only as fast as a client
-// reads them.
+// Responses leave: in the order asked, and those to reads, which can be large, only as fast as a
+// client reads them.
 #pragma once
 
-#include <cstdint>
-
-#include "kv/machine.h"
 #include "node/client_queues.h"
 #include "node/options.h"
+#include "node/service.h"
 
 namespace zatt::node {
 
 class Responder {
  public:
-  // All are borrowed for its life. `store`: null where the cluster replicates a state machine of
-  // its host's, which answers no reads.
-  Responder(const Options& options, const kv::Machine* store, ClientQueues& clients)
-      : options_(options), store_(store), clients_(clients) {}
+  // All are borrowed for its life.
+  Responder(const Options& options, Env& env, const Service& service, ClientQueues& clients)
+      : options_(options), env_(env), service_(service), clients_(clients) {}
 
-  bool has_store() const { return store_ != nullptr; }
-  std::uint64_t keys() const { return store_ == nullptr ? 0 : store_->size(); }
-
-  // Answers from the state as it is. `stale`: nobody has confirmed that it is the newest.
-  void answer(PendingRequest& pending, bool stale);
-  // Answers the reads that may be answered. Whether there are new answers to send.
-  bool answer_readable();
+  // Lets leave what may.
+  void flush();
 
  private:
-  // In the order sent: a later read must not show an earlier state. Answers after one that is not
-  // there yet take room, and would never leave were that one to wait for room: up to it only what
-  // is ahead of it counts.
-  bool answer_readable(ClientQueue& client);
+  // Whether the client's first request was responded to.
+  bool respond_to_first(ClientQueue& client);
+  // A read that is the next to leave, from the state as it is: a later read of its client does not
+  // show an earlier one, and no later write has been handed on. False: the client has to read first.
+  bool answer(ClientQueue& client, const PendingRequest& pending);
 
   const Options& options_;
-  const kv::Machine* store_;
+  Env& env_;
+  const Service& service_;
   ClientQueues& clients_;
 };
 

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "codec/reply.h"
+#include "codec/response.h"
 #include "node/bootstrapper.h"
 #include "node/health.h"
 #include "node/node_state.h"

@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "codec/reply.h"
-#include "kv/reply.h"
 
 namespace zatt::node {
 namespace {
@@ -18,21 +16,6 @@ constexpr std::size_t max_waiters = 100'000;  // proposals that are not applied
 
 constexpr std::string_view replaced_text =
     "the leader changed before the write was stored; nothing was written";
-
-std::string reply_line(const codec::Request& request, std::string_view result) {
-  const auto reply = kv::decode_reply(result);
-  std::string line;
-  if (!reply)
-    codec::write_error(line, request.id, ErrorCode::outcome_unknown,
-                       "the leader's answer cannot be read");
-  else if (request.op == codec::RequestOp::set)
-    codec::write_set(line, request.id, *reply);
-  else if (request.op == codec::RequestOp::del)
-    codec::write_delete(line, request.id, *reply);
-  else
-    codec::write_incr(line, request.id, *reply);
-  return line;
-}
 
 }  // namespace
 
@@ -47,7 +30,8 @@ WriteTracker::WriteTracker(const Options& options, const raft::Raft& raft,
 
 void WriteTracker::batch(PendingRequest& pending, const Target& target) {
   if (target.link == 0) {
-    gathered_.push_back({{pending.token, 0, 0}, target.term, std::move(pending.request.command)});
+    gathered_.push_back(
+        {{pending.token, 0, 0}, target.term, std::move(*command_of(pending.request))});
     return;
   }
   PeerConnection* peer = connections_.find_link(target.link);
@@ -56,7 +40,7 @@ void WriteTracker::batch(PendingRequest& pending, const Target& target) {
   forward.number = ++peer->last_number_sent;
   forward.term = target.term;
   forward.grows = grows(pending);
-  forward.command = pending.request.command;
+  forward.command = *command_of(pending.request);
   forwards_[peer->id][forward.number] = pending.token;
   connections_.send(*peer, Priority::bulk, forward);
 }
@@ -108,7 +92,7 @@ void WriteTracker::give_back(const Origin& origin, std::string command) {
   if (origin.link != 0) return answer_forward(origin, Forwarded::not_taken);
   PendingRequest* pending = clients_.find_token(origin.token);
   if (pending == nullptr) return;
-  pending->request.command = std::move(command);
+  *command_of(pending->request) = std::move(command);
   clients_.return_to_waiting(origin.token);
 }
 
@@ -129,7 +113,7 @@ void WriteTracker::on_applied(Index index, Term term, std::string_view reply) {
     else if (origin.link != 0)
       answer_forward(origin, Forwarded::result, reply, index);
     else if (PendingRequest* pending = clients_.find_token(origin.token))
-      finish(*pending, index, reply);
+      clients_.finish(*pending, codec::Applied{std::string(reply), index});
   }
   waiters_.erase(first, last);
   if (term > settled_term_) give_up_replaced(term);
@@ -157,13 +141,6 @@ void WriteTracker::finish_replaced(const Origin& origin) {
     clients_.finish_error(*pending, ErrorCode::no_leader, replaced_text);
 }
 
-void WriteTracker::finish(PendingRequest& pending, Index index, std::string_view reply) {
-  if (pending.kind == PendingRequest::Kind::proposal)
-    clients_.finish(pending, Answer{{}, std::string(reply), index});
-  else
-    clients_.finish(pending, reply_line(pending.request, reply));
-}
-
 std::optional<Target> WriteTracker::on_forward_reply(PeerConnection& peer,
                                                      const codec::ForwardReply& reply) {
   auto& by_number = forwards_[peer.id];
@@ -175,7 +152,7 @@ std::optional<Target> WriteTracker::on_forward_reply(PeerConnection& peer,
   if (pending == nullptr) return std::nullopt;
   switch (reply.what) {
     case Forwarded::result:
-      finish(*pending, reply.index, reply.result);
+      clients_.finish(*pending, codec::Applied{std::string(reply.result), reply.index});
       break;
     case Forwarded::not_taken: {
       hit(options_.instrumentation, CoveragePoint::forward_not_taken);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string_view>
 
 #include "node/env.h"
 #include "server/lingering_close.h"
@@ -32,9 +31,8 @@ class Client {
   virtual ~Client() = default;
 
   // As node::Env says of one client.
-  virtual void reply(std::string_view lines) = 0;
-  virtual void answer(const node::Answer& answer) = 0;
-  virtual void want_lines(bool wanted) = 0;
+  virtual void respond(const codec::Request& request, const codec::Response& response) = 0;
+  virtual void want_requests(bool wanted) = 0;
   virtual void close() = 0;
   virtual std::size_t unread_bytes() const = 0;
 

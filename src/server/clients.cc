@@ -47,20 +47,16 @@ std::size_t Clients::unread_bytes(ClientId id) const {
   return client == nullptr ? 0 : client->unread_bytes();
 }
 
-void Clients::reply(ClientId id, std::string_view lines) {
-  if (Client* const client = find(id); client != nullptr) client->reply(lines);
-}
-
-void Clients::answer(ClientId id, const node::Answer& answer) {
-  if (Client* const client = find(id); client != nullptr) client->answer(answer);
+void Clients::respond(ClientId id, const codec::Request& request, const codec::Response& response) {
+  if (Client* const client = find(id); client != nullptr) client->respond(request, response);
 }
 
 void Clients::close(ClientId id) {
   if (Client* const client = find(id); client != nullptr) client->close();
 }
 
-void Clients::want_lines(ClientId id, bool wanted) {
-  if (Client* const client = find(id); client != nullptr) client->want_lines(wanted);
+void Clients::want_requests(ClientId id, bool wanted) {
+  if (Client* const client = find(id); client != nullptr) client->want_requests(wanted);
 }
 
 void Clients::on_slow(ClientId id) {

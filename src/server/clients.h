@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // All clients, as the node knows them: by number, from open to closed.
 //
-// The node answers from within its own calls, and connections end at any moment. So replies gather
+// The node answers from within its own calls, and connections end at any moment. So responses gather
 // and leave once a turn, in one write a client; and a client is only marked when it is over or may
 // go on, and looked at between the events of a turn.
 #pragma once
@@ -39,17 +39,16 @@ class Clients final : private ClientOwner {
 
   // As node::Env says. Nothing happens where the client is gone.
   std::size_t unread_bytes(node::ClientId id) const;
-  void reply(node::ClientId id, std::string_view lines);
-  void answer(node::ClientId id, const node::Answer& answer);
+  void respond(node::ClientId id, const codec::Request& request, const codec::Response& response);
   void close(node::ClientId id);
-  void want_lines(node::ClientId id, bool wanted);
+  void want_requests(node::ClientId id, bool wanted);
 
   void process_ready();  // goes on with those who may, removes those who are closed
-  void write_out();      // the replies of this turn
+  void write_out();      // the responses of this turn
   bool has_work() const { return !ready_.empty(); }
 
   std::size_t connections() const { return connections_; }
-  std::size_t waiting_bytes() const;  // replies not yet with the kernel
+  std::size_t waiting_bytes() const;  // responses not yet with the kernel
 
  private:
   void on_ready(node::ClientId id) override { ready_.push_back(id); }

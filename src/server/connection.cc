@@ -58,7 +58,7 @@ void Connection::on_end(int sys) {
   if (!stopped_) pull({});
 }
 
-void Connection::want_lines(bool wanted) {
+void Connection::want_requests(bool wanted) {
   wanted_ = wanted;
   if (!pulling_ && wanted && stopped_) owner_.on_ready(id_);
   if (!pulling_ && !wanted && !stopped_) {
@@ -80,9 +80,9 @@ void Connection::write(std::string_view bytes) {
   on_output();
 }
 
-void Connection::reply(std::string_view lines) {
+void Connection::respond(const codec::Request& request, const codec::Response& response) {
   if (closed_) return;
-  protocol_->write_reply(lines, out_);
+  protocol_->write_response(request, response, out_);
   on_output();
 }
 

@@ -43,9 +43,8 @@ class Connection final : public Client {
   void close() override;               // once all is written
 
   // Of the node, and of Clients.
-  void reply(std::string_view lines) override;
-  void answer(const node::Answer& /*answer*/) override {}
-  void want_lines(bool wanted) override;
+  void respond(const codec::Request& request, const codec::Response& response) override;
+  void want_requests(bool wanted) override;
   std::size_t unread_bytes() const override { return out_.size() + stream().queued_bytes(); }
   void resume() override;
   void write_out() override;

@@ -5,15 +5,12 @@
 // itself: it looks at wants_more(), and is told when it may go on.
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include "server/client.h"
 
 namespace zatt::server {
 
 // Who asks. Told from the loop's turn, once for each request, in the order asked; must not call
-// the Server from on_line and on_answer.
+// the Server from on_response.
 class InProcessClient {
  public:
   InProcessClient() = default;
@@ -21,10 +18,9 @@ class InProcessClient {
   InProcessClient& operator=(const InProcessClient&) = delete;
   virtual ~InProcessClient() = default;
 
-  // A line's reply, without its newline and with codec::line_slack readable bytes after it.
-  virtual void on_line(std::string_view line) = 0;
-  virtual void on_answer(const node::Answer& answer) = 0;  // a proposal's or a barrier's
-  virtual void on_room() = 0;                              // more is wanted again
+  // Both are borrowed for the call.
+  virtual void on_response(const codec::Request& request, const codec::Response& response) = 0;
+  virtual void on_room() = 0;  // more is wanted again
 };
 
 // The node's end of one.
@@ -34,9 +30,10 @@ class InProcessEnd final : public Client {
   InProcessEnd(node::ClientId id, ClientOwner& owner, InProcessClient& who)
       : id_(id), owner_(owner), who_(&who) {}
 
-  void reply(std::string_view lines) override;
-  void answer(const node::Answer& answer) override;
-  void want_lines(bool wanted) override;
+  void respond(const codec::Request& request, const codec::Response& response) override {
+    if (who_ != nullptr) who_->on_response(request, response);
+  }
+  void want_requests(bool wanted) override;
   void close() override;  // `who` hears nothing any more
   std::size_t unread_bytes() const override { return 0; }
   bool wants_requests() const override { return who_ != nullptr && wanted_; }
@@ -51,7 +48,6 @@ class InProcessEnd final : public Client {
   ClientOwner& owner_;
   InProcessClient* who_;  // null: it is gone
   bool wanted_ = true;
-  std::string padded_;  // empty between calls
 };
 
 }  // namespace zatt::server

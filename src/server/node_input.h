@@ -22,8 +22,8 @@ class NodeInput final : public PeerSink {
   void on_client_open(node::ClientId id) {
     if (node_ != nullptr) node_->on_client_open(id);
   }
-  void on_line(node::ClientId id, std::string_view line, bool too_long) {
-    if (node_ != nullptr) node_->on_line(id, line, too_long);
+  void on_request(node::ClientId id, codec::Request request) {
+    if (node_ != nullptr) node_->on_request(id, std::move(request));
   }
   void on_client_end(node::ClientId id) {
     if (node_ != nullptr) node_->on_client_end(id);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/protocol_detector.h"
 
+#include "codec/json_request.h"
+#include "codec/json_response.h"
 #include "codec/peer_frames.h"
-#include "codec/reply.h"
-#include "codec/request.h"
 
 namespace zatt::server {
 namespace {

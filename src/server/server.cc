@@ -64,15 +64,16 @@ void Server::on_peer(Transport transport, std::string_view first) {
 
 void Server::on_client(Transport transport, std::string_view first, bool ended) {
   const auto make = [this](const Connection& connection) {
-    return std::make_unique<JsonLinesProtocol<NodeInput>>(connection, input_, max_line_bytes_);
+    return std::make_unique<JsonLinesProtocol<NodeInput>>(connection, input_, parser_,
+                                                          max_line_bytes_);
   };
   clients_.add(std::move(transport), make, first, ended);
 }
 
 Status Server::open(const node::Options& options, std::unique_ptr<storage::Disk> disk,
-                    StateMachine& machine, kv::Machine* store) {
+                    node::Service& service) {
   members_ = options.cluster.size();
-  auto node = node::Node::open(options, *this, disk_.set_disk(std::move(disk)), machine, store);
+  auto node = node::Node::open(options, *this, disk_.set_disk(std::move(disk)), service);
   if (!node) return node.error();
   node_ = std::move(*node);
   return ok;
@@ -112,21 +113,8 @@ void Server::close_local(node::ClientId id) {
   input_.on_client_closed(id);
 }
 
-void Server::ask_line(node::ClientId id, std::string_view line) {
-  const bool too_long = line.size() > max_line_bytes_;
-  input_.on_line(id, too_long ? std::string_view() : line, too_long);
-  turn_.run_again();
-}
-
-void Server::propose(node::ClientId id, std::string command, std::uint32_t timeout_ms) {
-  if (!input_.is_serving()) return;
-  node_->on_propose(id, std::move(command), timeout_ms);
-  turn_.run_again();
-}
-
-void Server::ask_barrier(node::ClientId id, std::uint32_t timeout_ms) {
-  if (!input_.is_serving()) return;
-  node_->on_barrier(id, timeout_ms);
+void Server::ask(node::ClientId id, codec::Request request) {
+  input_.on_request(id, std::move(request));
   turn_.run_again();
 }
 
@@ -197,15 +185,16 @@ void Server::close_link(node::LinkId link) { links_.close(link); }
 
 std::uint64_t Server::unread_bytes(node::ClientId client) { return clients_.unread_bytes(client); }
 
-void Server::reply(node::ClientId client, std::string_view lines) { clients_.reply(client, lines); }
-
-void Server::answer(node::ClientId client, const node::Answer& answer) {
-  clients_.answer(client, answer);
+void Server::respond(node::ClientId client, const codec::Request& request,
+                     const codec::Response& response) {
+  clients_.respond(client, request, response);
 }
 
 void Server::close_client(node::ClientId client) { clients_.close(client); }
 
-void Server::want_lines(node::ClientId client, bool wanted) { clients_.want_lines(client, wanted); }
+void Server::want_requests(node::ClientId client, bool wanted) {
+  clients_.want_requests(client, wanted);
+}
 
 void Server::log(node::LogLevel level, std::string_view line) { events_.log(level, line); }
 

@@ -18,7 +18,7 @@
 
 #include "base/prng.h"
 #include "base/result.h"
-#include "base/state_machine.h"
+#include "codec/json_request.h"
 #include "loop/listener.h"
 #include "loop/loop.h"
 #include "loop/loop_hooks.h"
@@ -53,10 +53,9 @@ class Server final : private node::Env, private AcceptorOwner {
                                                 const ClientLimits& limits, Events events);
   ~Server() override;
 
-  // Reads what the disk holds (this takes a while) and makes the node. `machine` and `store` as
-  // Node::open says.
+  // Reads what the disk holds (this takes a while) and makes the node. `service` as Node::open says.
   Status open(const node::Options& options, std::unique_ptr<storage::Disk> disk,
-              StateMachine& machine, kv::Machine* store);
+              node::Service& service);
   // Serves, from the loop.
   Status start();
   // Finishes what is in flight, for at most some seconds, then calls on_stopped(0). Called again:
@@ -71,10 +70,7 @@ class Server final : private node::Env, private AcceptorOwner {
   node::ClientId open_local(InProcessClient& client);
   void close_local(node::ClientId id);
   bool wants_more(node::ClientId id) const { return clients_.wants_requests(id); }
-  // `line` has no newline, and codec::line_slack readable bytes after it.
-  void ask_line(node::ClientId id, std::string_view line);
-  void propose(node::ClientId id, std::string command, std::uint32_t timeout_ms);
-  void ask_barrier(node::ClientId id, std::uint32_t timeout_ms);
+  void ask(node::ClientId id, codec::Request request);
 
   Address address() const { return acceptor_.address(); }
   const node::Node& node() const { return *node_; }
@@ -98,10 +94,10 @@ class Server final : private node::Env, private AcceptorOwner {
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
   void close_link(node::LinkId link) override;
   std::uint64_t unread_bytes(node::ClientId client) override;
-  void reply(node::ClientId client, std::string_view lines) override;
-  void answer(node::ClientId client, const node::Answer& answer) override;
+  void respond(node::ClientId client, const codec::Request& request,
+               const codec::Response& response) override;
   void close_client(node::ClientId client) override;
-  void want_lines(node::ClientId client, bool wanted) override;
+  void want_requests(node::ClientId client, bool wanted) override;
   void log(node::LogLevel level, std::string_view line) override;
   void stop(int exit_code) override;
 
@@ -121,7 +117,8 @@ class Server final : private node::Env, private AcceptorOwner {
   Prng prng_;
   DiskThread disk_;
   std::unique_ptr<node::Node> node_;
-  NodeInput input_;  // the way to it, for what comes from outside
+  NodeInput input_;                  // the way to it, for what comes from outside
+  codec::JsonRequestParser parser_;  // of all who speak JSON lines
   LingeringClose lingering_close_;
   Clients clients_;
   PeerLinks links_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What a client speaks: its bytes into requests for the node, the node's replies into bytes.
+// What a client speaks: its bytes into requests for the node, the node's responses into bytes.
 //
 // One object a connection, made with it and destroyed after on_closed(). All calls come from the
 // loop's thread. It may call Connection::write() at any time of its own accord (a push), and
@@ -10,6 +10,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "codec/request.h"
+#include "codec/response.h"
 
 namespace zatt::server {
 
@@ -22,7 +25,7 @@ class ServerProtocol {
   ServerProtocol& operator=(const ServerProtocol&) = delete;
   virtual ~ServerProtocol() = default;
 
-  // Before all others: the node's replies find the connection from here on.
+  // Before all others: the node's responses find the connection from here on.
   virtual void on_open() {}
   // Hands on the requests in `bytes` and in what came before, in order, as long as
   // Connection::wants_requests(). loop::Loop::read_slack_bytes after them are readable. False:
@@ -35,8 +38,9 @@ class ServerProtocol {
   // The connection is over.
   virtual void on_closed() {}
 
-  // Appends to `out` what the node's reply is here.
-  virtual void write_reply(std::string_view lines, std::string& out) = 0;
+  // Appends to `out` what this response to this request is here.
+  virtual void write_response(const codec::Request& request, const codec::Response& response,
+                              std::string& out) = 0;
 };
 
 // Of a connection that has just been made, and outlives the protocol.

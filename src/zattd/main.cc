@@ -20,6 +20,7 @@
 #include "kv/machine.h"
 #include "loop/loop.h"
 #include "loop/signal.h"
+#include "node/service.h"
 #include "server/descriptors.h"
 #include "server/own_store.h"
 #include "server/posix_disk.h"
@@ -109,7 +110,7 @@ class Daemon {
   Status open_storage() {
     auto disk = server::PosixDisk::open(settings_.node.storage);
     if (!disk) return disk.error();
-    return server_->open(settings_.node, std::move(*disk), store_, &store_);
+    return server_->open(settings_.node, std::move(*disk), service_);
   }
 
   int fail(const Error& error, int code) {
@@ -143,6 +144,7 @@ class Daemon {
   const char* const notify_socket_ = std::getenv("NOTIFY_SOCKET");
   int exit_code_ = Exit::stopped;
   kv::Machine store_ = server::own_store();
+  node::DictionaryService service_{store_};
   loop::Loop loop_;
   std::vector<std::unique_ptr<loop::Signal>> signals_;
   std::unique_ptr<server::Server> server_;

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "codec/reply.h"
+#include "codec/json_response.h"
 
 using namespace zatt;
 using namespace zatt::client;

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/prng.h"
-#include "codec/request.h"
 
 namespace zatt::codec {
 namespace {

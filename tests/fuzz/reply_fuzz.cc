@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Reply lines as a client reads them: anybody's, and those that a server writes.
 #include "client/reply.h"
-#include "codec/reply.h"
+#include "codec/json_response.h"
+#include "kv/reply.h"
 #include "tests/fuzz/json_check.h"
 #include "tests/fuzz/targets.h"
 
@@ -30,7 +31,10 @@ void check_servers(Input& in) {
   const std::string number = std::to_string(static_cast<std::int64_t>(in.u64()));
   said.value = number;
   std::string line;
-  codec::write_incr(line, "\"id\"", said);
+  std::string bytes;
+  kv::encode(said, bytes);
+  codec::write_json({codec::Write{kv::Op::incr, {}}, 5000, "\"id\""},
+                    codec::Applied{bytes, Index{1}}, line);
   require(line.ends_with('\n'), "a reply is a line");
   line.pop_back();
   client::ReplyReader reader;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // A client's line: a request whose every part holds, or a refusal that can be said.
 #include "client/reply.h"
-#include "codec/request.h"
+#include "codec/json_request.h"
+#include "codec/json_response.h"
 #include "kv/command.h"
 #include "tests/fuzz/json_check.h"
 #include "tests/fuzz/targets.h"
@@ -9,9 +10,9 @@
 namespace zatt::fuzz {
 namespace {
 
-void check_command(const codec::Request& request) {
-  const auto command = kv::decode_command(request.command);
-  require(command.has_value(), "a write has a command");
+void check_command(const codec::Write& write) {
+  const auto command = kv::decode_command(write.command);
+  require(command && command->op == write.op, "a write has a command of its op");
   if (command->op == kv::Op::set)
     require(is_json_value(command->value) && is_compact(command->value), "a value is compact JSON");
   if (command->condition.kind == kv::Condition::Kind::value)
@@ -19,10 +20,20 @@ void check_command(const codec::Request& request) {
             "a value compared with is compact JSON");
 }
 
-void check_refusal(const codec::Refusal& refusal) {
+void check_read(const codec::Read& read) {
+  if (const auto* get = std::get_if<codec::Get>(&read.query))
+    require(get->key.size() <= kv::max_key_bytes, "a key in its bounds");
+  if (const auto* count = std::get_if<codec::Count>(&read.query))
+    require(count->prefix.size() <= kv::max_key_bytes, "a prefix in its bounds");
+  if (const auto* scan = std::get_if<codec::Scan>(&read.query))
+    require(scan->limit >= 1 && scan->limit <= 10000 && scan->prefix.size() <= kv::max_key_bytes,
+            "a limit and a prefix in their bounds");
+}
+
+void check_refusal(const codec::Request& request, const codec::Malformed& refusal) {
   require(!refusal.message.empty(), "a refusal has words");
   std::string line;
-  codec::write_error(line, refusal.id, refusal.code, refusal.message);
+  codec::write_json(request, codec::Failure{refusal.code, refusal.message}, line);
   require(line.ends_with('\n') && line.find('\n') + 1 == line.size(), "a reply is one line");
   line.pop_back();
   client::ReplyReader reader;
@@ -38,20 +49,16 @@ void check_refusal(const codec::Refusal& refusal) {
 int fuzz_request(const std::uint8_t* data, std::size_t size) {
   using namespace zatt;
   const fuzz::Padded line(fuzz::Input(data, size).rest(), '"');
-  codec::RequestParser parser;
-  const auto result = parser.parse(line.text());
-  if (const auto* refusal = std::get_if<codec::Refusal>(&result)) {
-    if (!refusal->id.empty()) fuzz::require(fuzz::is_json_value(refusal->id), "an id is JSON");
-    fuzz::check_refusal(*refusal);
+  codec::JsonRequestParser parser;
+  const codec::Request request = parser.parse(line.text());
+  if (!request.id.empty()) fuzz::require(fuzz::is_json_value(request.id), "an id is JSON");
+  if (const auto* malformed = std::get_if<codec::Malformed>(&request.operation)) {
+    fuzz::check_refusal(request, *malformed);
     return 0;
   }
-  const auto& request = std::get<codec::Request>(result);
-  if (!request.id.empty()) fuzz::require(fuzz::is_json_value(request.id), "an id is JSON");
   fuzz::require(request.timeout_ms >= 1 && request.timeout_ms <= 600000, "a timeout in its bounds");
-  fuzz::require(request.limit >= 1 && request.limit <= 10000, "a limit in its bounds");
-  fuzz::require(request.key.size() <= kv::max_key_bytes, "a key in its bounds");
-  fuzz::require(codec::is_write(request.op) == !request.command.empty(),
-                "a write, and only a write, has a command");
-  if (codec::is_write(request.op)) fuzz::check_command(request);
+  if (const auto* read = std::get_if<codec::Read>(&request.operation)) fuzz::check_read(*read);
+  if (const auto* write = std::get_if<codec::Write>(&request.operation))
+    fuzz::check_command(*write);
   return 0;
 }

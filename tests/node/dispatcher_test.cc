@@ -49,7 +49,7 @@ TEST_CASE("dispatcher: writes go together, and a write waits for the read before
   CHECK(late.state == State::waiting);
   PendingRequest& other = f.admit(set_a, 2);  // another client's
   CHECK(other.state == State::writing);
-  f.clients.finish(read, std::string("{}"));
+  f.clients.finish(read, codec::Done{});
   f.dispatcher.dispatch_waiting();
   CHECK(late.state == State::writing);
 }

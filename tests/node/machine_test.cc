@@ -19,7 +19,10 @@ using codec::Forward;
 using codec::ForwardReply;
 using codec::ReadIndex;
 using codec::ReadIndexReply;
+using test::Answer;
+using test::barrier;
 using test::NodeFixture;
+using test::proposal;
 using test::set_command;
 using Answers = std::vector<Answer>;
 
@@ -32,7 +35,7 @@ struct Hosted : NodeFixture {
     with_store = false;
   }
   void propose(ClientId id, std::string command) {
-    node->on_propose(id, std::move(command), timeout_ms);
+    node->on_request(id, proposal(std::move(command), timeout_ms));
   }
   Answers answers(ClientId id) { return std::exchange(env.clients[id].answers, {}); }
 };
@@ -106,7 +109,7 @@ TEST_CASE("barrier: answered when what it has to see is applied here") {
   Hosted fixture("1");
   fixture.follow("0");
   const ClientId c = fixture.client();
-  fixture.node->on_barrier(c, timeout_ms);
+  fixture.node->on_request(c, barrier(timeout_ms));
   fixture.settle();
   const auto asked = fixture.peer("0").take<ReadIndex>();
   REQUIRE(asked.has_value());
@@ -126,7 +129,7 @@ TEST_CASE("barrier: behind a proposal under way it asks for the end of the leade
   fixture.follow("0");
   const ClientId c = fixture.client();
   fixture.propose(c, "w");
-  fixture.node->on_barrier(c, timeout_ms);
+  fixture.node->on_request(c, barrier(timeout_ms));
   fixture.settle();
   REQUIRE(fixture.peer("0").take<Forward>().has_value());
   const auto asked = fixture.peer("0").take<ReadIndex>();
@@ -142,7 +145,7 @@ TEST_CASE("answers and reply lines leave in the order asked") {
   fixture.line(c, R"({"op":"ping","id":1})");
   fixture.propose(c, set_command("k", "1"));
   fixture.line(c, R"({"op":"ping","id":2})");
-  fixture.node->on_barrier(c, timeout_ms);
+  fixture.node->on_request(c, barrier(timeout_ms));
   fixture.settle();
   CHECK(fixture.replies(c) == std::vector<std::string>{R"({"ok":true,"id":1})"});
   CHECK(fixture.answers(c).empty());
@@ -170,8 +173,8 @@ TEST_CASE("each kind of node refuses what is for the other, and serves what is f
     NodeFixture fixture("0", 1);
     fixture.lead_alone();
     const ClientId c = fixture.client();
-    fixture.node->on_propose(c, "command", timeout_ms);
-    fixture.node->on_barrier(c, timeout_ms);
+    fixture.node->on_request(c, proposal("command", timeout_ms));
+    fixture.node->on_request(c, barrier(timeout_ms));
     fixture.settle();
     const Answers& said = fixture.env.clients[c].answers;
     REQUIRE(said.size() == 2);
@@ -217,7 +220,7 @@ TEST_CASE("the outcomes of what is not answered in time") {
     REQUIRE(said.size() == 1);
     CHECK(
         is_refused(said[0], ErrorCode::outcome_unknown, "it may take effect now, later or never"));
-    fixture.node->on_barrier(c, timeout_ms);
+    fixture.node->on_request(c, barrier(timeout_ms));
     fixture.settle();
     const auto asked = fixture.peer("0").take<ReadIndex>();
     REQUIRE(asked.has_value());
@@ -230,7 +233,7 @@ TEST_CASE("the outcomes of what is not answered in time") {
     fixture.fall_silent();
     const ClientId c = fixture.client();
     fixture.propose(c, "w");
-    fixture.node->on_barrier(c, timeout_ms);
+    fixture.node->on_request(c, barrier(timeout_ms));
     fixture.settle();
     fixture.pass_ms(timeout_ms + 1);
     const Answers said = fixture.answers(c);
@@ -255,7 +258,7 @@ TEST_CASE("the outcomes of what is not answered in time") {
     fixture.node->shut_down();
     const ClientId c = fixture.client();
     fixture.propose(c, "w");
-    fixture.node->on_barrier(c, timeout_ms);
+    fixture.node->on_request(c, barrier(timeout_ms));
     fixture.settle();
     const Answers said = fixture.answers(c);
     REQUIRE(said.size() == 2);

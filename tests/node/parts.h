@@ -14,6 +14,7 @@
 #include "node/persister.h"
 #include "node/read_tracker.h"
 #include "node/recovery.h"
+#include "node/responder.h"
 #include "node/write_tracker.h"
 #include "tests/support/fake_env.h"
 
@@ -38,6 +39,9 @@ class Parts : private node::PeerConnectionsOwner {
   std::unique_ptr<node::Persister> persister;
   node::PeerConnections connections{env, *this, 1, nullptr};
   node::ClientQueues clients{env, nullptr};
+  kv::Machine machine;
+  node::DictionaryService service{machine};
+  node::Responder responder{options, env, service, clients};
 
   template <class Event>
   raft::Output step(Event event) {
@@ -77,12 +81,11 @@ class Parts : private node::PeerConnectionsOwner {
     if (clients.find(client) == nullptr) clients.open(client);
     std::string padded = line;
     padded.append(codec::line_slack, '\0');
-    auto parsed = parser_.parse(std::string_view(padded).substr(0, line.size()));
-    return clients.add(*clients.find(client), node::PendingRequest::Kind::line,
-                       std::move(std::get<codec::Request>(parsed)), env.now + 5'000'000);
+    return clients.add(*clients.find(client),
+                       parser_.parse(std::string_view(padded).substr(0, line.size())));
   }
   std::vector<std::string> replies(node::ClientId client = 1) {
-    clients.flush();
+    responder.flush();
     return std::exchange(env.clients[client].replies, {});
   }
 
@@ -98,7 +101,7 @@ class Parts : private node::PeerConnectionsOwner {
   void on_refused(const std::string&, const codec::Refused&) override {}
   bool says_refusals_of(const std::string&) override { return false; }
 
-  codec::RequestParser parser_;
+  codec::JsonRequestParser parser_;
 };
 
 }  // namespace zatt::test

@@ -272,7 +272,7 @@ TEST_CASE("requests: a client that is gone leaves nothing behind") {
     fixture.line(c, get_k);
     if (i > 0) fixture.settle();
     fixture.node->on_client_closed(c);
-    fixture.node->on_line(c, "", false);
+    fixture.node->on_request(c, {});
     fixture.node->on_client_end(c);
     fixture.node->on_client_room(c);
     fixture.settle();

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "server/clients.h"
-#include "server/json_lines_protocol.h"
+#include "tests/server/text_protocol.h"
 #include "tests/server/world.h"
 
 using namespace zatt;
@@ -56,7 +56,7 @@ struct Fixture : World {
 
   void serve(loop::Stream stream) {
     const auto make = [this](const Connection& connection) {
-      return std::make_unique<JsonLinesProtocol<Fixture>>(connection, *this, max_line_bytes);
+      return std::make_unique<TextProtocol<Fixture>>(connection, *this, max_line_bytes);
     };
     clients.add(Transport(std::move(stream)), make, {}, false);
   }
@@ -80,7 +80,7 @@ ClientLimits small_limits() {
 TEST_CASE("Connection: lines in, replies out, then a half-close is answered to its end") {
   Fixture world;
   world.answer = [&](node::ClientId id, std::string_view line) {
-    world.clients.reply(id, "<" + std::string(line) + ">\n");
+    say(world.clients, id, "<" + std::string(line) + ">\n");
   };
   world.connect();
   world.replies.attach(world.person);
@@ -100,7 +100,7 @@ TEST_CASE("Connection: lines in, replies out, then a half-close is answered to i
 TEST_CASE("Connection: lines that are not wanted wait, and the end of the stream waits with them") {
   Fixture world;
   world.answer = [&](node::ClientId id, std::string_view) {
-    if (world.heard.size() == 2) world.clients.want_lines(id, false);
+    if (world.heard.size() == 2) world.clients.want_requests(id, false);
   };
   world.connect();
   world.replies.attach(world.person);
@@ -110,7 +110,7 @@ TEST_CASE("Connection: lines that are not wanted wait, and the end of the stream
   world.pause(30);
   CHECK(world.heard.size() == 2);
   CHECK(world.ends == 0);
-  world.clients.want_lines(world.last, true);
+  world.clients.want_requests(world.last, true);
   CHECK(world.heard.size() == 2);  // not from within the node's call
   world.turn.run_again();
   REQUIRE(world.until([&] { return world.ends == 1; }));
@@ -120,7 +120,7 @@ TEST_CASE("Connection: lines that are not wanted wait, and the end of the stream
 TEST_CASE("Connection: who does not read is not read from, and goes on when it reads") {
   Fixture world(small_limits());
   const std::string reply(50'000, 'r');
-  world.answer = [&](node::ClientId id, std::string_view) { world.clients.reply(id, reply); };
+  world.answer = [&](node::ClientId id, std::string_view) { say(world.clients, id, reply); };
   world.connect();
   std::string asks;
   for (int i = 0; i < 1000; ++i) asks += std::to_string(i) + "\n";
@@ -145,7 +145,7 @@ TEST_CASE("Connection: who does not read is not read from, and goes on when it r
 TEST_CASE("Connection: who reads nothing for long is closed, with one log line") {
   Fixture world(small_limits());
   world.answer = [&](node::ClientId id, std::string_view) {
-    world.clients.reply(id, std::string(1 << 20, 'r'));
+    say(world.clients, id, std::string(1 << 20, 'r'));
   };
   world.connect();
   std::string asks;
@@ -161,7 +161,7 @@ TEST_CASE("Connection: who reads nothing for long is closed, with one log line")
 TEST_CASE("Connection: a slow but steady reader stays") {
   Fixture world(small_limits());
   world.answer = [&](node::ClientId id, std::string_view) {
-    world.clients.reply(id, std::string(1 << 20, 'r'));
+    say(world.clients, id, std::string(1 << 20, 'r'));
   };
   world.connect();
   constexpr std::size_t whole = 32 << 20;
@@ -191,7 +191,7 @@ TEST_CASE("Connection: a slow but steady reader stays") {
 TEST_CASE("Connection: while the process itself stood still, nobody is held to have read nothing") {
   Fixture world(small_limits());
   const std::string reply(8 << 20, 'r');
-  world.answer = [&](node::ClientId id, std::string_view) { world.clients.reply(id, reply); };
+  world.answer = [&](node::ClientId id, std::string_view) { say(world.clients, id, reply); };
   world.connect();
   world.person.write("1\n2\n");
   REQUIRE(world.until([&] { return world.heard.size() == 1; }));
@@ -210,7 +210,7 @@ TEST_CASE("Connection: a queue past its bound closes at once") {
   limits.stuck_ms = 60'000;
   Fixture world(limits);
   world.connect();
-  for (int i = 0; i < 20; ++i) world.clients.reply(world.last, std::string(1 << 20, 'r'));
+  for (int i = 0; i < 20; ++i) say(world.clients, world.last, std::string(1 << 20, 'r'));
   world.turn.run_again();
   REQUIRE(world.until([&] { return world.closed.size() == 1; }));
   CHECK(world.log.find("of replies wait for it") != std::string::npos);
@@ -219,7 +219,7 @@ TEST_CASE("Connection: a queue past its bound closes at once") {
 TEST_CASE("Connection: one that leaves without reading its replies is closed in the end") {
   Fixture world(small_limits());
   world.answer = [&](node::ClientId id, std::string_view) {
-    for (int i = 0; i < 10; ++i) world.clients.reply(id, std::string(1 << 20, 'r'));
+    for (int i = 0; i < 10; ++i) say(world.clients, id, std::string(1 << 20, 'r'));
   };
   world.connect();
   world.person.write("ask");
@@ -232,13 +232,13 @@ TEST_CASE("Connection: lost connections are quiet") {
   Fixture world;
   world.connect();
   const node::ClientId id = world.last;
-  world.clients.reply(id, std::string(20 << 20, 'r'));
+  say(world.clients, id, std::string(20 << 20, 'r'));
   world.turn.run_again();
   world.pause(10);
   world.person = {};  // with unread replies: a reset
   REQUIRE(world.until([&] { return world.closed.size() == 1; }));
-  world.clients.reply(id, "to nobody");
-  world.clients.want_lines(id, true);
+  say(world.clients, id, "to nobody");
+  world.clients.want_requests(id, true);
   world.clients.close(id);
   world.pause(5);
   CHECK(world.log.empty());
@@ -256,7 +256,7 @@ TEST_CASE("Connection: a line over the limit is reported once") {
 TEST_CASE("Clients: an idle one costs under 2 KiB here, also after it was busy") {
   Fixture world;
   world.answer = [&](node::ClientId id, std::string_view line) {
-    world.clients.reply(id, std::string(line) + "\n");
+    say(world.clients, id, std::string(line) + "\n");
   };
   std::vector<loop::Stream> people;
   constexpr std::size_t count = 200;

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "codec/json_request.h"
 #include "codec/peer_frames.h"
-#include "codec/request.h"
 
 using namespace zatt::server;
 using namespace std::string_view_literals;

@@ -11,10 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "codec/request.h"
+#include "codec/json_request.h"
+#include "codec/json_response.h"
 #include "kv/command.h"
 #include "kv/machine.h"
 #include "tests/server/world.h"
+#include "tests/support/host_requests.h"
 
 using namespace zatt;
 using namespace zatt::server;
@@ -64,6 +66,8 @@ class MemoryDisk final : public storage::Disk {
   std::map<std::string, std::string> files_;
 };
 
+constexpr std::size_t max_line_bytes = 4096;
+
 // A node of its own, served, and a person connected to it.
 struct Fixture : World {
   bool broken = false;
@@ -71,13 +75,14 @@ struct Fixture : World {
   std::optional<int> exit_code;
   std::vector<node::NodeState> states;
   kv::Machine store;
+  std::unique_ptr<node::Service> service;
   std::unique_ptr<zatt::server::Server> server;
   loop::Stream person;
   loop::Sink replies;
 
   explicit Fixture(bool has_own_machine = false) : own_machine(has_own_machine) {
     ClientLimits limits;
-    limits.max_line_bytes = 4096;
+    limits.max_line_bytes = max_line_bytes;
     auto created = zatt::server::Server::create(
         loop, {"127.0.0.1", 0}, limits,
         {.log = logger(),
@@ -95,8 +100,11 @@ struct Fixture : World {
     options.storage = "memory";
     options.segment_bytes = 1 << 16;
     options.election_timeout_ms = 50;
-    REQUIRE(server->open(options, std::make_unique<MemoryDisk>(broken), store,
-                         own_machine ? nullptr : &store));
+    if (own_machine)
+      service = std::make_unique<node::HostService>(store);
+    else
+      service = std::make_unique<node::DictionaryService>(store);
+    REQUIRE(server->open(options, std::make_unique<MemoryDisk>(broken), *service));
     REQUIRE(server->start());
     if (own_machine) return;
     loop::Connector connect(
@@ -118,27 +126,30 @@ struct Insider final : InProcessClient {
   zatt::server::Server& server;
   node::ClientId id;
   std::vector<std::string> said;  // lines, and answers' texts
-  std::vector<node::Answer> answers;
+  std::vector<test::Answer> answers;
   int rooms = 0;
 
   explicit Insider(zatt::server::Server& where) : server(where), id(where.open_local(*this)) {}
-  void on_line(std::string_view line) override {
-    said.emplace_back(line);
-    slack += line.data()[line.size() + codec::line_slack - 1];  // readable, whatever it is
-  }
-  void on_answer(const node::Answer& answer) override {
-    said.push_back(answer.text);
-    answers.push_back(answer);
+  void on_response(const codec::Request& request, const codec::Response& response) override {
+    if (test::is_of_a_host(request)) {
+      answers.push_back(test::to_answer(response));
+      said.push_back(answers.back().text);
+    } else {
+      codec::write_json(request, response, said.emplace_back());
+      said.back().pop_back();
+    }
   }
   void on_room() override { ++rooms; }
 
   void ask(const std::string& line) {
     const std::string padded = line + std::string(codec::line_slack, '\0');
-    server.ask_line(id, std::string_view(padded).substr(0, line.size()));
+    server.ask(id, line.size() > max_line_bytes
+                       ? codec::Request{codec::too_large(max_line_bytes)}
+                       : parser.parse(std::string_view(padded).substr(0, line.size())));
   }
 
  private:
-  int slack = 0;
+  codec::JsonRequestParser parser;
 };
 
 std::string set_of_b() {
@@ -241,8 +252,8 @@ TEST_CASE("Server: a client without a socket holds back what is not wanted yet")
 TEST_CASE("Server: proposals and barriers of a machine of the host's") {
   Fixture world(true);
   Insider insider(*world.server);
-  world.server->propose(insider.id, set_of_b(), 5000);
-  world.server->ask_barrier(insider.id, 5000);
+  world.server->ask(insider.id, test::proposal(set_of_b(), 5000));
+  world.server->ask(insider.id, test::barrier(5000));
   REQUIRE(world.until([&] { return insider.answers.size() == 2; }));
   CHECK(!insider.answers[0].refusal);
   CHECK(!insider.answers[1].refusal);

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "server/clients.h"
-#include "server/json_lines_protocol.h"
+#include "tests/server/text_protocol.h"
 #include "tests/server/world.h"
 
 using namespace zatt;
@@ -68,7 +68,7 @@ class Echo final : public ServerProtocol {
     return true;
   }
   void on_end() override { connection_.close(); }
-  void write_reply(std::string_view lines, std::string& out) override { out += lines; }
+  void write_response(const codec::Request&, const codec::Response&, std::string&) override {}
 
  private:
   Connection& connection_;
@@ -77,7 +77,7 @@ class Echo final : public ServerProtocol {
 };
 
 struct Fixture : World {
-  std::vector<std::string> lines;  // of those who speak JSON lines
+  std::vector<std::string> lines;  // of those who speak lines
   Clients clients{loop, lingering_close, ClientLimits{}, logger()};
   loop::Stream person;
   loop::Sink replies;
@@ -93,7 +93,7 @@ struct Fixture : World {
   void on_client_open(node::ClientId) {}
   void on_line(node::ClientId id, std::string_view line, bool) {
     lines.emplace_back(line);
-    clients.reply(id, "{}\n");
+    say(clients, id, "{}\n");
   }
   void on_client_end(node::ClientId id) { clients.close(id); }
   void on_client_room(node::ClientId) {}
@@ -102,9 +102,9 @@ struct Fixture : World {
   MakeProtocol echo() {
     return [this](Connection& connection) { return std::make_unique<Echo>(connection, loop); };
   }
-  MakeProtocol json_lines() {
+  MakeProtocol text() {
     return [this](Connection& connection) {
-      return std::make_unique<JsonLinesProtocol<Fixture>>(connection, *this, 1000);
+      return std::make_unique<TextProtocol<Fixture>>(connection, *this, 1000);
     };
   }
   void connect(const MakeProtocol& make, std::unique_ptr<TransportLayer> layer) {
@@ -122,7 +122,7 @@ struct Fixture : World {
 
 }  // namespace
 
-TEST_CASE("ServerProtocol: another one is served like JSON lines, and speaks unasked") {
+TEST_CASE("ServerProtocol: another one is served like lines, and speaks unasked") {
   Fixture world;
   world.connect(world.echo(), nullptr);
   world.person.write("PING hel");
@@ -143,7 +143,7 @@ TEST_CASE("TransportLayer: beneath any protocol, which knows nothing of it") {
   REQUIRE(world.reads("!" + scrambled("PONG ")));
   world.person.write(scrambled("CK "));
   REQUIRE(world.reads("!" + scrambled("PONG TICK tick ")));
-  world.connect(world.json_lines(), std::make_unique<Scrambler>());
+  world.connect(world.text(), std::make_unique<Scrambler>());
   world.person.write("!");
   REQUIRE(world.reads("!"));
   world.person.write(scrambled("one\ntwo\nlast"));
@@ -155,7 +155,7 @@ TEST_CASE("TransportLayer: beneath any protocol, which knows nothing of it") {
 
 TEST_CASE("TransportLayer: whoever breaks its rules is closed, and the protocol hears nothing") {
   Fixture world;
-  world.connect(world.json_lines(), std::make_unique<Scrambler>());
+  world.connect(world.text(), std::make_unique<Scrambler>());
   world.person.write("plain text\n");
   REQUIRE(world.until([&] { return world.replies.end.has_value(); }));
   CHECK(world.lines.empty());

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <utility>
 
-#include "codec/request.h"
+#include "codec/json_response.h"
 #include "node/client_queues.h"
 #include "tests/sim/cluster.h"
 
@@ -69,13 +69,21 @@ void Cluster::hand_lines(NodeNumber number, node::ClientId connection) {
     std::deque<std::uint64_t>& due = it->second.due_us;  // answers keep the order of the lines
     due.push_back(std::max(due.empty() ? 0 : due.back(),
                            node_time(number, scheduler_.now_us()) + timeout_us_of(line)));
-    machine.node->on_line(connection,
-                          std::string_view(line.data(), line.size() - codec::line_slack), false);
+    machine.node->on_request(connection, parser_.parse(std::string_view(line).substr(
+                                             0, line.size() - codec::line_slack)));
   }
 }
 
+void Cluster::respond(NodeNumber number, node::ClientId client, const codec::Request& request,
+                      const codec::Response& response) {
+  if (test::is_of_a_host(request)) return answer(number, client, test::to_answer(response));
+  std::string line;
+  codec::write_json(request, response, line);
+  reply(number, client, line);
+}
+
 // In process: a proposer has it at once.
-void Cluster::answer(NodeNumber number, node::ClientId client, const node::Answer& answer) {
+void Cluster::answer(NodeNumber number, node::ClientId client, const test::Answer& answer) {
   checker_.on_answer(number, answer);
   scheduler_.trace(checksum(answer.text, client));
   scheduler_.trace(raw(answer.index));
@@ -86,7 +94,7 @@ void Cluster::answer(NodeNumber number, node::ClientId client, const node::Answe
   proposers_.on_answer(client, answer, machines_[number].list->size());
 }
 
-void Cluster::want_lines(NodeNumber number, node::ClientId client, bool wanted) {
+void Cluster::want_requests(NodeNumber number, node::ClientId client, bool wanted) {
   if (settings_.has_proposers()) return proposers_.want_more(client, wanted);
   const auto it = machines_[number].connections.find(client);
   if (it == machines_[number].connections.end()) return;
@@ -99,46 +107,38 @@ void Cluster::want_lines(NodeNumber number, node::ClientId client, bool wanted) 
 }
 
 // What was written arrives, even if the node then dies; but in order with its end.
-void Cluster::reply(NodeNumber number, node::ClientId client, std::string_view lines) {
-  checker_.on_reply(number, lines);
-  scheduler_.trace(checksum(lines, client));
+void Cluster::reply(NodeNumber number, node::ClientId client, std::string_view line) {
+  checker_.on_reply(number, line);
+  scheduler_.trace(checksum(line, client));
   if (verbose_)
     log(number, "answers client " + std::to_string(client) + " " +
-                    std::string(lines.substr(0, std::min<std::size_t>(lines.size() - 1, 160))));
+                    std::string(line.substr(0, std::min<std::size_t>(line.size() - 1, 160))));
   const auto it = machines_[number].connections.find(client);
   if (it == machines_[number].connections.end()) return;  // its client is gone
   Connection& connection = it->second;
-  for (auto lines_left = std::count(lines.begin(), lines.end(), '\n'); lines_left > 0;
-       --lines_left) {
-    check_due(number, connection);
-    if (!connection.due_us.empty()) connection.due_us.pop_front();
-  }
+  check_due(number, connection);
+  if (!connection.due_us.empty()) connection.due_us.pop_front();
   std::uint64_t delay = network_.delay();
   if (settings_.read_mean_us > 0 && faulty_)
-    delay += prng_.below(2 * settings_.read_mean_us) * lines.size() / 1024;
+    delay += prng_.below(2 * settings_.read_mean_us) * line.size() / 1024;
   connection.last_reply_us = std::max(connection.last_reply_us, scheduler_.now_us() + delay);
-  connection.unread_bytes += lines.size();
+  connection.unread_bytes += line.size();
   const std::uint64_t applied = raw(machines_[number].node->last_applied());
   scheduler_.at(connection.last_reply_us, [this, number, process = machines_[number].process,
-                                           client, text = std::string(lines), applied] {
+                                           client, text = std::string(line), applied] {
     deliver_reply(number, process, client, text, applied);
   });
 }
 
 void Cluster::deliver_reply(NodeNumber number, std::uint64_t process, node::ClientId client,
-                            std::string_view lines, std::uint64_t applied) {
-  std::string_view left = lines;
-  while (!left.empty()) {
-    const std::size_t end = left.find('\n');
-    hear(client, left.substr(0, end), applied);
-    left.remove_prefix(end + 1);
-  }
+                            std::string_view line, std::uint64_t applied) {
+  hear(client, line.substr(0, line.size() - 1), applied);
   Machine& machine = machines_[number];
   if (machine.process != process) return;
   const auto it = machine.connections.find(client);
   if (it == machine.connections.end()) return;
   const std::uint64_t before = machine.unread_factor * it->second.unread_bytes;
-  it->second.unread_bytes -= lines.size();
+  it->second.unread_bytes -= line.size();
   const std::uint64_t after = machine.unread_factor * it->second.unread_bytes;
   constexpr std::uint64_t half = 1 << 19;
   if (before >= half && after < half) {

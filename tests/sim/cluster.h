@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "codec/json_request.h"
 #include "tests/sim/coverage.h"
 #include "tests/sim/invariant_checker.h"
 #include "tests/sim/machine.h"
@@ -135,11 +136,13 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void break_off_batch(Machine& machine);
 
   // clients.cc
-  void reply(NodeNumber number, node::ClientId client, std::string_view lines);
+  void respond(NodeNumber number, node::ClientId client, const codec::Request& request,
+               const codec::Response& response);
+  void reply(NodeNumber number, node::ClientId client, std::string_view line);
   void deliver_reply(NodeNumber number, std::uint64_t process, node::ClientId client,
-                     std::string_view lines, std::uint64_t applied);
-  void answer(NodeNumber number, node::ClientId client, const node::Answer& answer);
-  void want_lines(NodeNumber number, node::ClientId client, bool wanted);
+                     std::string_view line, std::uint64_t applied);
+  void answer(NodeNumber number, node::ClientId client, const test::Answer& answer);
+  void want_requests(NodeNumber number, node::ClientId client, bool wanted);
   void hand_lines(NodeNumber number, node::ClientId connection);
   void check_due(NodeNumber number, const Connection& connection);
   void close_connections(NodeNumber number);
@@ -157,6 +160,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   Proposers proposers_;
   std::uint64_t last_process_ = 0;
   bool faulty_ = true;
+  codec::JsonRequestParser parser_;
 };
 
 }  // namespace zatt::sim

@@ -21,6 +21,7 @@
 #include "tests/sim/invariants.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/network.h"
+#include "tests/support/host_requests.h"
 
 namespace zatt::sim {
 
@@ -37,8 +38,8 @@ class InvariantChecker {
   void on_stop(std::size_t machine);  // by itself
   // To the process of that number; 0: to nobody any more. Fills in what kind of message it is.
   void on_frame_sent(std::size_t machine, std::uint64_t to, Frame& frame);
-  void on_reply(std::size_t machine, std::string_view lines);
-  void on_answer(std::size_t machine, const node::Answer& answer);
+  void on_reply(std::size_t machine, std::string_view line);
+  void on_answer(std::size_t machine, const test::Answer& answer);
   void on_apply(std::size_t machine, Index index, std::uint64_t time_us, std::string_view command);
   void after_event(std::size_t machine);
   // In the paper's words, what changed in a node: for the trace.

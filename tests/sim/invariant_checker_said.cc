@@ -33,22 +33,18 @@ raft::Configuration InvariantChecker::configuration_for(std::size_t machine) con
 }
 
 // An acknowledged write is on the disks of a majority at the moment the reply leaves.
-void InvariantChecker::on_reply(std::size_t machine, std::string_view lines) {
+void InvariantChecker::on_reply(std::size_t machine, std::string_view line) {
   check_silence(machine, "answers a client");
   after_event(machine);  // what this event committed is committed
   constexpr std::string_view pattern = "\"rev\":";
-  while (!lines.empty()) {
-    const std::string_view line = lines.substr(0, lines.find('\n'));
-    lines.remove_prefix(std::min(lines.size(), line.size() + 1));
-    const std::size_t rev = line.rfind(pattern);
-    if (!line.starts_with("{\"ok\":true") || rev == std::string_view::npos) continue;
-    std::uint64_t index = 0;
-    std::from_chars(line.data() + rev + pattern.size(), line.data() + line.size(), index);
-    if (index != 0) check_told(machine, Index{index}, line);
-  }
+  const std::size_t rev = line.rfind(pattern);
+  if (!line.starts_with("{\"ok\":true") || rev == std::string_view::npos) return;
+  std::uint64_t index = 0;
+  std::from_chars(line.data() + rev + pattern.size(), line.data() + line.size(), index);
+  if (index != 0) check_told(machine, Index{index}, line);
 }
 
-void InvariantChecker::on_answer(std::size_t machine, const node::Answer& answer) {
+void InvariantChecker::on_answer(std::size_t machine, const test::Answer& answer) {
   check_silence(machine, "answers its host");
   after_event(machine);
   if (answer.index != Index{0}) check_told(machine, answer.index, answer.text);

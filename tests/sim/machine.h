@@ -12,6 +12,7 @@
 
 #include "kv/machine.h"
 #include "node/node.h"
+#include "node/service.h"
 #include "tests/sim/host_list.h"
 #include "tests/support/durable_log.h"
 #include "tests/support/sim_disk.h"
@@ -39,6 +40,26 @@ class WatchedStore final : public StateMachine {
   void begin_restore() override { store.begin_restore(); }
   Status restore_slice(std::string_view slice) override { return store.restore_slice(slice); }
   Status end_restore() override { return store.end_restore(); }
+};
+
+// The dictionary as clients see it, with its commands watched.
+class WatchedService final : public node::Service {
+ public:
+  explicit WatchedService(std::uint64_t hash_seed) : watched(hash_seed) {}
+
+  WatchedStore watched;
+
+  StateMachine& machine() override { return watched; }
+  std::string_view refusal_of(const codec::Operation& operation) const override {
+    return dictionary_.refusal_of(operation);
+  }
+  codec::Response answer(const codec::Read& read) const override {
+    return dictionary_.answer(read);
+  }
+  std::uint64_t keys() const override { return dictionary_.keys(); }
+
+ private:
+  node::DictionaryService dictionary_{watched.store};
 };
 
 struct Connection {  // of a client
@@ -97,8 +118,9 @@ struct Machine {
   std::uint64_t process = 0;  // its number; 0: not running
   std::unique_ptr<node::Env> env;
   std::unique_ptr<Instrumentation> instrumentation;
-  std::unique_ptr<WatchedStore> store;  // what it replicates: this,
-  std::unique_ptr<HostList> list;       // or a machine of the host's own
+  std::unique_ptr<HostList> list;  // what it replicates: a machine of the host's own,
+  WatchedStore* store = nullptr;   // or this, which is the service's
+  std::unique_ptr<node::Service> service;
   std::unique_ptr<node::Node> node;
   std::optional<storage::Batch> batch;  // with the disk now
   std::uint64_t batch_number = 0;

@@ -36,8 +36,9 @@ class MachineEnv final : public node::Env {
     cluster_.network_.send(number_, link, std::move(frame));
   }
   void close_link(node::LinkId link) override { cluster_.network_.close(number_, link); }
-  void reply(node::ClientId client, std::string_view lines) override {
-    cluster_.reply(number_, client, lines);
+  void respond(node::ClientId client, const codec::Request& request,
+               const codec::Response& response) override {
+    cluster_.respond(number_, client, request, response);
   }
   std::uint64_t unread_bytes(node::ClientId client) override {
     const auto& connections = cluster_.machines_[number_].connections;
@@ -46,12 +47,9 @@ class MachineEnv final : public node::Env {
                ? 0
                : cluster_.machines_[number_].unread_factor * it->second.unread_bytes;
   }
-  void answer(node::ClientId client, const node::Answer& answer) override {
-    cluster_.answer(number_, client, answer);
-  }
   void close_client(node::ClientId) override {}
-  void want_lines(node::ClientId client, bool wanted) override {
-    cluster_.want_lines(number_, client, wanted);
+  void want_requests(node::ClientId client, bool wanted) override {
+    cluster_.want_requests(number_, client, wanted);
   }
   void log(node::LogLevel, std::string_view line) override { cluster_.log(number_, line); }
   void stop(int exit_code) override { cluster_.machines_[number_].stopped = exit_code; }
@@ -177,18 +175,20 @@ Result<std::unique_ptr<node::Node>> Cluster::open_node(NodeNumber number) {
   if (settings_.has_proposers()) {
     machine.list = std::make_unique<HostList>();
     machine.list->on_apply = on_apply;
-    return node::Node::open(options_of(number), *machine.env, *machine.disk, *machine.list,
-                            nullptr);
+    machine.service = std::make_unique<node::HostService>(*machine.list);
+  } else {
+    auto service = std::make_unique<WatchedService>(machine.hash_seed);
+    machine.store = &service->watched;
+    machine.store->on_apply = on_apply;
+    machine.service = std::move(service);
   }
-  machine.store = std::make_unique<WatchedStore>(machine.hash_seed);
-  machine.store->on_apply = on_apply;
-  return node::Node::open(options_of(number), *machine.env, *machine.disk, *machine.store,
-                          &machine.store->store);
+  return node::Node::open(options_of(number), *machine.env, *machine.disk, *machine.service);
 }
 
 void Cluster::on_start_failed(NodeNumber number, const Error& error) {
   Machine& machine = machines_[number];
-  machine.store.reset();
+  machine.store = nullptr;
+  machine.service.reset();
   machine.list.reset();
   machine.env.reset();
   log(number, "does not start: " + to_string(error));
@@ -233,7 +233,8 @@ void Cluster::end_process(NodeNumber number) {
   machine.asked_before_pause = false;
   machine.deferred.clear();
   machine.node.reset();
-  machine.store.reset();
+  machine.store = nullptr;
+  machine.service.reset();
   machine.list.reset();
   machine.env.reset();
   close_connections(number);

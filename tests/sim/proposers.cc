@@ -163,9 +163,9 @@ void Proposers::ask(Proposer& proposer, node::Node& node) {
   proposer.asked.push_back(asks_.size());
   asks_.push_back(ask);
   const std::uint32_t timeout_ms = draw_timeout_ms(proposer);
-  if (barrier) return node.on_barrier(ask.proposer, timeout_ms);
+  if (barrier) return node.on_request(ask.proposer, test::barrier(timeout_ms));
   coverage_.count(Action::proposed);
-  node.on_propose(ask.proposer, std::move(ask.command), timeout_ms);
+  node.on_request(ask.proposer, test::proposal(std::move(ask.command), timeout_ms));
 }
 
 // A probe is patient: what it finds out is whether an answer comes at all.
@@ -196,7 +196,7 @@ void Proposers::want_more(node::ClientId client, bool wanted) {
 
 // It does not say whose answer it is: it is the one that comes next. One that came out of order
 // would name another's kind, index or reply.
-void Proposers::on_answer(node::ClientId client, const node::Answer& answer, std::uint64_t held) {
+void Proposers::on_answer(node::ClientId client, const test::Answer& answer, std::uint64_t held) {
   const auto it = by_client_.find(client);
   if (it == by_client_.end() || proposers_[it->second].asked.empty()) {
     problem_ = "an answer that nobody asked for: " + answer.text;
@@ -215,7 +215,7 @@ void Proposers::on_answer(node::ClientId client, const node::Answer& answer, std
 }
 
 // False where no node may say it.
-bool Proposers::read_answer(Ask& ask, const node::Answer& answer, std::uint64_t held) {
+bool Proposers::read_answer(Ask& ask, const test::Answer& answer, std::uint64_t held) {
   const bool proposal = ask.kind == Ask::Kind::proposal;
   if (answer.refusal) {
     const auto outcome = outcome_of(*answer.refusal, ask.kind);
@@ -237,7 +237,7 @@ bool Proposers::read_answer(Ask& ask, const node::Answer& answer, std::uint64_t 
   return ask.index == 0 && ask.reply.empty();
 }
 
-void Proposers::count(const node::Answer& answer) {
+void Proposers::count(const test::Answer& answer) {
   if (answer.refusal == ErrorCode::no_leader) coverage_.count(Action::no_leader_told);
   if (answer.refusal == ErrorCode::storage_full) coverage_.count(Action::storage_full_told);
   if (answer.refusal == ErrorCode::overloaded) coverage_.count(Action::overloaded_told);

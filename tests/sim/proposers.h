@@ -20,6 +20,7 @@
 #include "tests/sim/proposals.h"
 #include "tests/sim/scheduler.h"
 #include "tests/sim/settings.h"
+#include "tests/support/host_requests.h"
 
 namespace zatt::sim {
 
@@ -50,7 +51,7 @@ class Proposers {
   void on_process_start(NodeNumber node, std::uint64_t process);
   void on_process_end(NodeNumber node);
   // `held`: so many commands the node's own machine has applied.
-  void on_answer(node::ClientId client, const node::Answer& answer, std::uint64_t held);
+  void on_answer(node::ClientId client, const test::Answer& answer, std::uint64_t held);
   void want_more(node::ClientId client, bool wanted);
 
   const std::vector<Ask>& asks() const { return asks_; }
@@ -78,8 +79,8 @@ class Proposers {
   void ask(Proposer& proposer, node::Node& node);
   std::uint32_t draw_timeout_ms(const Proposer& proposer);
   std::string make_command();
-  bool read_answer(Ask& ask, const node::Answer& answer, std::uint64_t held);
-  void count(const node::Answer& answer);
+  bool read_answer(Ask& ask, const test::Answer& answer, std::uint64_t held);
+  void count(const test::Answer& answer);
 
   const Settings& settings_;
   Scheduler& scheduler_;

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
-#include "codec/request.h"
+#include "codec/json_response.h"
 #include "kv/command.h"
 
 namespace zatt::test {
@@ -26,15 +26,17 @@ void FakeEnv::close_link(node::LinkId link) {
   closed_links.push_back(link);
 }
 
-void FakeEnv::reply(node::ClientId client, std::string_view lines) {
+void FakeEnv::respond(node::ClientId client, const codec::Request& request,
+                      const codec::Response& response) {
   ++calls;
-  if (!clients[client].reads) clients[client].unread_bytes += lines.size();
-  while (!lines.empty()) {
-    const std::size_t end = lines.find('\n');
-    ZATT_ASSERT(end != std::string_view::npos);  // whole lines
-    clients[client].replies.emplace_back(lines.substr(0, end));
-    lines.remove_prefix(end + 1);
-  }
+  ClientSeen& seen = clients[client];
+  if (is_of_a_host(request)) return seen.answers.push_back(to_answer(response));
+  std::string line;
+  codec::write_json(request, response, line);
+  if (!seen.reads) seen.unread_bytes += line.size();
+  ZATT_ASSERT(line.find('\n') == line.size() - 1);  // one whole line
+  line.pop_back();
+  seen.replies.push_back(std::move(line));
 }
 
 void FakeEnv::log(node::LogLevel level, std::string_view line) {
@@ -155,7 +157,11 @@ NodeFixture::NodeFixture(std::string id, std::size_t members) {
 
 Status NodeFixture::open() {
   store = std::make_unique<kv::Machine>();
-  auto opened = node::Node::open(options, env, *disk, *store, with_store ? store.get() : nullptr);
+  if (with_store)
+    service = std::make_unique<node::DictionaryService>(*store);
+  else
+    service = std::make_unique<node::HostService>(*store);
+  auto opened = node::Node::open(options, env, *disk, *service);
   if (!opened) return opened.error();
   node = std::move(*opened);
   node->start();
@@ -307,7 +313,8 @@ node::ClientId NodeFixture::client() {
 void NodeFixture::line(node::ClientId id, const std::string& text, bool too_long) {
   std::string padded = text;
   padded.append(codec::line_slack, '\0');
-  node->on_line(id, std::string_view(padded).substr(0, text.size()), too_long);
+  node->on_request(id, too_long ? codec::Request{codec::too_large(options.max_request_bytes)}
+                                : parser_.parse(std::string_view(padded).substr(0, text.size())));
 }
 
 std::vector<std::string> NodeFixture::replies(node::ClientId id) {

@@ -18,10 +18,13 @@
 #include <variant>
 #include <vector>
 
+#include "codec/json_request.h"
 #include "codec/peer_frames.h"
 #include "codec/peer_message.h"
 #include "kv/machine.h"
 #include "node/node.h"
+#include "node/service.h"
+#include "tests/support/host_requests.h"
 #include "tests/support/sim_disk.h"
 
 namespace zatt::test {
@@ -34,7 +37,7 @@ class FakeEnv final : public node::Env {
   };
   struct ClientSeen {
     std::vector<std::string> replies;  // lines without their newlines
-    std::vector<node::Answer> answers;
+    std::vector<Answer> answers;       // to proposals and barriers
     bool closed = false;
     bool wanted = true;
     bool reads = true;  // as soon as it is sent; false: not before the test says so
@@ -64,15 +67,15 @@ class FakeEnv final : public node::Env {
   void dial(std::vector<node::PeerAddress> peers) override { dialed = std::move(peers); }
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
   void close_link(node::LinkId link) override;
-  void reply(node::ClientId client, std::string_view lines) override;
-  void answer(node::ClientId client, const node::Answer& answer) override {
-    clients[client].answers.push_back(answer);
-  }
+  void respond(node::ClientId client, const codec::Request& request,
+               const codec::Response& response) override;
   std::uint64_t unread_bytes(node::ClientId client) override {
     return clients[client].unread_bytes;
   }
   void close_client(node::ClientId client) override { clients[client].closed = true; }
-  void want_lines(node::ClientId client, bool wanted) override { clients[client].wanted = wanted; }
+  void want_requests(node::ClientId client, bool wanted) override {
+    clients[client].wanted = wanted;
+  }
   void log(node::LogLevel level, std::string_view line) override;
   void stop(int exit_code) override;
 
@@ -162,10 +165,11 @@ class NodeFixture {
   std::unique_ptr<SimDisk> disk = std::make_unique<SimDisk>();
   FakeEnv env;
   std::unique_ptr<kv::Machine> store;
+  std::unique_ptr<node::Service> service;
   std::unique_ptr<node::Node> node;
   std::map<std::string, std::unique_ptr<Peer>> peers;
   bool disk_held = false;
-  bool with_store = true;
+  bool with_store = true;        // false: it is the host's own machine
   std::uint64_t node_start = 0;  // the node's own, as its frames name it
 
   // Reads the disk, as a process that starts. Peers are not connected.
@@ -200,6 +204,7 @@ class NodeFixture {
  private:
   void greet_all();
 
+  codec::JsonRequestParser parser_;
   std::string leader_;  // the peer that leads
   Term leader_term_{};
   node::ClientId last_client_ = 0;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "codec/request.h"
+#include "codec/json_request.h"
 
 #include <doctest/doctest.h>
 
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,27 +17,85 @@ namespace {
 const std::string served = "; served are ping, status, get, scan, count, set, delete, incr";
 const std::string elsewhere = "; " + std::string(how_to_ask);
 
-std::variant<Request, Refusal> parse(RequestParser& parser, std::string_view line) {
+enum class RequestOp { ping, status, get, scan, count, set, del, incr };
+
+bool is_write(RequestOp op) { return op >= RequestOp::set; }
+
+// A request with all that an operation may have, side by side.
+struct Taken {
+  RequestOp op = RequestOp::ping;
+  std::string id;
+  std::uint32_t timeout_ms = 0;
+  bool stale = false;
+  std::string key, prefix;
+  std::optional<std::string> after;
+  std::uint32_t limit = 1000;
+  bool keys_only = false;
+  std::string command;
+};
+
+struct Flattener {
+  Taken& out;
+  void operator()(const Ping&) { out.op = RequestOp::ping; }
+  void operator()(const GetStatus&) { out.op = RequestOp::status; }
+  void operator()(const Get& get) { out.op = RequestOp::get, out.key = get.key; }
+  void operator()(const Count& count) { out.op = RequestOp::count, out.prefix = count.prefix; }
+  void operator()(const Scan& scan) {
+    out.op = RequestOp::scan, out.prefix = scan.prefix, out.after = scan.after;
+    out.limit = scan.limit, out.keys_only = scan.keys_only;
+  }
+  void operator()(const Read& read) {
+    out.stale = read.stale;
+    std::visit(*this, read.query);
+  }
+  void operator()(const Write& write) {
+    constexpr RequestOp ops[] = {RequestOp::set, RequestOp::del, RequestOp::incr};
+    out.op = ops[static_cast<int>(write.op) - 1];
+    out.command = write.command;
+  }
+  void operator()(const Proposal&) { FAIL("a line is no proposal"); }
+  void operator()(const Barrier&) { FAIL("a line is no barrier"); }
+  void operator()(const Malformed& malformed) { FAIL(malformed.message); }
+};
+
+struct Refusal {
+  ErrorCode code;
+  std::string message;
+  std::string id;
+};
+
+Request parse(JsonRequestParser& parser, std::string_view line) {
   // Exactly the slack, so that a sanitizer sees a step beyond it.
   std::vector<char> buffer(line.begin(), line.end());
   buffer.resize(line.size() + line_slack, '}');
   return parser.parse({buffer.data(), line.size()});
 }
 
-Request taken(std::string_view line) {
-  RequestParser parser;
-  std::variant<Request, Refusal> result = parse(parser, line);
+bool is_malformed(const Request& request) {
+  return std::holds_alternative<Malformed>(request.operation);
+}
+
+Taken flat(const Request& request) {
+  Taken out;
+  out.id = request.id;
+  out.timeout_ms = request.timeout_ms;
+  std::visit(Flattener{out}, request.operation);
+  return out;
+}
+
+Taken taken(std::string_view line) {
+  JsonRequestParser parser;
   CAPTURE(line);
-  if (const Refusal* refusal = std::get_if<Refusal>(&result)) FAIL(refusal->message);
-  return std::get<Request>(std::move(result));
+  return flat(parse(parser, line));
 }
 
 Refusal refused(std::string_view line) {
-  RequestParser parser;
-  std::variant<Request, Refusal> result = parse(parser, line);
+  JsonRequestParser parser;
+  const Request request = parse(parser, line);
   CAPTURE(line);
-  REQUIRE(std::holds_alternative<Refusal>(result));
-  return std::get<Refusal>(std::move(result));
+  REQUIRE(is_malformed(request));
+  const auto& malformed = std::get<Malformed>(request.operation);
+  return {malformed.code, malformed.message, request.id};
 }
 
 std::string message(std::string_view line) {
@@ -46,13 +105,13 @@ std::string message(std::string_view line) {
 }
 
 // What the log will hold of a write.
-struct Write {
-  explicit Write(std::string_view line) : request(taken(line)) {
+struct Written {
+  explicit Written(std::string_view line) : request(taken(line)) {
     const std::optional<kv::Command> decoded = kv::decode_command(request.command);
     REQUIRE(decoded);
     command = *decoded;
   }
-  Request request;
+  Taken request;
   kv::Command command;
 };
 
@@ -139,13 +198,13 @@ TEST_CASE("request: get, scan and count") {
   CHECK(message(R"({"op":"get","key":null})") == "field \"key\" must be a string");
   CHECK(message(R"({"op":"get","key":"a","stale":1})") == "field \"stale\" must be true or false");
 
-  const Request plain = taken(R"({"op":"scan"})");
+  const Taken plain = taken(R"({"op":"scan"})");
   CHECK(plain.op == RequestOp::scan);
   CHECK(plain.prefix.empty());
   CHECK_FALSE(plain.after);
   CHECK(plain.limit == 1000);
   CHECK_FALSE(plain.keys_only);
-  const Request full = taken(
+  const Taken full = taken(
       R"({"op":"scan","prefix":"\u00e9","after":"","limit":10000,"keys_only":true,"stale":true})");
   CHECK(full.prefix == "\xc3\xa9");
   CHECK(full.after == "");
@@ -166,7 +225,7 @@ TEST_CASE("request: get, scan and count") {
 }
 
 TEST_CASE("request: a set keeps the value's text, whitespace between tokens aside") {
-  const Write set(
+  const Written set(
       R"({"op":"set","key":"k","value": { "a b" : [ 1.0 , 1e400,"x  y" ] , "a b":2} })");
   CHECK(set.request.op == RequestOp::set);
   CHECK(set.command.op == kv::Op::set);
@@ -177,11 +236,11 @@ TEST_CASE("request: a set keeps the value's text, whitespace between tokens asid
        {"null", "true", "-0", "1.0", "1e5", "1e-400", "1267650600228229401496703205376",
         R"("é\u00e9\/")", R"([])", R"({"":{}})", R"(["\ud83d\ude00"])", "\"\xe2\x80\xa8\""}) {
     CAPTURE(value);
-    const Write once(std::string(R"({"op":"set","key":"k","value":)") + value + "}");
+    const Written once(std::string(R"({"op":"set","key":"k","value":)") + value + "}");
     CHECK(once.command.value == value);
     // Whatever is printed can be sent again, and is the same.
-    const Write again(R"({"op":"set","value":)" + std::string(once.command.value) +
-                      R"(,"key":"k"})");
+    const Written again(R"({"op":"set","value":)" + std::string(once.command.value) +
+                        R"(,"key":"k"})");
     CHECK(again.request.command == once.request.command);
   }
   CHECK(message(R"({"op":"set","key":"k"})") == "field \"value\" is missing");
@@ -190,7 +249,7 @@ TEST_CASE("request: a set keeps the value's text, whitespace between tokens asid
 
 TEST_CASE("request: keys are at most 4096 bytes once unescaped") {
   const std::string at(4096, 'k');
-  CHECK(Write(R"({"op":"set","value":1,"key":")" + at + "\"}").command.key == at);
+  CHECK(Written(R"({"op":"set","value":1,"key":")" + at + "\"}").command.key == at);
   CHECK(taken(R"({"op":"get","key":")" + at + "\"}").key == at);
   std::string escaped;
   for (int i = 0; i < 4096; ++i) escaped += "\\u006b";
@@ -206,12 +265,12 @@ TEST_CASE("request: keys are at most 4096 bytes once unescaped") {
 }
 
 TEST_CASE("request: delete and incr") {
-  CHECK(Write(R"({"op":"delete","key":"k"})").command.op == kv::Op::del);
-  CHECK(Write(R"({"op":"incr","key":"k"})").command.op == kv::Op::incr);
-  CHECK(Write(R"({"op":"incr","key":"k"})").command.by == 1);
-  CHECK(Write(R"({"op":"incr","key":"k","by":-9223372036854775808})").command.by == INT64_MIN);
-  CHECK(Write(R"({"op":"incr","key":"k","by":9223372036854775807})").command.by == INT64_MAX);
-  CHECK(Write(R"({"op":"incr","key":"k","by":0})").command.by == 0);
+  CHECK(Written(R"({"op":"delete","key":"k"})").command.op == kv::Op::del);
+  CHECK(Written(R"({"op":"incr","key":"k"})").command.op == kv::Op::incr);
+  CHECK(Written(R"({"op":"incr","key":"k"})").command.by == 1);
+  CHECK(Written(R"({"op":"incr","key":"k","by":-9223372036854775808})").command.by == INT64_MIN);
+  CHECK(Written(R"({"op":"incr","key":"k","by":9223372036854775807})").command.by == INT64_MAX);
+  CHECK(Written(R"({"op":"incr","key":"k","by":0})").command.by == 0);
   for (const char* by :
        {"1.0", "1e2", "9223372036854775808", "-9223372036854775809", "\"1\"", "null"})
     CHECK(message(std::string(R"({"op":"incr","key":"k","by":)") + by + "}") ==
@@ -221,7 +280,7 @@ TEST_CASE("request: delete and incr") {
 TEST_CASE("request: conditions") {
   using Kind = kv::Condition::Kind;
   const auto condition = [](const std::string& text) {
-    const Write write(R"({"op":"set","key":"k","value":0,"if":)" + text + "}");
+    const Written write(R"({"op":"set","key":"k","value":0,"if":)" + text + "}");
     const kv::Condition& c = write.command.condition;
     return std::to_string(static_cast<int>(c.kind)) + (c.exists ? " exists " : " ") +
            std::to_string(c.rev) + " " + std::string(c.value);
@@ -235,7 +294,7 @@ TEST_CASE("request: conditions") {
   CHECK(condition(R"({ "value" : [ 1.0, { "a" : null } ] })") == R"(3 0 [1.0,{"a":null}])");
   CHECK(condition(R"({"v\u0061lue":null})") == "3 0 null");
   for (const char* op : {"delete", "incr"})
-    CHECK(Write(std::string(R"({"op":")") + op + R"(","key":"k","if":{"rev":7}})")
+    CHECK(Written(std::string(R"({"op":")") + op + R"(","key":"k","if":{"rev":7}})")
               .command.condition.rev == 7);
 
   const auto wrong = [](const std::string& text) {
@@ -258,9 +317,10 @@ TEST_CASE("request: conditions") {
 
 TEST_CASE("request: values are nested 128 deep at most, in a condition too") {
   const std::string deep = nested(128);
-  CHECK(Write(R"({"op":"set","key":"k","value":)" + deep + "}").command.value == deep);
-  CHECK(Write(R"({"op":"delete","key":"k","if":{"value":)" + deep + "}}").command.condition.value ==
-        deep);
+  CHECK(Written(R"({"op":"set","key":"k","value":)" + deep + "}").command.value == deep);
+  CHECK(
+      Written(R"({"op":"delete","key":"k","if":{"value":)" + deep + "}}").command.condition.value ==
+      deep);
   CHECK(message(R"({"op":"set","key":"k","value":)" + nested(129) + "}") ==
         "field \"value\" is nested deeper than 128 levels");
   CHECK(message(R"({"op":"delete","key":"k","if":{"value":)" + nested(129) + "}}") ==
@@ -328,13 +388,13 @@ TEST_CASE("request: malformed JSON comes first, and says where") {
 }
 
 TEST_CASE("request: one parser, line after line") {
-  RequestParser parser;
-  CHECK(std::holds_alternative<Refusal>(parse(parser, "{\"op\":")));
+  JsonRequestParser parser;
+  CHECK(is_malformed(parse(parser, "{\"op\":")));
   const std::string big(2000000, 'v');
-  const auto set = parse(parser, R"({"op":"set","key":"k","value":")" + big + "\"}");
-  REQUIRE(std::holds_alternative<Request>(set));
-  CHECK(std::get<Request>(set).command.size() > big.size());
-  CHECK(std::get<Request>(parse(parser, R"({"op":"get","key":"k"})")).key == "k");
+  const Request set = parse(parser, R"({"op":"set","key":"k","value":")" + big + "\"}");
+  REQUIRE_FALSE(is_malformed(set));
+  CHECK(flat(set).command.size() > big.size());
+  CHECK(flat(parse(parser, R"({"op":"get","key":"k"})")).key == "k");
 }
 
 TEST_CASE("request: mutated lines are taken or refused, never worse") {
@@ -346,7 +406,7 @@ TEST_CASE("request: mutated lines are taken or refused, never worse") {
       "{\"op\":\"get\",\"key\":\"\xc3\xa9\"} ",
   };
   constexpr std::string_view bytes = "{}[]:,\"\\ \t0123456789.-eEtrufalsnopkyvid\x1a\x80\xc3/'";
-  RequestParser parser;
+  JsonRequestParser parser;
   Prng prng(81);
   int taken_count = 0;
   for (int i = 0; i < 200000; ++i) {
@@ -363,22 +423,22 @@ TEST_CASE("request: mutated lines are taken or refused, never worse") {
       else
         line.erase(at, prng.between(1, 4));
     }
-    const std::variant<Request, Refusal> result = parse(parser, line);
+    const Request result = parse(parser, line);
     CAPTURE(line);
-    if (const Refusal* refusal = std::get_if<Refusal>(&result)) {
-      REQUIRE_FALSE(refusal->message.empty());
+    if (const auto* malformed = std::get_if<Malformed>(&result.operation)) {
+      REQUIRE_FALSE(malformed->message.empty());
       continue;
     }
     ++taken_count;
-    const Request& request = std::get<Request>(result);
+    const Taken request = flat(result);
     if (!is_write(request.op)) continue;
     const std::optional<kv::Command> command = kv::decode_command(request.command);
     REQUIRE(command);
     if (command->op != kv::Op::set) continue;
     const auto again =
         parse(parser, R"({"op":"set","key":"k","value":)" + std::string(command->value) + "}");
-    REQUIRE(std::holds_alternative<Request>(again));
-    REQUIRE(kv::decode_command(std::get<Request>(again).command)->value == command->value);
+    REQUIRE_FALSE(is_malformed(again));
+    REQUIRE(kv::decode_command(flat(again).command)->value == command->value);
   }
   CHECK(taken_count > 1000);
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "codec/reply.h"
+#include "codec/json_response.h"
+
+#include <optional>
+#include <vector>
 
 #include "json/writer.h"
+#include "kv/reply.h"
 
 namespace zatt::codec {
 namespace {
@@ -37,6 +41,7 @@ class Members {
     out_.push_back(':');
   }
   void end() { out_.push_back('}'); }
+  std::string& out() { return out_; }
 
  private:
   std::string& out_;
@@ -108,7 +113,7 @@ void write_item(std::string& out, const kv::Item& item, bool keys_only) {
 }
 
 // Appends items to a page. Answers whether the cursor has more than fitted.
-bool write_items(std::string& out, kv::Machine::Cursor& cursor, std::uint32_t limit,
+bool write_items(std::string& out, kv::Machine::Cursor cursor, std::uint32_t limit,
                  bool keys_only) {
   const std::size_t begin = out.size();
   for (std::uint32_t count = 0; !cursor.at_end(); ++count, cursor.advance()) {
@@ -152,73 +157,18 @@ void write_members(std::string& out, const std::vector<MemberStatus>& all) {
   members.end();
 }
 
-}  // namespace
-
-void write_error(std::string& out, std::string_view id, ErrorCode code, std::string_view message) {
-  Members members = begin_error(out, id, code, message);
+// What a write came to: after the condition's refusal, as its op has it.
+void write_reply(std::string& out, const Request& request, const kv::Reply& reply) {
+  if (write_refusal(out, request.id, reply)) return;
+  Members members = begin_line(out, request.id, true);
+  const kv::Op op = std::get<Write>(request.operation).op;
+  if (op == kv::Op::del) members.boolean("found", reply.found);
+  if (op == kv::Op::incr) members.text("value", reply.value);
+  if (op != kv::Op::del || reply.found) members.number("rev", reply.rev);
   end_line(out, members);
 }
 
-void write_ping(std::string& out, std::string_view id) {
-  Members members = begin_line(out, id, true);
-  end_line(out, members);
-}
-
-void write_get(std::string& out, std::string_view id, const std::optional<kv::Item>& item,
-               bool stale) {
-  Members members = begin_line(out, id, true);
-  write_present(members, item.has_value(), item ? item->value : "", item ? item->rev : 0);
-  if (stale) members.boolean("stale", true);
-  end_line(out, members);
-}
-
-void write_count(std::string& out, std::string_view id, std::uint64_t count, std::uint64_t at,
-                 bool stale) {
-  Members members = begin_line(out, id, true);
-  members.number("count", count);
-  members.number("at", at);
-  if (stale) members.boolean("stale", true);
-  end_line(out, members);
-}
-
-void write_scan(std::string& out, std::string_view id, kv::Machine::Cursor cursor,
-                std::uint32_t limit, bool keys_only, std::uint64_t at, bool stale) {
-  Members members = begin_line(out, id, true);
-  members.begin("items");
-  out.push_back('[');
-  const bool more = write_items(out, cursor, limit, keys_only);
-  out.push_back(']');
-  members.boolean("more", more);
-  members.number("at", at);
-  if (stale) members.boolean("stale", true);
-  end_line(out, members);
-}
-
-void write_set(std::string& out, std::string_view id, const kv::Reply& reply) {
-  if (write_refusal(out, id, reply)) return;
-  Members members = begin_line(out, id, true);
-  members.number("rev", reply.rev);
-  end_line(out, members);
-}
-
-void write_delete(std::string& out, std::string_view id, const kv::Reply& reply) {
-  if (write_refusal(out, id, reply)) return;
-  Members members = begin_line(out, id, true);
-  members.boolean("found", reply.found);
-  if (reply.found) members.number("rev", reply.rev);
-  end_line(out, members);
-}
-
-void write_incr(std::string& out, std::string_view id, const kv::Reply& reply) {
-  if (write_refusal(out, id, reply)) return;
-  Members members = begin_line(out, id, true);
-  members.text("value", reply.value);
-  members.number("rev", reply.rev);
-  end_line(out, members);
-}
-
-void write_status(std::string& out, std::string_view id, const NodeStatus& status) {
-  Members members = begin_line(out, id, true);
+void write_status(Members& members, const NodeStatus& status) {
   members.string("node", status.node);
   members.string("role", status.role);
   members.number("term", raw(status.term));
@@ -231,14 +181,83 @@ void write_status(std::string& out, std::string_view id, const NodeStatus& statu
   members.number("last", raw(status.last));
   members.number("snapshot", raw(status.snapshot));
   members.begin("members");
-  write_members(out, status.members);
+  write_members(members.out(), status.members);
   members.number("keys", status.keys);
   members.string("version", status.version);
   members.number("uptime_s", status.uptime_s);
   members.string("cluster", status.cluster);
   if (status.disk_is_full) members.string("disk", "full");
   if (!status.notice.empty()) members.string("notice", status.notice);
+}
+
+class ResponseWriter {
+ public:
+  ResponseWriter(const Request& request, std::string& out) : request_(request), out_(out) {}
+
+  void operator()(const Done&) {
+    Members members = begin();
+    end_line(out_, members);
+  }
+  void operator()(const Failure& failure) {
+    write_error(out_, request_.id, failure.code, failure.message);
+  }
+  void operator()(const Applied& applied) {
+    if (const auto reply = kv::decode_reply(applied.reply))
+      write_reply(out_, request_, *reply);
+    else
+      write_error(out_, request_.id, ErrorCode::outcome_unknown,
+                  "the leader's answer cannot be read");
+  }
+  void operator()(const Found& found) {
+    Members members = begin();
+    const kv::Item item = found.item.value_or(kv::Item{});
+    write_present(members, found.item.has_value(), item.value, item.rev);
+    end_read(members);
+  }
+  void operator()(const Page& page) {
+    const Scan& scan = std::get<Scan>(read().query);
+    Members members = begin();
+    members.begin("items");
+    out_.push_back('[');
+    const bool more = write_items(out_, page.cursor, scan.limit, scan.keys_only);
+    out_.push_back(']');
+    members.boolean("more", more);
+    members.number("at", page.at);
+    end_read(members);
+  }
+  void operator()(const Counted& counted) {
+    Members members = begin();
+    members.number("count", counted.count);
+    members.number("at", counted.at);
+    end_read(members);
+  }
+  void operator()(const std::unique_ptr<const NodeStatus>& status) {
+    Members members = begin();
+    write_status(members, *status);
+    end_line(out_, members);
+  }
+
+ private:
+  const Read& read() const { return std::get<Read>(request_.operation); }
+  Members begin() { return begin_line(out_, request_.id, true); }
+  void end_read(Members& members) {
+    if (read().stale) members.boolean("stale", true);
+    end_line(out_, members);
+  }
+
+  const Request& request_;
+  std::string& out_;
+};
+
+}  // namespace
+
+void write_error(std::string& out, std::string_view id, ErrorCode code, std::string_view message) {
+  Members members = begin_error(out, id, code, message);
   end_line(out, members);
+}
+
+void write_json(const Request& request, const Response& response, std::string& out) {
+  std::visit(ResponseWriter(request, out), response);
 }
 
 }  // namespace zatt::codec

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "codec/reply.h"
+#include "codec/json_response.h"
 
 #include <doctest/doctest.h>
 
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "kv/command.h"
+#include "kv/reply.h"
 
 namespace zatt::codec {
 namespace {
@@ -15,6 +19,39 @@ std::string line(const Write& write) {
   std::string out = "before\n";
   write(out);
   return out.substr(7);
+}
+
+void write_ping(std::string& out, std::string id) {
+  write_json({Ping{}, 5000, std::move(id)}, Done{}, out);
+}
+void write_get(std::string& out, std::string id, const std::optional<kv::Item>& item, bool stale) {
+  write_json({Read{Get{"k"}, stale}, 5000, std::move(id)}, Found{item}, out);
+}
+void write_count(std::string& out, std::string id, std::uint64_t count, std::uint64_t at,
+                 bool stale) {
+  write_json({Read{Count{}, stale}, 5000, std::move(id)}, Counted{count, at}, out);
+}
+void write_scan(std::string& out, std::string id, const kv::Machine::Cursor& cursor,
+                std::uint32_t limit, bool keys_only, std::uint64_t at, bool stale) {
+  write_json({Read{Scan{"", std::nullopt, limit, keys_only}, stale}, 5000, std::move(id)},
+             Page{cursor, at}, out);
+}
+void write_status(std::string& out, std::string id, const NodeStatus& status) {
+  write_json({GetStatus{}, 5000, std::move(id)}, std::make_unique<const NodeStatus>(status), out);
+}
+void write_of(kv::Op op, std::string& out, std::string id, const kv::Reply& reply) {
+  std::string bytes;
+  kv::encode(reply, bytes);
+  write_json({Write{op, {}}, 5000, std::move(id)}, Applied{bytes, Index{1}}, out);
+}
+void write_set(std::string& out, const char* id, const kv::Reply& reply) {
+  write_of(kv::Op::set, out, id, reply);
+}
+void write_delete(std::string& out, const char* id, const kv::Reply& reply) {
+  write_of(kv::Op::del, out, id, reply);
+}
+void write_incr(std::string& out, const char* id, const kv::Reply& reply) {
+  write_of(kv::Op::incr, out, id, reply);
 }
 
 void set(kv::Machine& store, std::string_view key, std::string_view value) {
@@ -188,6 +225,14 @@ TEST_CASE("reply: status") {
         "\"1\":{\"address\":[\"::1\",5255],\"voter\":false,\"match_index\":6,\"connected\":false,"
         "\"notice\":\"wiped\"}},\"keys\":4,\"version\":\"0.1\",\"uptime_s\":60,"
         "\"cluster\":\"ab12\",\"notice\":\"a \\\"word\\\"\"}\n");
+}
+
+TEST_CASE("reply: a machine's answer that is none leaves the write's fate unknown") {
+  std::string out;
+  write_json({Write{kv::Op::set, {}}, 5000, "7"}, Applied{"no reply", Index{1}}, out);
+  CHECK(out ==
+        "{\"ok\":false,\"id\":7,\"error\":\"outcome_unknown\",\"message\":"
+        "\"the leader's answer cannot be read\"}\n");
 }
 
 }  // namespace zatt::codec
