@@ -64,7 +64,7 @@ TEST_CASE("zatt_node: a dictionary, asked without a socket") {
   CHECK(host.call(request_of(ZATT_OP_LINE, "", "{\"op\":\"ping\",\"id\":7}")).line ==
         "{\"ok\":true,\"id\":7}");
   CHECK(host.call(request_of(ZATT_OP_LINE, "", "no JSON")).error == ZATT_EBADREQUEST);
-  const std::string too_long = "\"" + std::string(1 << 20, 'x') + "\"";
+  const std::string too_long = "\"" + std::string(17 << 20, 'x') + "\"";
   CHECK(host.call(request_of(ZATT_OP_SET, "k", too_long)).error == ZATT_ETOOLARGE);
   for (const int op : {ZATT_OP_PROPOSE, ZATT_OP_BARRIER}) {
     const Reply refused = host.call(request_of(op, "", "command"));
