@@ -44,8 +44,8 @@ const char* broken_by_message(const CoreState& before, const CoreState& now,
   const auto is_stored = [&](Index match_index) { return match_index <= now.durable_index; };
   const bool holds = std::visit(
       Overloaded{
-          [&](const RequestVote&) { return now.voted_for == *now.self; },
-          [&](const VoteReply& m) { return !m.granted || before.voted_for == envelope.to; },
+          [&](const RequestVote&) { return *now.voted_for == *now.self; },
+          [&](const VoteReply& m) { return !m.granted || *before.voted_for == envelope.to; },
           [&](const AppendReply& m) { return !m.success || is_stored(m.match_index); },
           [&](const HeartbeatReply& m) { return is_stored(m.match_index); },
           [](const auto&) { return true; },
@@ -57,7 +57,7 @@ const char* broken_by_message(const CoreState& before, const CoreState& now,
 }  // namespace
 
 CoreState core_state(const Raft& raft) {
-  return {&raft.self(),         raft.current_term(),     raft.voted_for(),
+  return {&raft.self(),         raft.current_term(),     &raft.voted_for(),
           raft.is_leader(),     raft.applied_index(),    raft.commit_index(),
           raft.durable_index(), raft.log().last_index(), raft.log().last_term()};
 }
@@ -65,7 +65,7 @@ CoreState core_state(const Raft& raft) {
 const char* broken_by_step(const CoreState& before, const CoreState& now) {
   if (now.current_term < before.current_term) return "current_term never sinks";
   const bool is_same_term = now.current_term == before.current_term;
-  if (is_same_term && before.voted_for && now.voted_for != before.voted_for)
+  if (is_same_term && *before.voted_for && *now.voted_for != *before.voted_for)
     return "a vote is given once a term";
   if (now.commit_index < before.commit_index) return "commit_index never sinks";
   if (now.commit_index > now.last_index) return "commit_index is in the log";

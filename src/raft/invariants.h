@@ -17,11 +17,11 @@ namespace zatt::raft {
 
 class Raft;
 
-// What is looked at, as values.
+// What is looked at, as values; ids are borrowed.
 struct CoreState {
-  const MemberId* self = nullptr;  // borrowed; it never changes
+  const MemberId* self = nullptr;
   Term current_term{};
-  std::optional<MemberId> voted_for;
+  const std::optional<MemberId>* voted_for = nullptr;
   bool is_leader = false;
   Index applied_index{};
   Index commit_index{};

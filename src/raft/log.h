@@ -25,7 +25,7 @@ class Log {
   Index base_index() const { return base_index_; }
   Index first_index() const { return base_index_ + 1; }
   Index last_index() const { return last_index_; }
-  Term last_term() const { return term_at(last_index_); }
+  Term last_term() const { return runs_.empty() ? base_term_ : runs_.back().term; }
   // The last entry's; 0 of none. After a truncation below what is in memory, maybe a later one.
   std::uint64_t last_time_us() const { return last_time_us_; }
   Index first_in_memory() const { return last_index_ + 1 - entries_.size(); }

@@ -36,6 +36,18 @@ struct Output {
   std::vector<Fetch> fetches;
   std::vector<ReadState> reads;
   Index proposed{};  // Propose: index of the first; 0: refused, it does not lead that term
+
+  // Nothing is to be done. What the vectors have allocated is kept.
+  void clear() {
+    write = 0;
+    hard_state.reset();
+    truncate.reset();
+    append.clear();
+    messages.clear();
+    fetches.clear();
+    reads.clear();
+    proposed = {};
+  }
 };
 
 }  // namespace zatt::raft

@@ -2,22 +2,27 @@
 #include "raft/quorum.h"
 
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 #include "base/assert.h"
 
 namespace zatt::raft {
+namespace {
 
-Index majority_index(std::span<const Index> match_index) {
+std::size_t majority_of(std::size_t voters) { return voters / 2 + 1; }
+
+}  // namespace
+
+Index majority_index(std::vector<Index> match_index) {
   ZATT_ASSERT(!match_index.empty());
-  std::vector<Index> sorted(match_index.begin(), match_index.end());
-  std::sort(sorted.begin(), sorted.end(), [](Index a, Index b) { return a > b; });
-  return sorted[sorted.size() / 2];
+  std::sort(match_index.begin(), match_index.end(), [](Index a, Index b) { return a > b; });
+  return match_index[majority_of(match_index.size()) - 1];
 }
 
 Index quorum_index(const Configuration& configuration,
                    const std::function<Index(const MemberId&)>& match_index) {
   std::vector<Index> incoming, outgoing;
+  incoming.reserve(configuration.members.size());
   for (const Member& member : configuration.members) {
     if (!member.voter && !member.outgoing) continue;
     const Index match = match_index(member.server);
@@ -25,7 +30,7 @@ Index quorum_index(const Configuration& configuration,
     if (member.outgoing) outgoing.push_back(match);
   }
   if (incoming.empty()) return Index{0};
-  const Index stored = majority_index(incoming);
+  const Index stored = majority_index(std::move(incoming));
   return outgoing.empty() ? stored : std::min(stored, majority_index(outgoing));
 }
 
@@ -40,9 +45,21 @@ bool has_even_halves(const Configuration& configuration) {
 
 bool is_quorum(const Configuration& configuration,
                const std::function<bool(const MemberId&)>& said_yes) {
-  return quorum_index(configuration, [&](const MemberId& server) {
-           return Index{said_yes(server) ? 1U : 0U};
-         }) == Index{1};
+  struct Half {
+    std::size_t voters = 0, yes = 0;
+    void count(bool yes_said) {
+      ++voters;
+      if (yes_said) ++yes;
+    }
+    bool agrees() const { return yes >= majority_of(voters); }
+  } incoming, outgoing;
+  for (const Member& member : configuration.members) {
+    if (!member.voter && !member.outgoing) continue;
+    const bool yes_said = said_yes(member.server);
+    if (member.voter) incoming.count(yes_said);
+    if (member.outgoing) outgoing.count(yes_said);
+  }
+  return incoming.agrees() && (outgoing.voters == 0 || outgoing.agrees());
 }
 
 }  // namespace zatt::raft

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <functional>
-#include <span>
+#include <vector>
 
 #include "raft/configuration.h"
 
@@ -14,7 +14,7 @@ namespace zatt::raft {
 
 // The highest index that a majority of the voters stores.
 // match_index: one element per voter, the leader's own included; order is free.
-Index majority_index(std::span<const Index> match_index);
+Index majority_index(std::vector<Index> match_index);
 
 // The highest index that a majority of each half stores. 0 where nobody votes.
 Index quorum_index(const Configuration& configuration,

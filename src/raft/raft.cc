@@ -24,7 +24,7 @@ void Raft::restore(const EntryView& entry) {
   log_.forget(log_.last_index(), options_.max_log_bytes);
 }
 
-Output Raft::step(const Input& input) {
+const Output& Raft::step(Input&& input) {
   ZATT_ASSERT(input.now_us >= now_us_);
   if (now_us_ == 0) {  // the first step: the deadline drawn before knew no time
     now_us_ = input.now_us;
@@ -32,22 +32,23 @@ Output Raft::step(const Input& input) {
   }
   now_us_ = input.now_us;
   wall_us_ = input.wall_us;
-  const CoreState before = core_state(*this);
-  output_ = Output{};
-  appended_from_.reset();
+  CoreState before = core_state(*this);
+  vote_before_ = voted_for();
+  before.voted_for = &vote_before_;
+  output_.clear();
   dispatch(input);
-  collect_write();
+  if (output_.write != 0) writes_.submit(log_.last_index(), now_us_);
   check_invariants(before);
-  return std::move(output_);
+  return output_;
 }
 
-void Raft::dispatch(const Input& input) {
+void Raft::dispatch(Input& input) {
   std::visit(Overloaded{
                  [&](const Tick&) { handle_tick(); },
                  [&](const Received& e) { handle_received(e); },
                  [&](const PeerUp& e) { handle_peer_up(e); },
                  [&](const PeerDown& e) { handle_peer_down(e); },
-                 [&](const Propose& e) { handle_propose(e); },
+                 [&](Propose& e) { handle_propose(e); },
                  [&](const Persisted& e) { handle_persisted(e); },
                  [&](const Fetched& e) { handle_fetched(e); },
                  [&](const ReadRequests& e) { handle_read_requests(e); },
@@ -80,10 +81,11 @@ std::uint64_t Raft::wake_at_us() const {
   return votes() ? election_at_us_ : std::numeric_limits<std::uint64_t>::max();
 }
 
-std::optional<MemberId> Raft::leader() const {
-  if (is_leader()) return options_.self;
-  if (const auto* follower = std::get_if<Follower>(&role_)) return follower->leader;
-  return std::nullopt;
+const std::optional<MemberId>& Raft::leader() const {
+  static const std::optional<MemberId> nobody;
+  if (is_leader()) return voted_for();  // it won by its own vote, too
+  const auto* follower = std::get_if<Follower>(&role_);
+  return follower == nullptr ? nobody : follower->leader;
 }
 
 bool Raft::is_below_floor() const {
@@ -250,26 +252,19 @@ void Raft::append_own(EntryKind kind, std::string body) {
 void Raft::append_entry(Term term, std::uint64_t time_us, EntryKind kind, std::string body) {
   begin_write();
   log_.append(term, time_us, kind, std::move(body));
-  if (!appended_from_) appended_from_ = log_.last_index();
-  configurations_.append(log_.at(log_.last_index()).view());
+  output_.append.push_back(log_.at(log_.last_index()).view());
+  configurations_.append(output_.append.back());
 }
 
 void Raft::truncate_log(Index last) {
   ZATT_ASSERT(last >= commit_index_);
-  ZATT_ASSERT(!appended_from_);
+  ZATT_ASSERT(output_.append.empty());
   hit(CoveragePoint::suffix_truncated);
   begin_write();
   output_.truncate = last;
   log_.truncate(last);
   writes_.truncate(last);
   configurations_.truncate(last);
-}
-
-void Raft::collect_write() {
-  if (appended_from_)
-    output_.append =
-        log_.slice(*appended_from_, log_.last_index(), std::numeric_limits<std::uint64_t>::max());
-  if (output_.write != 0) writes_.submit(log_.last_index(), now_us_);
 }
 
 void Raft::send(const MemberId& to, Message message, std::uint64_t after_write) {

@@ -56,8 +56,9 @@ class Raft {
   void restore(const EntryView& entry);
   void restore(const MemberId& self, const HardState& hard_state);
 
-  // All of what it returns has to be done, whatever the event was.
-  [[nodiscard]] Output step(const Input& input);
+  // Uses the input up. All of what it returns has to be done, whatever the event was, and is there
+  // until the next step.
+  [[nodiscard]] const Output& step(Input&& input);
 
   // A number for a write that is not the core's own, for all that goes to one disk is numbered in
   // one sequence. To be handed to the disk before the next step.
@@ -80,7 +81,7 @@ class Raft {
   bool is_leader() const { return std::holds_alternative<Leader>(role_); }
   bool leads(Term term) const { return is_leader() && term == current_term(); }
   const Role& role() const { return role_; }
-  std::optional<MemberId> leader() const;
+  const std::optional<MemberId>& leader() const;  // valid until the next step
   bool is_connected(const MemberId& server) const { return connected_.contains(server); }
   bool is_below_floor() const;
   // What a quorum's disks and its own have room for, as far as this leader has heard.
@@ -91,7 +92,7 @@ class Raft {
  private:
   // --- raft.cc: events -------------------------------------------------------------------------
   // Each handler does what its event or message asks for, and leaves in output_ what is to be done.
-  void dispatch(const Input& input);
+  void dispatch(Input& input);
   void dispatch(const MemberId& from, const Message& message);
   void handle_tick();
   void handle_received(const Received& received);
@@ -116,8 +117,6 @@ class Raft {
   void append_own(EntryKind kind, std::string body);
   // Drops the entries above `last`, here and on disk. At most once a step, before any append.
   void truncate_log(Index last);
-  // At the end of a step: completes the write, if there is one.
-  void collect_write();
   // Sends a message once the term's write and `after_write` are durable, which may be now.
   void send(const MemberId& to, Message message, std::uint64_t after_write = 0);
   // Takes up a term that is not lower than ours, as a follower of `leader` if that is known.
@@ -159,7 +158,7 @@ class Raft {
   void transfer_leadership();
 
   // --- replication.cc: the leader's side -------------------------------------------------------
-  void handle_propose(const Propose& propose);
+  void handle_propose(Propose& propose);
   void handle_fetched(const Fetched& fetched);
   void handle_append_reply(const MemberId& from, const AppendReply& reply);
   void handle_heartbeat_reply(const MemberId& from, const HeartbeatReply& reply);
@@ -236,8 +235,8 @@ class Raft {
   DiskSpace room_ = DiskSpace::enough;
 
   WriteTracker writes_;
-  std::optional<Index> appended_from_;
-  Output output_;
+  Output output_;  // of this step, or the last
+  std::optional<MemberId> vote_before_;
 };
 
 }  // namespace zatt::raft

@@ -40,11 +40,10 @@ void Raft::begin_round() {
 void Raft::finish_round() {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || !leader->reads.is_round_under_way()) return;
-  const std::uint64_t round = leader->reads.round();
-  const bool answered = is_quorum(configuration(), [&](const MemberId& server) {
+  const bool answered = is_quorum(configuration(), [this, leader](const MemberId& server) {
     if (server == options_.self) return true;
     const auto it = leader->progress.find(server);
-    return it != leader->progress.end() && it->second.round >= round;
+    return it != leader->progress.end() && it->second.round >= leader->reads.round();
   });
   if (!answered) return;
   leader->reads.finish_round(output_.reads);

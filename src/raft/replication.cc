@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The leader's side of the log: entries out, answers in, commit_index up (paper 5.3).
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "raft/commit.h"
@@ -13,10 +14,10 @@ namespace {
 constexpr std::uint64_t max_resend_us = 10'000'000;
 }
 
-void Raft::handle_propose(const Propose& propose) {
+void Raft::handle_propose(Propose& propose) {
   if (!leads(propose.term) || propose.proposals.empty()) return;
   output_.proposed = log_.last_index() + 1;
-  for (const Proposal& proposal : propose.proposals) append_own(proposal.kind, proposal.body);
+  for (Proposal& proposal : propose.proposals) append_own(proposal.kind, std::move(proposal.body));
   // The followers get the entries while our own disk writes them (thesis 10.2.1).
   if (inject(FaultPoint::bare_quorum))
     send_to_bare_quorum();

@@ -50,6 +50,7 @@ void WriteTracker::defer(std::uint64_t after_write, Envelope envelope) {
 }
 
 void WriteTracker::release(Term current_term, std::vector<Envelope>& out) {
+  if (deferred_.empty()) return;
   std::deque<DeferredMessage> waiting;
   for (DeferredMessage& deferred : deferred_) {
     if (!is_durable(deferred.after_write))

@@ -11,10 +11,11 @@
 namespace zatt::raft {
 namespace {
 
+const std::optional<MemberId> nobody, one = peer("1"), two = peer("2");
+
 // A leader of term 5 that voted for itself, with entries up to 9, of which 7 are durable.
 CoreState leader() {
-  static const MemberId self = peer("1");
-  return {&self, Term{5}, peer("1"), true, Index{3}, Index{6}, Index{7}, Index{9}, Term{5}};
+  return {&*one, Term{5}, &one, true, Index{3}, Index{6}, Index{7}, Index{9}, Term{5}};
 }
 
 std::string text(const char* broken) { return broken == nullptr ? "" : broken; }
@@ -35,8 +36,8 @@ TEST_CASE("invariants: what a step may not do") {
   };
   const Row rows[] = {
       {"current_term never sinks", [](CoreState& s) { s.current_term = Term{4}; }},
-      {"a vote is given once a term", [](CoreState& s) { s.voted_for = peer("2"); }},
-      {"a vote is given once a term", [](CoreState& s) { s.voted_for.reset(); }},
+      {"a vote is given once a term", [](CoreState& s) { s.voted_for = &two; }},
+      {"a vote is given once a term", [](CoreState& s) { s.voted_for = &nobody; }},
       {"commit_index never sinks", [](CoreState& s) { s.commit_index = Index{5}; }},
       {"commit_index is in the log", [](CoreState& s) { s.commit_index = Index{10}; }},
       {"nothing is applied before it is committed",
@@ -56,7 +57,7 @@ TEST_CASE("invariants: what a step may not do") {
 TEST_CASE("invariants: a later term brings another vote, and a follower may lose entries") {
   CoreState now = leader();
   now.current_term = Term{6};
-  now.voted_for = peer("2");
+  now.voted_for = &two;
   now.is_leader = false;
   now.last_index = Index{8};
   CHECK(broken_by_step(leader(), now) == nullptr);
@@ -93,7 +94,7 @@ TEST_CASE("invariants: what is said") {
   const std::string unkept = "what is said rests on what is durable: votes, and entries stored";
   CoreState follower = leader();
   follower.is_leader = false;
-  follower.voted_for = peer("2");
+  follower.voted_for = &two;
   CoreState earlier = follower;
   earlier.current_term = Term{4};
   const auto said = [](const CoreState& now, const Message& message) {
