@@ -68,11 +68,15 @@ void Node::post(Event event) {
   // What these borrow does not live until the step under way has ended.
   ZATT_ASSERT(!stepping_ || (!std::holds_alternative<raft::Received>(event) &&
                              !std::holds_alternative<raft::Fetched>(event)));
-  events_.push_back(std::move(event));
-  if (std::exchange(stepping_, true)) return;
-  for (; !events_.empty(); events_.pop_front())
-    distribute(raft_->step(raft::Input{env_.now_us(), env_.wall_us(), std::move(events_.front())}));
+  if (stepping_) return events_.push_back(std::move(event));
+  stepping_ = true;
+  step(std::move(event));
+  for (; !events_.empty(); events_.pop_front()) step(std::move(events_.front()));
   stepping_ = false;
+}
+
+void Node::step(Event&& event) {
+  distribute(raft_->step({env_.now_us(), env_.wall_us(), std::move(event)}));
 }
 
 void Node::distribute(const raft::Output& output) {

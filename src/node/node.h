@@ -107,6 +107,8 @@ class Node final : private PeerConnectionsOwner {
   // Steps the core with this event, and with all that follow from it. From within that, the event
   // is queued: the step under way comes to its end first.
   void post(Event event);
+  // The core's one step for it, and what comes of that.
+  void step(Event&& event);
   // Hands each part its share of one output.
   void distribute(const raft::Output& output);
   void send(const std::vector<raft::Envelope>& envelopes);

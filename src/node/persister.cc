@@ -40,10 +40,11 @@ void Persister::save_bootstrap(std::uint64_t number, std::uint64_t cluster,
 
 void Persister::submit() {
   if (disk_busy_) return;
-  auto batch = storage_->take_batch(env_.now_us());
+  const std::uint64_t now_us = env_.now_us();
+  auto batch = storage_->take_batch(now_us);
   if (!batch) return;
   disk_busy_ = true;
-  disk_busy_since_us_ = env_.now_us();
+  disk_busy_since_us_ = now_us;
   env_.submit(std::move(*batch));
 }
 

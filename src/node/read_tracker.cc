@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "node/read_tracker.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace zatt::node {
@@ -26,23 +27,25 @@ void ReadTracker::on_read_index(PeerConnection& peer, const codec::ReadIndex& re
     fail({{}, peer.id, request.number, {}, {}});
 }
 
-std::vector<raft::ReadRequests> ReadTracker::ask() {
-  std::vector<raft::ReadRequests> requests;
+std::vector<raft::ReadRequests>& ReadTracker::ask() {
+  requests_.clear();
   const auto ask_core = [&](Group group, Term term, bool to_log_end) {
-    if (requests.empty() || requests.back().term != term) requests.push_back({term, {}});
-    requests.back().reads.push_back({++last_id_, to_log_end});
-    asked_core_.emplace_hint(asked_core_.end(), last_id_, std::move(group));
+    if (requests_.empty() || requests_.back().term != term) requests_.push_back({term, {}});
+    requests_.back().reads.push_back({++last_id_, to_log_end});
+    asked_core_.emplace_back(last_id_, std::move(group));
   };
-  for (const Remote& read : std::exchange(gathered_remote_, {}))
+  for (const Remote& read : gathered_remote_)
     ask_core({{}, read.link, read.number, {}, {}}, read.term, read.to_log_end);
-  for (Gathered& question : std::exchange(gathered_, {})) {
+  gathered_remote_.clear();
+  for (Gathered& question : gathered_) {
     Group group{std::move(question.tokens), question.target.link, 0, {}, question.target.term};
     if (group.link != 0)
       ask_leader(std::move(group), question.to_log_end);
     else
       ask_core(std::move(group), question.target.term, question.to_log_end);
   }
-  return requests;
+  gathered_.clear();
+  return requests_;
 }
 
 void ReadTracker::ask_leader(Group group, bool to_log_end) {
@@ -76,8 +79,10 @@ ReadTracker::Answered ReadTracker::on_read_index_reply(PeerConnection& peer,
 
 void ReadTracker::on_read_states(const std::vector<raft::ReadState>& reads) {
   for (const raft::ReadState& read : reads) {
-    const auto it = asked_core_.find(read.id);
-    if (it == asked_core_.end()) continue;
+    const auto it =
+        std::lower_bound(asked_core_.begin(), asked_core_.end(), read.id,
+                         [](const auto& asked, std::uint64_t id) { return asked.first < id; });
+    if (it == asked_core_.end() || it->first != read.id) continue;
     Group group = std::move(it->second);
     asked_core_.erase(it);
     group.index = read.index;
@@ -92,20 +97,28 @@ void ReadTracker::confirm(Group group) {
   for (const Token token : group.tokens)
     if (PendingRequest* pending = clients_.find_token(token)) pending->confirmed = true;
   const Index index = group.index;
-  confirmed_.emplace(index, std::move(group));
+  if (group.link == 0 && index <= applied_)
+    release(group);
+  else
+    confirmed_.emplace(index, std::move(group));
 }
 
 void ReadTracker::on_applied(Index applied) {
+  applied_ = applied;
   while (!confirmed_.empty() && confirmed_.begin()->first <= applied) {
     const Group group = std::move(confirmed_.begin()->second);
     confirmed_.erase(confirmed_.begin());
-    if (PeerConnection* peer = connections_.find_link(group.link))
-      connections_.send(*peer, Priority::bulk,
-                        codec::ReadIndexReply{group.number, true, raft_.current_term(), group.index,
-                                              raft_.commit_index()});
-    for (const Token token : group.tokens)
-      if (PendingRequest* pending = clients_.find_token(token)) clients_.set_readable(*pending);
+    release(group);
   }
+}
+
+void ReadTracker::release(const Group& group) {
+  if (PeerConnection* peer = connections_.find_link(group.link))
+    connections_.send(*peer, Priority::bulk,
+                      codec::ReadIndexReply{group.number, true, raft_.current_term(), group.index,
+                                            raft_.commit_index()});
+  for (const Token token : group.tokens)
+    if (PendingRequest* pending = clients_.find_token(token)) clients_.set_readable(*pending);
 }
 
 void ReadTracker::fail(const Group& group) {

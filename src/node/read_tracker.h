@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -33,7 +34,7 @@ class ReadTracker {
   void on_read_index(PeerConnection& peer, const codec::ReadIndex& request);
   // Asks what was taken: of the leader, and, in the answer, of the core, which takes no question
   // that was meant for another term.
-  std::vector<raft::ReadRequests> ask();
+  std::vector<raft::ReadRequests>& ask();
 
   struct Answered {
     std::optional<raft::LeaderCommit> commit;  // for the core
@@ -66,6 +67,8 @@ class ReadTracker {
   void ask_leader(Group group, bool to_log_end);
   // The leader has confirmed it at `group.index`.
   void confirm(Group group);
+  // The state machine is at `group.index` or past it.
+  void release(const Group& group);
   // It was not confirmed, which settles nothing: whoever leads by then is asked again.
   void fail(const Group& group);
 
@@ -86,9 +89,11 @@ class ReadTracker {
     bool to_log_end = false;
   };
   std::vector<Remote> gathered_remote_;
+  std::vector<raft::ReadRequests> requests_;
   std::uint64_t last_id_ = 0;
-  std::map<std::uint64_t, Group> asked_core_;  // by ReadRequest id
+  std::deque<std::pair<std::uint64_t, Group>> asked_core_;  // by ReadRequest id, ascending
   std::map<std::pair<LinkId, std::uint64_t>, Group> asked_leader_;
+  Index applied_{};
   std::multimap<Index, Group> confirmed_;  // wait for the state machine
 };
 

@@ -61,6 +61,7 @@ void WriteTracker::on_forward(PeerConnection& peer, const codec::Forward& forwar
 
 std::optional<raft::Propose> WriteTracker::next_proposal() {
   ZATT_ASSERT(proposing_.empty());
+  if (gathered_.empty()) return std::nullopt;
   std::size_t taken = 0, bytes = 0;
   raft::Propose propose;
   propose.term = raft_.current_term();
@@ -82,10 +83,11 @@ std::optional<raft::Propose> WriteTracker::next_proposal() {
 void WriteTracker::on_proposed(Index first) {
   if (proposing_.empty()) return;
   ZATT_ASSERT(first > Index{0});
-  for (Waiter& waiter : std::exchange(proposing_, {})) {
-    waiters_.emplace(first, std::move(waiter));
+  for (const Waiter& waiter : proposing_) {
+    waiters_.emplace(first, waiter);
     ++first;
   }
+  proposing_.clear();
 }
 
 void WriteTracker::give_back(const Origin& origin, std::string command) {
