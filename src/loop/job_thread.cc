@@ -42,12 +42,12 @@ struct JobThread::Impl {
   }
 
   void deliver() {
-    std::vector<std::function<void()>> ready;
     {
       const std::lock_guard lock(mutex);
-      ready.swap(finished);
+      delivered.swap(finished);
     }
-    for (const auto& done : ready) done();
+    for (const auto& done : delivered) done();
+    delivered.clear();
   }
 
   std::mutex mutex;
@@ -55,6 +55,7 @@ struct JobThread::Impl {
   std::condition_variable idle;
   std::deque<Job> jobs;
   std::vector<std::function<void()>> finished;
+  std::vector<std::function<void()>> delivered;  // the loop's
   bool closing = false;
   bool busy = false;
   Async wake;

@@ -22,15 +22,19 @@ class DiskThread {
 
   // One at a time. `done` comes from the loop, and not any more once this is destroyed.
   void submit(storage::Batch batch, std::function<void(storage::BatchResult)> done) {
-    thread_.submit([this, work = std::move(batch)] { result_ = storage::run(*disk_, work); },
-                   [this, then = std::move(done)] { then(std::move(result_)); });
+    batch_ = std::move(batch);
+    done_ = std::move(done);
+    thread_.submit([this] { result_ = storage::run(*disk_, std::exchange(batch_, {})); },
+                   [this] { std::exchange(done_, nullptr)(std::move(result_)); });
   }
   // Waits until the disk has answered, so long at most. False: it hangs.
   bool wait_idle(std::uint64_t ms) { return thread_.wait_idle(ms); }
 
  private:
   std::unique_ptr<storage::Disk> disk_;
-  storage::BatchResult result_;  // written by the thread, then read on the loop
+  storage::Batch batch_;         // written on the loop, then read by the thread
+  storage::BatchResult result_;  // the other way round
+  std::function<void(storage::BatchResult)> done_;
   loop::JobThread thread_;
 };
 

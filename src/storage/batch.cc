@@ -3,13 +3,19 @@
 
 #include <utility>
 
+#include "base/narrow.h"
+
 namespace zatt::storage {
 namespace {
+
+char zeros[max_fill_bytes];  // never written to, and so no memory
 
 Status carry_out(Disk& disk, const Step& step, std::vector<std::string>& reads) {
   switch (step.kind) {
     case Step::Kind::write:
       return disk.write(step.name, step.offset, step.bytes);
+    case Step::Kind::fill:
+      return disk.write(step.name, step.offset, {zeros, narrow<std::size_t>(step.length)});
     case Step::Kind::sync:
       return disk.sync(step.name);
     case Step::Kind::push:

@@ -13,14 +13,16 @@
 
 namespace zatt::storage {
 
+inline constexpr std::uint64_t max_fill_bytes = 256 << 10;
+
 struct Step {
-  enum class Kind : std::uint8_t { write, sync, push, rename, remove, sync_directory, read };
+  enum class Kind : std::uint8_t { write, fill, sync, push, rename, remove, sync_directory, read };
   Kind kind = Kind::write;
-  std::string name;
-  std::string to;            // rename
-  std::uint64_t offset = 0;  // write, push, read
-  std::uint64_t length = 0;  // push, read
-  std::string bytes;         // write
+  std::string name{};
+  std::string to{};          // rename
+  std::uint64_t offset = 0;  // write, fill, push, read
+  std::uint64_t length = 0;  // fill (of zeros, up to max_fill_bytes), push, read
+  std::string bytes{};       // write
 };
 
 struct Batch {

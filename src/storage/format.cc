@@ -173,6 +173,7 @@ std::optional<Record> RecordWalk::next() {
 void RecordBuffer::add(const EntryView& entry) {
   ZATT_ASSERT(entry.body.size() <= max_body_bytes);
   const std::size_t at = bytes_.size();
+  if (at == 0) bytes_.reserve(unit);  // so much becomes of it at least, in take()
   starts_.push_back(at);
   bytes_.append(record_header_size, '\0');
   put_head(bytes_.data() + at, entry);

@@ -5,21 +5,19 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "base/narrow.h"
 #include "storage/steps.h"
 
 namespace zatt::storage {
 namespace {
 
 constexpr std::size_t most_spares = 2;
-constexpr std::uint64_t slice_bytes = 256 << 10;
 constexpr std::uint64_t first_retry_us = 5'000'000;  // doubles: a full disk is not to be worn out
 constexpr std::uint64_t last_retry_us = 60'000'000;
 
 void fill(const std::string& name, std::uint64_t from, std::uint64_t to, std::vector<Step>& steps) {
   while (from < to) {
-    const std::uint64_t bytes = std::min(slice_bytes, to - from);
-    steps.push_back(write_step(name, from, std::string(narrow<std::size_t>(bytes), '\0')));
+    const std::uint64_t bytes = std::min(max_fill_bytes, to - from);
+    steps.push_back(fill_step(name, from, bytes));
     from += bytes;
   }
 }
@@ -94,7 +92,9 @@ void SegmentPool::trim(std::vector<Step>& steps) {
   ready_ = std::move(kept);
 }
 
-void SegmentPool::make_slice(std::vector<Step>& steps) { make(segment_bytes_, slice_bytes, steps); }
+void SegmentPool::make_slice(std::vector<Step>& steps) {
+  make(segment_bytes_, max_fill_bytes, steps);
+}
 
 void SegmentPool::make_whole(std::uint64_t bytes, std::vector<Step>& steps) {
   make(file_bytes(bytes), UINT64_MAX, steps);

@@ -124,7 +124,7 @@ void write_slots(const HardState& state, const LogEndRecord& log_end, const std:
 }
 
 void make_notes(const std::string& name, std::vector<Step>& steps) {
-  steps.push_back(write_step(name, offset_of(slots), std::string((places - slots) * unit, '\0')));
+  steps.push_back(fill_step(name, offset_of(slots), (places - slots) * unit));
 }
 
 void write_note(const LogEndRecord& log_end, SlotTurn& turn, std::vector<Step>& steps) {

@@ -10,58 +10,36 @@
 namespace zatt::storage {
 
 inline Step write_step(std::string name, std::uint64_t offset, std::string bytes) {
-  Step step;
-  step.kind = Step::Kind::write;
-  step.name = std::move(name);
-  step.offset = offset;
-  step.bytes = std::move(bytes);
-  return step;
+  return {.kind = Step::Kind::write,
+          .name = std::move(name),
+          .offset = offset,
+          .bytes = std::move(bytes)};
+}
+
+inline Step fill_step(std::string name, std::uint64_t offset, std::uint64_t length) {
+  return {.kind = Step::Kind::fill, .name = std::move(name), .offset = offset, .length = length};
 }
 
 inline Step read_step(std::string name, std::uint64_t offset, std::uint64_t length) {
-  Step step;
-  step.kind = Step::Kind::read;
-  step.name = std::move(name);
-  step.offset = offset;
-  step.length = length;
-  return step;
+  return {.kind = Step::Kind::read, .name = std::move(name), .offset = offset, .length = length};
 }
 
 inline Step sync_step(std::string name) {
-  Step step;
-  step.kind = Step::Kind::sync;
-  step.name = std::move(name);
-  return step;
+  return {.kind = Step::Kind::sync, .name = std::move(name)};
 }
 
 inline Step push_step(std::string name, std::uint64_t offset, std::uint64_t length) {
-  Step step;
-  step.kind = Step::Kind::push;
-  step.name = std::move(name);
-  step.offset = offset;
-  step.length = length;
-  return step;
+  return {.kind = Step::Kind::push, .name = std::move(name), .offset = offset, .length = length};
 }
 
 inline Step rename_step(std::string from, std::string to) {
-  Step step;
-  step.kind = Step::Kind::rename;
-  step.name = std::move(from);
-  step.to = std::move(to);
-  return step;
+  return {.kind = Step::Kind::rename, .name = std::move(from), .to = std::move(to)};
 }
 
 inline Step remove_step(std::string name) {
-  Step step;
-  step.kind = Step::Kind::remove;
-  step.name = std::move(name);
-  return step;
+  return {.kind = Step::Kind::remove, .name = std::move(name)};
 }
 
-inline Step sync_directory_step() {
-  Step step;
-  step.kind = Step::Kind::sync_directory;
-  return step;
-}
+inline Step sync_directory_step() { return {.kind = Step::Kind::sync_directory}; }
 
 }  // namespace zatt::storage

@@ -199,6 +199,7 @@ void Storage::Impl::plan_reads(InFlightBatch& going, std::vector<Step>& steps) {
 }
 
 void Storage::Impl::plan_writes(InFlightBatch& going, std::vector<Step>& steps) {
+  steps.reserve(steps.size() + 2);  // mostly these: records, and their sync
   if (save_waits) file.save(log.log_end(), steps);
   save_waits = false;
   going.bytes = log.gathered_bytes();

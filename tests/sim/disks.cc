@@ -71,7 +71,7 @@ void Cluster::arm_errors(Machine& machine) {
                   : kind == Step::Kind::sync || kind == Step::Kind::sync_directory
                       ? Action::sync_failed
                       : Action::write_failed);
-  if (kind == Step::Kind::write && part == FailedWrite::short_write)
+  if ((kind == Step::Kind::write || kind == Step::Kind::fill) && part == FailedWrite::short_write)
     coverage_.count(Action::short_write);
 }
 
