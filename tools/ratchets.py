@@ -21,11 +21,9 @@ MAX_FUNCTION_LINES = 50
 EXCEPTIONS = {
     ("file", "src/client/client.cc", ""): 451,
     ("members", "src/client/client.h", "Client"): 31,
-    ("function", "tests/sim/history.cc", "Checker::check_order"): 52,
-    ("file", "tests/sim/workload.cc", ""): 452,
 }
 WORDS_LEFT = {
-    "attend": 2, "campaign": 7, "complain": 7, "complaint": 5, "complaints": 2, "dice": 1,
+    "campaign": 7, "complain": 7, "complaint": 5, "complaints": 2, "dice": 1,
     "farewell": 1, "founder": 2, "greeting": 1, "hand_over": 6, "judge": 5, "leaderless": 1, "life": 4,
     "lives": 3, "pump": 6, "spares": 4, "spoiled": 6, "stranger": 2,
 }

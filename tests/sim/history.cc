@@ -188,56 +188,64 @@ class Checker {
   }
 
   // A sweep over time: whatever is asked after something was answered stands behind it.
-  std::optional<std::string> check_order() {
-    struct Event {
-      std::uint64_t at_us;
-      bool completes;
-      std::size_t op;
-    };
+  struct Event {
+    std::uint64_t at_us;
+    bool completes;
+    std::size_t op;
+  };
+  // At one moment, invocations first: what overlaps is free.
+  std::vector<Event> events() const {
     std::vector<Event> events;
     for (std::size_t i = 0; i < ops_.size(); ++i) {
       events.push_back({ops_[i].invoked_us, false, i});
       const bool answered = ops_[i].outcome != Outcome::pending;
       if (answered) events.push_back({ops_[i].completed_us, true, i});
     }
-    // At one moment, invocations first: what overlaps is free.
     std::stable_sort(events.begin(), events.end(), [this](const Event& a, const Event& b) {
       if (a.at_us != b.at_us) return a.at_us < b.at_us;
       if (!a.completes || !b.completes) return a.completes < b.completes;
       return ops_[a.op].answer < ops_[b.op].answer;
     });
+    return events;
+  }
+
+  std::optional<std::string> check_order() {
     std::vector<std::uint64_t> floor_at_invocation(ops_.size(), 0);
     std::map<std::uint64_t, std::uint64_t> of_connection;
     std::uint64_t floor = 0;
-    for (const Event& event : events) {
+    for (const Event& event : events()) {
       const Op& op = ops_[event.op];
-      if (!event.completes) {
-        floor_at_invocation[event.op] = floor;
-        continue;
-      }
-      std::uint64_t& connection = of_connection[op.connection];
-      std::uint64_t least = std::max(floor_at_invocation[event.op], connection);
-      if (op.outcome == Outcome::unknown) {  // not told, but bound by what was sent before it
-        const auto& places = past_.places(op.value);
-        if (op.kind == Kind::set && op.value != empty_value && !places.empty()) {
-          if (places[0] < connection) return "overtook what was sent before it: " + to_string(op);
-          connection = places[0];
-        }
-        continue;
-      }
-      if (op.outcome == Outcome::failed || op.kind == Kind::stale_get || op.kind == Kind::ask)
-        continue;
-      // Its key may not have changed since: then nobody could tell, but for us.
-      if (!is_write(op.kind) && op.applied != 0 && op.applied < floor_at_invocation[event.op])
-        return "answered from a state at " + std::to_string(op.applied) + ", behind " +
-               std::to_string(floor_at_invocation[event.op]) +
-               ", which somebody had been told of before: " + to_string(op);
-      const auto point = place(op, least);
-      if (!point)
-        return "fits nowhere at or behind " + std::to_string(least) + ": " + to_string(op);
-      connection = std::max(connection, *point);
-      floor = std::max(floor, *point);
+      std::uint64_t& told = floor_at_invocation[event.op];
+      if (!event.completes)
+        told = floor;
+      else if (auto wrong = check_completion(op, told, of_connection[op.connection], floor))
+        return wrong;
     }
+    return std::nullopt;
+  }
+
+  // `told`: what anybody had been told of when it was asked. `connection` and `floor`, of all, rise
+  // to where it took effect.
+  std::optional<std::string> check_completion(const Op& op, std::uint64_t told,
+                                              std::uint64_t& connection, std::uint64_t& floor) {
+    if (op.outcome == Outcome::unknown) {  // not told, but bound by what was sent before it
+      const auto& places = past_.places(op.value);
+      if (op.kind != Kind::set || op.value == empty_value || places.empty()) return std::nullopt;
+      if (places[0] < connection) return "overtook what was sent before it: " + to_string(op);
+      connection = places[0];
+      return std::nullopt;
+    }
+    if (op.outcome == Outcome::failed || op.kind == Kind::stale_get || op.kind == Kind::ask)
+      return std::nullopt;
+    // Its key may not have changed since: then nobody could tell, but for us.
+    if (!is_write(op.kind) && op.applied != 0 && op.applied < told)
+      return "answered from a state at " + std::to_string(op.applied) + ", behind " +
+             std::to_string(told) + ", which somebody had been told of before: " + to_string(op);
+    std::uint64_t least = std::max(told, connection);
+    const auto point = place(op, least);
+    if (!point) return "fits nowhere at or behind " + std::to_string(least) + ": " + to_string(op);
+    connection = std::max(connection, *point);
+    floor = std::max(floor, *point);
     return std::nullopt;
   }
 

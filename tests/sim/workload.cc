@@ -51,6 +51,7 @@ Workload::Workload(const Settings& settings, Scheduler& scheduler, Lines& lines,
       lines_(lines),
       coverage_(coverage),
       prng_(settings.seed ^ 0xc11e27),
+      requests_(settings, prng_, coverage),
       customers_(settings.clients) {
   customers_.reserve(settings.clients + settings.nodes + 2);
 }
@@ -139,7 +140,7 @@ void Workload::act(std::size_t number) {
     for (std::uint64_t i = 0; i < burst && customer.asked.size() < settings_.depth; ++i)
       ask(customer, customer.write_percent);
   }
-  attend(number);
+  process_ready(number);
   act_later(number);
 }
 
@@ -152,7 +153,7 @@ void Workload::visit(NodeNumber node, bool writes) {
       customer.connection != 0 && customer.node == node && customer.client->is_open();
   if (writes || !is_there) renew(customer, node);
   for (int i = writes ? 1 : 0; i < 2; ++i) ask(customer, writes ? 100 : 0);
-  attend(number);
+  process_ready(number);
 }
 
 bool Workload::is_idle_time() const {
@@ -189,8 +190,7 @@ void Workload::renew(Customer& customer, std::optional<NodeNumber> node) {
 void Workload::ask(Customer& customer, std::uint64_t write_percent) {
   Op op;
   op.invoked_us = scheduler_.now_us();
-  op.key = draw_key();
-  client::Request request = make_request(op, write_percent);
+  client::Request request = requests_.make(op, write_percent);
   if (customer.probes && customer.wrote) request.stale = false;
   const auto token = customer.client->ask(std::move(request), timeout_us(customer), op.invoked_us);
   ZATT_ASSERT(token);
@@ -198,112 +198,9 @@ void Workload::ask(Customer& customer, std::uint64_t write_percent) {
   ops_.push_back(std::move(op));
 }
 
-client::Request Workload::make_request(Op& op, std::uint64_t write_percent) {
-  client::Request request;
-  if (prng_.below(100) < write_percent) {
-    const std::uint64_t schedule = prng_.below(55);
-    make_write(op, request, schedule);
-    return request;
-  }
-  const std::uint64_t schedule = prng_.below(60);
-  make_read(op, request, schedule);
-  return request;
-}
-
-void Workload::make_read(Op& op, client::Request& request, std::uint64_t schedule) {
-  request.op = client::Op::get;
-  request.key = op.key;
-  if (schedule < 40) {
-    op.kind = Op::Kind::get;
-    return;
-  }
-  if (schedule < 46) {
-    op.kind = Op::Kind::stale_get;
-    request.stale = true;
-    return;
-  }
-  if (schedule < 50) {
-    op.kind = Op::Kind::count;
-    op.key.clear();
-    request.op = client::Op::count;
-    return;
-  }
-  if (schedule < 52) {
-    op.kind = Op::Kind::ask;
-    op.key.clear();
-    request.op = schedule == 50 ? client::Op::status : client::Op::ping;
-    return;
-  }
-  op.kind = Op::Kind::scan;
-  request.op = client::Op::scan;
-  op.key = request.prefix = prng_.chance(1, 2) ? "" : prng_.chance(1, 2) ? "k" : "nk";
-  request.limit = op.limit = static_cast<std::uint32_t>(prng_.between(1, 20));
-  request.keys_only = op.keys_only = prng_.chance(1, 3);
-  if (prng_.chance(1, 3)) request.after = op.after = draw_key();
-}
-
-std::string Workload::draw_key() {
-  const std::uint64_t hot = std::min<std::uint64_t>(settings_.keys, 3);
-  const bool is_hot = prng_.chance(1, 2);
-  return "k" + std::to_string(prng_.below(is_hot ? hot : settings_.keys));
-}
-
-void Workload::make_write(Op& op, client::Request& request, std::uint64_t schedule) {
-  if (schedule < 8) {
-    op.kind = Op::Kind::incr;
-    op.key = "n" + op.key;
-    request.op = client::Op::incr;
-    request.key = op.key;
-    return;
-  }
-  request.key = op.key;
-  if (schedule < 16) request.condition = make_condition(op);
-  if (schedule < 14 && schedule % 2 == 0) {
-    op.kind = Op::Kind::del;
-    request.op = client::Op::del;
-    return;
-  }
-  op.kind = Op::Kind::set;
-  make_value(op);
-  request.op = client::Op::set;
-  request.value = op.value;
-}
-
-void Workload::make_value(Op& op) {
-  op.value = std::to_string(++last_value_);
-  if (prng_.chance(1, 50)) {
-    coverage_.count(Action::empty_value);
-    op.value = "\"\"";
-    return;
-  }
-  if (!prng_.chance(settings_.large_permille, 1000)) return;
-  const bool most = prng_.chance(1, 4);
-  const std::uint64_t bytes = most ? settings_.large_bytes : prng_.below(settings_.large_bytes);
-  if (bytes == 1 << 20) coverage_.count(Action::value_of_a_megabyte);
-  op.value = "\"" + op.value + std::string(bytes, 'x') + "\"";
-}
-
-client::Condition Workload::make_condition(const Op& op) {
-  const auto& [rev, value] = last_seen_[op.key];
-  client::Condition condition;
-  switch (prng_.below(3)) {
-    case 0:
-      condition.kind = client::Condition::Kind::rev;
-      condition.rev = rev;
-      break;
-    case 1:
-      condition.kind = client::Condition::Kind::exists;
-      break;
-    default:
-      condition.kind = client::Condition::Kind::value;
-      condition.value = value.empty() ? "null" : value;
-  }
-  return condition;
-}
-
 // --- a client's world ----------------------------------------------------------------------------
 
-void Workload::attend(std::size_t number, std::uint64_t applied) {
+void Workload::process_ready(std::size_t number, std::uint64_t applied) {
   Customer& customer = customers_[number];
   follow(number);
   send(customer);
@@ -334,7 +231,7 @@ void Workload::connect(std::size_t number) {
     if (who.connection != connection) return;
     if (!there) return on_closed(connection);
     who.client->on_connected(who.number, scheduler_.now_us());
-    attend(number);
+    process_ready(number);
   });
 }
 
@@ -368,7 +265,7 @@ void Workload::wake_later(std::size_t number) {
     if (who.client_number != client || who.wake_at_us != wake) return;
     who.wake_at_us = UINT64_MAX;
     who.client->on_time(scheduler_.now_us());
-    attend(number);
+    process_ready(number);
   });
 }
 
@@ -383,7 +280,7 @@ void Workload::on_reply(node::ClientId connection, std::string_view line, std::u
   bytes.reserve(size + json::slack);
   const std::uint64_t before = customer.number;
   customer.client->on_bytes(before, {bytes.data(), size}, scheduler_.now_us());
-  attend(number, applied);
+  process_ready(number, applied);
 }
 
 void Workload::on_closed(node::ClientId connection) {
@@ -395,7 +292,7 @@ void Workload::on_closed(node::ClientId connection) {
   const std::uint64_t ended = customer.number;
   customer.connection = 0;
   customer.client->on_closed(ended, "the connection ended", scheduler_.now_us());
-  attend(number);
+  process_ready(number);
 }
 
 // --- answers -------------------------------------------------------------------------------------
@@ -446,7 +343,7 @@ void Workload::read_reply(Op& op, const client::Reply& reply) {
   if (op.outcome != Op::Outcome::done) return;
   ++acknowledged_;
   if (op.kind != Op::Kind::stale_get) last_told_ = std::max(last_told_, op.rev);
-  if (op.found) last_seen_[op.key] = {op.rev, op.told};
+  if (op.found) requests_.on_found(op);
 }
 
 }  // namespace zatt::sim

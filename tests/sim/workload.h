@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/prng.h"
@@ -18,6 +17,7 @@
 #include "tests/sim/coverage.h"
 #include "tests/sim/history.h"
 #include "tests/sim/network.h"
+#include "tests/sim/request_maker.h"
 #include "tests/sim/scheduler.h"
 #include "tests/sim/settings.h"
 
@@ -90,17 +90,11 @@ class Workload {
   void ask(Customer& customer, std::uint64_t write_percent);
   bool is_idle_time() const;
   std::uint64_t timeout_us(const Customer& customer) const;
-  std::string draw_key();
-  client::Request make_request(Op& op, std::uint64_t write_percent);
-  void make_read(Op& op, client::Request& request, std::uint64_t schedule);
-  void make_value(Op& op);
-  void make_write(Op& op, client::Request& request, std::uint64_t schedule);
-  client::Condition make_condition(const Op& op);
   void renew(Customer& customer, std::optional<NodeNumber> node = std::nullopt);
 
   // What follows from anything that a client was told, by a node that has applied the log so far:
   // its wishes, its words, its answers.
-  void attend(std::size_t number, std::uint64_t applied = 0);
+  void process_ready(std::size_t number, std::uint64_t applied = 0);
   void follow(std::size_t number);
   void connect(std::size_t number);
   void leave(Customer& customer);
@@ -115,15 +109,14 @@ class Workload {
   Lines& lines_;
   Coverage& coverage_;
   Prng prng_;
+  RequestMaker requests_;
   std::vector<Customer> customers_;
   std::optional<std::size_t> visitors_;  // the first of two
   std::map<node::ClientId, std::size_t> by_connection_;
   std::vector<Op> ops_;
-  std::map<std::string, std::pair<std::uint64_t, std::string>> last_seen_;  // for conditions
   node::ClientId last_connection_ = 0;
   std::uint64_t last_client_ = 0;
   std::uint64_t last_answer_ = 0;
-  std::uint64_t last_value_ = 0;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t last_told_ = 0;
   bool asking_ = true;
