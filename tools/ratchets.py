@@ -19,8 +19,6 @@ MAX_FUNCTION_LINES = 50
 # is (each counted once a file). A number only falls: whoever lowers one writes the new one here, and
 # takes its line out once the limit is kept.
 EXCEPTIONS = {
-    ("file", "src/client/client.cc", ""): 451,
-    ("members", "src/client/client.h", "Client"): 31,
 }
 WORDS_LEFT = {
     "campaign": 7, "complain": 7, "complaint": 5, "complaints": 2, "dice": 1,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The words that every floor shares: Index, Term, MemberId, Address.
+// The words that every floor shares: Index, Term, MemberId, Address, never_us.
 //
 // Index and Term are distinct types, so that swapping the two does not compile.
 #pragma once
@@ -50,6 +50,9 @@ inline std::string to_string(const Address& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
+
+// A moment, in microseconds of any clock, that does not come; of what happened: it has not yet.
+inline constexpr std::uint64_t never_us = UINT64_MAX;
 
 // What a node's disk has room for: anything; nothing that grows; nothing but what the log itself
 // needs. The numbers are in frames.

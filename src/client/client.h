@@ -13,24 +13,23 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/prng.h"
 #include "base/result.h"
 #include "base/types.h"
+#include "client/backoff.h"
+#include "client/leader_search.h"
+#include "client/pending_requests.h"
+#include "client/reconnection.h"
 #include "client/reply.h"
 #include "client/request.h"
 #include "client/servers.h"
 #include "codec/json_lines.h"
 
 namespace zatt::client {
-
-using Token = std::uint64_t;  // one request; never used twice
 
 struct Options {
   std::vector<Address> servers;          // at least one
@@ -42,18 +41,14 @@ struct Options {
 class Client {
  public:
   explicit Client(Options options);
+  Client(const Client&) = delete;
 
   // The answer comes from next_done(), within the timeout. Code::invalid with a sentence where the
   // request breaks a rule; Code::too_big where too much waits already.
   Result<Token> ask(const Request& request, std::uint64_t timeout_us, std::uint64_t now_us);
 
-  struct Done {
-    Token token = 0;
-    Reply reply;
-    std::uint64_t connection = 0;  // the number of the last it was sent on; 0: it never was
-  };
-  std::optional<Done> next_done();
-  std::size_t pending() const { return queue_.size() + asked_; }
+  std::optional<Done> next_done() { return requests_.next_done(); }
+  std::size_t pending() const { return requests_.size(); }
 
   // The connection that there should be. Another number: end the one before, unread. None: no
   // connection is wanted now.
@@ -71,7 +66,7 @@ class Client {
   void on_bytes(std::uint64_t number, std::string_view bytes, std::uint64_t now_us);
 
   // What to write to the connection once it is made; on_sent says how much was.
-  std::string_view outgoing() const { return std::string_view(out_).substr(out_begin_); }
+  std::string_view outgoing() const { return requests_.out().waiting(); }
   void on_sent(std::size_t bytes, std::uint64_t now_us);
 
   // To be called at or after wake_at_us().
@@ -90,90 +85,61 @@ class Client {
     ready,
     switching,  // on to another server once all is answered
   };
-  struct PendingRequest {
-    Token token = 0;  // 0: our own question for the status
-    Op op = Op::status;
-    std::string text;  // of the line, but for its end
-    std::uint64_t deadline_us = UINT64_MAX;
-    bool only_reads = true;
-    bool needs_leader = false;
-    std::uint32_t attempts = 0;
-    std::uint64_t not_before_us = 0;  // in the queue
-    std::uint64_t sent_on = 0;        // the connection's number
-    std::uint64_t sent_at_byte = 0;   // of the connection: where its line begins
-    std::optional<Reply> refusal;     // why it is asked again
-  };
 
-  // --- connections ---
+  // --- the connection ---
+  // A new one, in place of the one there was, on which nothing waits for an answer.
   void connect_to(const Address& server, std::uint64_t now_us);
-  void lose(std::string_view why, std::uint64_t now_us);
-  void take_back_sent(std::string_view why);
-  void switch_server(std::uint64_t now_us);
-  void settle(std::uint64_t now_us);
+  // How long a connection may take until its server has answered: each gets its turn before the
+  // first request's time is up.
   std::uint64_t attempt_time_us(std::uint64_t now_us) const;
+  // The connection that there is has ended, or is given up; `why` is for a person.
+  void lose(std::string_view why, std::uint64_t now_us);
+  // Once all that was asked here is answered, on to the leader, or to whoever is next.
+  void switch_server(std::uint64_t now_us);
+  // What follows from any event: a connection where one is needed, and requests onto it.
+  void settle(std::uint64_t now_us);
   std::string server_name() const { return to_string(connection_->server); }
+  std::uint32_t server_count() const { return static_cast<std::uint32_t>(servers_.size()); }
 
-  // --- questions ---
-  bool is_sendable(const PendingRequest& asked, std::uint64_t now_us) const;
+  // --- requests onto it ---
+  bool is_sendable(const PendingRequest& request, std::uint64_t now_us) const;
+  // Sends what may be sent and has room.
   void fill(std::uint64_t now_us);
-  void send(PendingRequest asked, std::uint64_t now_us);
+  // Who leads? Nothing where that is being asked already.
   void ask_status(std::uint64_t now_us);
-  void put_back(PendingRequest asked);
-  bool was_sent(const PendingRequest& asked) const { return asked.sent_at_byte < sent_bytes_; }
 
-  // --- answers ---
-  void take(Reply reply, std::uint64_t now_us);
+  // --- answers from it ---
+  // May end the connection, or leave it for another, as everything below may.
+  void on_reply(Reply reply, std::uint64_t now_us);
   void on_status(const Reply& status, std::uint64_t now_us);
   void on_leader(const Reply& status, std::uint64_t now_us);
-  void on_no_leader(const std::string& notice, std::uint64_t now_us);
-  bool try_again(PendingRequest& asked, const Reply& reply, std::uint64_t now_us);
-  void finish(const PendingRequest& asked, Reply reply);
-  void finish(const PendingRequest& asked, Outcome outcome, std::string message);
-  void finish_unsent(const PendingRequest& asked);
-  std::string why_no_leader(const std::string& failures) const;
+  // Puts the request back where it may be asked again: only what certainly did not happen, only
+  // while nothing was sent after it that it could overtake, and only if there is time. False where
+  // not: then `reply` is the answer.
+  bool try_again(PendingRequest& request, const Reply& reply, std::uint64_t now_us);
 
   // --- time ---
+  // Ends the requests whose time is up, and the connection whose server owes an answer to one.
   void expire(std::uint64_t now_us);
-  void give_up_connecting();
-  std::uint64_t jittered(std::uint64_t us) { return us / 2 + prng_.below(us); }
+  // In the state that it is in: what became of a request that could not be sent in time.
+  Reply reply_of_unsent() const;
 
   const Options options_;
   Servers servers_;
-  Prng prng_;
+  Backoff backoff_;
+  Reconnection reconnection_;
+  LeaderSearch leader_search_;
+  PendingRequests requests_;
   RequestWriter writer_;
   ReplyReader reader_;
 
-  // --- the connection ---
   State state_ = State::idle;
   std::optional<Connection> connection_;
   std::uint64_t last_number_ = 0;
   codec::LineSplitter splitter_;
-  std::string out_;
-  std::size_t out_begin_ = 0;
-  std::uint64_t queued_bytes_ = 0;  // put into out_ so far
-  std::uint64_t sent_bytes_ = 0;    // taken from it so far
+  std::uint64_t attempt_until_us_ = never_us;  // its server has answered by then
   bool status_asked_ = false;
-  std::uint64_t status_at_us_ = 0;               // when it was asked for last
-  std::uint64_t attempt_until_us_ = UINT64_MAX;  // connected and greeted by then
-  std::uint64_t look_again_us_ = UINT64_MAX;     // no_leader: when to look elsewhere
-  std::optional<Address> redirect_to_;           // switching: where to, if not anywhere
-
-  // --- on the way to one ---
-  std::uint64_t retry_at_us_ = 0;
-  std::uint64_t unreached_since_us_ = UINT64_MAX;
-  std::uint32_t failures_ = 0;         // in a row, without an answer between
-  std::uint32_t no_leader_count_ = 0;  // servers in a row that knew no leader
-  std::uint32_t hops_ = 0;             // in a row, after the leader
-  std::string no_leader_text_;         // who knew no leader last, and what it says of that
-
-  // --- requests ---
-  Token last_token_ = 0;
-  std::deque<PendingRequest> queue_;  // not sent; in order
-  std::deque<PendingRequest> sent_;   // to this connection, in order
-  std::size_t asked_ = 0;             // of sent_, without our own questions
-  std::size_t waiting_bytes_ = 0;     // of both
-  std::multiset<std::uint64_t> deadlines_;
-  std::deque<Done> done_;
+  std::uint64_t status_at_us_ = 0;  // when it was asked for last
 };
 
 }  // namespace zatt::client
