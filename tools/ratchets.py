@@ -18,13 +18,8 @@ MAX_FUNCTION_LINES = 50
 # What breaks a limit today: (rule, file, name) and its number; a word, and in how many identifiers it
 # is (each counted once a file). A number only falls: whoever lowers one writes the new one here, and
 # takes its line out once the limit is kept.
-EXCEPTIONS = {
-}
-WORDS_LEFT = {
-    "campaign": 7, "complain": 7, "complaint": 5, "complaints": 2, "dice": 1,
-    "farewell": 1, "founder": 2, "greeting": 1, "hand_over": 6, "judge": 5, "leaderless": 1, "life": 4,
-    "lives": 3, "pump": 6, "spares": 4, "spoiled": 6, "stranger": 2,
-}
+EXCEPTIONS = {}
+WORDS_LEFT = {"hand_over": 2}
 
 # Words that only we would understand, and what the field says instead.
 BANNED = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The one checksum of files and frames: XXH3, 64 bits, with a key.
 //
-// The key says where the bytes belong (a segment's life, a connection), so that bytes from
+// The key says where the bytes belong (a segment's id, a connection), so that bytes from
 // elsewhere do not check even when they are whole.
 #pragma once
 

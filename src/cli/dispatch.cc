@@ -129,9 +129,9 @@ Exit run_line(Context& outer, std::string_view line, bool asks) {
   inherit(outer.arguments, arguments);
   outer.session.set_timeout(arguments.timeout_ms);
   Context context{arguments, outer.interrupts, outer.out, outer.session, asks, false};
-  const std::size_t complaints = errors_printed();
+  const std::size_t printed = errors_printed();
   const Exit code = context.finish(run_command(context));
-  if (code == Exit::no && errors_printed() == complaints) print_error(what_no_means(arguments));
+  if (code == Exit::no && errors_printed() == printed) print_error(what_no_means(arguments));
   return code;
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 // One thread, one standard error.
 std::string place_name;
-std::size_t complaints = 0;
+std::size_t error_count = 0;
 
 std::string_view hint(const std::string& sentence) {
   if (sentence.find("no server answered") != std::string::npos)
@@ -37,10 +37,10 @@ std::string of_condition(const Reply& reply) {
 
 Place::Place(std::string name) { place_name = std::move(name) + ": "; }
 Place::~Place() { place_name.clear(); }
-std::size_t errors_printed() { return complaints; }
+std::size_t errors_printed() { return error_count; }
 
 void print_error(std::string_view sentence) {
-  ++complaints;
+  ++error_count;
   const std::string line = "zatt: " + place_name + printable(sentence) + "\n";
   if (write(STDERR_FILENO, line.data(), line.size()) < 0) {
     // there is nobody to tell

@@ -30,10 +30,10 @@ class Import {
   Import(Context& context, int fd, bool from_terminal)
       : work_(context),
         progress_("imported", !from_terminal),
-        pump_(context, fd,
-              {[this](auto number, const auto& line) { return take(number, line); },
-               [this] { return under_way_ < most_under_way && bytes_ < most_bytes; },
-               [this] { return look(); }}) {
+        input_(context, fd,
+               {[this](auto number, const auto& line) { return take(number, line); },
+                [this] { return under_way_ < most_under_way && bytes_ < most_bytes; },
+                [this] { return look(); }}) {
     struct stat about {};
     if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0)
       progress_.expect(static_cast<std::uint64_t>(about.st_size));
@@ -41,9 +41,9 @@ class Import {
 
   Exit run() {
     if (const auto why = work_.session.open()) return work_.fail(*why);
-    const Exit code = pump_.run();
+    const Exit code = input_.run();
     progress_.end();
-    if (!pump_.why().empty()) print_error(pump_.why());
+    if (!input_.why().empty()) print_error(input_.why());
     if (code == Exit::interrupted && worst_ != Exit::unknown) {
       if (last_sent_ > 0) print_error(how_far());
       return code;
@@ -106,7 +106,7 @@ class Import {
   }
 
   bool look() {
-    progress_.show(pump_.bytes_read(), set_ + kept_);
+    progress_.show(input_.bytes_read(), set_ + kept_);
     return worst_ == Exit::done;
   }
 
@@ -140,7 +140,7 @@ class Import {
 
   Context& work_;
   Progress progress_;
-  LinePump pump_;
+  InputLoop input_;
   std::size_t under_way_ = 0;
   std::size_t bytes_ = 0;
   std::uint64_t last_sent_ = 0;  // its number

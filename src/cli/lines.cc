@@ -46,7 +46,7 @@ std::string LineCutter::read_from(int fd) {
   return "";
 }
 
-Exit LinePump::run() {
+Exit InputLoop::run() {
   for (;;) {
     take_lines();
     work_.out.write_some();
@@ -63,13 +63,13 @@ Exit LinePump::run() {
   }
 }
 
-void LinePump::take_lines() {
+void InputLoop::take_lines() {
   LineCutter::Line line;
   while (!stopped_ && handlers_.has_room() && cutter_.next(line))
     if (!handlers_.take(++number_, line)) stopped_ = true;
 }
 
-void LinePump::read_some() {
+void InputLoop::read_some() {
   why_ = cutter_.read_from(fd_);
   if (why_.empty()) return;
   code_ = Exit::wrong_usage;

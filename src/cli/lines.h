@@ -46,7 +46,7 @@ class LineCutter {
   std::uint64_t bytes_read_ = 0;  // by read_from()
 };
 
-class LinePump {
+class InputLoop {
  public:
   struct Handlers {
     // What to do with a line, the first being number 1. False: no more are read.
@@ -56,7 +56,7 @@ class LinePump {
     // After each turn. False: no more are read.
     std::function<bool()> after_turn;
   };
-  LinePump(Context& context, int fd, Handlers handlers)
+  InputLoop(Context& context, int fd, Handlers handlers)
       : work_(context), fd_(fd), handlers_(std::move(handlers)) {}
 
   // Until the input has ended, all is answered and the output written. Done, or what ends it.

@@ -45,7 +45,7 @@ class Prompt {
       const LineReader::Typed typed = reader_.read(line);
       if (typed == LineReader::Typed::end) break;
       if (typed == LineReader::Typed::line) {
-        if (is_farewell(line)) return Exit::done;
+        if (is_exit(line)) return Exit::done;
         run_line(work_, line, true);
       }
       const int signal = work_.interrupts.caught();
@@ -59,7 +59,7 @@ class Prompt {
   }
 
  private:
-  static bool is_farewell(const std::string& line) {
+  static bool is_exit(const std::string& line) {
     const std::vector<std::string> words = to_words(line).words;
     return words.size() == 1 && (words[0] == "exit" || words[0] == "quit");
   }

@@ -37,12 +37,12 @@ class Raw {
 
   Exit run() {
     if (const auto why = work_.session.open()) return work_.fail(*why);
-    LinePump pump(work_, STDIN_FILENO,
-                  {[this](auto number, const auto& line) { return take(number, line); },
-                   [this] { return has_room(); },  //
-                   [this] { return hand_out(); }});
-    const Exit code = pump.run();
-    if (!pump.why().empty()) print_error(pump.why());
+    InputLoop input(work_, STDIN_FILENO,
+                    {[this](auto number, const auto& line) { return take(number, line); },
+                     [this] { return has_room(); },  //
+                     [this] { return hand_out(); }});
+    const Exit code = input.run();
+    if (!input.why().empty()) print_error(input.why());
     say_what_failed();
     if (full_) worst_ = std::max(worst_, work_.code_of(*full_));
     if (code == Exit::interrupted) return unknown_.count > 0 ? Exit::unknown : code;

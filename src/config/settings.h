@@ -2,7 +2,7 @@
 // Resolves a node's settings: what was given over the file over defaults, all checked.
 //
 // zattd gives flags and environment, a host program its options; everything else, down to the
-// words of a complaint, is the same for both.
+// words of an error, is the same for both.
 #pragma once
 
 #include <string>

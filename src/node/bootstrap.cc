@@ -83,7 +83,7 @@ BootstrapStep stuck(const BootstrapView& view, const raft::Offer& held) {
   return step;
 }
 
-// A founder that entered a living cluster founds no other, even where nobody is left of it.
+// A bootstrap leader that entered a living cluster founds no other, even where nobody is left of it.
 BootstrapStep wait_in_entered(const BootstrapView& view) {
   BootstrapStep step;
   for (const ConnectedPeer& met : view.met)
@@ -135,8 +135,9 @@ std::optional<BootstrapStep> follow_the_living(const BootstrapView& view) {
   return stuck;
 }
 
-std::optional<BootstrapStep> take_offer(const BootstrapView& view, const ConnectedPeer& founder) {
-  const raft::Offer* offer = current_offer(founder.bootstrap_state);
+std::optional<BootstrapStep> take_offer(const BootstrapView& view,
+                                        const ConnectedPeer& bootstrap_leader) {
+  const raft::Offer* offer = current_offer(bootstrap_leader.bootstrap_state);
   if (offer == nullptr || offer->cluster == view.mine.cluster) return std::nullopt;
   if (offer->configuration.find(view.mine.self) == nullptr) return std::nullopt;
   const raft::Offer* current = current_offer(view.mine);
@@ -145,12 +146,12 @@ std::optional<BootstrapStep> take_offer(const BootstrapView& view, const Connect
   return store(*offer);
 }
 
-// All have stored our offer, as their greetings say; the founder's own storing its offer implies.
+// All have stored our offer, as their Hellos say; the bootstrap leader's own storing its offer implies.
 bool is_stored_by_all(const BootstrapView& view, const raft::Offer& offer,
-                      const std::string& founder) {
+                      const std::string& bootstrap_leader) {
   return std::all_of(offer.configuration.members.begin(), offer.configuration.members.end(),
                      [&](const raft::Member& member) {
-                       if (member.server == view.mine.self || member.server.id == founder)
+                       if (member.server == view.mine.self || member.server.id == bootstrap_leader)
                          return true;
                        const ConnectedPeer* met = met_id(view, member.server.id);
                        return met != nullptr && met->server == member.server &&
@@ -188,9 +189,9 @@ BootstrapStep next_bootstrap_step(const BootstrapView& view) {
   }
   if (auto living = follow_the_living(view)) return *living;
 
-  const std::string& founder = view.cluster.begin()->first;
+  const std::string& bootstrap_leader = view.cluster.begin()->first;
   step.waiting_for = unmet(view);
-  if (founder == view.mine.self.id) {
+  if (bootstrap_leader == view.mine.self.id) {
     if (!step.waiting_for.empty()) return step;
     if (view.mine.cluster != 0 && current == nullptr) return wait_in_entered(view);
     const bool has_one = current != nullptr && replaced_ids(view, *current).empty();
@@ -201,10 +202,10 @@ BootstrapStep next_bootstrap_step(const BootstrapView& view) {
       const raft::Offer* held = not_superseded(offer, view.mine.offers);
       return held == nullptr ? store(std::move(offer)) : stuck(view, *held);
     }
-  } else if (const ConnectedPeer* met = met_id(view, founder)) {
+  } else if (const ConnectedPeer* met = met_id(view, bootstrap_leader)) {
     if (auto taken = take_offer(view, *met)) return *taken;
   }
-  if (current != nullptr && is_stored_by_all(view, *current, founder)) {
+  if (current != nullptr && is_stored_by_all(view, *current, bootstrap_leader)) {
     step.what = What::found;
     step.configuration = current->configuration;
   }

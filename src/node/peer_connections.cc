@@ -9,8 +9,8 @@
 namespace zatt::node {
 namespace {
 
-constexpr std::uint64_t live_us = 500'000;        // whoever spoke this lately is running
-constexpr std::uint32_t max_greeting_pieces = 8;  // of a message, before there was a greeting
+constexpr std::uint64_t live_us = 500'000;     // whoever spoke this lately is running
+constexpr std::uint32_t max_hello_pieces = 8;  // of a message, before there was a Hello
 
 }  // namespace
 
@@ -38,18 +38,19 @@ void PeerConnections::on_frame(LinkId id, std::string_view bytes) {
   PeerConnection& link = *it->second;
   const auto frame = codec::decode_frame(bytes);
   if (!frame) {
-    complain(link, "a spoiled frame came in; the connection is closed");
+    report_error(link, "a corrupt frame came in; the connection is closed");
     close(link);
     return;
   }
   if (is_of_another_start(link, *frame)) return;
   link.last_contact_us = env_.now_us();
-  if (!link.greeted && frame->piece >= max_greeting_pieces) return close(link);
+  if (!link.greeted && frame->piece >= max_hello_pieces) return close(link);
   const auto whole = link.assembler.add(*frame);
   if (!whole) return;
   const auto message = codec::decode_peer_message(*whole);
   if (!message) {
-    complain(link, "a message came in that this version does not know; the connection is closed");
+    report_error(link,
+                 "a message came in that this version does not know; the connection is closed");
     close(link);
     return;
   }
@@ -219,7 +220,7 @@ void PeerConnections::send_bytes(PeerConnection& link, Priority priority,
 }
 
 // Whoever never said who it is may be a probe or a scanner.
-void PeerConnections::complain(const PeerConnection& link, const std::string& text) {
+void PeerConnections::report_error(const PeerConnection& link, const std::string& text) {
   if (link.greeted)
     log_once("node " + link.server.id + ": " + text);
   else

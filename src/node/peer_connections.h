@@ -107,7 +107,7 @@ class PeerConnections {
   bool is_of_another_start(const PeerConnection& link, const codec::Frame& frame) const;
   bool is_overtaken(const PeerConnection& link, const MemberId& server, std::uint64_t start) const;
   void refuse(PeerConnection& link, const std::string& id, const codec::Refused& refused);
-  void complain(const PeerConnection& link, const std::string& text);
+  void report_error(const PeerConnection& link, const std::string& text);
   void log_once(const std::string& text);
 
   Env& env_;

@@ -30,7 +30,7 @@ raft::Configuration last_configuration(const raft::Raft& raft, const storage::Ha
   return offer == nullptr ? raft::Configuration{} : offer->configuration;
 }
 
-Status judge_identity(const Options& options, const storage::HardState& state) {
+Status check_identity(const Options& options, const storage::HardState& state) {
   if (state.self.id == options.id) return ok;
   const std::string of = state.cluster == 0 ? "" : " of cluster " + cluster_name(state.cluster);
   return Error{
@@ -38,7 +38,7 @@ Status judge_identity(const Options& options, const storage::HardState& state) {
       options.storage + " belongs to node " + state.self.id + of + ", not to node " + options.id};
 }
 
-Status judge_cluster(const Options& options, const raft::Configuration& last) {
+Status check_cluster(const Options& options, const raft::Configuration& last) {
   if (last.empty()) return ok;
   const std::size_t members = last.members.size();
   if (options.cluster.size() == 1 && members > 1)
@@ -113,9 +113,9 @@ Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& d
   storage::HardState state;
   if (found->hard_state) {
     state = *found->hard_state;
-    if (auto good = judge_identity(options, state); !good) return good.error();
+    if (auto good = check_identity(options, state); !good) return good.error();
     const raft::Configuration last = last_configuration(*raft, state);
-    if (auto good = judge_cluster(options, last); !good) return good.error();
+    if (auto good = check_cluster(options, last); !good) return good.error();
     if (auto good = validate_damage(options, *found, last); !good) return good.error();
   } else {
     if (!options.create)

@@ -39,7 +39,7 @@ struct Configuration {
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
-// A first configuration that a founder offered, before there is a log to keep one. Each offer has
+// A first configuration that a bootstrap leader offered, before there is a log to keep one. Each offer has
 // its own cluster id, so that nothing said under one is ever taken for another's.
 struct Offer {
   std::uint64_t number = 0;

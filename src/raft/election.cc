@@ -19,7 +19,8 @@ void Raft::on_election_timeout() {
   // Who can't store can't lead; who lost what it promised must first get it back.
   const bool stuck = disk_is_stuck(options_.election_timeout_us);
   if (stuck || is_below_floor()) {
-    hit(stuck ? CoveragePoint::hung_disk_did_not_campaign : CoveragePoint::floor_did_not_campaign);
+    hit(stuck ? CoveragePoint::hung_disk_started_no_election
+              : CoveragePoint::floor_started_no_election);
     become_follower(current_term(), std::nullopt);
     return;
   }

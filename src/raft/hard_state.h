@@ -8,7 +8,7 @@
 
 namespace zatt::raft {
 
-// After damage: until the log is at or past this, its server does not campaign, and votes only for
+// After damage: until the log is at or past this, its server starts no election, and votes only for
 // logs at or past it.
 //
 // The floor is open where the damage took the end of what was promised: nobody can say how far that

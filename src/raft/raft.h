@@ -154,7 +154,7 @@ class Raft {
   void count_votes();
   // Steps down where no quorum has answered for an election timeout (thesis 6.2).
   void check_quorum();
-  // Steps down, and asks the best follower that is connected to campaign at once.
+  // Steps down, and asks the best follower that is connected to start an election at once.
   void transfer_leadership();
 
   // --- replication.cc: the leader's side -------------------------------------------------------

@@ -50,7 +50,7 @@ class LogReader {
   bool take(Segment& segment, const Segment* next, const RecordWalk& walk, const Record& record);
   Status look_only(BadHeader& segment);
   Status look_at_bad_headers();
-  void judge_bad_headers();
+  void check_bad_headers();
   void drop_before_snapshot();
   void begin_at(const LogEnd& end);
   void note_seen(const Record& record);
@@ -104,10 +104,10 @@ Status LogReader::sort_out(const std::vector<std::string>& names) {
     if (parsed->kind != FileKind::spare) continue;
     auto size = disk_.size(name);
     if (!size) return size.error();
-    log_.spares.push_back({name, *size});
+    log_.spare_files.push_back({name, *size});
   }
   std::sort(log_.unfinished.begin(), log_.unfinished.end());
-  std::sort(log_.spares.begin(), log_.spares.end(),
+  std::sort(log_.spare_files.begin(), log_.spare_files.end(),
             [](const FileSize& a, const FileSize& b) { return a.name < b.name; });
   std::sort(segments.begin(), segments.end());
   for (const std::uint64_t number : segments)
@@ -323,7 +323,7 @@ Status LogReader::look_at_bad_headers() {
 
 // Rule 10: over records keyed by the file's name, a bad header is damage; over none it was never
 // in force. Where a later segment follows the one before without a gap, this one was obsolete.
-void LogReader::judge_bad_headers() {
+void LogReader::check_bad_headers() {
   for (const BadHeader& segment : bad_headers_)
     if (segment.has_records && (found_.damage || segment.number > newest_))
       damage(file_name(FileKind::segment, segment.number), 0,
@@ -424,7 +424,7 @@ Status LogReader::run(const std::vector<std::string>& names) {
   if (!log_.segments.empty()) newest_ = log_.segments.back().number;
   if (auto looked = look_at_bad_headers(); !looked) return looked;
   if (auto walked = walk_all(); !walked) return walked;
-  judge_bad_headers();
+  check_bad_headers();
   check_ends();
   check_lengths();
   if (is_dropped_ || log_.last.index < question_.base.index || !holds_base_) drop_before_snapshot();

@@ -129,7 +129,7 @@ Result<Recovered> recover_directory(Disk& disk, const Options& options, ScanResu
   auto unfinished = newest_unfinished(disk, log);
   if (!unfinished) return unfinished.error();
   SegmentPool pool(std::max(round_up(options.segment_bytes), least_segment_bytes),
-                   std::move(log.spares), *unfinished, log.highest_number + 1);
+                   std::move(log.spare_files), *unfinished, log.highest_number + 1);
   HardStateFile file(std::move(raised), log.log_end, turn);
   LogWriter writer(incarnation, std::move(log.segments), log.proven_durable,
                    std::move(log.configurations), options.instrumentation);

@@ -10,7 +10,7 @@
 namespace zatt::storage {
 namespace {
 
-constexpr std::size_t most_spares = 2;
+constexpr std::size_t most_spare_files = 2;
 constexpr std::uint64_t first_retry_us = 5'000'000;  // doubles: a full disk is not to be worn out
 constexpr std::uint64_t last_retry_us = 60'000'000;
 
@@ -72,7 +72,7 @@ std::uint64_t SegmentPool::provide(const std::string& name, std::uint64_t bytes,
 void SegmentPool::retire(const std::string& name, std::uint64_t size, std::vector<Step>& steps) {
   const auto parsed = parse_file_name(name);
   ZATT_ASSERT(parsed.has_value());
-  if (size != segment_bytes_ || ready_.size() >= most_spares) {
+  if (size != segment_bytes_ || ready_.size() >= most_spare_files) {
     steps.push_back(remove_step(name));
     return;
   }
@@ -84,7 +84,7 @@ void SegmentPool::retire(const std::string& name, std::uint64_t size, std::vecto
 void SegmentPool::trim(std::vector<Step>& steps) {
   std::vector<FileSize> kept;
   for (FileSize& file : ready_) {
-    if (file.size == segment_bytes_ && kept.size() < most_spares)
+    if (file.size == segment_bytes_ && kept.size() < most_spare_files)
       kept.push_back(std::move(file));
     else
       steps.push_back(remove_step(file.name));

@@ -56,7 +56,7 @@ struct ScanResult::Log {
   LogEnd last;                       // of the log that is served
   LogEnd proven_durable;             // up to here it was durable, whatever the page cache shows
   std::vector<std::string> retired;  // segments no longer needed once a new segment is in force
-  std::vector<FileSize> spares;
+  std::vector<FileSize> spare_files;
   std::vector<std::string> unfinished;  // what a crash has left
   std::uint64_t highest_number = 0;     // in any file's name, or in the log-end record
   std::vector<Index> configurations;    // of the log that is served

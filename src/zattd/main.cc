@@ -44,7 +44,7 @@ std::optional<std::string> environment(const std::string& name) {
 
 LogSink* own_sink = nullptr;
 
-int complain(LogSink& sink, const Error& error) {
+int report_error(LogSink& sink, const Error& error) {
   sink.write_line("zattd: " + to_string(error) + "\n");
   return Exit::bad_options;
 }
@@ -152,7 +152,7 @@ class Daemon {
 
 int run(const std::vector<std::string>& arguments, LogSink& sink) {
   const auto settings = parse(arguments, environment, config::read_file);
-  if (!settings) return complain(sink, settings.error());
+  if (!settings) return report_error(sink, settings.error());
   switch (settings->action) {
     case Action::help:
       return print(sink, help_text);
@@ -168,7 +168,7 @@ int run(const std::vector<std::string>& arguments, LogSink& sink) {
       break;
   }
   if (const Status enough = server::enough_descriptors(settings->node.cluster.size()); !enough) {
-    complain(sink, enough.error());
+    report_error(sink, enough.error());
     return Exit::cannot_listen;
   }
   return Daemon(*settings, sink).run();

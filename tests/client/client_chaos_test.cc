@@ -88,16 +88,18 @@ struct Chaos {
   void answer() {
     const std::string key = owed.front();
     owed.pop_front();
-    const std::uint64_t dice = prng.below(20);
+    const std::uint64_t drawn = prng.below(20);
     if (key.empty()) {
       const char* const names[] = {"a", "b", "c"};
       const char* const node = names[client.connection()->server.port - 1];
-      say(ClientFixture::status(node, dice < 3 ? nullptr : dice < 6 ? names[prng.below(3)] : node));
-    } else if (dice < 2) {
+      say(ClientFixture::status(node, drawn < 3   ? nullptr
+                                      : drawn < 6 ? names[prng.below(3)]
+                                                  : node));
+    } else if (drawn < 2) {
       ++asked.at(std::stoull(key)).refused;
-      say(dice == 0 ? "{\"ok\":false,\"error\":\"overloaded\",\"message\":\"\"}\n"
-                    : "{\"ok\":false,\"error\":\"shutting_down\",\"message\":\"\"}\n");
-    } else if (dice == 2) {
+      say(drawn == 0 ? "{\"ok\":false,\"error\":\"overloaded\",\"message\":\"\"}\n"
+                     : "{\"ok\":false,\"error\":\"shutting_down\",\"message\":\"\"}\n");
+    } else if (drawn == 2) {
       say("garbage\n");
     } else {
       say("{\"ok\":true,\"found\":false,\"rev\":1}\n");
@@ -120,8 +122,8 @@ struct Chaos {
 
   void step() {
     follow();
-    const std::uint64_t dice = prng.below(12);
-    if (dice < 2) {
+    const std::uint64_t drawn = prng.below(12);
+    if (drawn < 2) {
       if (asked.size() < 400) ask();
     } else if (client.connection() && !open) {
       if (prng.chance(2, 3)) {
@@ -130,11 +132,11 @@ struct Chaos {
       } else {
         client.on_closed(number, "refused", now_us);
       }
-    } else if (dice < 7 && open) {
+    } else if (drawn < 7 && open) {
       take_lines();
-    } else if (dice < 10 && open && !owed.empty()) {
+    } else if (drawn < 10 && open && !owed.empty()) {
       answer();
-    } else if (dice == 10 && open && prng.chance(1, 10)) {
+    } else if (drawn == 10 && open && prng.chance(1, 10)) {
       client.on_closed(number, "reset", now_us);
     } else {
       // Time passes, never over what the client wants to wake for.

@@ -66,9 +66,9 @@ TEST_CASE("who is who, from a status") {
   REQUIRE(status->members.size() == 2);
   CHECK(status->members[1].id == "b");
   CHECK(status->members[1].host == "::1");
-  const auto leaderless = read(R"({"ok":true,"node":"a","leader":null,"members":{}})");
-  REQUIRE(leaderless);
-  CHECK(!leaderless->leader);
+  const auto no_leader = read(R"({"ok":true,"node":"a","leader":null,"members":{}})");
+  REQUIRE(no_leader);
+  CHECK(!no_leader->leader);
 }
 
 TEST_CASE("every code of the protocol is known, and none of ours is believed") {

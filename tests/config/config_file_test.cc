@@ -10,7 +10,7 @@ using namespace zatt::config;
 
 namespace {
 
-std::string complaint(const std::string& text) {
+std::string error_of(const std::string& text) {
   const auto file = parse_config_file("zatt.conf", text);
   return file ? "(good)" : to_string(file.error());
 }
@@ -76,7 +76,7 @@ TEST_CASE("parse_config_file: what is wrong, and where") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);
-    CHECK(complaint(row.text) == row.want);
+    CHECK(error_of(row.text) == row.want);
   }
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("parse_config_file: text that is no JSON is refused with line and colu
   for (const char* text :
        {"", "{", "[]", "{\"cluster\": ", "{} x", "{'id': 1}", "{\"id\": \"0\",}"}) {
     CAPTURE(text);
-    CHECK(complaint(text).find("zatt.conf:1:") == 0);
+    CHECK(error_of(text).find("zatt.conf:1:") == 0);
   }
-  CHECK(complaint("{\n\"id\": \"0\",\n}").find("zatt.conf:3:1: ") == 0);
+  CHECK(error_of("{\n\"id\": \"0\",\n}").find("zatt.conf:3:1: ") == 0);
 }

@@ -16,7 +16,8 @@ constexpr const char* three =
     R"( "storage": "of-the-file", "election_timeout_ms": 200})";
 
 // As a host program gives them: a text, and what wins over it.
-Result<Settings> judge_text(const std::string& text, RawSettings over = {}, bool wants_id = true) {
+Result<Settings> resolve_text(const std::string& text, RawSettings over = {},
+                              bool wants_id = true) {
   Inputs sources;
   sources.raw = std::move(over);
   sources.raw.emplace("config", RawSetting{"config", "options"});
@@ -28,8 +29,8 @@ Result<Settings> judge_text(const std::string& text, RawSettings over = {}, bool
   return resolve(std::move(sources));
 }
 
-std::string complaint(const std::string& text, RawSettings over = {}) {
-  const auto settings = judge_text(text, std::move(over));
+std::string error_of(const std::string& text, RawSettings over = {}) {
+  const auto settings = resolve_text(text, std::move(over));
   return settings ? "(good)" : to_string(settings.error());
 }
 
@@ -48,7 +49,7 @@ TEST_CASE("invariant checker: nothing given is a store of one node") {
 TEST_CASE(
     "invariant checker: what is given wins over the file, and each line says where it came from") {
   const auto settings =
-      judge_text(three, {{"id", {"b", "options"}}, {"storage", {"here", "options"}}});
+      resolve_text(three, {{"id", {"b", "options"}}, {"storage", {"here", "options"}}});
   REQUIRE(settings);
   CHECK(settings->node.id == "b");
   CHECK(settings->listen == Address{"::1", 5255});
@@ -60,7 +61,7 @@ TEST_CASE(
   CHECK(storage == "here options");
 }
 
-TEST_CASE("invariant checker: complaints name the setting and its source") {
+TEST_CASE("settings: errors name the setting and its source") {
   struct Row {
     const char* text;
     RawSettings over;
@@ -80,12 +81,12 @@ TEST_CASE("invariant checker: complaints name the setting and its source") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.want);
-    CHECK(complaint(row.text, row.over) == row.want);
+    CHECK(error_of(row.text, row.over) == row.want);
   }
 }
 
 TEST_CASE("invariant checker: a file can be looked at without saying which node this is") {
-  const auto settings = judge_text(three, {}, false);
+  const auto settings = resolve_text(three, {}, false);
   REQUIRE(settings);
   CHECK(settings->node.id.empty());
   CHECK(settings->node.cluster.size() == 3);

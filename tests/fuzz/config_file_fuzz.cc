@@ -21,6 +21,6 @@ int fuzz_config_file(const std::uint8_t* data, std::size_t size) {
   if (settings)
     fuzz::require(!config::summary(*settings).empty(), "what was judged can be said");
   else
-    fuzz::require(!to_string(settings.error()).empty(), "a complaint has words");
+    fuzz::require(!to_string(settings.error()).empty(), "an error has words");
   return 0;
 }

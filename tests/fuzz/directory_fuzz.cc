@@ -54,22 +54,22 @@ std::string pick(SimDisk& disk, Input& in) {
   return names && !names->empty() ? (*names)[in.u8() % names->size()] : "0000000001.seg";
 }
 
-void mend_record(std::string& bytes, std::size_t at, std::uint64_t life) {
+void mend_record(std::string& bytes, std::size_t at, std::uint64_t segment_id) {
   if (at + storage::record_header_size > bytes.size()) return;
   const std::size_t length = load_le<std::uint32_t>(bytes.data() + at + 8);
   if (length > bytes.size() - at - storage::record_header_size) return;
   const std::size_t size = storage::record_header_size + length;
   store_le(bytes.data() + at, checksum(std::string_view(bytes).substr(at + 8, size - 8),
-                                       checksum_key(incarnation, life)));
+                                       checksum_key(incarnation, segment_id)));
 }
 
 void mend_header(std::string& bytes) {
   if (bytes.size() < storage::segment_header_size) return;
-  const auto life = load_le<std::uint64_t>(bytes.data() + 20);
+  const auto segment_id = load_le<std::uint64_t>(bytes.data() + 20);
   const auto its = load_le<std::uint64_t>(bytes.data() + 28);
   store_le(bytes.data(),
            checksum(std::string_view(bytes).substr(8, storage::segment_header_size - 8),
-                    checksum_key(its, life)));
+                    checksum_key(its, segment_id)));
 }
 
 void mend_slot(std::string& bytes, std::uint64_t slot) {

@@ -20,10 +20,10 @@ void mend(char* record, std::size_t size) {
 void check_header(std::string bytes, bool mended) {
   using storage::segment_header_size;
   if (mended && bytes.size() >= segment_header_size) {
-    const auto life = load_le<std::uint64_t>(bytes.data() + 20);
+    const auto segment_id = load_le<std::uint64_t>(bytes.data() + 20);
     const auto incarnation = load_le<std::uint64_t>(bytes.data() + 28);
     store_le(bytes.data(), checksum(std::string_view(bytes).substr(8, segment_header_size - 8),
-                                    checksum_key(incarnation, life)));
+                                    checksum_key(incarnation, segment_id)));
   }
   const storage::HeaderRead read = storage::decode_header(bytes);
   if (!read.header) return;

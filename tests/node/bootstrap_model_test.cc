@@ -30,7 +30,7 @@ struct Directory {
   bool saving = false;
   bool founded = false;  // its first configuration is in the log
   bool stuck = false;
-  std::set<MemberId> grants;  // of its campaign, ours too
+  std::set<MemberId> grants;  // of its election, ours too
   std::map<std::size_t, Seen> met;
   std::map<std::size_t, std::deque<Seen>> under_way;  // to us, by who said it
   bool acted() const { return state.raft_state.current_term > Term{0}; }
@@ -61,7 +61,7 @@ class Game {
         }
       for (std::size_t i = 0; i < all_.size(); ++i)
         for (std::size_t j = 0; j < all_.size(); ++j)
-          if (i != j) campaign(i, j);
+          if (i != j) run_election(i, j);
     }
     if (problem.empty() && !is_settled()) problem = "neither founded nor stuck";
   }
@@ -83,7 +83,7 @@ class Game {
     else if (what < 70)
       saved(i);
     else if (what < 86)
-      campaign(i, j);
+      run_election(i, j);
     else if (what < 88)
       hang_up(i, j);
     else if (what < 91)
@@ -189,7 +189,7 @@ class Game {
   }
 
   // i asks j for its vote, j hears it at once: first of a pre-vote, then of a vote.
-  void campaign(std::size_t i, std::size_t j) {
+  void run_election(std::size_t i, std::size_t j) {
     Directory& a = all_[i];
     Directory& b = all_[j];
     if (!is_in_cluster(a) || !a.founded || b.saving) return;

@@ -100,11 +100,11 @@ TEST_CASE("bootstrap: the others make none, whoever they have met") {
   CHECK(is_wait(step(Directory("1"), {Directory("0"), Directory("2")}), {}));
 }
 
-TEST_CASE("bootstrap: an empty directory stores the founder's offer that names it") {
+TEST_CASE("bootstrap: an empty directory stores the bootstrap leader's offer that names it") {
   const BootstrapStep taken = step(Directory("1"), {Directory("0").holds(first)});
   REQUIRE(taken.what == What::store);
   CHECK(taken.offer == first);
-  // Not that of a directory which is no more, and not from anybody but the founder.
+  // Not that of a directory which is no more, and not from anybody but the bootstrap leader.
   CHECK(step(Directory("1b"), {Directory("0").holds(first)}).what == What::wait);
   CHECK(step(Directory("1"), {Directory("0"), Directory("2").holds(first)}).what == What::wait);
 }
@@ -116,7 +116,7 @@ TEST_CASE("bootstrap: nobody founds before all have stored the offer") {
   CHECK(step(zero, {one, Directory("2")}).what == What::wait);
   CHECK(is_wait(step(zero, {one}), {"2"}));
   CHECK(step(zero, {one, two}).what == What::found);
-  // The founder's own storing its offer implies: whoever holds it need not have met it now.
+  // The bootstrap leader's own storing its offer implies: whoever holds it need not have met it now.
   CHECK(step(one, {two}).what == What::found);
   CHECK(step(one, {two, zero}).what == What::found);
   CHECK(step(one, {Directory("2"), zero}).what == What::wait);
@@ -139,44 +139,46 @@ TEST_CASE("bootstrap: a member wiped before anything was voted heals by a later 
   CHECK(taken.offer == later.offer);
   // An earlier offer is never taken for a later one.
   CHECK(step(Directory(one).holds(later.offer), {zero, Directory("2b")}).what == What::wait);
-  // Offers are numbered above every one that anybody shows, so that a wiped founder's is later too.
+  // Offers are numbered above every one that anybody shows, so that a wiped bootstrap leader's is later too.
   const Directory third = Directory("1").holds(first).holds(offer(6, 16, {"0", "1", "2"}));
   CHECK(step(Directory("0b"), {third, Directory("2")}).offer.number == 7);
 }
 
-TEST_CASE("bootstrap: the founder wiped itself") {
+TEST_CASE("bootstrap: the bootstrap leader wiped itself") {
   const Directory one = Directory("1").holds(first);
   const Directory two = Directory("2").holds(first);
   const BootstrapStep later = step(Directory("0b"), {one, two});
   REQUIRE(later.what == What::store);
   CHECK(later.offer == offer(2, fresh, {"0b", "1", "2"}));
-  const Directory founder = Directory("0b").holds(later.offer);
-  CHECK(step(one, {founder, two}).offer == later.offer);
-  CHECK(step(two, {founder, one}).offer == later.offer);
+  const Directory leader = Directory("0b").holds(later.offer);
+  CHECK(step(one, {leader, two}).offer == later.offer);
+  CHECK(step(two, {leader, one}).offer == later.offer);
 }
 
-TEST_CASE("bootstrap: the founder wiped itself while its offer was on its way into a directory") {
+TEST_CASE(
+    "bootstrap: the bootstrap leader wiped itself while its offer was on its way into a "
+    "directory") {
   // Node 1 did not show yet what it was storing: the new offer got the same number.
-  const Directory founder = Directory("0b").holds(offer(1, 11, {"0b", "1", "2"}));
+  const Directory leader = Directory("0b").holds(offer(1, 11, {"0b", "1", "2"}));
   const Directory one = Directory("1").holds(first);
   const Directory two = Directory("2").holds(offer(1, 11, {"0b", "1", "2"}));
-  CHECK(step(one, {founder, two}).what == What::wait);
-  const BootstrapStep later = step(founder, {one, two});
+  CHECK(step(one, {leader, two}).what == What::wait);
+  const BootstrapStep later = step(leader, {one, two});
   REQUIRE(later.what == What::store);
   CHECK(later.offer == offer(2, fresh, {"0b", "1", "2"}));
-  CHECK(step(one, {Directory(founder).holds(later.offer), two}).offer == later.offer);
+  CHECK(step(one, {Directory(leader).holds(later.offer), two}).offer == later.offer);
 }
 
 TEST_CASE(
     "founding: a later offer is void, whoever of those who have acted elsewhere is met first") {
-  // Node 1 was emptied; before the founder's later offer was stored it was emptied again, and
+  // Node 1 was emptied; before the bootstrap leader's later offer was stored it was emptied again, and
   // entered the cluster of the first offer, in which the others have acted.
-  const Directory founder = Directory("0").holds(first).holds(offer(2, 11, {"0", "1b", "2"}));
+  const Directory leader = Directory("0").holds(first).holds(offer(2, 11, {"0", "1b", "2"}));
   const Directory one = Directory("1c").in(10).acted();
   const Directory two = Directory("2").holds(first).acted();
-  CHECK(says(step(founder, {one}), "node 1 belongs to a cluster that lives"));
+  CHECK(says(step(leader, {one}), "node 1 belongs to a cluster that lives"));
   for (const auto& met : {std::vector{one, two}, std::vector{two, one}}) {
-    const BootstrapStep enters = step(founder, met);
+    const BootstrapStep enters = step(leader, met);
     CHECK(enters.what == What::enter);
     CHECK(enters.cluster == 10);
   }
@@ -184,10 +186,10 @@ TEST_CASE(
 
 TEST_CASE("bootstrap: two wiped of three is stuck, and names the directories") {
   const Directory zero = Directory("0").holds(first);
-  const BootstrapStep founder = step(zero, {Directory("1b"), Directory("2b")});
-  CHECK(says(founder, "the directories of nodes 1, 2 are not those"));
-  CHECK(says(founder, "empty its directory"));
-  // Seen from the one that was not wiped, when the founder was.
+  const BootstrapStep leader = step(zero, {Directory("1b"), Directory("2b")});
+  CHECK(says(leader, "the directories of nodes 1, 2 are not those"));
+  CHECK(says(leader, "empty its directory"));
+  // Seen from the one that was not wiped, when the bootstrap leader was.
   const Directory made = Directory("0b").holds(offer(2, 12, {"0b", "1b", "2"}));
   CHECK(says(step(Directory("2").holds(first), {made, Directory("1b")}), "nodes 0, 1"));
 }
@@ -198,9 +200,9 @@ TEST_CASE("bootstrap: a later offer has a majority of every offer that was held"
   const raft::Offer third = offer(3, 13, {"0", "1b", "2b"});
   const Directory zero = Directory("0").holds(first).holds(second);
   CHECK(says(step(zero, {Directory("1b"), Directory("2b").holds(second)}), "nodes 1, 2"));
-  const Directory founder = Directory("0").holds(first).holds(second).holds(third);
+  const Directory leader = Directory("0").holds(first).holds(second).holds(third);
   const Directory two = Directory("2b").holds(second);
-  CHECK(step(two, {founder, Directory("1b")}).offer == third);  // it never held the first
+  CHECK(step(two, {leader, Directory("1b")}).offer == third);  // it never held the first
 }
 
 TEST_CASE("bootstrap: of five, a majority of three may be kept") {
@@ -232,9 +234,9 @@ TEST_CASE("bootstrap: of four, half is no majority, and three are") {
 
 TEST_CASE("bootstrap: who has acted takes no offer and makes none") {
   const Directory acted = Directory("0").holds(first).acted();
-  const BootstrapStep founder = step(acted, {Directory("1"), Directory("2b")});
-  REQUIRE(founder.what == What::found);  // its log is empty: it founds what it had
-  CHECK(founder.configuration == first.configuration);
+  const BootstrapStep leader = step(acted, {Directory("1"), Directory("2b")});
+  REQUIRE(leader.what == What::found);  // its log is empty: it founds what it had
+  CHECK(leader.configuration == first.configuration);
   const raft::Offer later = offer(2, 12, {"0", "1", "2b"});
   const BootstrapStep taker =
       step(Directory("1").holds(first).acted(), {Directory("0").holds(later), Directory("2b")});
@@ -273,7 +275,7 @@ TEST_CASE("bootstrap: a member called by a living cluster neither founds nor sto
   const BootstrapStep enters = step(Directory("2b"), {living});
   REQUIRE(enters.what == What::enter);
   CHECK(enters.cluster == first.cluster);
-  // Nor does the founder itself, once all are there.
+  // Nor does the bootstrap leader itself, once all are there.
   CHECK(step(Directory("0b"), {living, Directory("2")}).what == What::enter);
   const Directory observer = Directory("0b").in(first.cluster);
   CHECK(is_wait(step(observer, {living, Directory("2")}), {}));
@@ -285,13 +287,13 @@ TEST_CASE("bootstrap: a member called by a living cluster neither founds nor sto
 TEST_CASE(
     "founding: entered a living cluster that is gone, and an earlier offer forbids the new one") {
   const Directory two = Directory("2b").holds(offer(2, 12, {"0", "1", "2b"})).in(first.cluster);
-  const Directory founder = Directory("0b").holds(offer(3, 13, {"0b", "1b", "2b"}));
-  CHECK(says(step(two, {founder, Directory("1b")}), "nodes 0, 1"));
+  const Directory leader = Directory("0b").holds(offer(3, 13, {"0b", "1b", "2b"}));
+  CHECK(says(step(two, {leader, Directory("1b")}), "nodes 0, 1"));
 }
 
 TEST_CASE("bootstrap: a cluster that lives without us, while we were to found another, is said") {
-  const Directory stranger = Directory("1b").in(99).acted();
-  const BootstrapStep said = step(Directory("0").holds(first), {stranger});
+  const Directory unknown = Directory("1b").in(99).acted();
+  const BootstrapStep said = step(Directory("0").holds(first), {unknown});
   CHECK(says(said, "node 1 belongs to a cluster that lives"));
 }
 

@@ -30,7 +30,7 @@ TEST_CASE("peer connections: nothing but a greeting is heard before a greeting")
   CHECK_FALSE(two.take<codec::ReadIndexReply>().has_value());
 }
 
-TEST_CASE("peer connections: a stranger is kept nothing that no greeting is as large as") {
+TEST_CASE("peer connections: who is unknown is kept nothing that no Hello is as large as") {
   NodeFixture fixture("1");
   fixture.follow("0");
   Peer& two = fixture.peer("2");
@@ -63,7 +63,7 @@ TEST_CASE("peer connections: a connection over which no greeting comes is closed
 }
 
 TEST_CASE(
-    "peer connections: spoiled frames and unknown messages close the connection, with one line") {
+    "peer connections: corrupt frames and unknown messages close the connection, with one line") {
   NodeFixture fixture("1");
   fixture.follow("0");
   Peer& two = fixture.peer("2");
@@ -73,7 +73,7 @@ TEST_CASE(
   two.connect();
   two.say_bytes("\x63no such kind");
   CHECK(fixture.env.is_closed(two.link));
-  CHECK(fixture.env.count_logged("a spoiled frame came in; the connection is closed") == 1);
+  CHECK(fixture.env.count_logged("a corrupt frame came in; the connection is closed") == 1);
   CHECK(fixture.env.count_logged("a message came in that this version does not know") == 1);
 }
 

@@ -54,7 +54,7 @@ TEST_CASE(
   zero.connect(false);
   zero.say_bytes("\x63no such kind");
   fixture.node->on_link_down(zero.link);
-  CHECK(fixture.env.count_logged("a spoiled frame") == 0);
+  CHECK(fixture.env.count_logged("a corrupt frame") == 0);
   CHECK(fixture.env.count_logged("a message came in") == 0);
 }
 

@@ -215,9 +215,9 @@ TEST_CASE("peer connections: while founding, the configurations have to name the
 TEST_CASE("peer connections: strangers are refused") {
   NodeFixture fixture("1");
   REQUIRE(fixture.open());
-  const auto stranger = greet(fixture, "0", [](Hello& h) { h.server.id = "zoe"; });
-  REQUIRE(stranger.has_value());
-  CHECK(stranger->text == "node zoe is not a member of this cluster");
+  const auto unknown = greet(fixture, "0", [](Hello& h) { h.server.id = "zoe"; });
+  REQUIRE(unknown.has_value());
+  CHECK(unknown->text == "node zoe is not a member of this cluster");
 }
 
 TEST_CASE("peer connections: a member of another cluster is refused, and both clusters named") {

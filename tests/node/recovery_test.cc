@@ -200,7 +200,7 @@ const Spoil spoils[] = {
 };
 
 // Node 0 as it was left, of `members`, with a value and its last segment spoiled.
-void leave_spoiled(NodeFixture& fixture, const Spoil& spoil, bool in_good_order) {
+void leave_corrupt(NodeFixture& fixture, const Spoil& spoil, bool in_good_order) {
   if (fixture.options.cluster.size() == 1)
     fixture.lead_alone();
   else
@@ -229,7 +229,7 @@ TEST_CASE("recovery: alone, a log whose end is gone is refused, and nothing is w
       CAPTURE(spoil.name);
       CAPTURE(in_good_order);
       NodeFixture before("0", 1);
-      leave_spoiled(before, spoil, in_good_order);
+      leave_corrupt(before, spoil, in_good_order);
       const std::string file = the_segment(*before.disk);
       NodeFixture after("0", 1);
       const std::string said = open_with(after, std::move(before.disk));
@@ -259,7 +259,7 @@ TEST_CASE("recovery: among others, what was promised behind a lost end keeps the
       CAPTURE(row.why);
       CAPTURE(spoil.name);
       NodeFixture fixture("0", row.members);
-      leave_spoiled(fixture, spoil, row.in_good_order);
+      leave_corrupt(fixture, spoil, row.in_good_order);
       REQUIRE(fixture.open());
       CHECK(fixture.node->raft().is_below_floor());
       CHECK(fixture.node->raft().floor().open_term.has_value() == row.is_open);
@@ -301,7 +301,7 @@ TEST_CASE("recovery: damage to the first entry, which names the members, is repa
 }
 
 TEST_CASE("recovery: a crash between the new offer and the cut of the old one's first entry") {
-  // A founder that had founded, in term 0, gives that up for a later offer because node 2's
+  // A bootstrap leader that had founded, in term 0, gives that up for a later offer because node 2's
   // directory is another. Whatever the power leaves of that, entry 1 is the present offer's or
   // none.
   for (std::uint64_t call = 0; call < 40; ++call) {

@@ -34,7 +34,7 @@ TEST_CASE("leadership transfer: a follower, and a lone server, keep what they ar
   CHECK(alone.raft.is_leader());
 }
 
-TEST_CASE("a stuck disk: its server does not campaign, and its leader hands over") {
+TEST_CASE("a stuck disk: its server starts no election, and its leader hands over") {
   OneServer server;
   server.receive("2", append_of(1, 1, 0, {command(2, 1)}));  // never written
   server.fire();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // A world of whole nodes, as shipped, in simulated time: the simulator of tests/sim with a script
-// where a seed's dice are, and its judge after every event.
+// where a seed's faults are, and its checks after every event.
 #pragma once
 
 #include <map>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // A simulated cluster: whole nodes, node/ and all below it as shipped, on machines that fail when
-// somebody says so: the dice of a seed (faults.h), or a scenario's script.
+// somebody says so: the faults of a seed (faults.h), or a scenario's script.
 #pragma once
 
 #include <algorithm>

@@ -164,7 +164,7 @@ bool Cluster::rot(NodeNumber number, Rot what) {
 
 bool Cluster::damage_segment(NodeNumber number) {
   Machine& machine = machines_[number];
-  if (machine.process != 0 || machine.is_spoiled || machine.is_gone) return false;
+  if (machine.process != 0 || machine.is_unusable || machine.is_gone) return false;
   std::vector<std::string> segments;
   for (const std::string& name : machine.disk->names())
     if (name.ends_with(".seg")) segments.push_back(name);

@@ -77,7 +77,7 @@ class InvariantChecker {
   void check_configuration(const raft::Raft& raft);
   void check_told(std::size_t machine, Index index, std::string_view words);
   void check_said(std::size_t machine, const MemberId& to, const raft::Message& message);
-  void check_campaign(const Machine& machine, const raft::RequestVote& request);
+  void check_election(const Machine& machine, const raft::RequestVote& request);
   void check_vote(const Machine& machine, Term term, const MemberId& given_to);
   void tell_changes(const raft::Raft& raft, const Watched& seen);
   std::string who_holds(Index index, Term term) const;

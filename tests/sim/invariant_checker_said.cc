@@ -99,7 +99,7 @@ void InvariantChecker::check_said(std::size_t machine, const MemberId& to,
     highest = std::max(highest, term);
   }
   if (request != nullptr && !request->pre_vote) {
-    check_campaign(m, *request);
+    check_election(m, *request);
     check_vote(m, term, m.self);
   }
   // What goes nowhere is told to nobody.
@@ -116,7 +116,7 @@ void InvariantChecker::check_said(std::size_t machine, const MemberId& to,
          who + " acknowledges " + at(match, of) + " before that is on its disk");
 }
 
-void InvariantChecker::check_campaign(const Machine& m, const raft::RequestVote& request) {
+void InvariantChecker::check_election(const Machine& m, const raft::RequestVote& request) {
   if (!m.node) return;
   const raft::Floor& floor = m.node->raft().floor();
   if (floor.open_term ||

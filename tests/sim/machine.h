@@ -111,8 +111,8 @@ struct Machine {
   Index in_doubt_from{};
   Index in_doubt_up_to{};
   Term in_doubt_term{};
-  bool is_gone = false;     // is never started again
-  bool is_spoiled = false;  // refuses to start: its directory is to be emptied
+  bool is_gone = false;      // is never started again
+  bool is_unusable = false;  // refuses to start: its directory is to be emptied
 
   // The process; gone with it. Declared so that the node goes first.
   std::uint64_t process = 0;  // its number; 0: not running

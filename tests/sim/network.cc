@@ -89,7 +89,7 @@ void Network::stray(std::uint64_t number, bool to_dialer) {
                     if (perfect_ || it == connections_.end()) return;
                     if (!it->second.way(to_dialer).greeted || !passes(from, to)) return;
                     coverage_.count(Action::strayed);
-                    hand_over(it->second, to_dialer, frame);
+                    deliver(it->second, to_dialer, frame);
                   });
   }
 }
@@ -180,12 +180,12 @@ void Network::deliver(std::uint64_t number, bool to_dialer, const Frame& frame) 
   const NodeNumber from = to_dialer ? c.answerer : c.dialer;
   const NodeNumber to = to_dialer ? c.dialer : c.answerer;
   if (way.stuck.empty() && passes(from, to))
-    hand_over(c, to_dialer, frame);
+    deliver(c, to_dialer, frame);
   else
     jam(number, to_dialer, frame);
 }
 
-void Network::hand_over(Connection& c, bool to_dialer, const Frame& frame) {
+void Network::deliver(Connection& c, bool to_dialer, const Frame& frame) {
   const NodeNumber to = to_dialer ? c.dialer : c.answerer;
   const node::LinkId link = to_dialer ? c.dialer_link : c.answerer_link;
   const std::uint64_t process = to_dialer ? c.dialer_process : c.answerer_process;
@@ -228,7 +228,7 @@ void Network::unjam(std::uint64_t number, bool to_dialer) {
     way.stuck.pop_front();
     way.stuck_bytes -= frame.bytes.size();
     coverage_.count(Action::arrived_after_a_cut);
-    hand_over(c, to_dialer, frame);
+    deliver(c, to_dialer, frame);
   }
 }
 

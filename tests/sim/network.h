@@ -138,7 +138,7 @@ class Network {
                  std::uint64_t patience_us);
   void deliver_later(std::uint64_t number, bool to_dialer, Frame frame, std::uint64_t at_us);
   void deliver(std::uint64_t number, bool to_dialer, const Frame& frame);
-  void hand_over(Connection& c, bool to_dialer, const Frame& frame);
+  void deliver(Connection& c, bool to_dialer, const Frame& frame);
   void jam(std::uint64_t number, bool to_dialer, const Frame& frame);
   void unjam(std::uint64_t number, bool to_dialer);
   std::uint64_t clogged_until(NodeNumber from, NodeNumber to) const;

@@ -138,7 +138,7 @@ node::Options Cluster::options_of(NodeNumber number) {
 
 void Cluster::start(NodeNumber number) {
   Machine& machine = machines_[number];
-  if (machine.process != 0 || machine.is_spoiled || machine.is_gone) return;
+  if (machine.process != 0 || machine.is_unusable || machine.is_gone) return;
   if (machine.has_rotted) look_again(machine);
   const std::uint64_t env_seed = prng_.next();
   const std::uint64_t probe_seed = prng_.next();
@@ -204,7 +204,7 @@ void Cluster::on_start_failed(NodeNumber number, const Error& error) {
   } else if (error.code == Code::corrupt && machine.has_rotted) {
     // It says which directory to empty, or to replace: a person has to.
     coverage_.count(Action::start_refused);
-    machine.is_spoiled = true;
+    machine.is_unusable = true;
     if (faulty_ || settings_.beyond) return;
     empty_directory(number);
   } else {
@@ -344,7 +344,7 @@ void Cluster::empty_directory(NodeNumber number) {
   machine.durable = std::make_unique<test::DurableLog>(*machine.disk);
   machine.self = {};
   machine.in_doubt_up_to = {};
-  machine.is_spoiled = machine.has_rotted = machine.hung = machine.short_of_space = false;
+  machine.is_unusable = machine.has_rotted = machine.hung = machine.short_of_space = false;
 }
 
 // --- time passes ---------------------------------------------------------------------------------

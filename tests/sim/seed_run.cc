@@ -160,7 +160,7 @@ void SeedRun::choose_core() {
   for (NodeNumber number = 0; number < cluster_.size(); ++number) {
     const Machine& machine = cluster_.machine(number);
     core_.push_back(number);
-    if (!machine.has_rotted && !machine.is_spoiled && machine.self.incarnation != 0)
+    if (!machine.has_rotted && !machine.is_unusable && machine.self.incarnation != 0)
       whole.push_back(number);
     has_acted = has_acted || (machine.node && machine.node->raft().current_term() > Term{0});
   }
@@ -185,7 +185,7 @@ void SeedRun::mend_core() {
     }
     cluster_.mend(number);
     // A person does as the message says.
-    if (cluster_.machine(number).is_spoiled && !settings_.beyond) cluster_.empty_directory(number);
+    if (cluster_.machine(number).is_unusable && !settings_.beyond) cluster_.empty_directory(number);
     if (cluster_.machine(number).process == 0) cluster_.start_later(number, prng.below(100'000));
   }
   fault_schedule_.break_for_good(outside, core_);

@@ -99,7 +99,7 @@ TEST_CASE("format: a real header of format 2 is told from damage") {
   CHECK(decode_header(bytes).format == 0);
 }
 
-TEST_CASE("format: records of another life or directory are noise") {
+TEST_CASE("format: records of another segment or directory are noise") {
   RecordBuffer buffer;
   buffer.add({Index{3}, Term{1}, 0, EntryKind::noop, ""});
   buffer.seal(0, 1, {Index{2}, Term{1}, 9}, Index{0}, checksum_key(77, 1));

@@ -11,7 +11,7 @@ using namespace zatt::storage;
 namespace {
 
 // Entries 1 to 6 in segment 1, from 7 on in segment 2.
-std::vector<Segment> two_lives() {
+std::vector<Segment> two_segments() {
   std::vector<Segment> segments(2);
   segments[0].number = 1;
   segments[0].end = 5 * unit;
@@ -25,7 +25,7 @@ std::vector<Segment> two_lives() {
 
 }  // namespace
 
-TEST_CASE("find_extent: within one life, and no further than the log goes") {
+TEST_CASE("find_extent: within one segment, and no further than the log goes") {
   struct Row {
     const char* why;
     Index first;
@@ -34,19 +34,19 @@ TEST_CASE("find_extent: within one life, and no further than the log goes") {
     Index want;
   };
   const Row rows[] = {
-      {"to the end of its life", Index{2}, Index{9}, 1, Index{6}},
-      {"the life that holds it", Index{7}, Index{9}, 2, Index{9}},
-      {"a cut that waits lies before the next life", Index{2}, Index{4}, 1, Index{4}},
+      {"to the end of its segment", Index{2}, Index{9}, 1, Index{6}},
+      {"the segment that holds it", Index{7}, Index{9}, 2, Index{9}},
+      {"a cut that waits lies before the next segment", Index{2}, Index{4}, 1, Index{4}},
       {"a cut at the boundary", Index{6}, Index{6}, 1, Index{6}},
   };
   for (const Row& row : rows) {
     CAPTURE(row.why);
-    const auto extent = find_extent(two_lives(), row.first, row.last, 1 << 20);
+    const auto extent = find_extent(two_segments(), row.first, row.last, 1 << 20);
     REQUIRE(extent.has_value());
     CHECK(extent->segment == row.segment);
     CHECK(extent->wanted == row.first);
     CHECK(extent->last == row.want);
   }
-  CHECK(!find_extent(two_lives(), Index{5}, Index{4}, 1).has_value());
+  CHECK(!find_extent(two_segments(), Index{5}, Index{4}, 1).has_value());
   CHECK(!find_extent({}, Index{1}, Index{4}, 1).has_value());
 }

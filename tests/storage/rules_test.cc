@@ -68,7 +68,7 @@ void crash_everywhere(const std::function<void(Host&)>& prepare,
   }
 }
 
-std::string plain_judge(const Host& host) { return host.verify(); }
+std::string plain_check(const Host& host) { return host.verify(); }
 
 // Fills the present segment, whose records have room for seven units, and begins the next.
 void fill_a_segment(Host& host, std::uint64_t term) {
@@ -134,7 +134,7 @@ TEST_CASE("rule 13: damage elsewhere changes nothing about it") {
 TEST_CASE("rule 6: the predecessor is durable before a header that speaks of it") {
   // One batch that begins in one segment and ends in the next.
   crash_everywhere([](Host& host) { host.append(1, 1, 100); },
-                   [](Host& host) { host.append(1, 9, 4000); }, plain_judge);
+                   [](Host& host) { host.append(1, 9, 4000); }, plain_check);
 }
 
 TEST_CASE("rules 3 and 15: header and log-end record name the last entry's term") {
@@ -147,7 +147,7 @@ TEST_CASE("rules 3 and 15: header and log-end record name the last entry's term"
   REQUIRE(host.note());
   lose_power(disk, Crash::all_kept);
   SUBCASE("the record does") {}
-  SUBCASE("the header of the next life does") {
+  SUBCASE("the header of the next segment does") {
     REQUIRE(host.start());
     lose_power(disk);
   }
@@ -298,7 +298,7 @@ TEST_CASE("rule 8: dead lives are not read") {
         fill_a_segment(other, 1);
         fill_a_segment(other, 1);
       },
-      [](Host& other) { other.truncate(0); }, plain_judge);
+      [](Host& other) { other.truncate(0); }, plain_check);
 }
 
 TEST_CASE("rule 11: a log that does not go through the snapshot's end is dropped") {
@@ -342,7 +342,7 @@ TEST_CASE("rule 11: a log that does not go through the snapshot's end is dropped
 
 TEST_CASE("rule 1: no batch shares a page with what was promised before") {
   crash_everywhere([](Host& host) { host.append(1, 1, 50); },
-                   [](Host& host) { host.append(1, 1, 50); }, plain_judge);
+                   [](Host& host) { host.append(1, 1, 50); }, plain_check);
 }
 
 TEST_CASE("rule 7: durable_index falls with a cut") {
@@ -399,7 +399,7 @@ TEST_CASE("rule 14: both slots are durable before the hard state is acted on") {
         [](Host& host) {
           host.save(5, MemberId{"2", 3});
         },
-        plain_judge);
+        plain_check);
   }
 }
 

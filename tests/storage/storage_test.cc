@@ -378,9 +378,9 @@ TEST_CASE("storage: a directory that is not ours, or not all there, is refused i
   REQUIRE(host.work());
   lose_power(disk);
   const auto refusal = [&](const std::function<void(SimDisk&)>& spoil) {
-    const auto spoiled = disk.clone();
-    spoil(*spoiled);
-    Host next(*spoiled);
+    const auto corrupt = disk.clone();
+    spoil(*corrupt);
+    Host next(*corrupt);
     CHECK(!next.scan());
     return next.error.value_or(Error{Code::io, 0, "", ""});
   };

@@ -74,7 +74,7 @@ DurableLog::DurableLog(SimDisk& disk) : disk_(&disk) {
 DurableLog::~DurableLog() { disk_->on_synced = nullptr; }
 
 void DurableLog::rescan() {
-  lives_.clear();
+  segments_.clear();
   problem_.clear();
   read_slots();
   for (const std::string& name : disk_->durable_names())
@@ -96,8 +96,9 @@ void DurableLog::on_synced(const std::string& name) {
   std::map<std::uint64_t, Segment> kept;
   for (const std::string& durable : names)
     if (const auto number = segment_number(durable))
-      if (auto segment = lives_.extract(*number); !segment.empty()) kept.insert(std::move(segment));
-  lives_ = std::move(kept);
+      if (auto segment = segments_.extract(*number); !segment.empty())
+        kept.insert(std::move(segment));
+  segments_ = std::move(kept);
 }
 
 void DurableLog::read_slots() {
@@ -127,7 +128,7 @@ bool DurableLog::begin(const std::string& name, std::uint64_t number, bool verif
   if (verify && before > in_doubt_up_to_ && problem_.empty() &&
       !holds(before, term, segment.checksum))
     problem_ = name + " is durable before entry " + std::to_string(before) + ", which it follows";
-  lives_.emplace(number, std::move(segment));
+  segments_.emplace(number, std::move(segment));
   return true;
 }
 
@@ -154,8 +155,8 @@ std::optional<DurableLog::Parsed> DurableLog::record_at(const std::string& name,
 // While a process runs there is no gap before what it wrote; after a crash (`look_on`) there may
 // be.
 void DurableLog::follow(const std::string& name, std::uint64_t number, bool look_on) {
-  if (lives_.find(number) == lives_.end() && !begin(name, number, !look_on)) return;
-  Segment& segment = lives_.at(number);
+  if (segments_.find(number) == segments_.end() && !begin(name, number, !look_on)) return;
+  Segment& segment = segments_.at(number);
   const std::uint64_t key = checksum_key(segment.incarnation, number);
   const std::uint64_t end = disk_->durable_size(name);
   std::uint64_t at = segment.position;
@@ -181,15 +182,15 @@ void DurableLog::follow(const std::string& name, std::uint64_t number, bool look
 }
 
 // The newest segment that begins at or before `index` is the one in force there.
-const DurableLog::Segment* DurableLog::life_of(std::uint64_t index) const {
-  for (auto segment = lives_.rbegin(); segment != lives_.rend(); ++segment)
+const DurableLog::Segment* DurableLog::segment_of(std::uint64_t index) const {
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment)
     if (segment->second.first_index <= index) return &segment->second;
   return nullptr;
 }
 
 bool DurableLog::holds(std::uint64_t index, std::uint64_t term, std::uint64_t sum) const {
   // A header may name the entry that a segment still in force had before it.
-  for (auto segment = lives_.rbegin(); segment != lives_.rend(); ++segment) {
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
     if (segment->second.first_index > index) continue;
     const std::uint64_t at = index - segment->second.first_index;
     return at < segment->second.terms.size() && segment->second.terms[at] == term &&
@@ -203,7 +204,7 @@ bool DurableLog::is_entry_durable(Index index, Term term) const {
 }
 
 std::optional<Term> DurableLog::term_at(Index index) const {
-  const Segment* segment = life_of(raw(index));
+  const Segment* segment = segment_of(raw(index));
   if (segment == nullptr) return std::nullopt;
   const std::uint64_t at = raw(index) - segment->first_index;
   if (at >= segment->terms.size()) return std::nullopt;
@@ -215,7 +216,8 @@ std::uint64_t DurableLog::noted_end() const {
   const Vote* newest = nullptr;
   for (const auto* vote : {&slots_[0], &slots_[1], &notes_[0], &notes_[1]})
     if (*vote && (newest == nullptr || (*vote)->number > newest->number)) newest = &**vote;
-  if (newest == nullptr || lives_.empty() || newest->log_end.segment != lives_.rbegin()->first)
+  if (newest == nullptr || segments_.empty() ||
+      newest->log_end.segment != segments_.rbegin()->first)
     return 0;
   return newest->log_end.index;
 }
@@ -223,13 +225,13 @@ std::uint64_t DurableLog::noted_end() const {
 std::vector<DurableLog::Place> DurableLog::promised_entries() const {
   std::vector<Place> found;
   std::uint64_t limit =
-      lives_.empty() ? 0 : std::max(lives_.rbegin()->second.durable_index, noted_end()) + 1;
-  for (auto segment = lives_.rbegin(); segment != lives_.rend(); ++segment) {
+      segments_.empty() ? 0 : std::max(segments_.rbegin()->second.durable_index, noted_end()) + 1;
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
     const Segment& l = segment->second;
     for (std::size_t i = 0; i < l.places.size() && l.first_index + i < limit; ++i)
       found.push_back(l.places[i]);
     limit = std::min(limit, l.first_index);  // what is behind is a later segment's
-    if (segment == lives_.rbegin()) limit = l.first_index;
+    if (segment == segments_.rbegin()) limit = l.first_index;
   }
   return found;
 }
@@ -237,12 +239,12 @@ std::vector<DurableLog::Place> DurableLog::promised_entries() const {
 std::vector<DurableLog::Place> DurableLog::promised_headers() const {
   std::vector<Place> found;
   std::uint64_t limit = UINT64_MAX;
-  for (auto segment = lives_.rbegin(); segment != lives_.rend(); ++segment) {
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
     const Segment& l = segment->second;
     if (l.first_index >= limit) continue;  // dead
     limit = l.first_index;
     // Of the newest, only when its own records say that they count.
-    const bool is_newest = segment == lives_.rbegin();
+    const bool is_newest = segment == segments_.rbegin();
     if (!l.places.empty() &&
         (!is_newest || std::max(l.durable_index, noted_end()) >= l.first_index))
       found.push_back({l.places.front().name, 0, header_bytes});
@@ -256,14 +258,14 @@ std::optional<DurableLog::Place> DurableLog::slot_place(std::size_t i) const {
 }
 
 Index DurableLog::last_index() const {
-  if (lives_.empty()) return Index{0};
-  const Segment& newest = lives_.rbegin()->second;
+  if (segments_.empty()) return Index{0};
+  const Segment& newest = segments_.rbegin()->second;
   return Index{newest.first_index - 1 + newest.terms.size()};
 }
 
 Index DurableLog::whole_up_to() const {
   std::vector<const Segment*> in_force;  // the newest first
-  for (auto segment = lives_.rbegin(); segment != lives_.rend(); ++segment)
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment)
     if (in_force.empty() || segment->second.first_index < in_force.back()->first_index)
       in_force.push_back(&segment->second);
   std::uint64_t end = 0;

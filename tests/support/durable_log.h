@@ -97,11 +97,11 @@ class DurableLog {
                                   std::uint64_t key) const;
   void read_slots();
   std::uint64_t noted_end() const;
-  const Segment* life_of(std::uint64_t index) const;
+  const Segment* segment_of(std::uint64_t index) const;
   bool holds(std::uint64_t index, std::uint64_t term, std::uint64_t checksum) const;
 
   SimDisk* disk_;
-  std::map<std::uint64_t, Segment> lives_;  // by number
+  std::map<std::uint64_t, Segment> segments_;  // by number
   std::optional<Vote> slots_[2];
   std::optional<Vote> notes_[2];  // their log's end alone
   std::string problem_;

@@ -275,7 +275,7 @@ bool RaftCluster::is_deliverable(const Letter& letter) const {
   return !has_fate(Fate::hold, letter);
 }
 
-void RaftCluster::hand_over(const Letter& letter) {
+void RaftCluster::deliver(const Letter& letter) {
   const Seat& to = seat(letter.to.id);
   if (!to.raft || to.self != letter.to || is_cut(letter.from.id, letter.to.id)) return;
   if (on_delivery) on_delivery(letter);
@@ -289,7 +289,7 @@ void RaftCluster::deliver(const Which& which) {
   now.swap(letters_);
   for (const Letter& letter : now) {
     if (is_meant(which, letter) && is_deliverable(letter))
-      hand_over(letter);
+      deliver(letter);
     else
       kept.push_back(letter);
   }

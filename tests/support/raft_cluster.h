@@ -154,7 +154,7 @@ class RaftCluster {
   void part(const std::string& a, const std::string& b);
   bool has_fate(Fate fate, const Letter& letter) const;
   void post(Letter letter);
-  void hand_over(const Letter& letter);
+  void deliver(const Letter& letter);
   bool is_deliverable(const Letter& letter) const;
   bool work_disk(const std::string& id);
   void answer_fetches(const std::string& id);
@@ -165,7 +165,7 @@ class RaftCluster {
   void check_commit(const Seat& seat);
   void check_leader(const Seat& seat);
   void check_logs();
-  void complain(const Seat& seat, const std::string& what);
+  void report_error(const Seat& seat, const std::string& what);
 
   Options options_;
   std::map<std::string, Seat> seats_;

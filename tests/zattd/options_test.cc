@@ -35,8 +35,8 @@ Result<Settings> parse_with(const Strings& arguments, const Variables& variables
       });
 }
 
-std::string complaint(const Strings& arguments, const Variables& variables = {},
-                      const std::string& file = three) {
+std::string error_of(const Strings& arguments, const Variables& variables = {},
+                     const std::string& file = three) {
   const auto settings = parse_with(arguments, variables, file);
   return settings ? "(good)" : to_string(settings.error());
 }
@@ -177,11 +177,11 @@ TEST_CASE("parse: what is wrong with the options") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.want);
-    CHECK(complaint(row.arguments) == row.want);
+    CHECK(error_of(row.arguments) == row.want);
   }
-  CHECK(complaint({}, {{"ZATT_PORT", "x"}}) ==
+  CHECK(error_of({}, {{"ZATT_PORT", "x"}}) ==
         "ZATT_PORT \"x\": a port is a number from 1 to 65535");
-  CHECK(complaint({}, {{"ZATT_DEBUG", "maybe"}}) ==
+  CHECK(error_of({}, {{"ZATT_DEBUG", "maybe"}}) ==
         "ZATT_DEBUG \"maybe\": \"true\" or \"false\" is wanted");
 }
 
@@ -191,7 +191,7 @@ TEST_CASE("parse: looking at a file needs no id") {
     REQUIRE(settings);
     CHECK(settings->action != Action::run);
   }
-  CHECK(complaint({"-c", "zatt.conf", "--check-config", "--id", "7"}) ==
+  CHECK(error_of({"-c", "zatt.conf", "--check-config", "--id", "7"}) ==
         R"(no node "7" in zatt.conf; it has 0, 1, 2)");
 }
 
