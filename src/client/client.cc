@@ -192,11 +192,15 @@ void Client::on_status(const Reply& status, std::uint64_t now_us) {
 
 void Client::on_leader(const Reply& status, std::uint64_t now_us) {
   state_ = State::ready;
-  std::optional<Address> leader;
-  if (!options_.pin_server && *status.leader != status.node) leader = servers_.find(*status.leader);
-  const bool usable =
-      leader && *leader != connection_->server && !servers_.has_failed_lately(*leader, now_us);
-  if (leader_search_.on_leader(std::move(leader), usable)) switch_server(now_us);
+  if (leader_search_.on_leader(leader_elsewhere(status, now_us))) switch_server(now_us);
+}
+
+std::optional<Address> Client::leader_elsewhere(const Reply& status, std::uint64_t now_us) const {
+  if (options_.pin_server || *status.leader == status.node) return std::nullopt;
+  auto leader = servers_.find(*status.leader);
+  if (!leader || *leader == connection_->server || servers_.has_failed_lately(*leader, now_us))
+    return std::nullopt;
+  return leader;
 }
 
 bool Client::try_again(PendingRequest& request, const Reply& reply, std::uint64_t now_us) {

@@ -113,6 +113,8 @@ class Client {
   void on_reply(Reply reply, std::uint64_t now_us);
   void on_status(const Reply& status, std::uint64_t now_us);
   void on_leader(const Reply& status, std::uint64_t now_us);
+  // Where the leader of that status is, if it is another server, and can be reached.
+  std::optional<Address> leader_elsewhere(const Reply& status, std::uint64_t now_us) const;
   // Puts the request back where it may be asked again: only what certainly did not happen, only
   // while nothing was sent after it that it could overtake, and only if there is time. False where
   // not: then `reply` is the answer.

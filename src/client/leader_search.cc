@@ -10,15 +10,15 @@ void LeaderSearch::on_connecting() {
   redirect_to_.reset();
 }
 
-bool LeaderSearch::on_leader(std::optional<Address> elsewhere, bool usable) {
+bool LeaderSearch::on_leader(std::optional<Address> elsewhere) {
   no_leader_count_ = 0;
   look_again_at_us_ = never_us;
-  if (elsewhere && hops_ < most_hops) redirect_to_ = std::move(elsewhere);
-  if (!usable || hops_ >= most_hops) {
+  if (!elsewhere || hops_ >= most_hops) {
     hops_ = 0;
     return false;
   }
   ++hops_;
+  redirect_to_ = std::move(elsewhere);
   return true;
 }
 

@@ -18,9 +18,9 @@ class LeaderSearch {
 
   // A new connection is made: nothing is known of what its server knows.
   void on_connecting();
-  // The server knows a leader. `elsewhere`: where that is, if it is another; `usable`: and can be
-  // reached. Returns whether to go there: not where one names the other, again and again.
-  bool on_leader(std::optional<Address> elsewhere, bool usable);
+  // The server knows a leader. `elsewhere`: where that is, if it is another that can be reached.
+  // Returns whether to go there: not where one names the other, again and again.
+  bool on_leader(std::optional<Address> elsewhere);
   // The server knows none; `text` (or "") says who says what of that. There are so many servers.
   void on_no_leader(std::string text, std::uint32_t servers, std::uint64_t now_us);
   // The look that look_again_at_us() asked for is taken.

@@ -61,3 +61,17 @@ TEST_CASE("a server that hangs takes no more than its share of a short time") {
   fixture.pass(201'000);
   CHECK(fixture.server() == b);
 }
+
+TEST_CASE("who is left does not send us to a leader that could not be reached") {
+  ClientFixture fixture({a});
+  fixture.ask(set("k"));
+  fixture.greet("a", "c");
+  fixture.closed("Connection refused");
+  fixture.reconnect();
+  REQUIRE(fixture.server() == a);
+  fixture.greet("a", "c");
+  REQUIRE(fixture.server() == a);
+  CHECK(fixture.lines().size() == 1);
+  fixture.say("{\"ok\":false,\"error\":\"shutting_down\",\"message\":\"\"}\n");
+  CHECK(fixture.server() == b);
+}

@@ -25,16 +25,16 @@ TEST_CASE(
   for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < 3; ++i) {
       search.on_connecting();
-      CHECK(search.on_leader(there, true));
+      CHECK(search.on_leader(there));
       CHECK(search.redirect_to() == there);
     }
     search.on_connecting();
-    CHECK(!search.on_leader(there, true));
+    CHECK(!search.on_leader(there));
     CHECK(!search.redirect_to());
   }
-  CHECK(search.on_leader(there, true));
-  CHECK(!search.on_leader(std::nullopt, false));  // found: the next search begins anew
-  for (int i = 0; i < 3; ++i) CHECK(search.on_leader(there, true));
+  CHECK(search.on_leader(there));
+  CHECK(!search.on_leader(std::nullopt));  // found: the next search begins anew
+  for (int i = 0; i < 3; ++i) CHECK(search.on_leader(there));
 }
 
 TEST_CASE("leader search: the others at once, and after a round of them an election's time") {
@@ -57,7 +57,7 @@ TEST_CASE("leader search: the others at once, and after a round of them an elect
   CHECK(search.look_again_at_us() == never_us);
   search.on_no_leader("", 3, 7 * ms);
   CHECK(search.text().empty());  // who was asked last has nothing to say
-  search.on_leader(std::nullopt, false);
+  search.on_leader(std::nullopt);
   CHECK(!search.has_failed());
   CHECK(search.look_again_at_us() == never_us);
 }
