@@ -43,18 +43,18 @@ int role_of(node::Role role) {
   return ZATT_ROLE_LEARNER;
 }
 
-// zattd's exit codes.
-int stop_error(int exit_code) {
-  switch (exit_code) {
-    case 0:
+int stop_error(node::StopReason reason) {
+  switch (reason) {
+    case node::StopReason::asked:
       return ZATT_OK;
-    case 4:
+    case node::StopReason::storage_corrupt:
       return ZATT_ESTORAGE;
-    case 6:
+    case node::StopReason::refused:
       return ZATT_EEXPELLED;
-    default:
-      return ZATT_EDISK;
+    case node::StopReason::disk_failed:
+      break;
   }
+  return ZATT_EDISK;
 }
 
 }  // namespace
@@ -79,8 +79,8 @@ int Embedded::open(const config::Settings& settings, std::string& why) {
       loop_, settings.listen, limits,
       {.log = [this](node::LogLevel level, std::string_view line) { on_log(level, line); },
        .on_stopped =
-           [this](int exit_code) {
-             exit_code_ = exit_code;
+           [this](node::StopReason reason) {
+             stop_reason_ = reason;
              wake_->send();  // what follows ends the server, and must not do so from within it
            },
        .on_state = [this](const node::NodeState& state) { on_state(state); }});
@@ -170,12 +170,12 @@ void Embedded::on_wake() {
   }
   hand_over();
   for (; stops > 0; --stops) server_->stop();
-  if (exit_code_) finish(stop_error(*exit_code_));
+  if (stop_reason_) finish(stop_error(*stop_reason_));
 }
 
 // What was asked goes to the node as long as it wants more.
 void Embedded::hand_over() {
-  while (!exit_code_ && server_->wants_more(id_)) {
+  while (!stop_reason_ && server_->wants_more(id_)) {
     Asked asked;
     {
       const std::lock_guard lock(mutex_);

@@ -101,7 +101,7 @@ class Embedded final : private server::InProcessClient {
   // The loop's thread's.
   client::ReplyReader reader_;
   std::deque<Asked> handed_;  // to the node, in order; without their requests
-  std::optional<int> exit_code_;
+  std::optional<node::StopReason> stop_reason_;
   int calling_back_ = 0;
   node::ClientId id_ = 0;
   std::unique_ptr<server::Server> server_;

@@ -23,6 +23,18 @@ using ClientId = std::uint64_t;  // one client: a connection, or this process; n
 
 enum class LogLevel : std::uint8_t { error, warning, info, debug };
 
+// Why a node does nothing any more.
+enum class StopReason : std::uint8_t {
+  asked,            // it was told to shut down
+  storage_corrupt,  // while it ran, its own files were not as it wrote them
+  disk_failed,      // a write or sync failed
+  refused,          // a majority of the members refuses it
+};
+constexpr std::string_view to_string(StopReason reason) {
+  constexpr std::string_view texts[] = {"asked to", "corrupt storage", "a failed disk", "refused"};
+  return texts[static_cast<std::size_t>(reason)];
+}
+
 struct PeerAddress {
   std::string id;
   Address address;
@@ -69,8 +81,8 @@ class Env {
   // One event, one line, for a person: what happened and what to do.
   virtual void log(LogLevel level, std::string_view line) = 0;
 
-  // The node can't go on (exit codes 4 to 6 of zattd); nothing is said after it. Called once.
-  virtual void stop(int exit_code) = 0;
+  // The node can't go on; nothing is said after it. Called once, never with StopReason::asked.
+  virtual void stop(StopReason reason) = 0;
 };
 
 }  // namespace zatt::node

@@ -117,7 +117,7 @@ void Node::on_disk(storage::BatchResult result) {
     hit(options_.instrumentation, CoveragePoint::disk_failed);
     stop(options_.storage + ": " + to_string(*done.error) +
              "; this node stops, and on its next start believes only what it can read back",
-         done.error->code == Code::corrupt ? 4 : 5);
+         done.error->code == Code::corrupt ? StopReason::storage_corrupt : StopReason::disk_failed);
     return;
   }
   if (is_closing()) return;
@@ -141,10 +141,10 @@ void Node::on_disk(storage::BatchResult result) {
   }
 }
 
-void Node::stop(const std::string& why, int exit_code) {
+void Node::stop(const std::string& why, StopReason reason) {
   phase_ = Phase::stopped;
   env_.log(LogLevel::error, why);
-  env_.stop(exit_code);
+  env_.stop(reason);
 }
 
 // --- time ----------------------------------------------------------------------------------------

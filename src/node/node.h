@@ -44,7 +44,7 @@ class Node final : private PeerConnectionsOwner {
  public:
   // Reads the storage directory behind `disk` on the calling thread (blocking: a long log takes a
   // while), makes its identity where it is empty, and is ready to be called. The error's text is
-  // for a person; its Code says which exit code it deserves (all of them 4 in zattd).
+  // for a person; its Code says of what kind.
   // `service` and `env` are borrowed for the node's life.
   static Result<std::unique_ptr<Node>> open(const Options& options, Env& env, storage::Disk& disk,
                                             Service& service);
@@ -114,8 +114,8 @@ class Node final : private PeerConnectionsOwner {
   void send(const std::vector<raft::Envelope>& envelopes);
   // Lets the machine apply what is committed, and the reads that waited for it go.
   void apply_committed();
-  // Nothing is said after it: the process ends with this exit code.
-  void stop(const std::string& why, int exit_code);
+  // Nothing is said after it, and nothing done.
+  void stop(const std::string& why, StopReason reason);
   // Only what the disk has done is heeded.
   bool is_closing() const { return phase_ >= Phase::closing; }
 

@@ -83,7 +83,7 @@ void Node::stop_if_refused(const std::string& why) {
   if (phase_ != Phase::stopped && peers_.is_refused_by_majority())
     stop("a majority of the members refuses this node: " + why +
              ". Look at its configuration and its storage directory",
-         6);
+         StopReason::refused);
 }
 
 // Health says of a member that it is gone, and why.

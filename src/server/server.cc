@@ -84,7 +84,7 @@ Status Server::start() {
   const Address address = acceptor_.address();
   if (const Status open = acceptor_.open(); !open) return cannot_listen(open.error(), address);
   started_ = true;
-  if (!exit_code_) input_.begin(*node_);
+  if (!stop_reason_) input_.begin(*node_);
   node_->start();
   turn_.run_again();
   return ok;
@@ -150,7 +150,7 @@ void Server::tell_state() {
 }
 
 bool Server::is_done() const {
-  if (exit_code_) return true;
+  if (stop_reason_) return true;
   if (ending_ == Ending::no) return false;
   if (ending_ == Ending::at_once) return true;
   return node_->is_idle() && clients_.waiting_bytes() == 0;
@@ -161,7 +161,7 @@ void Server::finish() {
   wake_timer_.stop();
   stop_timer_.stop();
   acceptor_.close();
-  events_.on_stopped(exit_code_.value_or(0));
+  events_.on_stopped(stop_reason_.value_or(node::StopReason::asked));
 }
 
 std::uint64_t Server::now_us() { return loop::now_us(); }
@@ -198,8 +198,8 @@ void Server::want_requests(node::ClientId client, bool wanted) {
 
 void Server::log(node::LogLevel level, std::string_view line) { events_.log(level, line); }
 
-void Server::stop(int exit_code) {
-  if (!exit_code_) exit_code_ = exit_code;
+void Server::stop(node::StopReason reason) {
+  if (!stop_reason_) stop_reason_ = reason;
   input_.end();
   turn_.run_again();
 }

@@ -43,7 +43,7 @@ class Server final : private node::Env, private AcceptorOwner {
   struct Events {
     LogFunction log;
     // Nothing happens any more; the Server may be destroyed once the loop has been left.
-    std::function<void(int exit_code)> on_stopped;
+    std::function<void(node::StopReason reason)> on_stopped;
     // Something in it has changed: at the end of a turn, at most once in each.
     std::function<void(const node::NodeState& state)> on_state = {};
   };
@@ -58,7 +58,7 @@ class Server final : private node::Env, private AcceptorOwner {
               node::Service& service);
   // Serves, from the loop.
   Status start();
-  // Finishes what is in flight, for at most some seconds, then calls on_stopped(0). Called again:
+  // Finishes what is in flight, for at most some seconds, then calls on_stopped, as asked. Again:
   // at once.
   void stop();
   // After on_stopped: waits until the disk has answered, so long at most; the Server's end waits
@@ -99,7 +99,7 @@ class Server final : private node::Env, private AcceptorOwner {
   void close_client(node::ClientId client) override;
   void want_requests(node::ClientId client, bool wanted) override;
   void log(node::LogLevel level, std::string_view line) override;
-  void stop(int exit_code) override;
+  void stop(node::StopReason reason) override;
 
   // The two hooks of each turn: input has been read; nothing is left to do but wait.
   void after_poll();
@@ -128,8 +128,8 @@ class Server final : private node::Env, private AcceptorOwner {
   loop::Timer stop_timer_;
   bool started_ = false;
   Ending ending_ = Ending::no;
-  std::optional<int> exit_code_;
-  std::optional<node::NodeState> state_;  // as last told
+  std::optional<node::StopReason> stop_reason_;  // the node has given up
+  std::optional<node::NodeState> state_;         // as last told
 };
 
 }  // namespace zatt::server

@@ -70,6 +70,20 @@ std::vector<std::string> what_is_odd(const Settings& settings) {
   return odd;
 }
 
+int exit_code_of(node::StopReason reason) {
+  switch (reason) {
+    case node::StopReason::asked:
+      return Exit::stopped;
+    case node::StopReason::storage_corrupt:
+      return Exit::bad_storage;
+    case node::StopReason::refused:
+      return Exit::refused;
+    case node::StopReason::disk_failed:
+      break;
+  }
+  return Exit::disk_failed;
+}
+
 class Daemon {
  public:
   Daemon(const Settings& settings, LogSink& sink)
@@ -79,9 +93,9 @@ class Daemon {
 
   int run() {
     stop_at_once_when_told();
-    auto created =
-        server::Server::create(loop_, settings_.listen, limits_of(settings_),
-                               {.log = log_, .on_stopped = [this](int code) { on_stopped(code); }});
+    auto created = server::Server::create(
+        loop_, settings_.listen, limits_of(settings_),
+        {.log = log_, .on_stopped = [this](node::StopReason reason) { on_stopped(reason); }});
     if (!created) return fail(created.error(), Exit::cannot_listen);
     server_ = std::move(*created);
     if (const Status opened = open_storage(); !opened)
@@ -120,8 +134,8 @@ class Daemon {
     return exit_code_;
   }
 
-  void on_stopped(int code) {
-    exit_code_ = code;
+  void on_stopped(node::StopReason reason) {
+    exit_code_ = exit_code_of(reason);
     loop_.stop();
   }
 

@@ -14,7 +14,9 @@ enum Exit : int {
   bad_options = 2,
   cannot_listen = 3,
   bad_storage = 4,
-  out_of_memory = 7,  // or of threads; 5 and 6 are the node's own: node/env.h
+  disk_failed = 5,
+  refused = 6,        // by a majority of the members
+  out_of_memory = 7,  // or of threads
 };
 
 void prepare_process();

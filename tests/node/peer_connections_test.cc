@@ -277,7 +277,7 @@ TEST_CASE("peer connections: a majority that refuses this node as another cluste
   fixture.peer("1").disconnect();
   fixture.peer("1").connect(false);
   fixture.peer("1").say(Refused{Why::cluster, "that one"});
-  CHECK(fixture.env.stopped == 6);
+  CHECK(fixture.env.stopped == node::StopReason::refused);
   CHECK(fixture.env.count_logged("a majority of the members refuses this node: that one") == 1);
 }
 
@@ -297,7 +297,7 @@ TEST_CASE(
   greet_as_alien(fixture, "2");
   CHECK_FALSE(fixture.env.stopped.has_value());
   greet_as_alien(fixture, "1");
-  CHECK(fixture.env.stopped == 6);
+  CHECK(fixture.env.stopped == node::StopReason::refused);
   // Whoever comes in by itself may say it is anybody.
   NodeFixture called("2");
   called.follow("0");
@@ -332,7 +332,7 @@ TEST_CASE(
   refuse(fixture, "1");
   CHECK_FALSE(fixture.env.stopped.has_value());
   refuse(fixture, "2");
-  CHECK(fixture.env.stopped == 6);
+  CHECK(fixture.env.stopped == node::StopReason::refused);
   CHECK(fixture.env.count_logged("a majority of the members refuses this node: node 0 is running "
                                  "already. Look at its configuration") == 1);
   // With a minute of peace between them these are two matters.

@@ -134,7 +134,7 @@ TEST_CASE("writes: a disk that fails ends the node, and nothing is said after it
   fixture.settle();
   fixture.disk->fail_call(0, 5);
   fixture.run_batch();
-  CHECK(fixture.env.stopped == 5);
+  CHECK(fixture.env.stopped == node::StopReason::disk_failed);
   CHECK(fixture.env.count_logged("zatt.0.persist: ") == 1);
   CHECK(fixture.env.count_logged("this node stops") == 1);
   const std::size_t calls = fixture.env.calls;

@@ -72,7 +72,7 @@ constexpr std::size_t max_line_bytes = 4096;
 struct Fixture : World {
   bool broken = false;
   bool own_machine = false;
-  std::optional<int> exit_code;
+  std::optional<node::StopReason> stopped;
   std::vector<node::NodeState> states;
   kv::Machine store;
   std::unique_ptr<node::Service> service;
@@ -87,8 +87,8 @@ struct Fixture : World {
         loop, {"127.0.0.1", 0}, limits,
         {.log = logger(),
          .on_stopped =
-             [this](int code) {
-               exit_code = code;
+             [this](node::StopReason reason) {
+               stopped = reason;
                turn.run_again();  // nothing else may happen that would end this turn's wait
              },
          .on_state = [this](const node::NodeState& state) { states.push_back(state); }});
@@ -196,8 +196,8 @@ TEST_CASE("Server: stop() finishes what is in flight") {
   world.person.write("{\"op\":\"set\",\"key\":\"b\",\"value\":2}\n");
   world.loop.run_once();  // it may have arrived, or not yet
   world.server->stop();
-  REQUIRE(world.until([&] { return world.exit_code.has_value(); }));
-  CHECK(*world.exit_code == 0);
+  REQUIRE(world.until([&] { return world.stopped.has_value(); }));
+  CHECK(*world.stopped == node::StopReason::asked);
   world.server.reset();
   REQUIRE(world.until([&] { return world.replies.end.has_value(); }));
   CHECK(*world.replies.end == 0);
@@ -209,8 +209,8 @@ TEST_CASE("Server: a disk that fails ends the node with 5, and acknowledges noth
   world.pause(500);  // the log falls quiet: no batch is under way
   world.broken = true;
   world.person.write("{\"op\":\"set\",\"key\":\"b\",\"value\":2}\n");
-  REQUIRE(world.until([&] { return world.exit_code.has_value(); }));
-  CHECK(*world.exit_code == 5);
+  REQUIRE(world.until([&] { return world.stopped.has_value(); }));
+  CHECK(*world.stopped == node::StopReason::disk_failed);
   world.server.reset();
   REQUIRE(world.until([&] { return world.replies.end.has_value(); }));
   CHECK(world.replies.bytes.find("\"ok\":true", 10) == std::string::npos);
@@ -272,7 +272,7 @@ TEST_CASE("Server: what is asked while it stops is refused, and one that is gone
   world.server->close_local(gone.id);
   world.server->stop();
   insider.ask("{\"op\":\"get\",\"key\":\"b\"}");
-  REQUIRE(world.until([&] { return world.exit_code.has_value(); }));
+  REQUIRE(world.until([&] { return world.stopped.has_value(); }));
   REQUIRE(insider.said.size() == 1);
   CHECK(insider.said[0].find("\"error\":\"shutting_down\"") != std::string::npos);
   CHECK(gone.said.empty());

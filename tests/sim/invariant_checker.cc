@@ -54,23 +54,24 @@ void InvariantChecker::check_silence(std::size_t machine, const char* action) {
 // majority of another cluster.
 bool InvariantChecker::may_stop(std::size_t machine) const {
   const Machine& m = machines_[machine];
-  if (*m.stopped == 5) return has_failed(m);
-  if (*m.stopped == 4) return m.has_rotted;
+  if (*m.stopped == node::StopReason::disk_failed) return has_failed(m);
+  if (*m.stopped == node::StopReason::storage_corrupt) return m.has_rotted;
   const std::uint64_t own = clusters_[machine].last;
   const auto foreign =
       std::count_if(clusters_.begin(), clusters_.end(), [own](const Belonging& other) {
         return std::any_of(other.ever.begin(), other.ever.end(),
                            [own](std::uint64_t cluster) { return cluster != own; });
       });
-  return *m.stopped == 6 && 2 * static_cast<std::size_t>(foreign) > machines_.size();
+  return *m.stopped == node::StopReason::refused &&
+         2 * static_cast<std::size_t>(foreign) > machines_.size();
 }
 
 void InvariantChecker::on_stop(std::size_t machine) {
   ++stops_;
   const Machine& m = machines_[machine];
   if (!may_stop(machine))
-    fail(Invariant::silent_after_damage, "node " + name(m.self) + " stops with exit code " +
-                                             std::to_string(*m.stopped) + " for no reason");
+    fail(Invariant::silent_after_damage,
+         "node " + name(m.self) + " stops for no reason: " + std::string(to_string(*m.stopped)));
 }
 
 void InvariantChecker::hear_cluster(std::size_t machine, const codec::PeerMessage& message) {

@@ -83,9 +83,11 @@ TEST_CASE("invariant checker: a node stops when a call of its disk has failed") 
 }
 
 TEST_CASE("invariant checker: a node stops for no reason") {
-  for (const int code : {4, 5, 6, 1}) {
+  using node::StopReason;
+  for (const auto reason : {StopReason::storage_corrupt, StopReason::disk_failed,
+                            StopReason::refused, StopReason::asked}) {
     Day day;
-    day.other(1).stopped = code;
+    day.other(1).stopped = reason;
     day.cluster.checker().on_stop((day.leader + 1) % 3);
     CHECK(day.is_condemned("I21", "for no reason"));
   }

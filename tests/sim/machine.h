@@ -126,8 +126,8 @@ struct Machine {
   std::uint64_t batch_number = 0;
   bool batch_waits = false;  // for the disk to answer again
   std::map<node::ClientId, Connection> connections;
-  std::optional<int> stopped;       // by itself, with this exit code
-  std::optional<int> disk_failure;  // what a call said that it is told of in this event
+  std::optional<node::StopReason> stopped;  // by itself, for this
+  std::optional<int> disk_failure;          // what a call said that it is told of in this event
   std::uint64_t paused_until_us = 0;
   std::uint64_t went_on_us = 0;           // after its last pause
   std::uint64_t pause_in_a_round_us = 0;  // for so long, once it has asked who follows it,

@@ -52,7 +52,7 @@ class MachineEnv final : public node::Env {
     cluster_.want_requests(number_, client, wanted);
   }
   void log(node::LogLevel, std::string_view line) override { cluster_.log(number_, line); }
-  void stop(int exit_code) override { cluster_.machines_[number_].stopped = exit_code; }
+  void stop(node::StopReason reason) override { cluster_.machines_[number_].stopped = reason; }
 
  private:
   Cluster& cluster_;
@@ -326,7 +326,7 @@ void Cluster::doubt_what_is_gone(Machine& machine, const std::vector<Term>& befo
 // By itself: its disk has failed it, or all others have.
 void Cluster::stop_process(NodeNumber number) {
   Machine& machine = machines_[number];
-  log(number, "stops with exit code " + std::to_string(*machine.stopped));
+  log(number, "stops: " + std::string(to_string(*machine.stopped)));
   end_process(number);
   machine.disk->kill();
   machine.disk->clear_faults();

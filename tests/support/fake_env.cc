@@ -43,9 +43,9 @@ void FakeEnv::log(node::LogLevel level, std::string_view line) {
   logged.push_back({level, std::string(line)});
 }
 
-void FakeEnv::stop(int exit_code) {
+void FakeEnv::stop(node::StopReason reason) {
   ZATT_ASSERT(!stopped.has_value());
-  stopped = exit_code;
+  stopped = reason;
 }
 
 bool FakeEnv::is_closed(node::LinkId link) const {

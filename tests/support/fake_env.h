@@ -57,7 +57,7 @@ class FakeEnv final : public node::Env {
   std::vector<node::LinkId> closed_links;
   std::map<node::ClientId, ClientSeen> clients;
   std::vector<Logged> logged;
-  std::optional<int> stopped;
+  std::optional<node::StopReason> stopped;
   std::size_t calls = 0;  // of all that says something to the world
 
   std::uint64_t now_us() override { return now; }
@@ -77,7 +77,7 @@ class FakeEnv final : public node::Env {
     clients[client].wanted = wanted;
   }
   void log(node::LogLevel level, std::string_view line) override;
-  void stop(int exit_code) override;
+  void stop(node::StopReason reason) override;
 
   bool is_closed(node::LinkId link) const;
   // How many lines above debug hold these words.
