@@ -1,25 +1,35 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The words that every floor shares: Index, Term, MemberId, Address, never_us.
+// The words that every floor shares: numbers with a meaning, MemberId, Address, never_us.
 //
-// Index and Term are distinct types, so that swapping the two does not compile.
+// Each kind of number is a type of its own, so that swapping two does not compile.
 #pragma once
 
 #include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace zatt {
 
 enum class Index : std::uint64_t {};  // a place in the log; 0 is before the first entry
 enum class Term : std::uint64_t {};   // a term of leadership; 0 is before the first election
 
-constexpr std::uint64_t raw(Index index) { return static_cast<std::uint64_t>(index); }
-constexpr std::uint64_t raw(Term term) { return static_cast<std::uint64_t>(term); }
+enum class WriteNumber : std::uint64_t {};  // one write of a node to its disk; 0: none
+enum class BootId : std::uint64_t {};       // one start of a node's process; 0: not known
+enum class ClusterId : std::uint64_t {};    // 0: none yet
+
+template <class Number>
+requires std::is_enum_v<Number>
+constexpr std::uint64_t raw(Number number) { return static_cast<std::uint64_t>(number); }
 
 constexpr Index operator+(Index index, std::uint64_t n) { return Index{raw(index) + n}; }
 constexpr Index operator-(Index index, std::uint64_t n) { return Index{raw(index) - n}; }
 constexpr std::uint64_t operator-(Index a, Index b) { return raw(a) - raw(b); }
+constexpr WriteNumber operator+(WriteNumber write, std::uint64_t n) {
+  return WriteNumber{raw(write) + n};
+}
+constexpr WriteNumber& operator++(WriteNumber& write) { return write = write + 1; }
 constexpr Index& operator++(Index& index) { return index = index + 1; }
 constexpr Term operator+(Term term, std::uint64_t n) { return Term{raw(term) + n}; }
 

@@ -13,8 +13,8 @@ std::string encode_frame(const Frame& frame) {
   std::string bytes(8, '\0');
   bytes.reserve(frame_header_bytes + frame.payload.size());
   Writer writer(bytes);
-  writer.u64(frame.from_boot_id);
-  writer.u64(frame.to_boot_id);
+  writer.u64(raw(frame.from_boot_id));
+  writer.u64(raw(frame.to_boot_id));
   writer.u64(frame.message);
   writer.u32(frame.piece);
   writer.u8(frame.last ? 1 : 0);
@@ -25,7 +25,7 @@ std::string encode_frame(const Frame& frame) {
 
 }  // namespace
 
-void cut_into_frames(std::uint64_t from_boot_id, std::uint64_t to_boot_id, std::uint64_t number,
+void cut_into_frames(BootId from_boot_id, BootId to_boot_id, std::uint64_t number,
                      std::string_view message, const std::function<void(std::string)>& on_frame) {
   Frame frame{from_boot_id, to_boot_id, number, 0, false, {}};
   do {
@@ -42,8 +42,8 @@ std::optional<Frame> decode_frame(std::string_view bytes) {
   Reader reader(bytes);
   if (reader.u64() != checksum(bytes.substr(8), 0)) return std::nullopt;
   Frame frame;
-  frame.from_boot_id = reader.u64();
-  frame.to_boot_id = reader.u64();
+  frame.from_boot_id = BootId{reader.u64()};
+  frame.to_boot_id = BootId{reader.u64()};
   frame.message = reader.u64();
   frame.piece = reader.u32();
   const std::uint8_t last = reader.u8();

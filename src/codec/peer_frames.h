@@ -23,6 +23,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/types.h"
 
 namespace zatt::codec {
 
@@ -35,8 +36,8 @@ inline constexpr std::size_t max_piece_bytes = max_frame_bytes - frame_header_by
 inline constexpr std::size_t max_message_bytes = (16 << 20) + (64 << 10);
 
 struct Frame {
-  std::uint64_t from_boot_id = 0;
-  std::uint64_t to_boot_id = 0;
+  BootId from_boot_id{};
+  BootId to_boot_id{};
   std::uint64_t message = 0;  // its number: unique within the connection and direction
   std::uint32_t piece = 0;
   bool last = true;
@@ -44,7 +45,7 @@ struct Frame {
 };
 
 // Hands out the frames (each without the length before it) that carry `message`.
-void cut_into_frames(std::uint64_t from_boot_id, std::uint64_t to_boot_id, std::uint64_t number,
+void cut_into_frames(BootId from_boot_id, BootId to_boot_id, std::uint64_t number,
                      std::string_view message, const std::function<void(std::string)>& on_frame);
 
 // Nothing where the bytes are not a frame, or are corrupt.

@@ -43,12 +43,12 @@ class Out {
   Out& operator<<(std::string_view bytes) { return writer_.bytes(bytes), *this; }
   Out& operator<<(const MemberId& server) { return *this << server.id << server.incarnation; }
   Out& operator<<(const BootstrapState& bootstrap_state) {
-    *this << bootstrap_state.cluster << bootstrap_state.acted << bootstrap_state.asks
+    *this << raw(bootstrap_state.cluster) << bootstrap_state.acted << bootstrap_state.asks
           << static_cast<std::uint32_t>(bootstrap_state.offers.size());
     for (const raft::Offer& offer : bootstrap_state.offers) {
       std::string configuration;
       raft::encode(offer.configuration, configuration);
-      *this << offer.number << offer.cluster << configuration;
+      *this << offer.number << raw(offer.cluster) << configuration;
     }
     return *this;
   }
@@ -96,14 +96,14 @@ class In {
   }
   BootstrapState bootstrap_state() {
     BootstrapState bootstrap_state;
-    bootstrap_state.cluster = u64();
+    bootstrap_state.cluster = ClusterId{u64()};
     bootstrap_state.acted = flag();
     bootstrap_state.asks = flag();
     const std::uint32_t n = length(max_offers, 8 + 8 + 4);
     for (std::uint32_t i = 0; i < n && ok(); ++i) {
       raft::Offer offer;
       offer.number = u64();
-      offer.cluster = u64();
+      offer.cluster = ClusterId{u64()};
       auto configuration = raft::decode_configuration(bytes());
       if (!configuration) return fail(), bootstrap_state;
       offer.configuration = std::move(*configuration);

@@ -24,7 +24,7 @@ inline constexpr std::uint16_t highest_version = 2;
 
 // How far a directory is on its way into a cluster.
 struct BootstrapState {
-  std::uint64_t cluster = 0;        // 0: in none yet
+  ClusterId cluster{};              // 0: in none yet
   bool acted = false;               // it has been in a term: it has voted or taken entries
   bool asks = false;                // the sender wants to hear the receiver's
   std::vector<raft::Offer> offers;  // held ever, oldest first; empty once it has acted

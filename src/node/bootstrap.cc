@@ -8,9 +8,9 @@ namespace {
 
 using What = BootstrapStep::What;
 
-const raft::Offer* offer_of(const std::vector<raft::Offer>& offers, std::uint64_t cluster) {
+const raft::Offer* offer_of(const std::vector<raft::Offer>& offers, ClusterId cluster) {
   for (const raft::Offer& offer : offers)
-    if (cluster != 0 && offer.cluster == cluster) return &offer;
+    if (cluster != ClusterId{} && offer.cluster == cluster) return &offer;
   return nullptr;
 }
 
@@ -107,7 +107,7 @@ BootstrapStep store(raft::Offer offer) {
 std::optional<BootstrapStep> follow_the_living(const BootstrapView& view) {
   std::optional<BootstrapStep> stuck;  // unless another one shows a way out
   for (const ConnectedPeer& met : view.met) {
-    if (!met.bootstrap_state.acted || met.bootstrap_state.cluster == 0) continue;
+    if (!met.bootstrap_state.acted || met.bootstrap_state.cluster == ClusterId{}) continue;
     BootstrapStep step;
     step.cluster = met.bootstrap_state.cluster;
     const raft::Offer* held = offer_of(view.mine.offers, met.bootstrap_state.cluster);
@@ -119,7 +119,7 @@ std::optional<BootstrapStep> follow_the_living(const BootstrapView& view) {
     }
     // Whom our present offer names, and who has acted elsewhere, will never store it: it is void.
     const raft::Offer* current = current_offer(view.mine);
-    const bool is_void = current == nullptr ? view.mine.cluster == 0
+    const bool is_void = current == nullptr ? view.mine.cluster == ClusterId{}
                                             : current->configuration.find(met.server) != nullptr;
     if (is_void) {
       if (current != nullptr) hit(view.instrumentation, CoveragePoint::offer_void);
@@ -193,7 +193,7 @@ BootstrapStep next_bootstrap_step(const BootstrapView& view) {
   step.waiting_for = unmet(view);
   if (bootstrap_leader == view.mine.self.id) {
     if (!step.waiting_for.empty()) return step;
-    if (view.mine.cluster != 0 && current == nullptr) return wait_in_entered(view);
+    if (view.mine.cluster != ClusterId{} && current == nullptr) return wait_in_entered(view);
     const bool has_one = current != nullptr && replaced_ids(view, *current).empty();
     const bool overtaken = has_one && is_overtaken(view, *current);
     if (overtaken) hit(view.instrumentation, CoveragePoint::offer_overtaken);

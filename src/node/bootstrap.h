@@ -33,7 +33,7 @@ struct BootstrapView {
   const storage::HardState& mine;
   const std::map<std::string, Address>& cluster;  // the initial members of our own configuration
   const std::vector<ConnectedPeer>& met;
-  std::uint64_t fresh_cluster = 0;  // a random number for an offer, should one be made
+  ClusterId fresh_cluster{};  // a random number for an offer, should one be made
   Instrumentation* instrumentation = nullptr;
 };
 
@@ -47,7 +47,7 @@ struct BootstrapStep {
   };
   What what = What::wait;
   raft::Offer offer;
-  std::uint64_t cluster = 0;
+  ClusterId cluster{};
   raft::Configuration configuration;
   std::vector<std::string> waiting_for;  // ids not connected
   std::string why;

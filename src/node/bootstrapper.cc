@@ -17,7 +17,7 @@ Bootstrapper::Actions Bootstrapper::pursue() {
   std::vector<ConnectedPeer> met;
   for (const PeerConnection* peer : connected())
     met.push_back({peer->server, peer->bootstrap_state});
-  const std::uint64_t fresh = env_.random();
+  const ClusterId fresh{env_.random()};
   return carry_out(next_bootstrap_step(
       {persister_.hard_state(), options_.cluster, met, fresh, options_.instrumentation}));
 }
@@ -55,7 +55,7 @@ Bootstrapper::Actions Bootstrapper::store(const raft::Offer& offer) {
   return {has_log(), std::nullopt, true};
 }
 
-Bootstrapper::Actions Bootstrapper::enter(std::uint64_t cluster) {
+Bootstrapper::Actions Bootstrapper::enter(ClusterId cluster) {
   hit(options_.instrumentation, CoveragePoint::living_cluster_entered);
   env_.log(LogLevel::warning, "this directory is new, and cluster " + cluster_name(cluster) +
                                   " lives: it belongs to it from now on");
@@ -90,7 +90,7 @@ Bootstrapper::Actions Bootstrapper::drop_abandoned() {
   return {true, std::nullopt, true};
 }
 
-void Bootstrapper::save(std::uint64_t number) {
+void Bootstrapper::save(WriteNumber number) {
   if (next_cluster_) persister_.save_bootstrap(number, *next_cluster_, std::move(next_offers_));
   next_cluster_.reset();
 }
@@ -130,13 +130,13 @@ bool Bootstrapper::ask_again() {
 }
 
 bool Bootstrapper::is_in_cluster() const {
-  return persister_.hard_state().cluster != 0 && persister_.is_bootstrap_durable() &&
+  return persister_.hard_state().cluster != ClusterId{} && persister_.is_bootstrap_durable() &&
          (has_log() || current_offer(persister_.hard_state()) == nullptr);
 }
 
 bool Bootstrapper::is_same_cluster(const PeerConnection& peer) const {
-  const std::uint64_t ours = persister_.hard_state().cluster;
-  return ours != 0 && peer.bootstrap_state.cluster == ours;
+  const ClusterId ours = persister_.hard_state().cluster;
+  return ours != ClusterId{} && peer.bootstrap_state.cluster == ours;
 }
 
 std::vector<PeerConnection*> Bootstrapper::connected() const {

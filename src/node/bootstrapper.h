@@ -44,7 +44,7 @@ class Bootstrapper {
   // before it. Not both as entry 1.
   Actions drop_abandoned();
   // `number`: of the core's write numbers, taken for this.
-  void save(std::uint64_t number);
+  void save(WriteNumber number);
 
   // What others are shown of this directory.
   codec::BootstrapState state() const;
@@ -65,7 +65,7 @@ class Bootstrapper {
  private:
   Actions carry_out(const BootstrapStep& step);
   Actions store(const raft::Offer& offer);
-  Actions enter(std::uint64_t cluster);
+  Actions enter(ClusterId cluster);
   void be_stuck(const std::string& why);
   bool has_log() const { return raft_.log().last_index() > Index{0}; }
 
@@ -75,7 +75,7 @@ class Bootstrapper {
   Persister& persister_;
   PeerConnections& connections_;
   std::string stuck_;
-  std::optional<std::uint64_t> next_cluster_;  // to be saved, with the offers
+  std::optional<ClusterId> next_cluster_;  // to be saved, with the offers
   std::vector<raft::Offer> next_offers_;
 };
 

@@ -31,7 +31,8 @@ Node::Node(const Options& options, Env& env, Service& service,
       service_(service),
       raft_(std::move(raft)),
       persister_(options_, env, *raft_, std::move(storage)),
-      connections_(env, *this, env.random() | 1, options_.instrumentation),  // 0: not known yet
+      connections_(env, *this, BootId{env.random() | 1},
+                   options_.instrumentation),  // 0: not known yet
       peers_(options_, env),
       bootstrapper_(options_, env, *raft_, persister_, connections_),
       clients_(env, options_.instrumentation),

@@ -74,8 +74,9 @@ void PeerConnections::on_frame(LinkId id, std::string_view bytes) {
 // Said by, or to, another start of one of the two processes.
 bool PeerConnections::is_of_another_start(const PeerConnection& link,
                                           const codec::Frame& frame) const {
-  const bool to_us = frame.to_boot_id == boot_id_ || (frame.to_boot_id == 0 && !link.greeted);
-  const bool from_them = !link.greeted || frame.from_boot_id == link.start;
+  const bool to_us =
+      frame.to_boot_id == boot_id_ || (frame.to_boot_id == BootId{} && !link.greeted);
+  const bool from_them = !link.greeted || frame.from_boot_id == link.boot_id;
   if (!to_us) hit(instrumentation_, CoveragePoint::frame_to_another_boot);
   if (!from_them) hit(instrumentation_, CoveragePoint::frame_from_another_boot);
   return !to_us || !from_them;
@@ -83,7 +84,7 @@ bool PeerConnections::is_of_another_start(const PeerConnection& link,
 
 std::optional<codec::Refused> PeerConnections::check(const PeerConnection& link,
                                                      const codec::Hello& hello,
-                                                     std::uint64_t from_boot_id) {
+                                                     BootId from_boot_id) {
   using Why = codec::Refused::Why;
   const codec::Hello own = owner_.own_hello();
   if (hello.lowest_version > codec::highest_version ||
@@ -102,13 +103,13 @@ std::optional<codec::Refused> PeerConnections::check(const PeerConnection& link,
     return codec::Refused{Why::identity,
                           "node " + *link.dialed + " was called and node " + hello.server.id +
                               " answers: look at the addresses in the configuration"};
-  if (hello.server.id == own.server.id || from_boot_id == boot_id_ || from_boot_id == 0)
+  if (hello.server.id == own.server.id || from_boot_id == boot_id_ || from_boot_id == BootId{})
     return codec::Refused{Why::identity,
                           "node " + own.server.id +
                               " is running here already: two nodes were started with the id " +
                               own.server.id + ", or a node has called itself"};
   const PeerConnection* older = find_id(hello.server.id);
-  if (older != nullptr && older->server == hello.server && older->start != from_boot_id &&
+  if (older != nullptr && older->server == hello.server && older->boot_id != from_boot_id &&
       env_.now_us() - older->last_contact_us < live_us)
     return codec::Refused{Why::twice,
                           "node " + hello.server.id +
@@ -118,8 +119,8 @@ std::optional<codec::Refused> PeerConnections::check(const PeerConnection& link,
 }
 
 void PeerConnections::on_hello(PeerConnection& link, const codec::Hello& hello,
-                               std::uint64_t from_boot_id) {
-  link.start = from_boot_id;
+                               BootId from_boot_id) {
+  link.boot_id = from_boot_id;
   if (is_overtaken(link, hello.server, from_boot_id)) {
     hit(instrumentation_, CoveragePoint::late_hello_refused);
     return close(link);
@@ -142,10 +143,10 @@ void PeerConnections::on_hello(PeerConnection& link, const codec::Hello& hello,
 // Connections are numbered as they are made. What that process sent over an earlier one it sent
 // before what came over the newer one, whose requests may be answered already.
 bool PeerConnections::is_overtaken(const PeerConnection& link, const MemberId& server,
-                                   std::uint64_t start) const {
+                                   BootId boot_id) const {
   const auto newest = newest_.find(server.id);
   return newest != newest_.end() && newest->second.server == server &&
-         newest->second.start == start && link.id < newest->second.link;
+         newest->second.boot_id == boot_id && link.id < newest->second.link;
 }
 
 void PeerConnections::refuse(PeerConnection& link, const std::string& id,
@@ -215,7 +216,7 @@ void PeerConnections::send_bytes(PeerConnection& link, Priority priority,
                                  std::string_view message) {
   if (link.over) return;
   codec::cut_into_frames(
-      boot_id_, link.start, ++link.messages_sent, message,
+      boot_id_, link.boot_id, ++link.messages_sent, message,
       [&](std::string frame) { env_.send(link.id, priority, std::move(frame)); });
 }
 

@@ -31,7 +31,7 @@ struct PeerConnection {
   bool greeted = false;               // the peer's hello was good
   bool over = false;                  // closed by us: what still comes is not read
   MemberId server;
-  std::uint64_t start = 0;  // of the peer's process
+  BootId boot_id{};  // of the peer
   Address address;
   codec::BootstrapState bootstrap_state;
   codec::Assembler assembler;
@@ -75,9 +75,9 @@ class Said {
 
 class PeerConnections {
  public:
-  PeerConnections(Env& env, PeerConnectionsOwner& owner, std::uint64_t start,
+  PeerConnections(Env& env, PeerConnectionsOwner& owner, BootId boot_id,
                   Instrumentation* instrumentation)
-      : env_(env), owner_(owner), boot_id_(start), instrumentation_(instrumentation) {}
+      : env_(env), owner_(owner), boot_id_(boot_id), instrumentation_(instrumentation) {}
 
   void on_link_up(LinkId id, std::optional<std::string> dialed);
   void on_frame(LinkId id, std::string_view frame);
@@ -101,24 +101,24 @@ class PeerConnections {
 
  private:
   void send_bytes(PeerConnection& link, Priority priority, std::string_view message);
-  void on_hello(PeerConnection& link, const codec::Hello& hello, std::uint64_t from_boot_id);
+  void on_hello(PeerConnection& link, const codec::Hello& hello, BootId from_boot_id);
   std::optional<codec::Refused> check(const PeerConnection& link, const codec::Hello& hello,
-                                      std::uint64_t from_boot_id);
+                                      BootId from_boot_id);
   bool is_of_another_start(const PeerConnection& link, const codec::Frame& frame) const;
-  bool is_overtaken(const PeerConnection& link, const MemberId& server, std::uint64_t start) const;
+  bool is_overtaken(const PeerConnection& link, const MemberId& server, BootId boot_id) const;
   void refuse(PeerConnection& link, const std::string& id, const codec::Refused& refused);
   void report_error(const PeerConnection& link, const std::string& text);
   void log_once(const std::string& text);
 
   Env& env_;
   PeerConnectionsOwner& owner_;
-  std::uint64_t boot_id_;
+  BootId boot_id_;
   Instrumentation* instrumentation_;
   std::map<LinkId, std::unique_ptr<PeerConnection>> links_;
   std::map<std::string, LinkId> by_id_;  // greeted links, by the peer's id
   struct Newest {  // of a peer's process: the connection greeted last, ended or not
     MemberId server;
-    std::uint64_t start = 0;
+    BootId boot_id{};
     LinkId link = 0;
   };
   std::map<std::string, Newest> newest_;  // by the peer's id

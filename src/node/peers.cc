@@ -52,8 +52,8 @@ std::optional<codec::Refused> Node::why_refused(const codec::Hello& hello) const
   const std::string who = "node " + hello.server.id;
   const codec::Hello own = bootstrapper_.hello();
   const bool both_acted = own.bootstrap_state.acted && hello.bootstrap_state.acted;
-  const std::uint64_t theirs = hello.bootstrap_state.cluster;
-  const std::uint64_t ours = persister_.hard_state().cluster;
+  const ClusterId theirs = hello.bootstrap_state.cluster;
+  const ClusterId ours = persister_.hard_state().cluster;
   if (both_acted && theirs != ours)
     return codec::Refused{Why::cluster, who + " belongs to cluster " + cluster_name(theirs) +
                                             ", node " + options_.id + " to cluster " +
@@ -115,7 +115,7 @@ void Node::on_peer_down(PeerConnection& peer) {
 
 void Node::attach(const PeerConnection& peer) {
   if (!bootstrapper_.is_in_cluster() || !bootstrapper_.is_same_cluster(peer)) return;
-  if (peers_.attach(peer.server)) post(raft::PeerUp{peer.server, peer.start});
+  if (peers_.attach(peer.server)) post(raft::PeerUp{peer.server, peer.boot_id});
 }
 
 void Node::detach(const MemberId& member) {

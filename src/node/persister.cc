@@ -17,7 +17,7 @@ Persister::Persister(const Options& options, Env& env, const raft::Raft& raft,
       hard_state_(storage_->hard_state()) {}
 
 void Persister::take(const raft::Output& output) {
-  if (output.write != 0) {
+  if (output.write != WriteNumber{}) {
     storage::Write write{
         .number = output.write, .truncate = output.truncate, .append = output.append};
     if (output.hard_state) {
@@ -30,7 +30,7 @@ void Persister::take(const raft::Output& output) {
     fetches_.emplace(storage_->read(fetch.first, fetch.max_bytes), fetch);
 }
 
-void Persister::save_bootstrap(std::uint64_t number, std::uint64_t cluster,
+void Persister::save_bootstrap(WriteNumber number, ClusterId cluster,
                                std::vector<raft::Offer> offers) {
   hard_state_.cluster = cluster;
   hard_state_.offers = std::move(offers);
@@ -63,8 +63,8 @@ Persister::Done Persister::on_disk(storage::BatchResult result) {
   done.reads = std::move(kept.reads);
   done.room_changed = storage_->room() != room_;
   room_ = storage_->room();
-  done.bootstrap_durable = bootstrap_write_ != 0 && bootstrap_write_ <= durable_write_;
-  if (done.bootstrap_durable) bootstrap_write_ = 0;
+  done.bootstrap_durable = bootstrap_write_ != WriteNumber{} && bootstrap_write_ <= durable_write_;
+  if (done.bootstrap_durable) bootstrap_write_ = {};
   return done;
 }
 

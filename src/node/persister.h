@@ -33,9 +33,9 @@ class Persister {
   void take(const raft::Output& output);
   // Hands over to which cluster this directory belongs, and its offers.
   // `number`: of the core's write numbers, taken for this.
-  void save_bootstrap(std::uint64_t number, std::uint64_t cluster, std::vector<raft::Offer> offers);
+  void save_bootstrap(WriteNumber number, ClusterId cluster, std::vector<raft::Offer> offers);
   // Whether what save_bootstrap handed over last is durable: before that it is shown to nobody.
-  bool is_bootstrap_durable() const { return bootstrap_write_ == 0; }
+  bool is_bootstrap_durable() const { return bootstrap_write_ == WriteNumber{}; }
   // Asks for entries from `first` on for whoever is not the core; see on_disk.
   std::uint64_t read(Index first, std::uint64_t max_bytes) {
     return storage_->read(first, max_bytes);
@@ -50,7 +50,7 @@ class Persister {
     std::optional<Error> error;  // the node can't go on
     // Up to which write all is durable. Also set, unchanged, where the disk has kept
     // something: it is none that hangs.
-    std::optional<std::uint64_t> persisted;
+    std::optional<WriteNumber> persisted;
     std::vector<storage::Storage::ReadDone> reads;
     bool was_slow = false;
     bool room_changed = false;
@@ -92,8 +92,8 @@ class Persister {
   const raft::Raft& raft_;
   std::unique_ptr<storage::Storage> storage_;
   storage::HardState hard_state_;
-  std::uint64_t bootstrap_write_ = 0;  // save_bootstrap's last; 0: it is durable
-  std::uint64_t durable_write_ = 0;
+  WriteNumber bootstrap_write_{};  // save_bootstrap's last; 0: it is durable
+  WriteNumber durable_write_{};
   std::map<std::uint64_t, raft::Fetch> fetches_;  // by storage's number
   bool disk_busy_ = false;
   std::uint64_t disk_busy_since_us_ = 0;

@@ -32,7 +32,8 @@ raft::Configuration last_configuration(const raft::Raft& raft, const storage::Ha
 
 Status check_identity(const Options& options, const storage::HardState& state) {
   if (state.self.id == options.id) return ok;
-  const std::string of = state.cluster == 0 ? "" : " of cluster " + cluster_name(state.cluster);
+  const std::string of =
+      state.cluster == ClusterId{} ? "" : " of cluster " + cluster_name(state.cluster);
   return Error{
       Code::foreign, 0, "",
       options.storage + " belongs to node " + state.self.id + of + ", not to node " + options.id};
@@ -89,7 +90,7 @@ void log_damage(const Options& options, Env& env, const storage::Damage& damage,
 
 }  // namespace
 
-std::string cluster_name(std::uint64_t cluster) { return hex(cluster, 16); }
+std::string cluster_name(ClusterId cluster) { return hex(raw(cluster), 16); }
 
 Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& disk) {
   raft::Options raft_options;

@@ -24,6 +24,6 @@ struct Opened {
 Result<Opened> open_directory(const Options& options, Env& env, storage::Disk& disk);
 
 // A cluster's identity as people see it: 16 hexadecimal digits.
-std::string cluster_name(std::uint64_t cluster);
+std::string cluster_name(ClusterId cluster);
 
 }  // namespace zatt::node

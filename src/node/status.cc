@@ -359,8 +359,8 @@ codec::NodeStatus StatusReporter::answer(Index last_applied, std::uint64_t keys)
   status.keys = keys;
   status.version = p_.options.version;
   status.uptime_s = (p_.env.now_us() - started_us_) / 1'000'000;
-  const std::uint64_t cluster = p_.persister.hard_state().cluster;
-  if (cluster != 0) status.cluster = cluster_name(cluster);
+  const ClusterId cluster = p_.persister.hard_state().cluster;
+  if (cluster != ClusterId{}) status.cluster = cluster_name(cluster);
   status.disk_is_full = p_.persister.told_room() != DiskSpace::enough;
   status.notice = notice();
   return status;

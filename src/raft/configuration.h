@@ -43,7 +43,7 @@ struct Configuration {
 // its own cluster id, so that nothing said under one is ever taken for another's.
 struct Offer {
   std::uint64_t number = 0;
-  std::uint64_t cluster = 0;
+  ClusterId cluster{};
   Configuration configuration;
 
   friend bool operator==(const Offer&, const Offer&) = default;

@@ -126,7 +126,7 @@ void Raft::become_leader() {
   role_ = std::move(leader);
   for (const Member& member : configuration().members)
     if (member.server != options_.self) add_progress(member.server);
-  for (const auto& [server, start] : connected_)
+  for (const auto& [server, boot_id] : connected_)
     if (is_replication_target(server)) add_progress(server);
   // Thesis 6.4: until an entry of this term is committed, nothing below is known to be.
   append_own(EntryKind::noop, {});

@@ -18,9 +18,9 @@ struct Received {
   MemberId from;
   const Message* message = nullptr;  // borrowed for the step
 };
-struct PeerUp {  // a connection to this server. Another start number: forget what its log held
+struct PeerUp {  // a connection to this server. Another boot id: forget what its log held
   MemberId server;
-  std::uint64_t start = 0;
+  BootId boot_id{};
 };
 struct PeerDown {
   MemberId server;
@@ -36,7 +36,7 @@ struct Propose {  // see Output::proposed
   std::vector<Proposal> proposals;
 };
 struct Persisted {  // every write up to this number is durable
-  std::uint64_t write = 0;
+  WriteNumber write{};
 };
 struct Fetched {  // the answer to Output::fetches; entries may be fewer than asked, or none
   std::uint64_t number = 0;

@@ -9,7 +9,7 @@ namespace {
 
 const char* broken_by_write(const CoreState& before, const CoreState& now, const Output& output) {
   const bool writes = output.hard_state || output.truncate || !output.append.empty();
-  if (writes != (output.write != 0)) return "a write has a number, and only a write";
+  if (writes != (output.write != WriteNumber{})) return "a write has a number, and only a write";
   if (output.truncate && *output.truncate < before.commit_index)
     return "nothing committed is truncated";
   if (output.append.empty()) return nullptr;

@@ -27,7 +27,7 @@ struct ReadState {
 struct Output {
   // One write, in this order: hard state, cut, append. `write` is its number, 0 where nothing is
   // to be written.
-  std::uint64_t write = 0;
+  WriteNumber write{};
   std::optional<HardState> hard_state;
   std::optional<Index> truncate;  // drop the entries above
   std::vector<EntryView> append;

@@ -22,7 +22,7 @@ struct Progress {
   Index match_index{};  // durable there; only grows while the follower's process lives
   Index next_index{1};
   bool connected = false;
-  std::uint64_t start = 0;             // of the follower's process: another one starts from nothing
+  BootId boot_id{};                    // of the follower's process: another one starts from nothing
   DiskSpace room = DiskSpace::enough;  // its disk
   std::uint64_t last_contact_us = 0;   // its last word in our term
   std::uint64_t round = 0;             // the last round of reads that it answered

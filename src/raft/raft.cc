@@ -158,15 +158,15 @@ void Raft::handle_received(const Received& received) {
 }
 
 void Raft::handle_peer_up(const PeerUp& up) {
-  connected_[up.server] = up.start;
+  connected_[up.server] = up.boot_id;
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || !is_replication_target(up.server)) return;
   add_progress(up.server);
   Progress& progress = leader->progress[up.server];
-  if (progress.start != up.start) {
+  if (progress.boot_id != up.boot_id) {
     const Index next = progress.next_index;
     progress = Progress{};  // another process: its log is what it will say
-    progress.start = up.start;
+    progress.boot_id = up.boot_id;
     progress.next_index = next;
     progress.resend_us = options_.election_timeout_us;
     progress.last_contact_us = now_us_;
@@ -203,8 +203,9 @@ void Raft::handle_persisted(const Persisted& persisted) {
   writes_.release(current_term(), output_.messages);
 
   if (auto* candidate = std::get_if<Candidate>(&role_)) {
-    if (candidate->own_vote_write != 0 && writes_.is_durable(candidate->own_vote_write)) {
-      candidate->own_vote_write = 0;
+    if (candidate->own_vote_write != WriteNumber{} &&
+        writes_.is_durable(candidate->own_vote_write)) {
+      candidate->own_vote_write = {};
       candidate->votes.insert(options_.self);
       count_votes();
     }
@@ -241,7 +242,7 @@ void Raft::handle_abandon_bootstrap() {
 // --- writes, and what waits for them -------------------------------------------------------------
 
 void Raft::begin_write() {
-  if (output_.write == 0) output_.write = writes_.begin();
+  if (output_.write == WriteNumber{}) output_.write = writes_.begin();
 }
 
 // As a leader. Its wall clock may be behind that of the leader before, or have been put back.
@@ -267,7 +268,7 @@ void Raft::truncate_log(Index last) {
   configurations_.truncate(last);
 }
 
-void Raft::send(const MemberId& to, Message message, std::uint64_t after_write) {
+void Raft::send(const MemberId& to, Message message, WriteNumber after_write) {
   if (writes_.may_send(after_write))
     output_.messages.push_back({to, std::move(message)});
   else

@@ -62,7 +62,7 @@ class Raft {
 
   // A number for a write that is not the core's own, for all that goes to one disk is numbered in
   // one sequence. To be handed to the disk before the next step.
-  std::uint64_t take_write_number() { return writes_.begin(); }
+  WriteNumber take_write_number() { return writes_.begin(); }
 
   // When Tick is due. Calling later is fine, calling earlier does nothing.
   std::uint64_t wake_at_us() const;
@@ -118,7 +118,7 @@ class Raft {
   // Drops the entries above `last`, here and on disk. At most once a step, before any append.
   void truncate_log(Index last);
   // Sends a message once the term's write and `after_write` are durable, which may be now.
-  void send(const MemberId& to, Message message, std::uint64_t after_write = 0);
+  void send(const MemberId& to, Message message, WriteNumber after_write = {});
   // Takes up a term that is not lower than ours, as a follower of `leader` if that is known.
   void become_follower(Term term, std::optional<MemberId> leader);
   // Writes the term and the vote; whatever is sent from now on waits for it.
@@ -227,7 +227,7 @@ class Raft {
   Index applied_index_{};
   // As a follower: up to here the log is that of this term's leader; nothing: not compared yet.
   std::optional<Index> verified_index_;
-  std::map<MemberId, std::uint64_t> connected_;  // with the start of each one's process
+  std::map<MemberId, BootId> connected_;
   std::uint64_t now_us_ = 0;
   std::uint64_t wall_us_ = 0;
   std::uint64_t election_at_us_ = 0;

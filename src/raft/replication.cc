@@ -39,7 +39,7 @@ void Raft::add_progress(const MemberId& server) {
   progress.next_index = (configuration().votes(server) ? log_.last_index() : commit_index_) + 1;
   if (const auto peer = connected_.find(server); peer != connected_.end()) {
     progress.connected = true;
-    progress.start = peer->second;
+    progress.boot_id = peer->second;
   }
   progress.last_contact_us = now_us_;
   progress.resend_us = options_.election_timeout_us;

@@ -23,7 +23,7 @@ struct PreCandidate {
 };
 struct Candidate {
   std::set<MemberId> votes;
-  std::uint64_t own_vote_write = 0;  // counted once this is durable; 0: it is
+  WriteNumber own_vote_write{};  // counted once this is durable; 0: it is
 };
 struct Leader {
   std::map<MemberId, Progress> progress;  // of everybody else who gets the log

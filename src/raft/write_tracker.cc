@@ -19,7 +19,7 @@ void WriteTracker::truncate(Index last) {
   for (Write& write : writes_) write.last = std::min(write.last, last);
 }
 
-void WriteTracker::complete(std::uint64_t write, std::uint64_t now_us) {
+void WriteTracker::complete(WriteNumber write, std::uint64_t now_us) {
   ZATT_ASSERT(write >= durable_write_ && write <= last_write_);
   durable_write_ = write;
   completed_us_ = now_us;
@@ -34,11 +34,11 @@ bool WriteTracker::is_stuck(std::uint64_t now_us, std::uint64_t for_us) const {
   return !writes_.empty() && now_us - std::max(writes_.front().begun_us, completed_us_) > for_us;
 }
 
-bool WriteTracker::may_send(std::uint64_t after_write) const {
+bool WriteTracker::may_send(WriteNumber after_write) const {
   return is_durable(std::max(after_write, term_write_));
 }
 
-void WriteTracker::defer(std::uint64_t after_write, Envelope envelope) {
+void WriteTracker::defer(WriteNumber after_write, Envelope envelope) {
   ZATT_ASSERT(!may_send(after_write));
   ZATT_ASSERT(!std::holds_alternative<AppendEntries>(envelope.message));
   if (std::holds_alternative<HeartbeatReply>(envelope.message))  // a hanging disk fills no memory

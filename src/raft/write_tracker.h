@@ -20,44 +20,44 @@ class WriteTracker {
   void restore(Index last) { durable_index_ = last; }
 
   // The number of the next write: one more than the last.
-  std::uint64_t begin() { return ++last_write_; }
+  WriteNumber begin() { return ++last_write_; }
   // The write last begun goes to the disk; once it is durable, so is the log up to `last`.
   void submit(Index last, std::uint64_t now_us);
   // The log ends at `last` from here on, for the writes under way too.
   void truncate(Index last);
   // Every write up to this number is durable. Numbers may be repeated, and never sink.
-  void complete(std::uint64_t write, std::uint64_t now_us);
+  void complete(WriteNumber write, std::uint64_t now_us);
 
   Index durable_index() const { return durable_index_; }
-  bool is_durable(std::uint64_t write) const { return write <= durable_write_; }
+  bool is_durable(WriteNumber write) const { return write <= durable_write_; }
   // Whether the oldest write under way, and the disk as a whole, have made no progress for so long.
   bool is_stuck(std::uint64_t now_us, std::uint64_t for_us) const;
 
   // Nothing may be sent before this write, which keeps current_term: after a crash the server must
   // not act in a lower term than it has spoken in.
-  void set_term_write(std::uint64_t write) { term_write_ = write; }
+  void set_term_write(WriteNumber write) { term_write_ = write; }
   // Whether a message that rests on this write may be sent now; of 0: on nothing but the term.
-  bool may_send(std::uint64_t after_write) const;
+  bool may_send(WriteNumber after_write) const;
   // Holds one that may not. No AppendEntries, whose entries are borrowed.
-  void defer(std::uint64_t after_write, Envelope envelope);
+  void defer(WriteNumber after_write, Envelope envelope);
   // Moves to `out` what may be sent by now, in the order it was deferred; what speaks of a term
   // below `current_term` is dropped.
   void release(Term current_term, std::vector<Envelope>& out);
 
  private:
   struct Write {
-    std::uint64_t number = 0;
+    WriteNumber number{};
     Index last{};
     std::uint64_t begun_us = 0;
   };
   struct DeferredMessage {
-    std::uint64_t after_write = 0;
+    WriteNumber after_write{};
     Envelope envelope;
   };
 
-  std::uint64_t last_write_ = 0;
-  std::uint64_t durable_write_ = 0;
-  std::uint64_t term_write_ = 0;
+  WriteNumber last_write_{};
+  WriteNumber durable_write_{};
+  WriteNumber term_write_{};
   std::uint64_t completed_us_ = 0;  // when the disk last kept something
   Index durable_index_{};
   std::deque<Write> writes_;  // under way, ascending

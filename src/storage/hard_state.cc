@@ -29,7 +29,7 @@ MemberId take_server(Reader& in) {
 bool take_offer(Reader& in, std::vector<Offer>& offers) {
   Offer offer;
   offer.number = in.u64();
-  offer.cluster = in.u64();
+  offer.cluster = ClusterId{in.u64()};
   auto configuration = raft::decode_configuration(in.bytes());
   if (!in.ok() || !configuration) return false;
   offer.configuration = std::move(*configuration);
@@ -42,7 +42,7 @@ bool take_offer(Reader& in, std::vector<Offer>& offers) {
 void encode(const HardState& state, std::string& out) {
   Writer writer(out);
   put_server(writer, state.self);
-  writer.u64(state.cluster);
+  writer.u64(raw(state.cluster));
   writer.u64(raw(state.raft_state.current_term));
   writer.u8(state.raft_state.voted_for ? 1 : 0);
   if (state.raft_state.voted_for) put_server(writer, *state.raft_state.voted_for);
@@ -53,7 +53,7 @@ void encode(const HardState& state, std::string& out) {
   writer.u32(static_cast<std::uint32_t>(state.offers.size()));
   for (const Offer& offer : state.offers) {
     writer.u64(offer.number);
-    writer.u64(offer.cluster);
+    writer.u64(raw(offer.cluster));
     std::string configuration;
     raft::encode(offer.configuration, configuration);
     writer.bytes(configuration);
@@ -64,7 +64,7 @@ std::optional<HardState> decode_hard_state(std::string_view bytes) {
   Reader in(bytes);
   HardState state;
   state.self = take_server(in);
-  state.cluster = in.u64();
+  state.cluster = ClusterId{in.u64()};
   state.raft_state.current_term = Term{in.u64()};
   const std::uint8_t voted = in.u8();
   if (voted > 1) return std::nullopt;

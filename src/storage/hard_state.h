@@ -19,8 +19,8 @@ namespace zatt::storage {
 using raft::Offer;
 
 struct HardState {
-  MemberId self;              // the id and incarnation of this directory
-  std::uint64_t cluster = 0;  // 0: not yet in one. Else an offer's, or that of a cluster joined
+  MemberId self;        // the id and incarnation of this directory
+  ClusterId cluster{};  // 0: not yet in one. Else an offer's, or that of a cluster joined
   raft::HardState raft_state;
   std::vector<Offer> offers;  // every offer ever held, oldest first
 

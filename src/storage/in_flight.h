@@ -28,7 +28,7 @@ struct ReadUnderWay {
 };
 
 struct InFlightBatch {
-  std::uint64_t last_write = 0;  // all up to it are durable, once this is
+  WriteNumber last_write{};  // all up to it are durable, once this is
   std::uint64_t bytes = 0;
   bool writes_log = false;
   bool is_last = false;  // of a storage that stops
@@ -47,7 +47,7 @@ struct Stall {
 
 // One that is not durable: it is once the log is, up to `last`.
 struct UndoneWrite {
-  std::uint64_t number = 0;
+  WriteNumber number{};
   Index last{};
 };
 

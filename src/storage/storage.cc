@@ -55,10 +55,10 @@ struct Storage::Impl {
   SegmentPool pool;
 
   bool save_waits = false;
-  std::uint64_t last_write = 0;
-  std::uint64_t durable = 0;
-  std::deque<UndoneWrite> undone;         // ascending
-  std::optional<std::uint64_t> cut_from;  // from this write on all waits for a cut
+  WriteNumber last_write{};
+  WriteNumber durable{};
+  std::deque<UndoneWrite> undone;       // ascending
+  std::optional<WriteNumber> cut_from;  // from this write on all waits for a cut
   bool is_stopping = false;
   bool is_stopped = false;
   std::uint64_t next_read = 1;
@@ -85,7 +85,7 @@ struct Storage::Impl {
   void plan_reads(InFlightBatch& going, std::vector<Step>& steps);
   void plan_writes(InFlightBatch& going, std::vector<Step>& steps);
   // All up to this write is durable once what is laid out so far is.
-  std::uint64_t laid_out_write() const;
+  WriteNumber laid_out_write() const;
   void plan_note(InFlightBatch& going, bool is_quiet, std::uint64_t now_us,
                  std::vector<Step>& steps);
   void plan_stop(InFlightBatch& going, std::vector<Step>& steps);
@@ -211,8 +211,8 @@ void Storage::Impl::plan_writes(InFlightBatch& going, std::vector<Step>& steps) 
 }
 
 // What has no segment yet waits, and all that was handed over after it; not what came before.
-std::uint64_t Storage::Impl::laid_out_write() const {
-  std::uint64_t laid_out = durable;
+WriteNumber Storage::Impl::laid_out_write() const {
+  WriteNumber laid_out = durable;
   for (const UndoneWrite& write : undone) {
     if (write.last > log.end().index || (cut_from && write.number >= *cut_from)) break;
     laid_out = write.number;

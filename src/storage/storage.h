@@ -77,7 +77,7 @@ Result<ScanResult> scan(Disk& disk, const Options& options,
 
 // To be done in this order: the hard state, the truncation, the entries.
 struct Write {
-  std::uint64_t number = 0;
+  WriteNumber number{};
   std::optional<HardState> hard_state{};
   std::optional<Index> truncate{};      // drop the entries above
   std::span<const EntryView> append{};  // the first continues the log, each the one before
@@ -120,8 +120,8 @@ class Storage {
   };
   struct Done {
     Status status = ok;
-    std::uint64_t durable = 0;  // every write up to this number is on stable storage
-    bool synced = false;        // the disk has kept something, if not yet all of any write
+    WriteNumber durable{};  // every write up to this number is on stable storage
+    bool synced = false;    // the disk has kept something, if not yet all of any write
     std::vector<ReadDone> reads;
   };
   Done on_done(BatchResult result, std::uint64_t now_us);

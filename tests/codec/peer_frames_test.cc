@@ -16,8 +16,8 @@
 namespace zatt::codec {
 namespace {
 
-constexpr std::uint64_t from_boot_id = 0x1122334455667788;
-constexpr std::uint64_t to_boot_id = 0x99aabbccddeeff00;
+constexpr BootId from_boot_id{0x1122334455667788};
+constexpr BootId to_boot_id{0x99aabbccddeeff00};
 
 std::string noise(Prng& prng, std::size_t size) {
   std::string bytes(size, '\0');
@@ -42,8 +42,8 @@ Frame decode(const std::string& bytes) {
 std::string forged(std::uint32_t piece, std::uint8_t last, std::string_view payload) {
   std::string bytes(8, '\0');
   Writer writer(bytes);
-  writer.u64(from_boot_id);
-  writer.u64(to_boot_id);
+  writer.u64(raw(from_boot_id));
+  writer.u64(raw(to_boot_id));
   writer.u64(7);
   writer.u32(piece);
   writer.u8(last);

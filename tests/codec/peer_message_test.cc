@@ -29,10 +29,10 @@ std::string body_of(const raft::Configuration& c) {
 
 BootstrapState bootstrap_state() {
   BootstrapState s;
-  s.cluster = 5;
+  s.cluster = ClusterId{5};
   s.acted = true;
   s.asks = true;
-  s.offers.push_back({1, 5, configuration()});
+  s.offers.push_back({1, ClusterId{5}, configuration()});
   return s;
 }
 
@@ -337,9 +337,9 @@ TEST_CASE("peer message: texts over their limits are refused") {
   h.proof = std::string(4097, 'a');
   CHECK_FALSE(is_taken(encoded(h)));
   h = hello();
-  h.bootstrap_state.offers.assign(1024, {1, 5, configuration()});
+  h.bootstrap_state.offers.assign(1024, {1, ClusterId{5}, configuration()});
   CHECK(is_taken(encoded(h)));
-  h.bootstrap_state.offers.assign(1025, {1, 5, configuration()});
+  h.bootstrap_state.offers.assign(1025, {1, ClusterId{5}, configuration()});
   CHECK_FALSE(is_taken(encoded(h)));
   CHECK(is_taken(encoded(Refused{Refused::Why::other, std::string(4096, 'a')})));
   CHECK_FALSE(is_taken(encoded(Refused{Refused::Why::other, std::string(4097, 'a')})));

@@ -30,7 +30,7 @@ void check_whole(std::string_view message, std::size_t times) {
   for (std::size_t i = 0; i < times; ++i) large += message;
   codec::Assembler assembler;
   std::size_t whole = 0;
-  codec::cut_into_frames(1, 2, 3, large, [&](const std::string& bytes) {
+  codec::cut_into_frames(BootId{1}, BootId{2}, 3, large, [&](const std::string& bytes) {
     const auto frame = codec::decode_frame(bytes);
     require(frame.has_value(), "what is cut decodes");
     if (const auto message_again = assembler.add(*frame)) {

@@ -145,7 +145,8 @@ class Game {
   }
 
   bool is_in_cluster(const Directory& d) const {
-    return d.state.cluster != 0 && !d.saving && (d.founded || current_offer(d.state) == nullptr);
+    return d.state.cluster != ClusterId{} && !d.saving &&
+           (d.founded || current_offer(d.state) == nullptr);
   }
 
   void pursue(std::size_t i) {
@@ -153,7 +154,8 @@ class Game {
     if (d.saving || (d.acted() && is_in_cluster(d))) return;
     std::vector<ConnectedPeer> met;
     for (const auto& [id, seen] : d.met) met.push_back({seen.server, seen.bootstrap_state});
-    const BootstrapStep step = next_bootstrap_step({d.state, cluster_, met, ++last_cluster_});
+    const BootstrapStep step =
+        next_bootstrap_step({d.state, cluster_, met, ClusterId{++last_cluster_}});
     d.stuck = step.what == What::stuck;
     if (step.what == What::store || step.what == What::enter) {
       if (d.acted()) problem = "one that has acted gave up its cluster";
@@ -198,7 +200,7 @@ class Game {
     if (seen_by_b == b.met.end() || seen_by_a == a.met.end()) return;
     if (seen_by_b->second.server != a.state.self || seen_by_a->second.server != b.state.self)
       return;
-    const std::uint64_t cluster = a.state.cluster;
+    const ClusterId cluster = a.state.cluster;
     if (seen_by_a->second.bootstrap_state.cluster != cluster) return;
     if (seen_by_b->second.bootstrap_state.cluster != cluster || b.state.cluster != cluster) return;
     if (current_offer(a.state) == nullptr) return;  // an observer
@@ -284,14 +286,14 @@ class Game {
   }
 
   bool is_settled() {
-    std::set<std::uint64_t> clusters;
+    std::set<ClusterId> clusters;
     bool acted = false;
     for (const Directory& d : all_) {
       if (d.stuck) return said_stuck = 1, true;
       clusters.insert(d.state.cluster);
       acted = acted || d.acted();
     }
-    if (clusters.size() != 1 || *clusters.begin() == 0) return false;
+    if (clusters.size() != 1 || *clusters.begin() == ClusterId{}) return false;
     if (elected_.contains(*clusters.begin())) return true;
     // It lived, and a majority of it was wiped: nobody leads, which is said.
     std::size_t left = 0;
@@ -304,10 +306,10 @@ class Game {
   std::uint64_t last_cluster_ = 100;
   std::map<std::string, Address> cluster_;
   std::vector<Directory> all_;
-  std::size_t deaf_;                                      // or nobody
-  std::map<std::uint64_t, std::set<MemberId>> voted_in_;  // by cluster: who voted in it, ever
-  std::set<std::uint64_t> elected_;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> held_both_;  // by one directory
+  std::size_t deaf_;                                  // or nobody
+  std::map<ClusterId, std::set<MemberId>> voted_in_;  // by cluster: who voted in it, ever
+  std::set<ClusterId> elected_;
+  std::set<std::pair<ClusterId, ClusterId>> held_both_;  // by one directory
 };
 
 void play(std::size_t size, std::uint64_t seeds, int most_moves) {

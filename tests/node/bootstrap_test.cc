@@ -20,7 +20,7 @@ MemberId server(std::string_view name) {
 
 raft::Offer offer(std::uint64_t number, std::uint64_t cluster,
                   const std::vector<std::string>& names) {
-  raft::Offer made{number, cluster, {}};
+  raft::Offer made{number, ClusterId{cluster}, {}};
   for (const std::string& name : names) {
     const MemberId who = server(name);
     const auto at = three.find(who.id);
@@ -42,7 +42,7 @@ struct Directory {
     state.raft_state.current_term = Term{1};
     return *this;
   }
-  Directory& in(std::uint64_t cluster) {
+  Directory& in(ClusterId cluster) {
     state.cluster = cluster;
     return *this;
   }
@@ -61,7 +61,7 @@ BootstrapStep step(const Directory& mine, const std::vector<Directory>& others,
                    const std::map<std::string, Address>& cluster = three) {
   std::vector<ConnectedPeer> met;
   for (const Directory& other : others) met.push_back(other.met());
-  return next_bootstrap_step({mine.state, cluster, met, fresh});
+  return next_bootstrap_step({mine.state, cluster, met, ClusterId{fresh}});
 }
 
 bool is_wait(const BootstrapStep& s, const std::vector<std::string>& waiting_for) {
@@ -174,13 +174,13 @@ TEST_CASE(
   // Node 1 was emptied; before the bootstrap leader's later offer was stored it was emptied again, and
   // entered the cluster of the first offer, in which the others have acted.
   const Directory leader = Directory("0").holds(first).holds(offer(2, 11, {"0", "1b", "2"}));
-  const Directory one = Directory("1c").in(10).acted();
+  const Directory one = Directory("1c").in(ClusterId{10}).acted();
   const Directory two = Directory("2").holds(first).acted();
   CHECK(says(step(leader, {one}), "node 1 belongs to a cluster that lives"));
   for (const auto& met : {std::vector{one, two}, std::vector{two, one}}) {
     const BootstrapStep enters = step(leader, met);
     CHECK(enters.what == What::enter);
-    CHECK(enters.cluster == 10);
+    CHECK(enters.cluster == ClusterId{10});
   }
 }
 
@@ -242,7 +242,8 @@ TEST_CASE("bootstrap: who has acted takes no offer and makes none") {
       step(Directory("1").holds(first).acted(), {Directory("0").holds(later), Directory("2b")});
   CHECK(taker.what == What::found);
   CHECK(taker.configuration == first.configuration);
-  CHECK(step(Directory("1").in(10).acted(), {Directory("0").holds(later)}).what == What::wait);
+  CHECK(step(Directory("1").in(ClusterId{10}).acted(), {Directory("0").holds(later)}).what ==
+        What::wait);
 }
 
 TEST_CASE("bootstrap: one acted, so the others follow") {
@@ -292,7 +293,7 @@ TEST_CASE(
 }
 
 TEST_CASE("bootstrap: a cluster that lives without us, while we were to found another, is said") {
-  const Directory unknown = Directory("1b").in(99).acted();
+  const Directory unknown = Directory("1b").in(ClusterId{99}).acted();
   const BootstrapStep said = step(Directory("0").holds(first), {unknown});
   CHECK(says(said, "node 1 belongs to a cluster that lives"));
 }
@@ -327,7 +328,7 @@ TEST_CASE("bootstrap: an offer is shown once it is durable, and not before") {
     fixture.disk_held = true;
     for (auto& [other_id, other] : fixture.peers) other->connect();
     if (id == "1") {
-      raft::Offer made{1, 0xab12, {}};
+      raft::Offer made{1, ClusterId{0xab12}, {}};
       for (const auto& [member, address] : fixture.options.cluster) {
         const MemberId who =
             member == "1" ? fixture.node->raft().self() : fixture.peer(member).server;
@@ -339,13 +340,13 @@ TEST_CASE("bootstrap: an offer is shown once it is durable, and not before") {
     }
     REQUIRE(fixture.env.batch.has_value());  // the offer is on its way
     for (const codec::BootstrapState& shown : shown_to(fixture.peer("2"))) {
-      CHECK(shown.cluster == 0);
+      CHECK(shown.cluster == ClusterId{0});
       CHECK(shown.offers.empty());
     }
     fixture.disk_held = false;
     fixture.run_batch();
     fixture.settle();
-    std::uint64_t cluster = 0;
+    ClusterId cluster{};
     for (const codec::BootstrapState& shown : shown_to(fixture.peer("2"))) {
       REQUIRE(shown.offers.size() == 1);
       CHECK(shown.cluster == shown.offers[0].cluster);

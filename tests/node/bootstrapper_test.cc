@@ -20,7 +20,7 @@ TEST_CASE("bootstrapper: alone it stores its offer, and shows it once that is du
   CHECK(!stored.bootstrap);
   bootstrapper.save(parts.raft->take_write_number());
   CHECK(bootstrapper.state().offers.empty());  // on its way to the disk
-  CHECK(bootstrapper.state().cluster == 0);
+  CHECK(bootstrapper.state().cluster == ClusterId{0});
   CHECK(!bootstrapper.pursue().save);  // nor is there another meanwhile
   parts.settle();
   CHECK(bootstrapper.state().offers.size() == 1);

@@ -37,7 +37,7 @@ class Parts : private node::PeerConnectionsOwner {
   SimDisk disk;
   std::unique_ptr<raft::Raft> raft;
   std::unique_ptr<node::Persister> persister;
-  node::PeerConnections connections{env, *this, 1, nullptr};
+  node::PeerConnections connections{env, *this, BootId{1}, nullptr};
   node::ClientQueues clients{env, nullptr};
   kv::Machine machine;
   node::DictionaryService service{machine};
@@ -67,7 +67,7 @@ class Parts : private node::PeerConnectionsOwner {
   // A cluster of this member alone, led by it, its first entry committed.
   void lead_alone() {
     const raft::Member self{raft->self(), options.cluster.at("0"), true};
-    persister->save_bootstrap(raft->take_write_number(), 77, {});
+    persister->save_bootstrap(raft->take_write_number(), ClusterId{77}, {});
     settle();
     step(raft::Bootstrap{raft::Configuration{{self}, {}}});
     settle();

@@ -90,7 +90,7 @@ TEST_CASE(
   fixture.pass_ms(2000);
   Peer& two = fixture.peer("2");
   two.disconnect();
-  const auto greet = [&](std::uint64_t cluster, std::uint64_t incarnation) {
+  const auto greet = [&](ClusterId cluster, std::uint64_t incarnation) {
     two.connect(false);
     codec::Hello hello = two.hello();
     hello.bootstrap_state.cluster = cluster;
@@ -99,7 +99,7 @@ TEST_CASE(
     return fixture.env.is_closed(two.link);
   };
   for (int i = 0; i < 5; ++i) {
-    REQUIRE(greet(0x77, two.server.incarnation));
+    REQUIRE(greet(ClusterId{0x77}, two.server.incarnation));
     fixture.node->on_link_down(two.link);
     fixture.pass_ms(1500);
   }

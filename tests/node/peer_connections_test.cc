@@ -208,7 +208,7 @@ TEST_CASE("peer connections: while founding, the configurations have to name the
   CHECK_FALSE(greet(fixture, "0", [](Hello& h) {
                 h.ids = {"0", "1", "7"};
                 h.bootstrap_state.acted = true;
-                h.bootstrap_state.cluster = 5;
+                h.bootstrap_state.cluster = ClusterId{5};
               }).has_value());
 }
 
@@ -224,7 +224,8 @@ TEST_CASE("peer connections: a member of another cluster is refused, and both cl
   NodeFixture fixture("1");
   fixture.follow("0");
   fixture.peer("2").disconnect();
-  const auto other = greet(fixture, "2", [](Hello& h) { h.bootstrap_state.cluster = 0x77; });
+  const auto other =
+      greet(fixture, "2", [](Hello& h) { h.bootstrap_state.cluster = ClusterId{0x77}; });
   REQUIRE(other.has_value());
   CHECK(other->why == Why::cluster);
   CHECK(other->text ==
@@ -285,8 +286,9 @@ TEST_CASE(
     "peer connections: a majority that was found to be of another cluster ends this node, when "
     "called") {
   const auto greet_as_alien = [](NodeFixture& fixture, const char* id) {
-    REQUIRE(greet(fixture, id, [](Hello& h) { h.bootstrap_state.cluster = 0x77; })->why ==
-            Why::cluster);
+    REQUIRE(greet(fixture, id, [](Hello& h) {
+              h.bootstrap_state.cluster = ClusterId{0x77};
+            })->why == Why::cluster);
   };
   NodeFixture fixture("0");
   fixture.lead();
@@ -415,7 +417,7 @@ TEST_CASE("peer connections: a second greeting on one connection changes nothing
   Peer& two = fixture.peer("2");
   Hello hello = two.hello();
   hello.server.id = "0";
-  hello.bootstrap_state.cluster = 99;
+  hello.bootstrap_state.cluster = ClusterId{99};
   two.say(hello);
   CHECK_FALSE(fixture.env.is_closed(two.link));
   CHECK_FALSE(fixture.env.is_closed(fixture.peer("0").link));

@@ -15,7 +15,7 @@ TEST_CASE("persister: a write is durable, by raft's number, once its batch was s
   parts.lead_alone();
   const raft::Output output =
       parts.step(raft::Propose{parts.raft->current_term(), {{EntryKind::command, "x"}}});
-  REQUIRE(output.write != 0);
+  REQUIRE(output.write != WriteNumber{});
   parts.persister->submit();
   REQUIRE(parts.env.batch.has_value());
   CHECK(parts.raft->commit_index() < output.proposed);
@@ -45,9 +45,9 @@ TEST_CASE("persister: the disk has one batch at a time") {
 TEST_CASE("persister: an offer counts as durable only once it is") {
   Parts parts;
   CHECK(parts.persister->is_bootstrap_durable());
-  parts.persister->save_bootstrap(parts.raft->take_write_number(), 77, {});
+  parts.persister->save_bootstrap(parts.raft->take_write_number(), ClusterId{77}, {});
   CHECK(!parts.persister->is_bootstrap_durable());
-  CHECK(parts.persister->hard_state().cluster == 77);
+  CHECK(parts.persister->hard_state().cluster == ClusterId{77});
   CHECK(parts.run_disk().bootstrap_durable);
   CHECK(parts.persister->is_bootstrap_durable());
   CHECK(!parts.run_disk().bootstrap_durable);

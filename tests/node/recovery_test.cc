@@ -53,8 +53,8 @@ std::uint64_t last_batch(storage::Disk& disk, const std::string& file) {
 }  // namespace
 
 TEST_CASE("recovery: a cluster's name is 16 hexadecimal digits") {
-  CHECK(cluster_name(0xab12) == "000000000000ab12");
-  CHECK(cluster_name(0xfedcba9876543210) == "fedcba9876543210");
+  CHECK(cluster_name(ClusterId{0xab12}) == "000000000000ab12");
+  CHECK(cluster_name(ClusterId{0xfedcba9876543210}) == "fedcba9876543210");
 }
 
 TEST_CASE("recovery: what was written is there again") {
@@ -272,7 +272,7 @@ TEST_CASE("recovery: damage to the first entry, which names the members, is repa
   REQUIRE(fixture.open());
   // Without an offer of its own it would know of the others from that entry alone.
   Peer& leader = fixture.peer("0");
-  leader.bootstrap_state = {77, true, false, {}};
+  leader.bootstrap_state = {ClusterId{77}, true, false, {}};
   leader.connect();
   raft::Configuration members;
   for (const char* id : {"0", "1", "2"})

@@ -23,7 +23,7 @@ bool has(const std::string& text, std::string_view part) {
 void enter(NodeFixture& fixture) {
   REQUIRE(fixture.open());
   for (const char* id : {"0", "2"}) {
-    fixture.peer(id).bootstrap_state.cluster = 0xc1;
+    fixture.peer(id).bootstrap_state.cluster = ClusterId{0xc1};
     fixture.peer(id).bootstrap_state.acted = true;
     fixture.peer(id).connect();
   }

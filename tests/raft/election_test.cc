@@ -30,7 +30,7 @@ TEST_CASE("pre-vote: asks in the next term, and takes none") {
   server.fire();
   CHECK(server.is_pre_candidate());
   CHECK(server.raft.current_term() == Term{0});
-  CHECK(server.output.write == 0);
+  CHECK(server.output.write == WriteNumber{});
   const auto asked = server.sent<RequestVote>();
   REQUIRE(asked.size() == 2);
   CHECK(asked[0].pre_vote);
@@ -68,7 +68,7 @@ TEST_CASE("pre-vote: answering changes nothing but the reply") {
     CHECK(replies[0].pre_vote);
     CHECK(replies[0].granted == row.granted);
     CHECK(replies[0].term == (row.granted ? row.request.term : Term{3}));
-    CHECK(server.output.write == 0);
+    CHECK(server.output.write == WriteNumber{});
     CHECK(server.raft.current_term() == Term{3});
     CHECK(!server.raft.voted_for());
     CHECK(server.raft.wake_at_us() == wake);
@@ -126,7 +126,7 @@ TEST_CASE("vote: said only once it is durable, and again to the same candidate")
   CHECK(server.sent<VoteReply>("2")[0].granted);
   // Its reply was lost: asked again, it says so again, and writes nothing.
   server.receive("2", vote(1));
-  CHECK(server.output.write == 0);
+  CHECK(server.output.write == WriteNumber{});
   CHECK(server.sent<VoteReply>("2").at(0).granted);
   server.receive("3", vote(1, 9, 9));
   CHECK(!server.sent<VoteReply>("3").at(0).granted);
@@ -136,7 +136,7 @@ TEST_CASE("vote: said only once it is durable, and again to the same candidate")
 TEST_CASE("vote: a promise of an overtaken term is not said late") {
   OneServer server;
   server.receive("2", vote(1));
-  const std::uint64_t first = server.last_write;
+  const WriteNumber first = server.last_write;
   server.receive("3", vote(2));
   server.step(Persisted{first});
   CHECK(server.output.messages.empty());

@@ -20,7 +20,7 @@ TEST_CASE("append: acknowledged only when durable, as far as it is durable") {
   OneServer server;
   server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
   CHECK(server.output.messages.empty());
-  const std::uint64_t first = server.last_write;
+  const WriteNumber first = server.last_write;
   server.receive("2", append_of(1, 2, 1, {command(3, 1)}));
   CHECK(server.output.messages.empty());
   server.step(Persisted{first});
@@ -40,7 +40,7 @@ TEST_CASE("append: what is durable already is acknowledged at once") {
   server.receive("2", append_of(1, 1, 0, {command(2, 1), command(3, 1)}));
   server.persist();
   server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
-  CHECK(server.output.write == 0);
+  CHECK(server.output.write == WriteNumber{});
   REQUIRE(server.sent<AppendReply>().size() == 1);
   CHECK(server.sent<AppendReply>()[0].match_index == Index{3});
   CHECK(terms_of(server.raft.log()) == Terms{0, 1, 1});  // a late one cuts nothing
@@ -62,9 +62,9 @@ TEST_CASE("append: a suffix of another term is replaced, in one write") {
 TEST_CASE("append: a completion of what was cut raises nothing") {
   OneServer server;
   server.receive("2", append_of(1, 1, 0, {command(2, 1), command(3, 1), command(4, 1)}));
-  const std::uint64_t first = server.last_write;
+  const WriteNumber first = server.last_write;
   server.receive("3", append_of(2, 1, 0, {command(2, 2)}));
-  const std::uint64_t second = server.last_write;
+  const WriteNumber second = server.last_write;
   server.receive("3", append_of(2, 2, 2, {command(3, 2)}));
   server.step(Persisted{first});
   CHECK(server.raft.durable_index() == Index{1});  // entry 2 means another one by now
@@ -99,7 +99,7 @@ TEST_CASE("append: a refusal says where the logs may meet, and writes no entry")
     CHECK(replies[0].hint_index == Index{row.hint});
     CHECK(replies[0].hint_term == Term{row.hint_term});
     CHECK(replies[0].match_index == Index{0});
-    CHECK(server.output.write == 0);
+    CHECK(server.output.write == WriteNumber{});
   }
 }
 

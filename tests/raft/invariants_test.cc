@@ -66,7 +66,7 @@ TEST_CASE("invariants: a later term brings another vote, and a follower may lose
 TEST_CASE("invariants: what is written") {
   const auto writing = [](std::vector<EntryView> append) {
     Output output;
-    output.write = 4;
+    output.write = WriteNumber{4};
     output.append = std::move(append);
     return output;
   };
@@ -84,7 +84,7 @@ TEST_CASE("invariants: what is written") {
   truncating.truncate = Index{6};
   CHECK(text(broken_by_output(leader(), leader(), truncating)) ==
         "a write has a number, and only a write");
-  truncating.write = 4;
+  truncating.write = WriteNumber{4};
   CHECK(broken_by_output(leader(), leader(), truncating) == nullptr);
   truncating.truncate = Index{5};
   CHECK(text(broken_by_output(leader(), leader(), truncating)) == "nothing committed is truncated");

@@ -65,7 +65,7 @@ TEST_CASE("a busy disk is none that hangs: its leader stays as long as something
   OneServer leader;
   leader.elect();
   leader.persist();
-  std::uint64_t oldest = leader.last_write;
+  WriteNumber oldest = leader.last_write;
   for (int i = 0; i < 3; ++i) leader.propose();
   for (int i = 0; i < 3; ++i) {  // each write takes two seconds, and waits for those before it
     for (const std::uint64_t until = leader.now_us + 2'000'000; leader.now_us < until;) {

@@ -53,7 +53,7 @@ class OneServer {
     step(Bootstrap{configuration});
     persist();
     for (const Member& member : configuration.members)
-      if (member.server != raft.self()) step(PeerUp{member.server, 1});
+      if (member.server != raft.self()) step(PeerUp{member.server, BootId{1}});
   }
   // What a process finds on its disk.
   OneServer(const std::vector<EntryView>& log, const HardState& hard_state, const Floor& floor = {})
@@ -64,12 +64,12 @@ class OneServer {
     for (const EntryView& entry : log) raft.restore(entry);
     raft.restore(peer("1"), {hard_state.current_term, hard_state.voted_for, floor});
     step(Tick{});
-    for (const char* id : {"2", "3"}) step(PeerUp{peer(id), 1});
+    for (const char* id : {"2", "3"}) step(PeerUp{peer(id), BootId{1}});
   }
 
   Output& step(decltype(Input::event) event) {
     output = raft.step({now_us, wall_us, std::move(event)});
-    if (output.write != 0) last_write = output.write;
+    if (output.write != WriteNumber{}) last_write = output.write;
     return output;
   }
   Output& receive(const std::string& from, const Message& message) {
@@ -123,7 +123,7 @@ class OneServer {
   Output output;
   std::uint64_t now_us = 1'000'000;
   std::uint64_t wall_us = 5'000'000;
-  std::uint64_t last_write = 0;
+  WriteNumber last_write{};
 
  private:
   static Options with_self(Options options) {

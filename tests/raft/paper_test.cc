@@ -73,7 +73,7 @@ TEST_CASE("figure 2, AppendEntries: the receiver") {
     SUBCASE("another term") { server.receive("2", append_of(3, 4, 2, {command(5, 3)})); }
     CHECK(!server.sent<AppendReply>("2").at(0).success);
     CHECK(server.raft.log().last_index() == Index{4});
-    CHECK(server.output.write == 0);
+    CHECK(server.output.write == WriteNumber{});
   }
   SUBCASE("3. an entry in conflict with a new one goes, and all behind it") {
     server.receive("2", append_of(4, 2, 1, {command(3, 4)}));

@@ -43,7 +43,7 @@ TEST_CASE("persisted: several writes at once, and in order hard state, cut, appe
   CHECK(server.output.hard_state == HardState{Term{2}, std::nullopt});
   CHECK(server.output.truncate == Index{1});
   CHECK(server.output.append.size() == 2);
-  const std::uint64_t first = server.last_write;
+  const WriteNumber first = server.last_write;
   server.receive("2", append_of(2, 3, 2, {command(4, 2)}));
   CHECK(server.last_write == first + 1);
   CHECK(!server.output.hard_state);
@@ -55,8 +55,8 @@ TEST_CASE("persisted: several writes at once, and in order hard state, cut, appe
 TEST_CASE("persisted: a write of somebody else has a number in the same sequence") {
   OneServer server;
   server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
-  const std::uint64_t first = server.last_write;
-  const std::uint64_t other = server.raft.take_write_number();
+  const WriteNumber first = server.last_write;
+  const WriteNumber other = server.raft.take_write_number();
   CHECK(other == first + 1);
   server.receive("2", append_of(1, 2, 1, {command(3, 1)}));
   CHECK(server.last_write == other + 1);
@@ -71,7 +71,7 @@ TEST_CASE("a held reply of an overtaken term is not said") {
   OneServer server;
   server.receive("2", append_of(1, 1, 0, {command(2, 1)}));
   server.receive("2", Heartbeat{Term{1}, Index{0}, 0});
-  const std::uint64_t first = server.last_write;
+  const WriteNumber first = server.last_write;
   server.receive("3", RequestVote{Term{5}, Index{9}, Term{4}, false});
   server.step(Persisted{first});
   CHECK(server.output.messages.empty());
@@ -221,7 +221,7 @@ TEST_CASE("another term: what was meant for it is refused, the leader's own term
 
     server.step(Propose{other, {{EntryKind::command, "x"}}});
     CHECK(server.output.proposed == Index{0});
-    CHECK(server.output.write == 0);
+    CHECK(server.output.write == WriteNumber{});
     server.step(ReadRequests{other, {{7, false}}});
     CHECK(server.output.messages.empty());
     REQUIRE(server.output.reads.size() == 1);

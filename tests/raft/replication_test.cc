@@ -204,7 +204,7 @@ TEST_CASE("answers of a stranger, or of the wiped directory, count for nobody") 
   reply.match_index = reply.received_index = Index{2};
   const Message message = reply;
   server.step(Received{{"9", 1}, &message});
-  server.step(PeerUp{{"2", 99}, 5});  // known id, another incarnation: it is sent the log
+  server.step(PeerUp{{"2", 99}, BootId{5}});  // known id, another incarnation: it is sent the log
   CHECK(server.output.messages.size() == 1);
   server.step(Received{{"2", 99}, &message});
   CHECK(server.raft.commit_index() == Index{0});
@@ -232,11 +232,11 @@ TEST_CASE("another process of a peer: what its log held is forgotten, what is co
   server.step(PeerDown{peer("2")});
   server.propose();
   CHECK(server.sent<AppendEntries>("2").empty());
-  server.step(PeerUp{peer("2"), 1});  // the same process: what it stored, it stores
+  server.step(PeerUp{peer("2"), BootId{1}});  // the same process: what it stored, it stores
   CHECK(server.progress("2").match_index == Index{2});
   CHECK(server.sent<AppendEntries>("2").size() == 1);
   server.step(PeerDown{peer("2")});
-  server.step(PeerUp{peer("2"), 2});
+  server.step(PeerUp{peer("2"), BootId{2}});
   CHECK(server.progress("2").match_index == Index{0});
   CHECK(server.progress("2").next_index > server.progress("2").match_index);
   CHECK(server.raft.commit_index() == Index{2});

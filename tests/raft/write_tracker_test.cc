@@ -20,8 +20,8 @@ Envelope heartbeat_reply(const MemberId& to, std::uint64_t round) {
   return {to, reply};
 }
 
-std::uint64_t write(WriteTracker& writes, std::uint64_t last, std::uint64_t now_us = 0) {
-  const std::uint64_t number = writes.begin();
+WriteNumber write(WriteTracker& writes, std::uint64_t last, std::uint64_t now_us = 0) {
+  const WriteNumber number = writes.begin();
   writes.submit(Index{last}, now_us);
   return number;
 }
@@ -32,8 +32,8 @@ TEST_CASE("write tracker: numbers ascend, and the log is durable as far as compl
   WriteTracker writes;
   writes.restore(Index{3});
   CHECK(writes.durable_index() == Index{3});
-  const std::uint64_t first = write(writes, 5);
-  const std::uint64_t second = write(writes, 7);
+  const WriteNumber first = write(writes, 5);
+  const WriteNumber second = write(writes, 7);
   CHECK(second == first + 1);
   CHECK(writes.durable_index() == Index{3});
   writes.complete(first, 0);
@@ -49,9 +49,9 @@ TEST_CASE(
     "write tracker: a write that was begun before a truncation makes no later entry durable") {
   WriteTracker writes;
   writes.restore(Index{2});
-  const std::uint64_t append = write(writes, 6);
+  const WriteNumber append = write(writes, 6);
   writes.truncate(Index{4});
-  const std::uint64_t truncate = write(writes, 8);
+  const WriteNumber truncate = write(writes, 8);
   writes.complete(append, 0);
   CHECK(writes.durable_index() == Index{4});
   writes.complete(truncate, 0);
@@ -63,7 +63,7 @@ TEST_CASE(
 TEST_CASE("write tracker: stuck is a disk on which nothing moves") {
   WriteTracker writes;
   CHECK(!writes.is_stuck(1000, 10));  // nothing is asked of it
-  const std::uint64_t first = write(writes, 1, 1000);
+  const WriteNumber first = write(writes, 1, 1000);
   write(writes, 2, 1000);
   CHECK(!writes.is_stuck(1010, 10));
   CHECK(writes.is_stuck(1011, 10));
@@ -74,18 +74,18 @@ TEST_CASE("write tracker: stuck is a disk on which nothing moves") {
 
 TEST_CASE("write tracker: a message waits for its write and for the term's") {
   WriteTracker writes;
-  CHECK(writes.may_send(0));
-  const std::uint64_t term = write(writes, 0);
+  CHECK(writes.may_send({}));
+  const WriteNumber term = write(writes, 0);
   writes.set_term_write(term);
-  const std::uint64_t vote = write(writes, 0);
-  CHECK(!writes.may_send(0));
-  writes.defer(0, append_reply(4));
+  const WriteNumber vote = write(writes, 0);
+  CHECK(!writes.may_send({}));
+  writes.defer({}, append_reply(4));
   writes.defer(vote, append_reply(5));
   std::vector<Envelope> sent;
   writes.release(Term{4}, sent);
   CHECK(sent.empty());
   writes.complete(term, 0);
-  CHECK(writes.may_send(0));
+  CHECK(writes.may_send({}));
   CHECK(!writes.may_send(vote));
   writes.release(Term{4}, sent);
   REQUIRE(sent.size() == 1);
@@ -98,7 +98,7 @@ TEST_CASE("write tracker: a message waits for its write and for the term's") {
 
 TEST_CASE("write tracker: what was meant in an earlier term is not said any more") {
   WriteTracker writes;
-  const std::uint64_t number = write(writes, 1);
+  const WriteNumber number = write(writes, 1);
   writes.defer(number, append_reply(1));
   writes.defer(number, append_reply(2));
   writes.complete(number, 0);
@@ -110,7 +110,7 @@ TEST_CASE("write tracker: what was meant in an earlier term is not said any more
 
 TEST_CASE("write tracker: of the answers to heartbeats that wait, each peer's last is kept") {
   WriteTracker writes;
-  const std::uint64_t number = write(writes, 1);
+  const WriteNumber number = write(writes, 1);
   const MemberId other{"3", 13};
   for (std::uint64_t round = 1; round <= 100; ++round)
     writes.defer(number, heartbeat_reply(somebody, round));

@@ -221,14 +221,14 @@ TEST_CASE("posix_disk: a storage lives on it") {
     std::vector<EntryView> views;
     for (std::uint64_t i = 1; i <= 30; ++i)
       views.push_back({Index{entries + i}, Term{1}, 0, EntryKind::command, body});
-    (*started)->write({.number = 1, .append = views});
-    std::uint64_t durable = 0;
+    (*started)->write({.number = WriteNumber{1}, .append = views});
+    WriteNumber durable{};
     while (auto batch = (*started)->take_batch(1)) {
       const auto done = (*started)->on_done(storage::run(*disk, *batch), 1);
       REQUIRE(done.status);
       durable = done.durable;
     }
-    CHECK(durable == 1);
+    CHECK(durable == WriteNumber{1});
   }
 }
 

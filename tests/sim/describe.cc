@@ -40,12 +40,12 @@ struct Describe {
   std::string operator()(const raft::TimeoutNow& m) const { return "TimeoutNow term=" + n(m.term); }
 
   std::string operator()(const codec::Hello& m) const {
-    return "Hello from " + m.server.id + " cluster=" + n(m.bootstrap_state.cluster % 10'000) +
+    return "Hello from " + m.server.id + " cluster=" + n(raw(m.bootstrap_state.cluster) % 10'000) +
            (m.bootstrap_state.acted ? " acted" : "");
   }
   std::string operator()(const codec::Refused& m) const { return "Refused: " + m.text; }
   std::string operator()(const codec::BootstrapState& m) const {
-    return "Standing cluster=" + n(m.cluster % 10'000) + (m.acted ? " acted" : "") +
+    return "Standing cluster=" + n(raw(m.cluster) % 10'000) + (m.acted ? " acted" : "") +
            (m.asks ? " asks" : "");
   }
   std::string operator()(const raft::Message& m) const { return std::visit(*this, m); }

@@ -56,11 +56,11 @@ bool InvariantChecker::may_stop(std::size_t machine) const {
   const Machine& m = machines_[machine];
   if (*m.stopped == node::StopReason::disk_failed) return has_failed(m);
   if (*m.stopped == node::StopReason::storage_corrupt) return m.has_rotted;
-  const std::uint64_t own = clusters_[machine].last;
+  const ClusterId own = clusters_[machine].last;
   const auto foreign =
       std::count_if(clusters_.begin(), clusters_.end(), [own](const Belonging& other) {
         return std::any_of(other.ever.begin(), other.ever.end(),
-                           [own](std::uint64_t cluster) { return cluster != own; });
+                           [own](ClusterId cluster) { return cluster != own; });
       });
   return *m.stopped == node::StopReason::refused &&
          2 * static_cast<std::size_t>(foreign) > machines_.size();
@@ -78,7 +78,7 @@ void InvariantChecker::hear_cluster(std::size_t machine, const codec::PeerMessag
   const auto* hello = std::get_if<codec::Hello>(&message);
   const auto* bootstrap_state =
       hello != nullptr ? &hello->bootstrap_state : std::get_if<codec::BootstrapState>(&message);
-  if (bootstrap_state == nullptr || bootstrap_state->cluster == 0) return;
+  if (bootstrap_state == nullptr || bootstrap_state->cluster == ClusterId{0}) return;
   clusters_[machine].last = bootstrap_state->cluster;
   clusters_[machine].ever.insert(bootstrap_state->cluster);
 }

@@ -89,8 +89,8 @@ class InvariantChecker {
   Coverage& coverage_;
   std::vector<Watched> watched_;
   struct Belonging {  // of a machine, over all its directories, by its own words
-    std::uint64_t last = 0;
-    std::set<std::uint64_t> ever;
+    ClusterId last{};
+    std::set<ClusterId> ever;
   };
   std::vector<Belonging> clusters_;
   std::map<Term, MemberId> leaders_;

@@ -56,7 +56,7 @@ Frame vote(Term term) {
   Frame frame;
   std::string message;
   codec::encode(raft::Message(raft::VoteReply{term, true, false}), message);
-  codec::cut_into_frames(1, 1, 1, message,
+  codec::cut_into_frames(BootId{1}, BootId{1}, 1, message,
                          [&](std::string bytes) { frame.bytes = std::move(bytes); });
   return frame;
 }

@@ -9,14 +9,14 @@ namespace {
 HardState full() {
   HardState state;
   state.self = {"1", 77};
-  state.cluster = 5;
+  state.cluster = ClusterId{5};
   state.raft_state.current_term = Term{9};
   state.raft_state.voted_for = MemberId{"2", 78};
   state.raft_state.floor.term = Term{3};
   state.raft_state.floor.index = Index{4};
   raft::Configuration configuration;
   configuration.members = {{{"1", 77}, {"127.0.0.1", 5254}, true, false, false}};
-  state.offers = {{1, 4, configuration}, {2, 5, configuration}};
+  state.offers = {{1, ClusterId{4}, configuration}, {2, ClusterId{5}, configuration}};
   return state;
 }
 

@@ -144,10 +144,10 @@ inline bool Host::start_found() {
 }
 
 inline State& Host::next(storage::Write write) {
-  write.number = ++last_write;
+  write.number = WriteNumber{++last_write};
   storage->write(write);
   history.push_back(history.back());
-  history.back().write = write.number;
+  history.back().write = last_write;
   return history.back();
 }
 
@@ -193,7 +193,7 @@ inline bool Host::finish() {
   batch_.reset();
   auto done = storage->on_done(storage::run(*disk_, batch), now_us);
   if (!done.status) error = done.status.error();
-  durable = done.durable;
+  durable = raw(done.durable);
   while (history.size() > 1 && history[1].write <= durable) history.erase(history.begin());
   for (auto& read : done.reads) reads.push_back(std::move(read));
   return !error;

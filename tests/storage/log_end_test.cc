@@ -50,19 +50,19 @@ TEST_CASE("log end: the log-end record names the configuration before that is du
       {Index{1}, Term{0}, time_of(1), EntryKind::configuration, "c"},
       {Index{2}, Term{1}, time_of(2), EntryKind::command, "x"},
   };
-  host.storage->write({.number = 1, .append = first});
+  host.storage->write({.number = WriteNumber{1}, .append = first});
   REQUIRE(host.step());
   CHECK(host.durable == 1);
   CHECK(named() == Index{1});
   const std::vector<EntryView> second = {
       {Index{3}, Term{1}, time_of(3), EntryKind::configuration, "d"}};
-  host.storage->write({.number = 2, .append = second});
+  host.storage->write({.number = WriteNumber{2}, .append = second});
   REQUIRE(host.work());
   CHECK(named() == Index{3});
   lose_power(disk);
   REQUIRE(host.start());  // a start knows them from the log
   CHECK(named() == Index{3});
-  host.storage->write({.number = 1, .truncate = Index{2}});
+  host.storage->write({.number = WriteNumber{1}, .truncate = Index{2}});
   REQUIRE(host.work());
   CHECK(named() == Index{1});
 }

@@ -73,7 +73,8 @@ TEST_CASE("storage: one write is all of its parts, and its own number comes back
   state.raft_state = {Term{2}, MemberId{"1", 5}, {}};
   const std::vector<EntryView> entries = {
       {Index{2}, Term{2}, time_of(2), EntryKind::command, "new"}};
-  host.storage->write({17, state, Index{1}, entries});  // numbers ascend, and may leave gaps
+  host.storage->write(
+      {WriteNumber{17}, state, Index{1}, entries});  // numbers ascend, and may leave gaps
   CHECK(host.durable < 17);
   REQUIRE(host.work());
   CHECK(host.durable == 17);

@@ -94,7 +94,7 @@ void Peer::disconnect() {
 
 std::vector<std::string> Peer::frames_of(std::string_view message) {
   std::vector<std::string> frames;
-  codec::cut_into_frames(start, stage_.node_start, ++numbers_, message,
+  codec::cut_into_frames(BootId{start}, BootId{stage_.node_start}, ++numbers_, message,
                          [&](std::string frame) { frames.push_back(std::move(frame)); });
   return frames;
 }
@@ -109,7 +109,7 @@ void Peer::listen() {
   for (const FakeEnv::Frame& sent : std::exchange(stage_.env.frames[link], {})) {
     const auto frame = codec::decode_frame(sent.bytes);
     ZATT_ASSERT(frame.has_value());
-    stage_.node_start = frame->from_boot_id;
+    stage_.node_start = raw(frame->from_boot_id);
     const auto whole = assembler_.add(*frame);
     if (!whole) continue;
     ZATT_ASSERT(codec::decode_peer_message(*whole).has_value());
@@ -230,7 +230,7 @@ void NodeFixture::found() {
       shown = *bootstrap_state;
     ZATT_ASSERT(shown.offers.size() == 1);
   } else {
-    raft::Offer offer{1, 0xab12cd34, {}};
+    raft::Offer offer{1, ClusterId{0xab12cd34}, {}};
     for (const auto& [id, address] : options.cluster) {
       const MemberId server = id == options.id ? node->raft().self() : peers.at(id)->server;
       offer.configuration.members.push_back({server, address, true, false, false});

@@ -125,7 +125,7 @@ void RaftCluster::make_raft(Seat& s) {
   s.raft = std::make_unique<raft::Raft>(options);
   for (const Entry& entry : s.disk.log) s.raft->restore(entry.view());
   s.raft->restore(s.self, s.disk.hard_state);
-  s.start = ++starts_;
+  s.boot_id = BootId{++starts_};
   s.highest_term = s.raft->current_term();
   s.applied = Index{0};
   s.reads.clear();
@@ -156,7 +156,7 @@ Index RaftCluster::step(const std::string& id, decltype(raft::Input::event) even
 
 void RaftCluster::take_output(const std::string& id, const raft::Output& output) {
   Seat& s = seat(id);
-  if (output.write != 0) {
+  if (output.write != WriteNumber{}) {
     Disk::Write write{output.write, output.hard_state, output.truncate, {}};
     for (const EntryView& view : output.append) write.append.push_back(owned(view));
     s.disk.under_way.push_back(std::move(write));
@@ -201,8 +201,8 @@ void RaftCluster::wipe(const std::string& id) {
 
 void RaftCluster::meet(const std::string& a, const std::string& b) {
   if (!is_up(a) || !is_up(b) || is_cut(a, b) || is_cut(b, a)) return;
-  step(a, raft::PeerUp{seat(b).self, seat(b).start});
-  step(b, raft::PeerUp{seat(a).self, seat(a).start});
+  step(a, raft::PeerUp{seat(b).self, seat(b).boot_id});
+  step(b, raft::PeerUp{seat(a).self, seat(a).boot_id});
 }
 
 void RaftCluster::part(const std::string& a, const std::string& b) {

@@ -37,7 +37,7 @@ struct Letter {
 // What a server's disk holds, and what it was told and has not kept yet.
 struct Disk {
   struct Write {
-    std::uint64_t number = 0;
+    WriteNumber number{};
     std::optional<raft::HardState> hard_state;
     std::optional<Index> truncate;
     std::vector<Entry> append;
@@ -133,7 +133,7 @@ class RaftCluster {
     MemberId self;
     std::unique_ptr<raft::Raft> raft;
     Disk disk;
-    std::uint64_t start = 0;
+    BootId boot_id{};
     std::uint64_t ahead_us = 0;
     Term highest_term{};
     Index applied{};
