@@ -39,7 +39,7 @@ struct Output {
 
   // Nothing is to be done. What the vectors have allocated is kept.
   void clear() {
-    write = 0;
+    write = WriteNumber{};
     hard_state.reset();
     truncate.reset();
     append.clear();

@@ -37,7 +37,7 @@ const Output& Raft::step(Input&& input) {
   before.voted_for = &vote_before_;
   output_.clear();
   dispatch(input);
-  if (output_.write != 0) writes_.submit(log_.last_index(), now_us_);
+  if (output_.write != WriteNumber{}) writes_.submit(log_.last_index(), now_us_);
   check_invariants(before);
   return output_;
 }
