@@ -96,18 +96,24 @@ void ReadTracker::on_read_states(const std::vector<raft::ReadState>& reads) {
 void ReadTracker::confirm(Group group) {
   for (const Token token : group.tokens)
     if (PendingRequest* pending = clients_.find_token(token)) pending->confirmed = true;
+  const bool is_ours = group.link == 0;
   const Index index = group.index;
-  if (group.link == 0 && index <= applied_)
+  if (index <= (is_ours ? applied_ : raft_.commit_index()))
     release(group);
   else
-    confirmed_.emplace(index, std::move(group));
+    (is_ours ? to_apply_ : to_commit_).emplace(index, std::move(group));
 }
 
 void ReadTracker::on_applied(Index applied) {
   applied_ = applied;
-  while (!confirmed_.empty() && confirmed_.begin()->first <= applied) {
-    const Group group = std::move(confirmed_.begin()->second);
-    confirmed_.erase(confirmed_.begin());
+  release(to_apply_, applied);
+  release(to_commit_, raft_.commit_index());
+}
+
+void ReadTracker::release(Waiting& waiting, Index reached) {
+  while (!waiting.empty() && waiting.begin()->first <= reached) {
+    const Group group = std::move(waiting.begin()->second);
+    waiting.erase(waiting.begin());
     release(group);
   }
 }
@@ -132,12 +138,13 @@ void ReadTracker::fail(const Group& group) {
 }
 
 void ReadTracker::give_up_unreachable() {
-  while (!confirmed_.empty() && confirmed_.rbegin()->first > raft_.commit_index()) {
-    const auto last = std::prev(confirmed_.end());
-    const Group group = std::move(last->second);
-    confirmed_.erase(last);
-    fail(group);
-  }
+  for (Waiting* waiting : {&to_apply_, &to_commit_})
+    while (!waiting->empty() && waiting->rbegin()->first > raft_.commit_index()) {
+      const auto last = std::prev(waiting->end());
+      const Group group = std::move(last->second);
+      waiting->erase(last);
+      fail(group);
+    }
 }
 
 void ReadTracker::lose(LinkId link) {

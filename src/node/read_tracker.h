@@ -2,7 +2,8 @@
 // Reads until they may be answered: an index asked of who leads, and waited for.
 //
 // What is asked in one turn is one question. A leader asks its core; a follower asks the leader,
-// and learns with the answer how far it may apply.
+// and learns with the answer how far it may apply. So a leader's own reads wait for its state
+// machine, and a follower's question only for the commit.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +44,8 @@ class ReadTracker {
   Answered on_read_index_reply(PeerConnection& peer, const codec::ReadIndexReply& reply);
   // What the core says of its questions.
   void on_read_states(const std::vector<raft::ReadState>& reads);
-  // The state machine is so far: lets go of what waits for no more than that.
+  // The state machine is so far, after a step: lets go of what waits for no more than that, or for
+  // no more than what is committed.
   void on_applied(Index applied);
   // Another leader or term: gives up what waits for an index of an earlier leader's log, whose end
   // the next leader's may never reach.
@@ -51,7 +53,7 @@ class ReadTracker {
   // A connection is gone, and with it the answers to what was asked over it.
   void lose(LinkId link);
 
-  std::size_t backlog() const { return asked_core_.size() + confirmed_.size(); }
+  std::size_t backlog() const { return asked_core_.size() + to_apply_.size() + to_commit_.size(); }
 
  private:
   // Reads that share one question to the leader.
@@ -62,13 +64,15 @@ class ReadTracker {
     Index index{};
     Term term{};  // of the leader asked
   };
+  using Waiting = std::multimap<Index, Group>;  // confirmed, by their index
 
   // Sends our own question to the leader.
   void ask_leader(Group group, bool to_log_end);
   // The leader has confirmed it at `group.index`.
   void confirm(Group group);
-  // The state machine is at `group.index` or past it.
+  // What it waited for has come.
   void release(const Group& group);
+  void release(Waiting& waiting, Index reached);
   // It was not confirmed, which settles nothing: whoever leads by then is asked again.
   void fail(const Group& group);
 
@@ -94,7 +98,8 @@ class ReadTracker {
   std::deque<std::pair<std::uint64_t, Group>> asked_core_;  // by ReadRequest id, ascending
   std::map<std::pair<LinkId, std::uint64_t>, Group> asked_leader_;
   Index applied_{};
-  std::multimap<Index, Group> confirmed_;  // wait for the state machine
+  Waiting to_apply_;   // ours
+  Waiting to_commit_;  // a peer's
 };
 
 }  // namespace zatt::node

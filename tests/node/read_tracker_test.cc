@@ -277,7 +277,7 @@ TEST_CASE("reads: given up and confirmed ones of one connection do not wait for 
   CHECK(fixture.replies(c) == Lines{absent, absent});
 }
 
-TEST_CASE("reads: asked by a follower, answered with an index that has been applied") {
+TEST_CASE("reads: asked by a follower, answered with an index that is committed") {
   NodeFixture fixture("0");
   fixture.lead();
   Peer& one = fixture.peer("1");
@@ -304,6 +304,36 @@ TEST_CASE("reads: asked by a follower, answered with an index that has been appl
   CHECK(at_end->confirmed);
   CHECK(at_end->index == Index{3});
   CHECK(at_end->term == Term{1});
+}
+
+TEST_CASE("reads: asked by a follower, answered before the leader itself has applied so far") {
+  struct : Instrumentation {
+    bool delays = false;
+    void hit(CoveragePoint) override {}
+    bool inject(FaultPoint point) override { return delays && point == FaultPoint::delay_apply; }
+  } faults;
+  NodeFixture fixture("0");
+  fixture.options.instrumentation = &faults;
+  fixture.lead();
+  faults.delays = true;
+  Peer& one = fixture.peer("1");
+  one.say(codec::Forward{1, Term{1}, true, set_command("k", "1")});
+  fixture.let_peers_follow();
+  REQUIRE(fixture.node->raft().commit_index() == Index{3});
+  const ClientId c = fixture.client();
+  fixture.line(c, get_k);
+  one.say(ReadIndex{2, Term{1}, false});
+  fixture.let_peers_follow();
+  const auto answer = one.take<ReadIndexReply>();
+  REQUIRE(answer.has_value());
+  CHECK(answer->confirmed);
+  CHECK(answer->index == Index{3});
+  CHECK(answer->commit == Index{3});
+  CHECK(fixture.node->last_applied() == Index{2});
+  CHECK(fixture.replies(c).empty());  // a read of its own waits
+  faults.delays = false;
+  fixture.pass_ms(100);
+  CHECK(fixture.replies(c) == Lines{present(1, 3)});
 }
 
 TEST_CASE("reads: stale ones are answered at once, from what is there, with or without a leader") {
