@@ -256,10 +256,11 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   Impl& s = *impl_;
   if (s.flight || s.failure || is_stopped()) return std::nullopt;
   if (s.stall) return s.resume(now_us);
+  const bool has_work = s.has_writes() || !s.reads.empty();
+  if (!has_work && now_us < wake_at_us().value_or(UINT64_MAX)) return std::nullopt;
   InFlightBatch going;
   Batch batch;
   going.last_write = s.durable;
-  const bool has_work = s.has_writes() || !s.reads.empty();
   if (s.is_stopping) s.plan_stop(going, batch.steps);
   if (!going.is_last) {
     const bool cut_waits = s.log.unknown_truncation_end().has_value();
@@ -384,6 +385,7 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   done.durable = s.durable;
   done.synced = flight.writes_log;
   s.is_stopped = flight.is_last;
+  s.tried_for = std::min(s.tried_for, s.wanted_spare());
   if (flight.writes_log) {
     s.note.quiet_at_us = now_us + s.options.note_after_us;
     if (!s.note.note_at_us) s.note.note_at_us = now_us + s.options.note_every_us;
