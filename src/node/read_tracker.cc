@@ -12,8 +12,8 @@ ReadTracker::ReadTracker(const Options& options, const raft::Raft& raft,
 
 void ReadTracker::batch(PendingRequest& pending, bool to_log_end, const Target& target) {
   if (gathered_.empty() || gathered_.back().target != target)
-    gathered_.push_back({{}, false, target});
-  Gathered& question = gathered_.back();
+    gathered_.push_back({.target = target});
+  Group& question = gathered_.back();
   question.tokens.push_back(pending.token);
   question.to_log_end = question.to_log_end || to_log_end;
 }
@@ -22,36 +22,35 @@ void ReadTracker::on_read_index(PeerConnection& peer, const codec::ReadIndex& re
   if (request.number <= peer.last_number_seen) return;  // repeated or overtaken
   peer.last_number_seen = request.number;
   if (raft_.is_leader() && request.term == raft_.current_term())
-    gathered_remote_.push_back({peer.id, request.number, request.term, request.to_log_end});
+    gathered_remote_.push_back({.link = peer.id,
+                                .number = request.number,
+                                .target = {0, request.term},
+                                .to_log_end = request.to_log_end});
   else
-    fail({{}, peer.id, request.number, {}, {}});
+    fail({.link = peer.id, .number = request.number});
 }
 
 std::vector<raft::ReadRequests>& ReadTracker::ask() {
   requests_.clear();
-  const auto ask_core = [&](Group group, Term term, bool to_log_end) {
-    if (requests_.empty() || requests_.back().term != term) requests_.push_back({term, {}});
-    requests_.back().reads.push_back({++last_id_, to_log_end});
-    asked_core_.emplace_back(last_id_, std::move(group));
-  };
-  for (const Remote& read : gathered_remote_)
-    ask_core({{}, read.link, read.number, {}, {}}, read.term, read.to_log_end);
-  gathered_remote_.clear();
-  for (Gathered& question : gathered_) {
-    Group group{std::move(question.tokens), question.target.link, 0, {}, question.target.term};
-    if (group.link != 0)
-      ask_leader(std::move(group), question.to_log_end);
-    else
-      ask_core(std::move(group), question.target.term, question.to_log_end);
+  for (std::vector<Group>* gathered : {&gathered_remote_, &gathered_}) {
+    for (Group& group : *gathered)
+      group.target.link == 0 ? ask_core(std::move(group)) : ask_leader(std::move(group));
+    gathered->clear();
   }
-  gathered_.clear();
   return requests_;
 }
 
-void ReadTracker::ask_leader(Group group, bool to_log_end) {
-  PeerConnection* peer = connections_.find_link(std::exchange(group.link, 0));
+void ReadTracker::ask_core(Group group) {
+  if (requests_.empty() || requests_.back().term != group.target.term)
+    requests_.push_back({group.target.term, {}});
+  requests_.back().reads.push_back({++last_id_, group.to_log_end});
+  asked_core_.emplace_back(last_id_, std::move(group));
+}
+
+void ReadTracker::ask_leader(Group group) {
+  PeerConnection* peer = connections_.find_link(group.target.link);
   if (peer == nullptr) return fail(group);
-  const codec::ReadIndex request{++peer->last_number_sent, group.term, to_log_end};
+  const codec::ReadIndex request{++peer->last_number_sent, group.target.term, group.to_log_end};
   connections_.send(*peer, Priority::bulk, request);  // after the writes that it has to see
   asked_leader_[{peer->id, request.number}] = std::move(group);
 }
@@ -64,11 +63,11 @@ ReadTracker::Answered ReadTracker::on_read_index_reply(PeerConnection& peer,
   asked_leader_.erase(it);
   if (!reply.confirmed) {
     fail(group);
-    return {std::nullopt, Target{peer.id, group.term}};
+    return {std::nullopt, group.target};
   }
   // Of an earlier term: those before it on the same connection may have been given up already, and
   // each would wait for the other.
-  if (group.term != raft_.current_term()) {
+  if (group.target.term != raft_.current_term()) {
     fail(group);
     return {};
   }

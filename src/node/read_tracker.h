@@ -58,16 +58,19 @@ class ReadTracker {
  private:
   // Reads that share one question to the leader.
   struct Group {
-    std::vector<Token> tokens;  // ours; or
-    LinkId link = 0;            // a peer's question, and its number
+    std::vector<Token> tokens{};  // ours; or
+    LinkId link = 0;              // a peer's question, and its number
     std::uint64_t number = 0;
-    Index index{};
-    Term term{};  // of the leader asked
+    Target target{};  // the leader asked
+    bool to_log_end = false;
+    Index index{};  // where it is confirmed
   };
   using Waiting = std::multimap<Index, Group>;  // confirmed, by their index
 
+  // Adds a question to those for the core.
+  void ask_core(Group group);
   // Sends our own question to the leader.
-  void ask_leader(Group group, bool to_log_end);
+  void ask_leader(Group group);
   // The leader has confirmed it at `group.index`.
   void confirm(Group group);
   // What it waited for has come.
@@ -80,19 +83,8 @@ class ReadTracker {
   const raft::Raft& raft_;
   PeerConnections& connections_;
   ClientQueues& clients_;
-  struct Gathered {
-    std::vector<Token> tokens;
-    bool to_log_end = false;
-    Target target;
-  };
-  std::vector<Gathered> gathered_;  // a question each
-  struct Remote {
-    LinkId link = 0;
-    std::uint64_t number = 0;
-    Term term{};
-    bool to_log_end = false;
-  };
-  std::vector<Remote> gathered_remote_;
+  std::vector<Group> gathered_;  // ours
+  std::vector<Group> gathered_remote_;
   std::vector<raft::ReadRequests> requests_;
   std::uint64_t last_id_ = 0;
   std::deque<std::pair<std::uint64_t, Group>> asked_core_;  // by ReadRequest id, ascending

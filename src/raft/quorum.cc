@@ -45,21 +45,16 @@ bool has_even_halves(const Configuration& configuration) {
 
 bool is_quorum(const Configuration& configuration,
                const std::function<bool(const MemberId&)>& said_yes) {
-  struct Half {
+  const auto agrees = [&](bool Member::*half) {
     std::size_t voters = 0, yes = 0;
-    void count(bool yes_said) {
+    for (const Member& member : configuration.members) {
+      if (!(member.*half)) continue;
       ++voters;
-      if (yes_said) ++yes;
+      if (said_yes(member.server)) ++yes;
     }
-    bool agrees() const { return yes >= majority_of(voters); }
-  } incoming, outgoing;
-  for (const Member& member : configuration.members) {
-    if (!member.voter && !member.outgoing) continue;
-    const bool yes_said = said_yes(member.server);
-    if (member.voter) incoming.count(yes_said);
-    if (member.outgoing) outgoing.count(yes_said);
-  }
-  return incoming.agrees() && (outgoing.voters == 0 || outgoing.agrees());
+    return yes >= majority_of(voters);
+  };
+  return agrees(&Member::voter) && (!configuration.is_joint() || agrees(&Member::outgoing));
 }
 
 }  // namespace zatt::raft
