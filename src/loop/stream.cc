@@ -156,7 +156,7 @@ void Stream::read_stop() {
   box_->poll();
 }
 
-void Stream::write(std::string bytes) {
+void Stream::write(std::string&& bytes) {
   if (box_->lost || bytes.empty()) return;
   std::size_t sent = 0;
   if (box_->queue.empty() && box_->failure == 0) {

@@ -40,7 +40,7 @@ class Stream {
   void read_stop();
 
   // Bytes go out in order; what the kernel does not take at once is kept.
-  void write(std::string bytes);
+  void write(std::string&& bytes);
   std::size_t queued_bytes() const;  // not yet taken by the kernel
   // The same, and what the other end's kernel has not acknowledged: it falls as the other end reads,
   // long before our kernel takes more.

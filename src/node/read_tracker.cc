@@ -40,14 +40,14 @@ std::vector<raft::ReadRequests>& ReadTracker::ask() {
   return requests_;
 }
 
-void ReadTracker::ask_core(Group group) {
+void ReadTracker::ask_core(Group&& group) {
   if (requests_.empty() || requests_.back().term != group.target.term)
     requests_.push_back({group.target.term, {}});
   requests_.back().reads.push_back({++last_id_, group.to_log_end});
   asked_core_.emplace_back(last_id_, std::move(group));
 }
 
-void ReadTracker::ask_leader(Group group) {
+void ReadTracker::ask_leader(Group&& group) {
   PeerConnection* peer = connections_.find_link(group.target.link);
   if (peer == nullptr) return fail(group);
   const codec::ReadIndex request{++peer->last_number_sent, group.target.term, group.to_log_end};
@@ -92,7 +92,7 @@ void ReadTracker::on_read_states(const std::vector<raft::ReadState>& reads) {
   }
 }
 
-void ReadTracker::confirm(Group group) {
+void ReadTracker::confirm(Group&& group) {
   for (const Token token : group.tokens)
     if (PendingRequest* pending = clients_.find_token(token)) pending->confirmed = true;
   const bool is_ours = group.link == 0;

@@ -68,11 +68,11 @@ class ReadTracker {
   using Waiting = std::multimap<Index, Group>;  // confirmed, by their index
 
   // Adds a question to those for the core.
-  void ask_core(Group group);
+  void ask_core(Group&& group);
   // Sends our own question to the leader.
-  void ask_leader(Group group);
+  void ask_leader(Group&& group);
   // The leader has confirmed it at `group.index`.
-  void confirm(Group group);
+  void confirm(Group&& group);
   // What it waited for has come.
   void release(const Group& group);
   void release(Waiting& waiting, Index reached);

@@ -19,7 +19,7 @@ std::optional<std::string_view> Transport::open(std::string_view wire) {
   return std::string_view(plain_).substr(0, size);
 }
 
-void Transport::write(std::string plain) {
+void Transport::write(std::string&& plain) {
   if (!layer_) return stream_.write(std::move(plain));
   std::string wire;
   layer_->seal(plain, wire);

@@ -37,7 +37,7 @@ class Transport {
   // The plain text of what has arrived, with loop::Loop::read_slack_bytes after it, as `wire` has.
   // Borrowed until the next call, also while the Transport is moved. Nothing: the other end broke the layer's rules.
   std::optional<std::string_view> open(std::string_view wire);
-  void write(std::string plain);
+  void write(std::string&& plain);
 
   // For all that has nothing to do with what is said.
   loop::Stream& stream() { return stream_; }

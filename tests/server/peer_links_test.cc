@@ -223,7 +223,8 @@ TEST_CASE("PeerLinks: what answers but is no node is named") {
   std::string says;
   REQUIRE(listener->listen({.on_connection =
                                 [&](loop::Stream stream) {
-                                  stream.write(says);
+                                  std::string words = says;
+                                  stream.write(std::move(words));
                                   taken.push_back(std::move(stream));
                                   if (says.empty()) taken.clear();
                                 },
