@@ -222,7 +222,7 @@ int zatt_client::wake_ms() const {
   const auto& wanted = core.connection();
   if ((wanted ? wanted->number : 0) != number) return 0;
   const std::uint64_t wake = core.wake_at_us();
-  if (wake == UINT64_MAX) return -1;
+  if (wake == never_us) return -1;
   const std::uint64_t now = now_us();
   if (wake <= now) return 0;
   return static_cast<int>(std::min<std::uint64_t>((wake - now + 999) / 1'000, 3'600'000));

@@ -67,7 +67,7 @@ Result<std::vector<Address>> parse_servers(std::string_view list) {
 
 Servers::Servers(std::vector<Address> given) {
   ZATT_ASSERT(!given.empty());
-  for (Address& address : given) known_.push_back({std::move(address), "", true, std::nullopt, ""});
+  for (Address& address : given) known_.push_back({std::move(address), "", true, never_us, ""});
 }
 
 Address Servers::next() {
@@ -105,7 +105,7 @@ void Servers::learn_member(const Member& member) {
   if (Known* known = find(address)) {
     known->id = member.id;
   } else if (is_numeric(member.host)) {
-    known_.push_back({address, member.id, false, std::nullopt, ""});
+    known_.push_back({address, member.id, false, never_us, ""});
   }
 }
 
@@ -136,7 +136,7 @@ std::string Servers::failures(const Address* tried) const {
 
 bool Servers::has_failed_lately(const Address& server, std::uint64_t now_us) const {
   const Known* known = find(server);
-  return known != nullptr && known->failed_us && now_us < *known->failed_us + lately_us;
+  return known != nullptr && known->failed_us != never_us && now_us < known->failed_us + lately_us;
 }
 
 const Servers::Known* Servers::find(const Address& address) const {

@@ -50,7 +50,7 @@ class Servers {
     Address address;
     std::string id;  // where a member says so
     bool given = false;
-    std::optional<std::uint64_t> failed_us;
+    std::uint64_t failed_us = never_us;
     std::string why;  // it failed; "": it has answered since
   };
   const Known* find(const Address& address) const;

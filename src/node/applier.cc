@@ -22,7 +22,7 @@ Applier::Applier(const Options& options, Env& env, const raft::Raft& raft, State
       on_applied_(std::move(on_applied)) {}
 
 std::optional<raft::Applied> Applier::apply_committed() {
-  wake_at_us_ = UINT64_MAX;
+  wake_at_us_ = never_us;
   while (applied_ < raft_.commit_index()) {
     const Index next = applied_ + 1;
     if (inject(options_.instrumentation, FaultPoint::delay_apply)) {

@@ -51,7 +51,7 @@ class Applier {
   Index applied_{};
   Index told_{};  // the core
   std::string reply_;
-  std::uint64_t wake_at_us_ = UINT64_MAX;
+  std::uint64_t wake_at_us_ = never_us;
 };
 
 }  // namespace zatt::node

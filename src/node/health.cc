@@ -32,7 +32,7 @@ Health::Change Health::assess(State& state, bool bad, std::uint64_t now_us) {
 }
 
 std::vector<HealthEvent> Health::look(const Picture& now, std::uint64_t now_us) {
-  wake_at_us_ = UINT64_MAX;
+  wake_at_us_ = never_us;
   events_.clear();
   for (const auto& [id, peer] : now.peers) look_at_peer(id, peer, now_us);
   look_at_cluster(now, now_us);

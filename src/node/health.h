@@ -87,7 +87,7 @@ class Health {
   State no_majority_, no_leader_, disk_, full_;
   bool used_up_said_ = false;  // the reserve of a full disk
   std::vector<HealthEvent> events_;
-  std::uint64_t wake_at_us_ = UINT64_MAX;
+  std::uint64_t wake_at_us_ = never_us;
 };
 
 }  // namespace zatt::node

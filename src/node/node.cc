@@ -161,7 +161,7 @@ void Node::on_time() {
 }
 
 std::uint64_t Node::wake_at_us() const {
-  if (is_closing()) return UINT64_MAX;
+  if (is_closing()) return never_us;
   return std::min({raft_->wake_at_us(), applier_.wake_at_us(), clients_.next_deadline_us(),
                    look_after_connections_at_us_, status_.wake_at_us(), persister_.wake_at_us()});
 }

@@ -17,7 +17,7 @@ void PeerTable::on_up(const std::string& id) {
   peer.seen_us = env_.now_us();
   peer.dial_error.clear();
   peer.refusal.clear();
-  peer.alien_us.reset();
+  peer.alien_us = never_us;
 }
 
 void PeerTable::on_down(const std::string& id, const std::string& why) {
@@ -46,18 +46,19 @@ void PeerTable::on_refused(const std::string& id, const codec::Refused& refused)
   peer.refusal = "it refuses this node: " + refused.text;
   if (refused.why == codec::Refused::Why::cluster) peer.alien_us = now;
   if (refused.why != codec::Refused::Why::twice) return;
-  if (!peer.twice_us || now - *peer.twice_us > refusal_counts_us) peer.twice_since_us = now;
+  if (peer.twice_us == never_us || now - peer.twice_us > refusal_counts_us)
+    peer.twice_since_us = now;
   peer.twice_us = now;
 }
 
 bool PeerTable::is_refused_by_majority() const {
-  const auto is_recent = [now = env_.now_us()](const std::optional<std::uint64_t>& at_us) {
-    return at_us && now - *at_us <= refusal_counts_us;
+  const auto is_recent = [now = env_.now_us()](std::uint64_t at_us) {
+    return at_us != never_us && now - at_us <= refusal_counts_us;
   };
   const auto refusing = std::count_if(peers_.begin(), peers_.end(), [&](const auto& entry) {
     const Peer& peer = entry.second;
     return is_recent(peer.alien_us) ||
-           (is_recent(peer.twice_us) && *peer.twice_us - peer.twice_since_us >= twice_patience_us);
+           (is_recent(peer.twice_us) && peer.twice_us - peer.twice_since_us >= twice_patience_us);
   });
   return 2 * static_cast<std::size_t>(refusing) > options_.cluster.size();
 }
@@ -74,7 +75,7 @@ std::string PeerTable::where(const std::string& id) const {
   const Peer* peer = find(id);
   if (peer == nullptr) return text + " (never seen)";
   if (!peer->refusal.empty()) return text + " (" + peer->refusal + ")";
-  const bool seen = peer->seen_us != 0;
+  const bool seen = peer->seen_us != never_us;
   text +=
       seen ? " (last seen " + std::to_string((env_.now_us() - peer->seen_us) / 1'000'000) + " s ago"
            : " (never seen";

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -21,12 +20,12 @@ namespace zatt::node {
 class PeerTable {
  public:
   struct Peer {
-    std::uint64_t seen_us = 0;              // 0: never
-    std::string dial_error;                 // or why its connection ended
-    std::string refusal;                    // the last one, by either side
-    std::optional<std::uint64_t> alien_us;  // when it was last found to be of another cluster
+    std::uint64_t seen_us = never_us;
+    std::string dial_error;             // or why its connection ended
+    std::string refusal;                // the last one, by either side
+    std::uint64_t alien_us = never_us;  // when it was last found to be of another cluster
     // When it last refused this node as started twice, and since when it does.
-    std::optional<std::uint64_t> twice_us;
+    std::uint64_t twice_us = never_us;
     std::uint64_t twice_since_us = 0;
   };
 

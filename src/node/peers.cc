@@ -152,7 +152,7 @@ void Node::look_after_connections() {
   const bool silent = connections_.close_silent(look_every_us);
   const bool strangers = bootstrapper_.ask_again();
   const bool again = silent || strangers || !bootstrapper_.is_in_cluster();
-  look_after_connections_at_us_ = again ? env_.now_us() + look_every_us : UINT64_MAX;
+  look_after_connections_at_us_ = again ? env_.now_us() + look_every_us : never_us;
 }
 
 void Node::look_soon() {

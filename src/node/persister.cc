@@ -101,14 +101,13 @@ bool Persister::is_slow() const {
 
 std::uint64_t Persister::look_at_us(bool said_slow) const {
   const std::uint64_t too_long_us =
-      disk_busy_ ? disk_busy_since_us_ + Health::slow_disk_us : UINT64_MAX;
+      disk_busy_ ? disk_busy_since_us_ + Health::slow_disk_us : never_us;
   if (!said_slow) return too_long_us;
-  return env_.now_us() < too_long_us ? slow_until_us_ : UINT64_MAX;
+  return env_.now_us() < too_long_us ? slow_until_us_ : never_us;
 }
 
 std::uint64_t Persister::wake_at_us() const {
-  const auto at_us = storage_->wake_at_us();
-  return at_us && !disk_busy_ ? *at_us : UINT64_MAX;
+  return disk_busy_ ? never_us : storage_->wake_at_us();
 }
 
 }  // namespace zatt::node

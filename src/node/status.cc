@@ -308,7 +308,7 @@ void StatusReporter::say_changes() {
 }
 
 void StatusReporter::say_who_is_missing() {
-  say_missing_at_us_ = UINT64_MAX;
+  say_missing_at_us_ = never_us;
   const bool in_cluster = p_.bootstrapper.is_in_cluster();
   const bool observer = in_cluster && !p_.raft.configuration().votes(p_.raft.self());
   if (in_cluster && !observer) return;

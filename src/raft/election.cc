@@ -51,7 +51,7 @@ void Raft::start_election() {
 bool Raft::heard_from_leader() const {
   if (is_leader()) return true;
   const auto* follower = std::get_if<Follower>(&role_);
-  return follower != nullptr && follower->leader && follower->last_contact_us != 0 &&
+  return follower != nullptr && follower->leader && follower->last_contact_us != never_us &&
          now_us_ - follower->last_contact_us < options_.election_timeout_us;
 }
 

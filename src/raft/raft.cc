@@ -78,7 +78,7 @@ void Raft::dispatch(const MemberId& from, const Message& message) {
 std::uint64_t Raft::wake_at_us() const {
   if (const auto* leader = std::get_if<Leader>(&role_))
     return std::min(leader->heartbeat_at_us, leader->check_quorum_at_us);
-  return votes() ? election_at_us_ : std::numeric_limits<std::uint64_t>::max();
+  return votes() ? election_at_us_ : never_us;
 }
 
 const std::optional<MemberId>& Raft::leader() const {
@@ -190,7 +190,7 @@ void Raft::handle_peer_down(const PeerDown& down) {
   auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || follower->leader != down.server) return;
   follower->leader.reset();
-  follower->last_contact_us = 0;
+  follower->last_contact_us = never_us;
   const std::uint64_t soon =
       prng_.between(options_.election_timeout_us / 60, options_.election_timeout_us / 10);
   election_at_us_ = std::min(election_at_us_, now_us_ + soon);

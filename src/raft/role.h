@@ -16,7 +16,8 @@ namespace zatt::raft {
 
 struct Follower {
   std::optional<MemberId> leader;
-  std::uint64_t last_contact_us = 0;  // by the leader; 0: none, or its connection has closed
+  std::uint64_t last_contact_us =
+      never_us;  // by the leader; never: none, or its connection has closed
 };
 struct PreCandidate {
   std::set<MemberId> votes;

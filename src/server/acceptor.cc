@@ -109,7 +109,7 @@ void Acceptor::dispatch(Protocol protocol, Transport transport, std::string_view
 
 void Acceptor::on_shortage() {
   const std::uint64_t now_us = loop::now_us();
-  if (last_shortage_us_ && now_us - *last_shortage_us_ < node::Health::repeat_us) return;
+  if (last_shortage_us_ != never_us && now_us - last_shortage_us_ < node::Health::repeat_us) return;
   last_shortage_us_ = now_us;
   log_(node::LogLevel::warning,
        "too many connections: new ones are closed until others end; raise the limit of "

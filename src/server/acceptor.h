@@ -65,7 +65,7 @@ class Acceptor {
   const LogFunction log_;
   std::uint64_t last_number_ = 0;
   std::map<std::uint64_t, Waiting> waiting_;  // the oldest first
-  std::optional<std::uint64_t> last_shortage_us_;
+  std::uint64_t last_shortage_us_ = never_us;
 };
 
 }  // namespace zatt::server

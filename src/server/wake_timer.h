@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "base/types.h"
 #include "loop/loop_hooks.h"
 #include "loop/timer.h"
 
@@ -18,14 +19,14 @@ class WakeTimer {
           turn.run_again();
         }) {}
 
-  // UINT64_MAX: never. Cheap where it is what was set before.
+  // Or never_us. Cheap where it is what was set before.
   void set(std::uint64_t wake_us) {
     if (wake_us == set_for_us_) return;
     set_for_us_ = wake_us;
     const std::uint64_t now_us = loop::now_us();
     // The loop counts whole milliseconds: one more, so that it does not wake just before the time.
     const std::uint64_t wait_ms = wake_us > now_us ? (wake_us - now_us) / 1000 + 1 : 0;
-    if (wake_us == UINT64_MAX) {
+    if (wake_us == never_us) {
       timer_.stop();
     } else {
       timer_.start(wait_ms);

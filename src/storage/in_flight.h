@@ -53,9 +53,9 @@ struct UndoneWrite {
 
 // When the log's end is noted if nothing comes, when if more comes, and when the note is synced.
 struct NoteTimes {
-  std::optional<std::uint64_t> quiet_at_us;
-  std::optional<std::uint64_t> note_at_us;
-  std::optional<std::uint64_t> sync_at_us;
+  std::uint64_t quiet_at_us = never_us;
+  std::uint64_t note_at_us = never_us;
+  std::uint64_t sync_at_us = never_us;
 };
 
 }  // namespace zatt::storage

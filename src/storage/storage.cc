@@ -78,8 +78,8 @@ struct Storage::Impl {
   DiskSpace room() const;
   // What a spare is wanted for now.
   SpareDemand wanted_spare() const;
-  // When the making of a spare goes on; nothing: it does not.
-  std::optional<std::uint64_t> spare_at_us(SpareDemand wanted, bool has_work) const;
+  // When the making of a spare goes on.
+  std::uint64_t spare_at_us(SpareDemand wanted, bool has_work) const;
   // Each plan_ adds its steps to a batch, and to `going` what their completion will mean.
   void plan_spare(std::vector<Step>& steps);
   void plan_reads(InFlightBatch& going, std::vector<Step>& steps);
@@ -166,10 +166,10 @@ SpareDemand Storage::Impl::wanted_spare() const {
 
 // When a spare is to be gone on with. A disk that was full is tried again at once where more hangs
 // on it than at the last try, and else after a while.
-std::optional<std::uint64_t> Storage::Impl::spare_at_us(SpareDemand wanted, bool has_work) const {
-  if (wanted == SpareDemand::nothing) return std::nullopt;
+std::uint64_t Storage::Impl::spare_at_us(SpareDemand wanted, bool has_work) const {
+  if (wanted == SpareDemand::nothing) return never_us;
   if (!pool.is_stuck() || wanted > tried_for) return 0;
-  if (wanted < SpareDemand::room && !has_work) return std::nullopt;
+  if (wanted < SpareDemand::room && !has_work) return never_us;
   return pool.retry_at_us();
 }
 
@@ -223,23 +223,22 @@ WriteNumber Storage::Impl::laid_out_write() const {
 // Whoever is idle writes nothing: after the last note nothing follows but a sync of it.
 void Storage::Impl::plan_note(InFlightBatch& going, bool is_quiet, std::uint64_t now_us,
                               std::vector<Step>& steps) {
-  const bool is_due =
-      now_us >= (is_quiet ? note.quiet_at_us : note.note_at_us).value_or(UINT64_MAX);
+  const bool is_due = now_us >= (is_quiet ? note.quiet_at_us : note.note_at_us);
   if (is_due && log.log_end() != file.log_end()) {
     hit(options.instrumentation, CoveragePoint::log_end_noted);
     going.note_step = steps.size();
     file.note(log.log_end(), steps);
     steps.push_back(is_quiet ? push_notes() : sync_step(hard_state_name));
-    note.sync_at_us.reset();
+    note.sync_at_us = never_us;
     if (is_quiet) note.sync_at_us = now_us + options.sync_note_after_us;
   }
   if (is_due) {
-    note.quiet_at_us.reset();
-    note.note_at_us.reset();
+    note.quiet_at_us = never_us;
+    note.note_at_us = never_us;
   }
-  if (is_quiet && now_us >= note.sync_at_us.value_or(UINT64_MAX)) {
+  if (is_quiet && now_us >= note.sync_at_us) {
     steps.push_back(sync_step(hard_state_name));
-    note.sync_at_us.reset();
+    note.sync_at_us = never_us;
   }
 }
 
@@ -269,7 +268,7 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
     s.plan_note(going, !going.writes_log && !s.log.has_work(), now_us, batch.steps);
     const SpareDemand wanted = s.wanted_spare();
     s.tried_for = std::min(s.tried_for, wanted);
-    if (const auto at_us = s.spare_at_us(wanted, has_work); at_us && now_us >= *at_us) {
+    if (now_us >= s.spare_at_us(wanted, has_work)) {
       s.tried_for = wanted;
       going.slice_step = batch.steps.size();
       s.plan_spare(batch.steps);
@@ -282,19 +281,14 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   return batch;
 }
 
-std::optional<std::uint64_t> Storage::wake_at_us() const {
+std::uint64_t Storage::wake_at_us() const {
   const Impl& s = *impl_;
-  if (s.flight || s.failure || is_stopped()) return std::nullopt;
+  if (s.flight || s.failure || is_stopped()) return never_us;
   if (s.stall) return s.stall->retry_at_us;
   if (s.is_stopping || !s.reads.empty() || (s.has_writes() && !s.missing_bytes())) return 0;
-  std::optional<std::uint64_t> at;
-  const auto wake_at = [&at](std::optional<std::uint64_t> other) {
-    if (other) at = std::min(at.value_or(*other), *other);
-  };
-  if (!s.log.has_work()) wake_at(s.note.quiet_at_us);
-  if (!s.log.has_work()) wake_at(s.note.sync_at_us);
-  wake_at(s.spare_at_us(s.wanted_spare(), false));
-  return at;
+  const std::uint64_t spare_at_us = s.spare_at_us(s.wanted_spare(), false);
+  if (s.log.has_work()) return spare_at_us;
+  return std::min({spare_at_us, s.note.quiet_at_us, s.note.sync_at_us});
 }
 
 Status Storage::Impl::finish_reads(InFlightBatch& done, std::vector<ReadDone>& out) {
@@ -388,8 +382,8 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   s.tried_for = std::min(s.tried_for, s.wanted_spare());
   if (flight.writes_log) {
     s.note.quiet_at_us = now_us + s.options.note_after_us;
-    if (!s.note.note_at_us) s.note.note_at_us = now_us + s.options.note_every_us;
-    s.note.sync_at_us.reset();
+    if (s.note.note_at_us == never_us) s.note.note_at_us = now_us + s.options.note_every_us;
+    s.note.sync_at_us = never_us;
   }
   return done;
 }

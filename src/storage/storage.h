@@ -111,8 +111,8 @@ class Storage {
 
   // The next batch, when none is under way and there is something to do at `now_us`.
   std::optional<Batch> take_batch(std::uint64_t now_us);
-  // When take_batch could have something to do without a new call above; nothing: never.
-  std::optional<std::uint64_t> wake_at_us() const;
+  // When take_batch could have something to do without a new call above.
+  std::uint64_t wake_at_us() const;
 
   struct ReadDone {
     std::uint64_t number = 0;

@@ -36,7 +36,7 @@ TEST_CASE("persister: the disk has one batch at a time") {
   parts.step(raft::Propose{parts.raft->current_term(), {{EntryKind::command, "y"}}});
   parts.persister->submit();
   CHECK(!parts.env.batch.has_value());
-  CHECK(parts.persister->wake_at_us() == UINT64_MAX);
+  CHECK(parts.persister->wake_at_us() == never_us);
   parts.persister->on_disk(storage::run(parts.disk, batch));
   parts.persister->submit();
   CHECK(parts.env.batch.has_value());

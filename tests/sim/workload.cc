@@ -184,7 +184,7 @@ void Workload::renew(Customer& customer, std::optional<NodeNumber> node) {
     options.servers.push_back(address_of((first + i) % settings_.nodes));
   customer.client = std::make_unique<client::Client>(std::move(options));
   customer.client_number = ++last_client_;
-  customer.wake_at_us = UINT64_MAX;
+  customer.wake_at_us = never_us;
 }
 
 void Workload::ask(Customer& customer, std::uint64_t write_percent) {
@@ -258,12 +258,12 @@ void Workload::send(Customer& customer) {
 void Workload::wake_later(std::size_t number) {
   Customer& customer = customers_[number];
   const std::uint64_t wake = std::max(customer.client->wake_at_us(), scheduler_.now_us() + 1);
-  if (customer.client->wake_at_us() == UINT64_MAX || wake >= customer.wake_at_us) return;
+  if (customer.client->wake_at_us() == never_us || wake >= customer.wake_at_us) return;
   customer.wake_at_us = wake;
   scheduler_.at(wake, [this, number, wake, client = customer.client_number] {
     Customer& who = customers_[number];
     if (who.client_number != client || who.wake_at_us != wake) return;
-    who.wake_at_us = UINT64_MAX;
+    who.wake_at_us = never_us;
     who.client->on_time(scheduler_.now_us());
     process_ready(number);
   });

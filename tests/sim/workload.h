@@ -75,7 +75,7 @@ class Workload {
     node::ClientId connection = 0;    // 0: none
     std::uint64_t number = 0;         // the connection's, as the client counts them
     NodeNumber node = 0;              // of the connection
-    std::uint64_t wake_at_us = UINT64_MAX;
+    std::uint64_t wake_at_us = never_us;
     std::map<client::Token, std::size_t> asked;  // of ops_
     bool due = false;                            // an act() is scheduled
     bool wanders = false;

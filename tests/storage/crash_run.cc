@@ -214,7 +214,8 @@ bool CrashRun::fail_with(std::uint64_t step, int error, bool for_good, FailedWri
   run_crash_workload(disk, host, nullptr);
   ++result_.error_runs;
   std::string verdict;
-  if (host.error && host.storage && (host.storage->take_batch(~0ULL) || host.storage->wake_at_us()))
+  if (host.error && host.storage &&
+      (host.storage->take_batch(~0ULL) || host.storage->wake_at_us() != never_us))
     verdict = "it goes on behind an error";
   const std::vector<State> told = told_by(host);
   const bool has_failed_sync = disk.failed_syncs() > 0;

@@ -64,8 +64,8 @@ void lose_all(SimDisk& disk) {
 
 // As time goes on, until nothing is left to be tried again.
 void work_on(Host& host) {
-  for (int tries = 0; tries < 20 && host.work() && host.storage->wake_at_us(); ++tries)
-    host.now_us = std::max(host.now_us, *host.storage->wake_at_us());
+  for (int tries = 0; tries < 20 && host.work() && host.storage->wake_at_us() != never_us; ++tries)
+    host.now_us = std::max(host.now_us, host.storage->wake_at_us());
 }
 
 // The nth call of the disk from here on has no room. False where there are not so many.

@@ -105,7 +105,7 @@ TEST_CASE("log end: a stop says where the log ends, and that it was one") {
   REQUIRE(host.finish());
   REQUIRE(host.work());
   CHECK(host.storage->is_stopped());
-  CHECK(!host.storage->wake_at_us());
+  CHECK(host.storage->wake_at_us() == never_us);
   lose_power(disk);
   const auto slots = read_slots(disk);
   CHECK(slots->log_end.is_clean);

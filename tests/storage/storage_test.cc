@@ -117,7 +117,7 @@ TEST_CASE("storage: one note when the log falls quiet, and an idle storage write
   REQUIRE(host.start());
   CHECK(host.storage->wake_at_us() == 0);
   REQUIRE(host.work());  // the reserve
-  CHECK(!host.storage->wake_at_us());
+  CHECK(host.storage->wake_at_us() == never_us);
   host.append(1, 1, 10);
   CHECK(host.storage->wake_at_us() == 0);
   REQUIRE(host.work());
@@ -138,7 +138,7 @@ TEST_CASE("storage: one note when the log falls quiet, and an idle storage write
   CHECK(disk.bytes_written() == written + unit);
   CHECK(disk.syncs() == syncs + 1);
   for (int i = 0; i < 100; ++i) {
-    CHECK(!host.storage->wake_at_us());
+    CHECK(host.storage->wake_at_us() == never_us);
     host.now_us += 1'000'000;
     CHECK(!host.begin());
   }
