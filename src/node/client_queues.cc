@@ -183,7 +183,7 @@ void ClientQueues::shorten_deadline(PendingRequest& pending, std::uint64_t deadl
 std::vector<Token> ClientQueues::expired(std::uint64_t now_us) {
   std::vector<Token> tokens;
   if (now_us < next_deadline_us_) return tokens;
-  next_deadline_us_ = UINT64_MAX;
+  next_deadline_us_ = never_us;
   for_each([&](PendingRequest& pending) {
     if (pending.deadline_us <= now_us)
       tokens.push_back(pending.token);

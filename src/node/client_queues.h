@@ -149,7 +149,7 @@ class ClientQueues {
   bool woken_ = false;
   bool stopping_ = false;
   Token last_token_ = 0;
-  std::uint64_t next_deadline_us_ = UINT64_MAX;
+  std::uint64_t next_deadline_us_ = never_us;
   std::uint64_t bytes_ = 0;
 };
 

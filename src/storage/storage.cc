@@ -256,7 +256,7 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   if (s.flight || s.failure || is_stopped()) return std::nullopt;
   if (s.stall) return s.resume(now_us);
   const bool has_work = s.has_writes() || !s.reads.empty();
-  if (!has_work && now_us < wake_at_us().value_or(UINT64_MAX)) return std::nullopt;
+  if (!has_work && now_us < wake_at_us()) return std::nullopt;
   InFlightBatch going;
   Batch batch;
   going.last_write = s.durable;
