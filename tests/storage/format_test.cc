@@ -29,7 +29,7 @@ TEST_CASE("format: the literal bytes of a segment") {
       {Index{1}, Term{2}, 0, EntryKind::noop, ""},
       {Index{2}, Term{2}, 1'700'000'000'000'000, EntryKind::command, "hello"},
   };
-  host.storage->write({.number = 1, .append = entries});
+  host.storage->write({.number = WriteNumber{1}, .append = entries});
   REQUIRE(host.note());
   const std::string bytes = *disk.read("0000000001.seg", 0, 5 * unit);
   CHECK(hex(std::string_view(bytes).substr(0, segment_header_size)) ==
