@@ -26,8 +26,9 @@ class AcceptorOwner {
   AcceptorOwner& operator=(const AcceptorOwner&) = delete;
   virtual ~AcceptorOwner() = default;
 
+  // Somebody who speaks as a peer, or as a client. `first`: plain text that is read already (of a
+  // peer: after the magic), borrowed for the call. `ended`: it sends no more.
   virtual void on_peer(Transport transport, std::string_view first) = 0;
-  // `ended`: it sends no more.
   virtual void on_client(Transport transport, std::string_view first, bool ended) = 0;
   virtual bool has_room() const = 0;  // for one more client
 };
@@ -38,10 +39,11 @@ class Acceptor {
   Acceptor(LingeringClose& lingering_close, loop::Listener listener, AcceptorOwner& owner,
            LogFunction log);
 
+  // Connections are taken from now on, out of the loop.
   Status open();
   void close();  // those who have not said what they speak are closed too
   const Address& address() const { return address_; }
-  std::size_t size() const { return waiting_.size(); }
+  std::size_t size() const { return waiting_.size(); }  // who have not said what they speak
 
  private:
   struct Waiting {  // one who has not yet said what it speaks

@@ -20,11 +20,13 @@ class BackOff {
   explicit BackOff(std::uint64_t seed, std::uint64_t limit_ms = last_ms)
       : prng_(seed), limit_ms_(limit_ms) {}
 
+  // How long to wait before the next try.
   std::uint64_t next_ms() {
     const std::uint64_t most = wait_ms_;
     wait_ms_ = std::min(2 * wait_ms_, limit_ms_);
     return prng_.between(most / 2, most);
   }
+  // It went well: the next wait is the shortest.
   void reset() { wait_ms_ = first_ms; }
 
  private:

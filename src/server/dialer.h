@@ -30,8 +30,9 @@ class Dialer {
   Dialer(const Dialer&) = delete;
   Dialer& operator=(const Dialer&) = delete;
 
+  // The first attempt. Called once.
   void begin();
-
+  // Where it is from now on; an attempt under way begins anew, there.
   void set_address(Address address);
 
   // The link made from on_connected has ended: dial again. `good`: it had been of use.

@@ -21,8 +21,9 @@ class LingeringClose {
  public:
   explicit LingeringClose(loop::Loop& loop) : loop_(loop) {}
 
+  // Takes the stream, writes the last bytes, and ends it.
   void close(loop::Stream stream, std::string last_bytes);
-  std::size_t size() const { return leaving_.size(); }
+  std::size_t size() const { return leaving_.size(); }  // not ended yet
 
  private:
   struct Leaving {

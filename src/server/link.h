@@ -39,6 +39,7 @@ class Link {
 
   // `first`: plain text that followed the caller's magic.
   void begin(std::string_view first);
+  // Kept until flush(). Too much that waits ends the link.
   void send(node::Priority priority, std::string frame);
   void flush();  // hands on what may be handed on
   // Reads no more; closed once all is written, or after a second.
@@ -64,6 +65,7 @@ class Link {
   void on_end(int sys);
   // Their plain text: the peer's magic, unless it has said it, and frames.
   void on_plain(std::string_view bytes);
+  // Hands the sink each frame that is whole; ends the link at one that cannot be.
   void split(std::string_view bytes);
   // The time for the magic, or for what is left to write, is up.
   void on_limit();

@@ -17,6 +17,7 @@ class PeerSink {
   PeerSink& operator=(const PeerSink&) = delete;
   virtual ~PeerSink() = default;
 
+  // As node::Node says of each.
   virtual void on_link_up(node::LinkId link, std::optional<std::string> dialed) = 0;
   virtual void on_frame(node::LinkId link, std::string_view frame) = 0;
   virtual void on_link_down(node::LinkId link, std::string_view why) = 0;

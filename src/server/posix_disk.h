@@ -42,7 +42,7 @@ class PosixDisk final : public storage::Disk {
   class Fd {
    public:
     Fd() = default;
-    explicit Fd(int fd);
+    explicit Fd(int fd);  // takes it; -1: none
     Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
     Fd& operator=(Fd&& other) noexcept;
     ~Fd();
@@ -59,14 +59,21 @@ class PosixDisk final : public storage::Disk {
   };
 
   PosixDisk(std::string path, Fd directory, Fd lock);
+  // Locks the directory for as long as `lock` is open. Code::locked as open() says.
   static Status take_lock(const std::string& path, int directory, Fd& lock);
+  // The file, opened where it is not; made, if `create`, where there is none. Valid until the next
+  // call.
   Result<OpenFile*> file(const std::string& name, bool create);
+  // Closes the file that was not used for the longest time, of those that may be closed.
   void close_oldest();
   // Descriptors that nobody else of this process can take: files of the log are opened in their
   // place where no others are left.
   void keep_some_back();
+  // Gives up one of those, or closes a file. False: there is neither.
   bool make_descriptor_free();
+  // As openat(2) in the directory, with a descriptor made free if need be; -1 and errno.
   int open_file(const std::string& name, int flags);
+  // Of errno: `what` could not be done with the file.
   Error error(const char* what, const std::string& name) const;
 
   std::string path_;

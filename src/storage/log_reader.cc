@@ -3,14 +3,11 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <optional>
 #include <utility>
 
 #include "base/assert.h"
-#include "base/checksum.h"
 #include "base/narrow.h"
-#include "storage/durable_ends.h"
 #include "storage/segments.h"
 
 namespace zatt::storage {
@@ -26,69 +23,11 @@ std::string grouped(std::uint64_t number) {
   return digits;
 }
 
-class LogReader {
- public:
-  LogReader(Disk& disk, const LogQuestion& question,
-            const std::function<void(const EntryView&)>& on_entry, ScanResult& found)
-      : disk_(disk), question_(question), on_entry_(on_entry), found_(found), log_(*found.log) {}
+bool is_known_kind(const Record& record) {
+  return record.kind <= static_cast<std::uint8_t>(EntryKind::command);
+}
 
-  Status run(const std::vector<std::string>& names);
-
- private:
-  struct BadHeader {  // a file whose header is bad
-    std::uint64_t number = 0;
-    std::uint64_t size = 0;
-    bool has_records = false;
-  };
-
-  Status sort_out(const std::vector<std::string>& names);
-  Status read_header(std::uint64_t number);
-  void drop_obsolete();
-  std::size_t first_needed() const;
-  Status walk_all();
-  Status walk(Segment& segment, const Segment* next);
-  bool take(Segment& segment, const Segment* next, const RecordWalk& walk, const Record& record);
-  Status look_only(BadHeader& segment);
-  Status look_at_bad_headers();
-  void check_bad_headers();
-  void drop_before_snapshot();
-  void begin_at(const LogEnd& end);
-  void note_seen(const Record& record);
-  void note_seen(Term term, Index index);
-  void prove_durable(Index durable_index);
-  DurableEnds::Served served() const;
-  void check_ends();
-  void check_lengths();
-  void lose(Index last, bool is_end_known, const std::string& file, std::uint64_t offset,
-            const std::string& what);
-  std::uint64_t torn_record_bytes(std::string_view bytes, std::uint64_t at) const;
-  void note_torn(std::uint64_t bytes);
-  void damage(const std::string& file, std::uint64_t offset, std::string what);
-  Error error(Code code, const char* what, const std::string& file, const std::string& why) const;
-  std::uint64_t key(std::uint64_t number) const {
-    return checksum_key(question_.incarnation, number);
-  }
-  static bool is_known_kind(const Record& record) {
-    return record.kind <= static_cast<std::uint8_t>(EntryKind::command);
-  }
-
-  Disk& disk_;
-  const LogQuestion& question_;
-  const std::function<void(const EntryView&)>& on_entry_;
-  ScanResult& found_;
-  ScanResult::Log& log_;
-
-  DurableEnds ends_;
-  std::vector<BadHeader> bad_headers_;
-  std::uint64_t newest_ = 0;           // of the segments with a good header
-  std::map<Index, Term> newer_terms_;  // of records after all good headers
-  std::vector<LogEnd> window_;         // the entries after log_.proven_durable
-  bool holds_base_ = true;             // the log so far goes through the snapshot's end
-  bool is_dropped_ = false;            // it does not: nothing of it is served
-  std::uint64_t bad_at_ = unit;        // in the segment walked last: where the log can't go on
-  Term highest_term_{};                // seen anywhere: the floor, where there is damage
-  Index highest_index_{};
-};
+}  // namespace
 
 // --- what is there ---------------------------------------------------------------------------
 
@@ -142,7 +81,6 @@ Status LogReader::read_header(std::uint64_t number) {
   return ok;
 }
 
-// A segment is obsolete if a later one begins at or before its first index (rule 8).
 void LogReader::drop_obsolete() {
   std::vector<Segment> alive;
   Index lowest = no_limit;
@@ -185,7 +123,6 @@ void LogReader::prove_durable(Index durable_index) {
   window_.erase(window_.begin(), window_.begin() + at);
 }
 
-// The segment to begin with: the last one that needs no predecessor (rule 11).
 std::size_t LogReader::first_needed() const {
   std::size_t first = log_.segments.size();
   for (std::size_t i = 0; i < log_.segments.size(); ++i)
@@ -228,7 +165,6 @@ Status LogReader::walk_all() {
   return ok;
 }
 
-// Takes the record if it is the log's next one. False: it ought to be, and is not.
 bool LogReader::take(Segment& segment, const Segment* next, const RecordWalk& walk,
                      const Record& record) {
   const LogEnd end{record.index, record.term, record.checksum};
@@ -298,7 +234,6 @@ Status LogReader::walk(Segment& segment, const Segment* next) {
   return ok;
 }
 
-// Nothing of this segment is served: what it holds only counts for the floor.
 Status LogReader::look_only(BadHeader& segment) {
   auto bytes = disk_.read(file_name(FileKind::segment, segment.number), 0, segment.size);
   if (!bytes) return bytes.error();
@@ -332,8 +267,6 @@ void LogReader::check_bad_headers() {
 
 // --- verdicts --------------------------------------------------------------------------------
 
-// At `at`, the head of what would be the next record, though it does not check: a write that was
-// under way.
 std::uint64_t LogReader::torn_record_bytes(std::string_view bytes, std::uint64_t at) const {
   if (at + record_header_size > bytes.size()) return 0;
   const RecordHead head = decode_record_head(bytes.substr(narrow<std::size_t>(at)));
@@ -383,8 +316,6 @@ void LogReader::check_lengths() {
   }
 }
 
-// Entries up to `last` at least were durable and can't be served. Where the end of what was
-// promised is not known, neither is the floor.
 void LogReader::lose(Index last, bool is_end_known, const std::string& file, std::uint64_t offset,
                      const std::string& what) {
   const Index first = log_.last.index + 1;
@@ -409,7 +340,6 @@ Error LogReader::error(Code code, const char* what, const std::string& file,
   return Error{code, 0, what, question_.directory + "/" + file + ": " + why};
 }
 
-// Nothing of the log goes on from the snapshot: a new segment will, and needs none of it.
 void LogReader::drop_before_snapshot() {
   for (const Segment& segment : log_.segments) log_.retired.push_back(segment.file());
   log_.segments.clear();
@@ -437,8 +367,6 @@ Status LogReader::run(const std::vector<std::string>& names) {
   }
   return ok;
 }
-
-}  // namespace
 
 Status read_log(Disk& disk, const LogQuestion& question, const std::vector<std::string>& names,
                 const std::function<void(const EntryView&)>& on_entry, ScanResult& found) {
