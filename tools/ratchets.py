@@ -15,11 +15,9 @@ MAX_MEMBERS = 20
 MAX_FILE_LINES = 450
 MAX_FUNCTION_LINES = 50
 
-# What breaks a limit today: (rule, file, name) and its number; a word, and in how many identifiers it
-# is (each counted once a file). A number only falls: whoever lowers one writes the new one here, and
-# takes its line out once the limit is kept.
+# What breaks a limit today: (rule, file, name) and its number, which only falls: whoever lowers one
+# writes the new one here, and takes its line out once the limit is kept.
 EXCEPTIONS = {}
-WORDS_LEFT = {"hand_over": 2}
 
 # Words that only we would understand, and what the field says instead.
 BANNED = {
@@ -172,15 +170,15 @@ def banned_in(identifier):
 
 
 def check_words(where, code):
-    """(word, what to say) once for each identifier and banned word."""
+    """What to say, once for each identifier and banned word."""
     told = set()
     for number, line in enumerate(code.splitlines(), 1):
         for identifier in re.findall(r"[A-Za-z_]\w*", line):
             for word in banned_in(identifier):
                 if (identifier, word) not in told:
                     told.add((identifier, word))
-                    yield word, (f'{where}:{number}: "{identifier}": "{word}" is a word of ours alone; '
-                                 f"remedy: the field's: {BANNED[word]}")
+                    yield (f'{where}:{number}: "{identifier}": "{word}" is a word of ours alone; '
+                           f"remedy: the field's: {BANNED[word]}")
 
 
 def check_sizes(where, text, code):
@@ -201,14 +199,14 @@ def check_sizes(where, text, code):
                           "remedy: name its steps, and make each a function")
 
 
-def check_exceptions(found, allowed, kept):
+def check_exceptions(found, allowed):
     """`found` and `allowed`: what is, and may be, beyond a limit. Yields what is no longer so."""
     for key, number in allowed.items():
-        name = key if isinstance(key, str) else " ".join(key).strip()
+        name = " ".join(key).strip()
         if key not in found:
-            yield f"{kept}: {name} keeps the limit now; remedy: take its line out of tools/ratchets.py"
+            yield f"EXCEPTIONS: {name} keeps the limit now; remedy: take its line out of tools/ratchets.py"
         elif found[key] < number:
-            yield (f"{kept}: {name} has fallen to {found[key]}; "
+            yield (f"EXCEPTIONS: {name} has fallen to {found[key]}; "
                    "remedy: write that number into tools/ratchets.py")
 
 
@@ -219,22 +217,14 @@ def sources(root):
                 yield path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
 
 
-def check(root, exceptions=None, words_left=None):
+def check(root, exceptions=None):
     """A line for each broken limit, and for each exception that is not needed as it stands."""
     exceptions = EXCEPTIONS if exceptions is None else exceptions
-    words_left = WORDS_LEFT if words_left is None else words_left
-    sizes, words = {}, {}
+    sizes, errors = {}, []
     for where, text in sources(root):
         code = blank(text)
         sizes.update({finding.key: finding for finding in check_sizes(where, text, code)})
-        for word, line in check_words(where, code):
-            words.setdefault(word, []).append(line)
-    errors = [str(finding) for key, finding in sizes.items() if finding.number > exceptions.get(key, 0)]
-    for word, lines in words.items():
-        if len(lines) > words_left.get(word, 0):
-            errors += [*lines, f'words: "{word}" is in {len(lines)} identifiers, and '
-                               f"{words_left.get(word, 0)} is the most"]
-    numbers = {key: finding.number for key, finding in sizes.items()}
-    errors += check_exceptions(numbers, exceptions, "EXCEPTIONS")
-    errors += check_exceptions({word: len(lines) for word, lines in words.items()}, words_left, "WORDS_LEFT")
+        errors += check_words(where, code)
+    errors += [str(finding) for key, finding in sizes.items() if finding.number > exceptions.get(key, 0)]
+    errors += check_exceptions({key: finding.number for key, finding in sizes.items()}, exceptions)
     return errors

@@ -168,13 +168,13 @@ void Embedded::on_wake() {
     const std::lock_guard lock(mutex_);
     stops = std::exchange(stops_, 0);
   }
-  hand_over();
+  submit_queued();
   for (; stops > 0; --stops) server_->stop();
   if (stop_reason_) finish(stop_error(*stop_reason_));
 }
 
 // What was asked goes to the node as long as it wants more.
-void Embedded::hand_over() {
+void Embedded::submit_queued() {
   while (!stop_reason_ && server_->wants_more(id_)) {
     Asked asked;
     {

@@ -70,13 +70,13 @@ class Embedded final : private server::InProcessClient {
 
   // From the server, all in its turn.
   void on_response(const codec::Request& request, const codec::Response& response) override;
-  void on_room() override { hand_over(); }
+  void on_room() override { submit_queued(); }
   void on_log(node::LogLevel level, std::string_view line);
   void on_state(const node::NodeState& state);
 
   Status open_storage(const config::Settings& settings);
   void on_wake();
-  void hand_over();
+  void submit_queued();
   void answer(const ReplyBox& reply);
   void end(int unread_error);
   void finish(int error);
