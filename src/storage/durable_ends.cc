@@ -69,12 +69,11 @@ std::optional<DurableEnds::Missing> DurableEnds::missing_log_end(const Served& l
   if (record_.segment == 0) return std::nullopt;
   const Index index = record_.end.index;
   const std::uint64_t newest = headers_.empty() ? 0 : headers_.back().segment;
-  if (newest < record_.segment) {
-    // Where its records are there, under a bad header, its end is there too.
-    if (bad_headers_.count(record_.segment) > 0) return std::nullopt;
+  // Where its records are there, under a bad header, they may have been more: how long the file was
+  // is not known.
+  if (newest < record_.segment)
     return Missing{index, record_.is_clean, record_.segment,
                    "the log's last segment is missing or unreadable"};
-  }
   if (index == Index{0} || is_moot(record_.segment, index, log)) return std::nullopt;
   const Expected* end = find(index, record_.end.checksum);
   if (is_predecessor(record_.end) || end->is_served) return std::nullopt;

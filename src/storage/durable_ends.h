@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -37,8 +36,6 @@ class DurableEnds {
 
   void expect(const LogEndRecord& record);   // once
   void expect(const SegmentHeader& header);  // each good one, ascending
-  // Records were found in a segment whose header is bad.
-  void saw_records_of(std::uint64_t segment) { bad_headers_.insert(segment); }
   void saw(Index index, std::uint64_t checksum);  // in some segment
   void served(const LogEnd& end);                 // the log that is served holds it
 
@@ -63,7 +60,6 @@ class DurableEnds {
 
   LogEndRecord record_;
   std::vector<SegmentHeader> headers_;
-  std::set<std::uint64_t> bad_headers_;
   std::multimap<Index, Expected> expected_;
 };
 

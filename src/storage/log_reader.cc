@@ -250,7 +250,6 @@ Status LogReader::look_only(BadHeader& segment) {
 Status LogReader::look_at_bad_headers() {
   for (BadHeader& segment : bad_headers_) {
     if (auto looked = look_only(segment); !looked) return looked;
-    if (segment.has_records) ends_.saw_records_of(segment.number);
     log_.retired.push_back(file_name(FileKind::segment, segment.number));
   }
   return ok;
@@ -314,6 +313,9 @@ void LogReader::check_lengths() {
       found_.notes.push_back(segment.file() + ": " + lengths +
                              "; nothing of what it held is missing");
   }
+  // Where damage in an earlier one kept it from being walked.
+  if (found_.damage && newest_is_cut_off_ && !question_.log_end.is_clean)
+    found_.damage->floor_is_open = true;
 }
 
 void LogReader::lose(Index last, bool is_end_known, const std::string& file, std::uint64_t offset,
@@ -351,7 +353,10 @@ Status LogReader::run(const std::vector<std::string>& names) {
   if (auto sorted = sort_out(names); !sorted) return sorted;
   ends_.expect(question_.log_end);
   drop_obsolete();
-  if (!log_.segments.empty()) newest_ = log_.segments.back().number;
+  if (!log_.segments.empty()) {
+    newest_ = log_.segments.back().number;
+    newest_is_cut_off_ = log_.segments.back().size < log_.segments.back().full_size;
+  }
   if (auto looked = look_at_bad_headers(); !looked) return looked;
   if (auto walked = walk_all(); !walked) return walked;
   check_bad_headers();

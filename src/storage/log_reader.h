@@ -127,6 +127,7 @@ class LogReader {
   DurableEnds ends_;
   std::vector<BadHeader> bad_headers_;
   std::uint64_t newest_ = 0;           // of the segments with a good header
+  bool newest_is_cut_off_ = false;     // its file is shorter than its header says
   std::map<Index, Term> newer_terms_;  // of records after all good headers
   std::vector<LogEnd> window_;         // the entries after log_.proven_durable
   bool holds_base_ = true;             // the log so far goes through the snapshot's end

@@ -233,6 +233,38 @@ TEST_CASE("rule 15: a log without any segment is damage, not empty") {
   CHECK(host.damage->floor_is_open);
 }
 
+TEST_CASE("rule 15: under a bad header, or in a file cut off, more may have been promised") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  std::uint64_t flipped = 8 * 20;  // in its header
+  SUBCASE("a segment whose header is bad") {
+    host.append(1, 2, 100);
+    REQUIRE(host.note());
+    host.append(1, 1, 100);  // not in the log-end record
+    REQUIRE(host.work());
+  }
+  SUBCASE("one beyond damage in the segment before") {
+    fill_a_segment(host, 1);
+    REQUIRE(host.note());
+    host.append(1, 1, 100);
+    REQUIRE(host.work());
+    flipped = 8 * (unit + 60);
+  }
+  lose_power(disk);
+  disk.flip_bit(segment(1), flipped);
+  const std::string newest = segment(newest_segment(disk));
+  REQUIRE(host.scan());
+  REQUIRE(host.damage);
+  const Index seen = host.damage->floor_index;
+  // All that was promised after the record is cut off: nothing seen says how much that was.
+  disk.cut_at_rest(newest, 2 * unit);
+  REQUIRE(host.scan());
+  REQUIRE(host.damage);
+  CHECK(host.damage->floor_index <= seen);
+  CHECK(host.damage->floor_is_open);
+}
+
 TEST_CASE("rule 2: a spoiled header over records is damage, not an empty segment") {
   SimDisk disk;
   Host host(disk);
