@@ -29,8 +29,9 @@ constexpr std::uint64_t operator-(Index a, Index b) { return raw(a) - raw(b); }
 constexpr WriteNumber operator+(WriteNumber write, std::uint64_t n) {
   return WriteNumber{raw(write) + n};
 }
-constexpr WriteNumber& operator++(WriteNumber& write) { return write = write + 1; }
-constexpr Index& operator++(Index& index) { return index = index + 1; }
+template <class Number>
+requires std::is_enum_v<Number>
+constexpr Number& operator++(Number& number) { return number = Number{raw(number) + 1}; }
 constexpr Term operator+(Term term, std::uint64_t n) { return Term{raw(term) + n}; }
 
 // A member as votes and acknowledgements count it: its id, and the random number that its storage

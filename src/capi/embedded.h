@@ -103,7 +103,7 @@ class Embedded final : private server::InProcessClient {
   std::deque<Asked> handed_;  // to the node, in order; without their requests
   std::optional<node::StopReason> stop_reason_;
   int calling_back_ = 0;
-  node::ClientId id_ = 0;
+  node::ClientId id_{};
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<loop::Async> wake_;  // there until ended_
 };

@@ -12,7 +12,16 @@
 
 namespace zatt::loop {
 
+namespace {
+
+constexpr std::uint64_t turn_us = 4000;
+
+}  // namespace
+
 std::uint64_t now_us() noexcept { return uv_hrtime() / 1000; }
+
+// libuv reads the time when it begins a turn, and when its wait has ended.
+bool Loop::turn_is_over() const noexcept { return now_us() >= 1000 * uv_now(uv_) + turn_us; }
 
 std::string error_text(int sys) { return uv_strerror(-sys); }
 

@@ -44,6 +44,10 @@ class Loop {
 
   uv_loop_s* uv() noexcept { return uv_; }
 
+  // Whether the part of this turn under way, input or what follows it, has taken so long that the
+  // rest is for the next.
+  bool turn_is_over() const noexcept;
+
   // All streams read into this one buffer, one after the other: an idle connection needs none.
   static constexpr std::size_t read_buffer_bytes = 64 << 10;
   static constexpr std::size_t read_slack_bytes = 64;  // readable after what was read

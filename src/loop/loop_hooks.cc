@@ -16,7 +16,8 @@ template struct Close<CheckBox>;
 
 LoopHooks::LoopHooks(Loop& loop, std::function<void()> after_poll,
                      std::function<void()> before_wait)
-    : skip_(new IdleBox{.on_event = [] {}}),
+    : loop_(loop),
+      skip_(new IdleBox{.on_event = [] {}}),
       before_(new PrepareBox{.on_event = std::move(before_wait)}),
       after_(new CheckBox{.on_event = [skip = &skip_->handle, then = std::move(after_poll)] {
         uv_idle_stop(skip);

@@ -26,8 +26,10 @@ class LoopHooks {
 
   // Do not wait for input in the coming turn, only take what is there.
   void run_again();
+  bool is_over() const noexcept { return loop_.turn_is_over(); }
 
  private:
+  const Loop& loop_;
   Owned<EventBox<uv_idle_s>> skip_;  // libuv does not wait while an idle handle is active
   Owned<EventBox<uv_prepare_s>> before_;
   Owned<EventBox<uv_check_s>> after_;

@@ -65,7 +65,8 @@ void Stream::Box::on_event(int status, int ready) {
 
 void Stream::Box::read() {
   for (int i = 0; i < reads_a_turn && open && reading && !lost; ++i) {
-    const ssize_t n = recv(fd, read_buffer, Loop::read_buffer_bytes, 0);
+    if (within_turns && loop->turn_is_over()) return;
+    const ssize_t n = recv(fd, loop->read_buffer(), Loop::read_buffer_bytes, 0);
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) lose(errno);
@@ -80,7 +81,7 @@ void Stream::Box::read() {
     // The callback may replace the very functions it is one of (set_events), hence the copies.
     const auto on_bytes = events.on_bytes;
     const auto size = static_cast<std::size_t>(n);
-    if (on_bytes) on_bytes({read_buffer, size});
+    if (on_bytes) on_bytes({loop->read_buffer(), size});
     if (size < Loop::read_buffer_bytes) return;
   }
 }
@@ -131,7 +132,7 @@ void Stream::Box::lose(int sys) {
 
 Stream::Stream(Loop& loop, int fd) {
   auto* const box = new Box{};
-  box->read_buffer = loop.read_buffer();
+  box->loop = &loop;
   box->fd = fd;
   if (uv_poll_init(loop.uv(), &box->handle, fd) != 0) {
     close(fd);
@@ -186,6 +187,8 @@ void Stream::shut_down() {
 void Stream::set_option(int level, int option, int value) {
   setsockopt(box_->fd, level, option, &value, sizeof value);
 }
+
+void Stream::read_within_turns() { box_->within_turns = true; }
 
 void Stream::limit_unsent(int bytes) { set_option(IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes); }
 

@@ -39,6 +39,9 @@ class Stream {
   void read_start();
   void read_stop();
 
+  // Reads no more in a turn that is over: others are to be heard first.
+  void read_within_turns();
+
   // Bytes go out in order; what the kernel does not take at once is kept.
   void write(std::string&& bytes);
   std::size_t queued_bytes() const;  // not yet taken by the kernel

@@ -12,7 +12,7 @@
 namespace zatt::loop {
 
 struct Stream::Box : SocketBox {
-  char* read_buffer = nullptr;
+  Loop* loop = nullptr;
   Events events;
   std::function<void(int sys)> on_connected;  // only while it is being connected
   std::list<std::string> queue;               // not with the kernel yet
@@ -21,6 +21,7 @@ struct Stream::Box : SocketBox {
   int polled = 0;   // for what libuv watches it
   int failure = 0;  // the errno of a write, until it is told
   bool reading = false;
+  bool within_turns = false;  // read_within_turns() was called
   bool shutting_down = false;  // once the queue is empty
   bool lost = false;
 

@@ -23,8 +23,14 @@ Applier::Applier(const Options& options, Env& env, const raft::Raft& raft, State
 
 std::optional<raft::Applied> Applier::apply_committed() {
   wake_at_us_ = never_us;
+  const Index before = applied_;
   while (applied_ < raft_.commit_index()) {
     const Index next = applied_ + 1;
+    if (applied_ > before && env_.turn_is_over()) {
+      hit(options_.instrumentation, CoveragePoint::apply_left_for_next_turn);
+      wake_at_us_ = env_.now_us();
+      break;
+    }
     if (inject(options_.instrumentation, FaultPoint::delay_apply)) {
       wake_at_us_ = env_.now_us() + 1000 * (1 + env_.random() % 100);
       break;

@@ -39,22 +39,6 @@ std::uint64_t kept_bytes_of(const codec::Response& response) {
 
 }  // namespace
 
-std::string* command_of(codec::Request& request) {
-  if (auto* write = std::get_if<codec::Write>(&request.operation)) return &write->command;
-  auto* proposal = std::get_if<codec::Proposal>(&request.operation);
-  return proposal == nullptr ? nullptr : &proposal->command;
-}
-
-bool grows(const PendingRequest& pending) {
-  const auto* write = std::get_if<codec::Write>(&pending.request.operation);
-  return write == nullptr ? is_write(pending) : write->op != kv::Op::del;
-}
-
-bool is_stale_read(const codec::Request& request) {
-  const auto* read = std::get_if<codec::Read>(&request.operation);
-  return read != nullptr && read->stale;
-}
-
 void ClientQueues::open(ClientId id) {
   ClientQueue client;
   client.id = id;
@@ -64,29 +48,25 @@ void ClientQueues::open(ClientId id) {
 void ClientQueues::close(ClientId id) {
   const auto it = clients_.find(id);
   if (it == clients_.end()) return;
-  for (const PendingRequest& pending : it->second.queue) tokens_.erase(pending.token);
+  for (PendingRequest& pending : it->second.queue) {
+    if (pending.state == PendingRequest::State::done) continue;
+    requests_.remove(pending);
+    deadlines_.remove(pending);
+  }
   bytes_ -= it->second.bytes;
   clients_.erase(it);
-  active_.erase(id);
-  waiting_.erase(id);
-  dirty_.erase(id);
 }
 
 void ClientQueues::end(ClientId id) {
   ClientQueue* client = find(id);
   if (client == nullptr) return;
   client->ended = true;
-  dirty_.insert(id);
+  mark_dirty(*client);
 }
 
 ClientQueue* ClientQueues::find(ClientId id) {
   const auto it = clients_.find(id);
   return it == clients_.end() ? nullptr : &it->second;
-}
-
-PendingRequest* ClientQueues::find_token(Token token) {
-  const auto it = tokens_.find(token);
-  return it == tokens_.end() ? nullptr : it->second;
 }
 
 std::uint32_t& ClientQueues::count_of(ClientQueue& client, PendingRequest::State state) {
@@ -100,16 +80,13 @@ PendingRequest& ClientQueues::add(ClientQueue& client, codec::Request request) {
   client.bytes += bytes;
   bytes_ += bytes;
   PendingRequest& pending = client.queue.emplace_back();
-  pending.token = ++last_token_;
-  pending.client = client.id;
+  requests_.add(pending);
+  pending.client = &client;
   pending.deadline_us = env_.now_us() + 1000ULL * request.timeout_ms;
   pending.request = std::move(request);
   pending.bytes = bytes;
-  tokens_[pending.token] = &pending;
+  deadlines_.add(pending);
   ++client.waiting;
-  active_.insert(client.id);
-  waiting_.insert(client.id);
-  next_deadline_us_ = std::min(next_deadline_us_, pending.deadline_us);
   pause_if_full(client);
   return pending;
 }
@@ -125,91 +102,92 @@ void ClientQueues::pause_if_full(ClientQueue& client) {
 }
 
 void ClientQueues::set_state(PendingRequest& pending, PendingRequest::State state) {
-  ClientQueue& client = clients_.at(pending.client);
+  ClientQueue& client = *pending.client;
   --count_of(client, pending.state);
   const bool stale = is_stale_read(pending.request);
   if (stale && pending.state == PendingRequest::State::reading) --client.stale;
   if (stale && state == PendingRequest::State::reading) ++client.stale;
   pending.state = state;
   if (state == PendingRequest::State::done) {
-    tokens_.erase(pending.token);
-    dirty_.insert(client.id);
+    requests_.remove(pending);
+    deadlines_.remove(pending);
   } else {
     ++count_of(client, state);
   }
-  if (client.waiting > 0)
-    waiting_.insert(client.id);
-  else
-    waiting_.erase(client.id);
 }
 
 void ClientQueues::finish(PendingRequest& pending, codec::Response response) {
-  ClientQueue& client = clients_.at(pending.client);
+  ClientQueue& client = *pending.client;
   client.kept_bytes += kept_bytes_of(response);
   pending.response = std::move(response);
   set_state(pending, PendingRequest::State::done);
+  mark_dirty(client);
   pause_if_full(client);  // answers after one that is not there yet are kept
-  if (client.waiting > 0) woken_ = true;
+  if (client.waiting > 0) wake_waiting(client);
 }
 
-void ClientQueues::return_to_waiting(Token token) {
-  PendingRequest* pending = find_token(token);
+void ClientQueues::return_to_waiting(RequestId id) {
+  PendingRequest* pending = find_request(id);
   if (pending == nullptr) return;
   if (stopping_) return finish_error(*pending, codec::ErrorCode::shutting_down, stopping_text);
   pending->readable = pending->confirmed = false;
   set_state(*pending, PendingRequest::State::waiting);
-  woken_ = true;
+  list_waiting(*pending->client);
+  wake_waiting(*pending->client);
 }
 
 void ClientQueues::refuse_waiting() {
   stopping_ = true;
-  std::vector<Token> waiting;
-  for_each([&](PendingRequest& pending) {
-    if (pending.state == PendingRequest::State::waiting) waiting.push_back(pending.token);
+  std::vector<RequestId> waiting;
+  for (const ClientId id : waiting_)
+    if (const ClientQueue* client = find(id))
+      for (const PendingRequest& pending : client->queue)
+        if (pending.state == PendingRequest::State::waiting) waiting.push_back(pending.id);
+  for (const RequestId id : waiting) return_to_waiting(id);
+}
+
+void ClientQueues::list_waiting(ClientQueue& client) {
+  if (std::exchange(client.is_listed, true)) return;
+  if (waiting_.size() > 2 * clients_.size()) prune_waiting();
+  waiting_.push_back(client.id);
+}
+
+void ClientQueues::prune_waiting() {
+  std::erase_if(waiting_, [this](ClientId id) {
+    ClientQueue* client = find(id);
+    if (client == nullptr) return true;
+    client->is_listed = client->waiting > 0;
+    return !client->is_listed;
   });
-  for (const Token token : waiting) return_to_waiting(token);
+}
+
+void ClientQueues::wake_waiting(ClientQueue& client) {
+  if (!std::exchange(client.is_woken, true)) woken_.push_back(client.id);
+}
+
+void ClientQueues::mark_dirty(ClientQueue& client) {
+  if (!std::exchange(client.is_dirty, true)) dirty_.push_back(client.id);
+}
+
+void ClientQueues::mark_dirty(ClientId id) {
+  if (ClientQueue* client = find(id)) mark_dirty(*client);
 }
 
 void ClientQueues::set_readable(PendingRequest& pending) {
   pending.readable = true;
-  dirty_.insert(pending.client);
-}
-
-void ClientQueues::shorten_deadline(PendingRequest& pending, std::uint64_t deadline_us) {
-  pending.deadline_us = std::min(pending.deadline_us, deadline_us);
-  next_deadline_us_ = std::min(next_deadline_us_, pending.deadline_us);
-}
-
-std::vector<Token> ClientQueues::expired(std::uint64_t now_us) {
-  std::vector<Token> tokens;
-  if (now_us < next_deadline_us_) return tokens;
-  next_deadline_us_ = never_us;
-  for_each([&](PendingRequest& pending) {
-    if (pending.deadline_us <= now_us)
-      tokens.push_back(pending.token);
-    else
-      next_deadline_us_ = std::min(next_deadline_us_, pending.deadline_us);
-  });
-  return tokens;
-}
-
-void ClientQueues::for_each(const std::function<void(PendingRequest&)>& visit) {
-  for (const ClientId id : active_)
-    for (PendingRequest& pending : clients_.at(id).queue)
-      if (pending.state != PendingRequest::State::done) visit(pending);
+  mark_dirty(*pending.client);
 }
 
 void ClientQueues::remove_first(ClientQueue& client) {
   PendingRequest& pending = client.queue.front();
   if (pending.state != PendingRequest::State::done) {  // a read, which is answered as it leaves
     set_state(pending, PendingRequest::State::done);
-    if (client.waiting > 0) woken_ = true;
+    if (client.waiting > 0) wake_waiting(client);
   }
   client.bytes -= pending.bytes;
   client.kept_bytes -= kept_bytes_of(pending.response);
   bytes_ -= pending.bytes;
   client.queue.pop_front();
-  if (client.queue.empty()) active_.erase(client.id);
 }
 
 void ClientQueues::update_pause(ClientQueue& client) {

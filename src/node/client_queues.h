@@ -8,71 +8,21 @@
 // can still be answered.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <list>
-#include <map>
-#include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/instrumentation.h"
-#include "codec/request.h"
-#include "codec/response.h"
+#include "node/deadlines.h"
 #include "node/env.h"
+#include "node/pending_request.h"
+#include "node/request_table.h"
 
 namespace zatt::node {
-
-using Token = std::uint64_t;  // one request; never used twice
-
-// Whom a request was handed to: ourselves as leader (link 0) or a leader behind a link.
-struct Target {
-  LinkId link = 0;
-  Term term{};
-  friend bool operator==(const Target&, const Target&) = default;
-};
-
-struct PendingRequest {
-  enum class State : std::uint8_t { waiting, writing, reading, done };
-  Token token = 0;
-  ClientId client = 0;
-  State state = State::waiting;
-  bool confirmed = false;  // reading: the leader has named the index that it has to see
-  bool readable = false;   // reading: our own state holds what it has to see
-  codec::Request request;
-  std::uint64_t deadline_us = 0;
-  std::uint64_t bytes = 0;   // what it counts for in the bounds
-  codec::Response response;  // done
-};
-
-// The command that it wants carried out; null where it wants none.
-std::string* command_of(codec::Request& request);
-inline bool is_write(const PendingRequest& pending) {
-  const codec::Operation& operation = pending.request.operation;
-  return std::holds_alternative<codec::Write>(operation) ||
-         std::holds_alternative<codec::Proposal>(operation);
-}
-// Whether it may need room on a disk that is full.
-bool grows(const PendingRequest& pending);
-bool is_stale_read(const codec::Request& request);
-
-struct ClientQueue {
-  ClientId id = 0;
-  std::list<PendingRequest> queue;
-  std::uint32_t waiting = 0, writing = 0, reading = 0;  // how many of the queue
-  std::uint32_t stale = 0;                              // of those that are reading
-  Target target;                                        // of the others that are, and of writes
-  bool unsettled = false;        // a write's fate is unknown, and no later read has settled it
-  bool ended = false;            // it will send no more
-  bool paused = false;           // its requests are not wanted now
-  std::uint64_t bytes = 0;       // of the requests in the queue
-  std::uint64_t kept_bytes = 0;  // of responses that have not left the queue
-
-  // Whether somebody has been asked for one that is not answered.
-  bool has_targeted() const { return writing + reading > stale; }
-};
 
 // So many bytes of responses may wait for one client before its reads are left unanswered until it
 // has read: a request is small, and what it asks for can be large.
@@ -87,35 +37,41 @@ class ClientQueues {
   void close(ClientId id);  // it is gone: what it asked for is nobody's any more
   void end(ClientId id);
   ClientQueue* find(ClientId id);
-  PendingRequest* find_token(Token token);
+  PendingRequest* find_request(RequestId id) const { return requests_.find(id); }
 
   // Queues a request, to be answered within its time from now on.
   PendingRequest& add(ClientQueue& client, codec::Request request);
   void set_state(PendingRequest& pending, PendingRequest::State state);
-  // Answers it. The response leaves after those before it: see take_dirty().
+  // Answers it. The response leaves after those before it: see visit_dirty().
   void finish(PendingRequest& pending, codec::Response response);
   void finish_error(PendingRequest& pending, codec::ErrorCode code, std::string_view message) {
     finish(pending, codec::Failure{code, std::string(message)});
   }
   // What was handed to somebody is in nobody's hands again. Nothing happens where it is answered.
-  void return_to_waiting(Token token);
+  void return_to_waiting(RequestId id);
   // What waits, and what returns to waiting from now on, is refused: the node is stopping.
   void refuse_waiting();
   bool refuses_waiting() const { return stopping_; }
 
-  // Clients with requests that wait to be handed on, oldest client first.
-  const std::set<ClientId>& waiting() const { return waiting_; }
-  // That they may be handed on now: somebody else leads, or what stood before them is answered.
-  void wake_waiting() { woken_ = true; }
-  bool is_woken() const { return woken_; }
-  bool take_wake() { return std::exchange(woken_, false); }
+  // Clients with requests that wait to be handed on.
+  void list_waiting(ClientQueue& client);
+  // That they may be handed on now: all, because somebody else leads; or one client's, because what
+  // stood before them is answered.
+  void wake_waiting() { all_woken_ = true; }
+  void wake_waiting(ClientQueue& client);
+  bool is_woken() const { return all_woken_ || !woken_.empty(); }
+  // Visits, once, those who were woken and have requests that wait.
+  template <class Visit>
+  void visit_woken(const Visit& visit);
 
   // Our own state holds what this read has to see: it is answered as it leaves.
   void set_readable(PendingRequest& pending);
   // Clients with a response that may be able to leave, or an end to be seen to.
-  void mark_dirty(ClientId id) { dirty_.insert(id); }
-  std::set<ClientId> take_dirty() { return std::exchange(dirty_, {}); }
+  void mark_dirty(ClientQueue& client);
+  void mark_dirty(ClientId id);
   std::size_t dirty() const { return dirty_.size(); }
+  template <class Visit>
+  void visit_dirty(const Visit& visit);
   // Its first request has been responded to.
   void remove_first(ClientQueue& client);
   // What has left makes room: lets its next requests come, or closes it where it has ended.
@@ -125,32 +81,57 @@ class ClientQueues {
     return env_.unread_bytes(client.id) < max_unread_bytes;
   }
 
-  // Brings its deadline forward.
-  void shorten_deadline(PendingRequest& pending, std::uint64_t deadline_us);
-  // Requests whose deadline has passed; scanned only when the earliest one has.
-  std::vector<Token> expired(std::uint64_t now_us);
-  std::uint64_t next_deadline_us() const { return next_deadline_us_; }
-  void for_each(const std::function<void(PendingRequest&)>& visit);
-
-  std::size_t pending() const { return tokens_.size(); }  // not answered
-  std::uint64_t bytes() const { return bytes_; }
+  // Of requests that are not answered.
+  Deadlines& deadlines() { return deadlines_; }
+  const Deadlines& deadlines() const { return deadlines_; }
+  std::size_t pending() const { return requests_.size(); }
+  std::uint64_t bytes() const { return bytes_; }  // of all requests
 
  private:
   std::uint32_t& count_of(ClientQueue& client, PendingRequest::State state);
   void pause_if_full(ClientQueue& client);
+  // Drops those from waiting_ who wait no more.
+  void prune_waiting();
 
   Env& env_;
   Instrumentation* instrumentation_;
   std::unordered_map<ClientId, ClientQueue> clients_;  // looked up, never walked
-  std::unordered_map<Token, PendingRequest*> tokens_;  // looked up, never walked
-  std::set<ClientId> active_;                          // with a queue
-  std::set<ClientId> waiting_;
-  std::set<ClientId> dirty_;
-  bool woken_ = false;
+  RequestTable requests_;
+  Deadlines deadlines_;
+  std::vector<ClientId> waiting_;  // each once, and some who wait no more
+  std::vector<ClientId> woken_, dirty_;
+  std::vector<ClientId> visiting_woken_, visiting_dirty_;  // empty but for their room
+  bool all_woken_ = false;
   bool stopping_ = false;
-  Token last_token_ = 0;
-  std::uint64_t next_deadline_us_ = never_us;
   std::uint64_t bytes_ = 0;
 };
+
+template <class Visit>
+void ClientQueues::visit_woken(const Visit& visit) {
+  if (std::exchange(all_woken_, false)) {
+    prune_waiting();
+    for (const ClientId id : waiting_) wake_waiting(*find(id));
+  }
+  visiting_woken_.swap(woken_);
+  for (const ClientId id : visiting_woken_) {
+    ClientQueue* client = find(id);
+    if (client == nullptr) continue;
+    client->is_woken = false;
+    if (client->waiting > 0) visit(*client);
+  }
+  visiting_woken_.clear();
+}
+
+template <class Visit>
+void ClientQueues::visit_dirty(const Visit& visit) {
+  visiting_dirty_.swap(dirty_);
+  for (const ClientId id : visiting_dirty_) {
+    ClientQueue* client = find(id);
+    if (client == nullptr) continue;
+    client->is_dirty = false;
+    visit(*client);
+  }
+  visiting_dirty_.clear();
+}
 
 }  // namespace zatt::node

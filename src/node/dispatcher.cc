@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "node/dispatcher.h"
 
-#include <set>
 #include <utility>
 
 namespace zatt::node {
@@ -16,7 +15,7 @@ constexpr std::uint64_t max_pending_bytes = 64 << 20;  // of all clients' reques
 
 void Dispatcher::admit(ClientQueue& client, PendingRequest& pending) {
   if (p_.clients.refuses_waiting())
-    p_.clients.return_to_waiting(pending.token);
+    p_.clients.return_to_waiting(pending.id);
   else if (const auto error = load_error(pending))
     p_.clients.finish_error(pending, *error,
                             *error == ErrorCode::storage_full
@@ -39,7 +38,7 @@ std::optional<ErrorCode> Dispatcher::load_error(const PendingRequest& pending) c
 std::optional<Target> Dispatcher::target() const {
   const auto leader = p_.raft.leader();
   if (!leader) return std::nullopt;
-  if (p_.raft.is_leader()) return Target{0, p_.raft.current_term()};
+  if (p_.raft.is_leader()) return Target{LinkId::none, p_.raft.current_term()};
   const PeerConnection* peer = p_.connections.find(*leader);
   if (peer == nullptr || !p_.peers.is_attached(*leader)) return std::nullopt;
   const Target target{peer->id, p_.raft.current_term()};
@@ -47,10 +46,7 @@ std::optional<Target> Dispatcher::target() const {
 }
 
 void Dispatcher::dispatch_waiting() {
-  if (!p_.clients.take_wake()) return;
-  const std::set<ClientId> waiting = p_.clients.waiting();
-  for (const ClientId id : waiting)
-    if (ClientQueue* client = p_.clients.find(id)) dispatch(*client);
+  p_.clients.visit_woken([this](ClientQueue& client) { dispatch(client); });
 }
 
 void Dispatcher::dispatch(ClientQueue& client) {
@@ -65,7 +61,8 @@ void Dispatcher::dispatch(ClientQueue& client) {
     if (at->state == State::reading) --reads_before;
   }
   for (; at != client.queue.end(); ++at) {
-    if (at->state == State::waiting && !dispatch(client, *at, to, reads_before > 0)) return;
+    if (at->state == State::waiting && !dispatch(client, *at, to, reads_before > 0))
+      return p_.clients.list_waiting(client);
     if (at->state == State::reading) ++reads_before;
   }
 }
@@ -85,7 +82,7 @@ bool Dispatcher::dispatch(ClientQueue& client, PendingRequest& pending,
     client.target = *target;
     p_.clients.set_state(pending, State::writing);
     if (inject(p_.options.instrumentation, FaultPoint::give_up_soon))
-      p_.clients.shorten_deadline(pending, p_.env.now_us());
+      p_.clients.deadlines().shorten(pending, p_.env.now_us());
     p_.writes.batch(pending, *target);
   } else {
     const bool unsettled = client.unsettled || client.writing > 0;
@@ -97,15 +94,15 @@ bool Dispatcher::dispatch(ClientQueue& client, PendingRequest& pending,
 }
 
 void Dispatcher::expire() {
-  for (const Token token : p_.clients.expired(p_.env.now_us()))
-    if (PendingRequest* pending = p_.clients.find_token(token)) expire(*pending);
+  while (PendingRequest* pending = p_.clients.deadlines().take_expired(p_.env.now_us()))
+    expire(*pending);
 }
 
 void Dispatcher::expire(PendingRequest& pending) {
   switch (pending.state) {
     case State::writing:
       hit(p_.options.instrumentation, CoveragePoint::outcome_unknown);
-      p_.clients.find(pending.client)->unsettled = true;
+      pending.client->unsettled = true;
       p_.clients.finish_error(
           pending, ErrorCode::outcome_unknown,
           "the write was handed to the cluster and not confirmed in time: it may take "

@@ -18,8 +18,10 @@
 
 namespace zatt::node {
 
-using LinkId = std::uint64_t;    // one connection to a peer; never used twice
-using ClientId = std::uint64_t;  // one client: a connection, or this process; never used twice
+// One connection to a peer; never used twice.
+enum class LinkId : std::uint64_t { none = 0 };
+// One client: a connection, or this process; never used twice.
+enum class ClientId : std::uint64_t {};
 
 enum class LogLevel : std::uint8_t { error, warning, info, debug };
 
@@ -54,6 +56,9 @@ class Env {
   virtual std::uint64_t now_us() = 0;   // monotonic
   virtual std::uint64_t wall_us() = 0;  // since 1970; may be wrong, and jump
   virtual std::uint64_t random() = 0;
+  // Whether this turn of the loop has done its share of work. What is left goes on in the next one,
+  // once what has arrived meanwhile is heard.
+  virtual bool turn_is_over() = 0;
 
   // Runs the batch off this thread, then calls Node::on_disk. One at a time.
   virtual void submit(storage::Batch batch) = 0;

@@ -162,7 +162,8 @@ void Node::on_time() {
 
 std::uint64_t Node::wake_at_us() const {
   if (is_closing()) return never_us;
-  return std::min({raft_->wake_at_us(), applier_.wake_at_us(), clients_.next_deadline_us(),
+  if (clients_.dirty() > 0 || writes_.has_proposals()) return env_.now_us();  // left by this turn
+  return std::min({raft_->wake_at_us(), applier_.wake_at_us(), clients_.deadlines().next_us(),
                    look_after_connections_at_us_, status_.wake_at_us(), persister_.wake_at_us()});
 }
 

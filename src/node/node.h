@@ -152,6 +152,8 @@ class Node final : private PeerConnectionsOwner {
   // Requests, in requests.cc.
   // Where nobody else has to be asked for it.
   std::optional<codec::Response> immediate_response(const codec::Operation& operation) const;
+  // Hands the core what clients want written.
+  void propose();
   // Takes the next step of a stop, where all that it waits for is done.
   void go_on_stopping();
 

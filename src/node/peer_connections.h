@@ -23,7 +23,7 @@
 namespace zatt::node {
 
 struct PeerConnection {
-  LinkId id = 0;
+  LinkId id = LinkId::none;
   std::optional<std::string> dialed;
   std::string why;  // it has ended, as far as that is known
   std::uint64_t up_us = 0;
@@ -119,7 +119,7 @@ class PeerConnections {
   struct Newest {  // of a peer's process: the connection greeted last, ended or not
     MemberId server;
     BootId boot_id{};
-    LinkId link = 0;
+    LinkId link = LinkId::none;
   };
   std::map<std::string, Newest> newest_;  // by the peer's id
   Said of_members_{64};

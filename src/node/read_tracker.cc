@@ -14,7 +14,7 @@ void ReadTracker::batch(PendingRequest& pending, bool to_log_end, const Target& 
   if (gathered_.empty() || gathered_.back().target != target)
     gathered_.push_back({.target = target});
   Group& question = gathered_.back();
-  question.tokens.push_back(pending.token);
+  question.requests.push_back(pending.id);
   question.to_log_end = question.to_log_end || to_log_end;
 }
 
@@ -24,7 +24,7 @@ void ReadTracker::on_read_index(PeerConnection& peer, const codec::ReadIndex& re
   if (raft_.is_leader() && request.term == raft_.current_term())
     gathered_remote_.push_back({.link = peer.id,
                                 .number = request.number,
-                                .target = {0, request.term},
+                                .target = {LinkId::none, request.term},
                                 .to_log_end = request.to_log_end});
   else
     fail({.link = peer.id, .number = request.number});
@@ -34,7 +34,7 @@ std::vector<raft::ReadRequests>& ReadTracker::ask() {
   requests_.clear();
   for (std::vector<Group>* gathered : {&gathered_remote_, &gathered_}) {
     for (Group& group : *gathered)
-      group.target.link == 0 ? ask_core(std::move(group)) : ask_leader(std::move(group));
+      group.target.link == LinkId::none ? ask_core(std::move(group)) : ask_leader(std::move(group));
     gathered->clear();
   }
   return requests_;
@@ -93,9 +93,9 @@ void ReadTracker::on_read_states(const std::vector<raft::ReadState>& reads) {
 }
 
 void ReadTracker::confirm(Group&& group) {
-  for (const Token token : group.tokens)
-    if (PendingRequest* pending = clients_.find_token(token)) pending->confirmed = true;
-  const bool is_ours = group.link == 0;
+  for (const RequestId id : group.requests)
+    if (PendingRequest* pending = clients_.find_request(id)) pending->confirmed = true;
+  const bool is_ours = group.link == LinkId::none;
   const Index index = group.index;
   if (index <= (is_ours ? applied_ : raft_.commit_index()))
     release(group);
@@ -122,17 +122,17 @@ void ReadTracker::release(const Group& group) {
     connections_.send(*peer, Priority::bulk,
                       codec::ReadIndexReply{group.number, true, raft_.current_term(), group.index,
                                             raft_.commit_index()});
-  for (const Token token : group.tokens)
-    if (PendingRequest* pending = clients_.find_token(token)) clients_.set_readable(*pending);
+  for (const RequestId id : group.requests)
+    if (PendingRequest* pending = clients_.find_request(id)) clients_.set_readable(*pending);
 }
 
 void ReadTracker::fail(const Group& group) {
   if (PeerConnection* peer = connections_.find_link(group.link))
     connections_.send(*peer, Priority::bulk,
                       codec::ReadIndexReply{group.number, false, {}, {}, {}});
-  for (const Token token : group.tokens) {
+  for (const RequestId id : group.requests) {
     hit(options_.instrumentation, CoveragePoint::read_asked_again);
-    clients_.return_to_waiting(token);
+    clients_.return_to_waiting(id);
   }
 }
 

@@ -58,8 +58,8 @@ class ReadTracker {
  private:
   // Reads that share one question to the leader.
   struct Group {
-    std::vector<Token> tokens{};  // ours; or
-    LinkId link = 0;              // a peer's question, and its number
+    std::vector<RequestId> requests{};  // ours; or
+    LinkId link = LinkId::none;              // a peer's question, and its number
     std::uint64_t number = 0;
     Target target{};  // the leader asked
     bool to_log_end = false;

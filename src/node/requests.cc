@@ -41,8 +41,9 @@ void Node::flush() {
   do {
     do {
       dispatcher_.dispatch_waiting();
-      while (auto propose = writes_.next_proposal()) post(std::move(*propose));
+      propose();
       if (clients_.is_woken()) continue;
+      if (writes_.has_proposals()) break;  // a read is asked after the writes before it
       for (raft::ReadRequests& reads : reads_.ask()) post(std::move(reads));
     } while (clients_.is_woken() || writes_.has_proposals());
     persister_.submit();
@@ -51,9 +52,17 @@ void Node::flush() {
   if (phase_ == Phase::draining || phase_ == Phase::transferring) go_on_stopping();
 }
 
+// In pieces, as many as the turn has time for: at least one.
+void Node::propose() {
+  while (auto piece = writes_.next_proposal()) {
+    post(std::move(*piece));
+    if (env_.turn_is_over()) return;
+  }
+}
+
 // Once all is answered; the last batch says where the log ends.
 void Node::go_on_stopping() {
-  if (clients_.pending() > 0) return;
+  if (clients_.pending() > 0 || clients_.dirty() > 0) return;
   if (phase_ == Phase::draining) {
     phase_ = Phase::transferring;
     post(raft::TransferLeadership{raft_->current_term()});

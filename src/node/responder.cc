@@ -1,20 +1,31 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "node/responder.h"
 
-#include <set>
-
 namespace zatt::node {
 
 using State = PendingRequest::State;
 
 void Responder::flush() {
-  const std::set<ClientId> dirty = clients_.take_dirty();
-  for (const ClientId id : dirty) {
-    ClientQueue* client = clients_.find(id);
-    if (client == nullptr) continue;
-    while (!client->queue.empty() && respond_to_first(*client)) clients_.remove_first(*client);
-    clients_.update_pause(*client);
+  ClientQueue* unfinished = nullptr;
+  clients_.visit_dirty([&](ClientQueue& client) {
+    if (unfinished != nullptr)
+      clients_.mark_dirty(client);
+    else if (!respond(client))
+      unfinished = &client;
+  });
+  if (unfinished == nullptr) return;
+  hit(options_.instrumentation, CoveragePoint::responses_left_for_next_turn);
+  clients_.mark_dirty(*unfinished);  // after those who have not had their turn
+}
+
+bool Responder::respond(ClientQueue& client) {
+  bool is_over = false;
+  while (!client.queue.empty() && !is_over && respond_to_first(client)) {
+    clients_.remove_first(client);
+    is_over = env_.turn_is_over();
   }
+  clients_.update_pause(client);
+  return !is_over;
 }
 
 bool Responder::respond_to_first(ClientQueue& client) {

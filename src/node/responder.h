@@ -15,10 +15,13 @@ class Responder {
   Responder(const Options& options, Env& env, const Service& service, ClientQueues& clients)
       : options_(options), env_(env), service_(service), clients_(clients) {}
 
-  // Lets leave what may.
+  // Lets leave what may, as much as a turn has time for: something, and the rest stays dirty.
   void flush();
 
  private:
+  // Responds to what the client has asked, up to what cannot be answered yet. False: the turn is
+  // over before.
+  bool respond(ClientQueue& client);
   // Whether the client's first request was responded to.
   bool respond_to_first(ClientQueue& client);
   // A read that is the next to leave, from the state as it is: a later read of its client does not

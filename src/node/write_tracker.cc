@@ -29,9 +29,9 @@ WriteTracker::WriteTracker(const Options& options, const raft::Raft& raft,
       clients_(clients) {}
 
 void WriteTracker::batch(PendingRequest& pending, const Target& target) {
-  if (target.link == 0) {
+  if (target.link == LinkId::none) {
     gathered_.push_back(
-        {{pending.token, 0, 0}, target.term, std::move(*command_of(pending.request))});
+        {{pending.id, LinkId::none, 0}, target.term, std::move(*command_of(pending.request))});
     return;
   }
   PeerConnection* peer = connections_.find_link(target.link);
@@ -41,14 +41,14 @@ void WriteTracker::batch(PendingRequest& pending, const Target& target) {
   forward.term = target.term;
   forward.grows = grows(pending);
   forward.command = *command_of(pending.request);
-  forwards_[peer->id][forward.number] = pending.token;
+  forwards_[peer->id][forward.number] = pending.id;
   connections_.send(*peer, Priority::bulk, forward);
 }
 
 void WriteTracker::on_forward(PeerConnection& peer, const codec::Forward& forward) {
   if (forward.number <= peer.last_number_seen) return;  // repeated or overtaken
   peer.last_number_seen = forward.number;
-  const Origin origin{0, peer.id, forward.number};
+  const Origin origin{RequestId{}, peer.id, forward.number};
   if (!raft_.is_leader() || forward.term != raft_.current_term())
     answer_forward(origin, Forwarded::not_taken);
   else if (has_too_many())
@@ -91,11 +91,11 @@ void WriteTracker::on_proposed(Index first) {
 }
 
 void WriteTracker::give_back(const Origin& origin, std::string command) {
-  if (origin.link != 0) return answer_forward(origin, Forwarded::not_taken);
-  PendingRequest* pending = clients_.find_token(origin.token);
+  if (origin.link != LinkId::none) return answer_forward(origin, Forwarded::not_taken);
+  PendingRequest* pending = clients_.find_request(origin.request);
   if (pending == nullptr) return;
   *command_of(pending->request) = std::move(command);
-  clients_.return_to_waiting(origin.token);
+  clients_.return_to_waiting(origin.request);
 }
 
 void WriteTracker::answer_forward(const Origin& origin, Forwarded what, std::string_view result,
@@ -112,9 +112,9 @@ void WriteTracker::on_applied(Index index, Term term, std::string_view reply) {
     const bool ours = waiter_term == term;
     if (!ours)
       finish_replaced(origin);
-    else if (origin.link != 0)
+    else if (origin.link != LinkId::none)
       answer_forward(origin, Forwarded::result, reply, index);
-    else if (PendingRequest* pending = clients_.find_token(origin.token))
+    else if (PendingRequest* pending = clients_.find_request(origin.request))
       clients_.finish(*pending, codec::Applied{std::string(reply), index});
   }
   waiters_.erase(first, last);
@@ -137,9 +137,9 @@ void WriteTracker::give_up_replaced(Term term) {
 
 void WriteTracker::finish_replaced(const Origin& origin) {
   hit(options_.instrumentation, CoveragePoint::proposal_replaced);
-  if (origin.link != 0)
+  if (origin.link != LinkId::none)
     answer_forward(origin, Forwarded::replaced);
-  else if (PendingRequest* pending = clients_.find_token(origin.token))
+  else if (PendingRequest* pending = clients_.find_request(origin.request))
     clients_.finish_error(*pending, ErrorCode::no_leader, replaced_text);
 }
 
@@ -148,9 +148,9 @@ std::optional<Target> WriteTracker::on_forward_reply(PeerConnection& peer,
   auto& by_number = forwards_[peer.id];
   const auto it = by_number.find(reply.number);
   if (it == by_number.end()) return std::nullopt;
-  const Token token = it->second;
+  const RequestId id = it->second;
   by_number.erase(it);
-  PendingRequest* pending = clients_.find_token(token);
+  PendingRequest* pending = clients_.find_request(id);
   if (pending == nullptr) return std::nullopt;
   switch (reply.what) {
     case Forwarded::result:
@@ -158,8 +158,8 @@ std::optional<Target> WriteTracker::on_forward_reply(PeerConnection& peer,
       break;
     case Forwarded::not_taken: {
       hit(options_.instrumentation, CoveragePoint::forward_not_taken);
-      const Target rejecting = clients_.find(pending->client)->target;
-      clients_.return_to_waiting(token);
+      const Target rejecting = pending->client->target;
+      clients_.return_to_waiting(id);
       return rejecting;
     }
     case Forwarded::overloaded:
@@ -180,13 +180,13 @@ std::optional<Target> WriteTracker::on_forward_reply(PeerConnection& peer,
 void WriteTracker::lose(LinkId link) {
   const auto it = forwards_.find(link);
   if (it == forwards_.end()) return;
-  const std::map<std::uint64_t, Token> lost = std::move(it->second);
+  const std::map<std::uint64_t, RequestId> lost = std::move(it->second);
   forwards_.erase(it);
-  for (const auto& [number, token] : lost) {
-    PendingRequest* pending = clients_.find_token(token);
+  for (const auto& [number, id] : lost) {
+    PendingRequest* pending = clients_.find_request(id);
     if (pending == nullptr) continue;
     hit(options_.instrumentation, CoveragePoint::forward_lost);
-    clients_.find(pending->client)->unsettled = true;
+    pending->client->unsettled = true;
     clients_.finish_error(
         *pending, ErrorCode::outcome_unknown,
         "the connection to the leader was lost while it had the write: it may take effect "

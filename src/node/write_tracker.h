@@ -63,10 +63,10 @@ class WriteTracker {
   std::size_t backlog() const { return waiters_.size() + gathered_.size(); }
 
  private:
-  // Where a proposed command came from: a client of ours (token), or a peer's (link and number).
+  // Where a proposed command came from: a client of ours (request), or a peer's (link and number).
   struct Origin {
-    Token token = 0;
-    LinkId link = 0;
+    RequestId request{};
+    LinkId link = LinkId::none;
     std::uint64_t number = 0;
   };
   struct Gathered {
@@ -97,7 +97,7 @@ class WriteTracker {
   std::vector<Waiter> proposing_;  // the piece with the core
   std::multimap<Index, Waiter> waiters_;
   Term settled_term_{};                                        // of the last entry applied
-  std::map<LinkId, std::map<std::uint64_t, Token>> forwards_;  // by number
+  std::map<LinkId, std::map<std::uint64_t, RequestId>> forwards_;  // by number
 };
 
 }  // namespace zatt::node

@@ -65,7 +65,7 @@ class Clients final : private ClientOwner {
   LingeringClose& lingering_close_;
   const ClientLimits limits_;
   const LogFunction log_;
-  node::ClientId last_id_ = 0;
+  node::ClientId last_id_{};
   std::unordered_map<node::ClientId, std::unique_ptr<Client>> clients_;
   std::size_t connections_ = 0;  // of clients_
   std::vector<node::ClientId> dirty_;

@@ -30,6 +30,7 @@ void Connection::begin(std::string_view first, bool ended) {
                        .on_end = [this](int sys) { on_end(sys); },
                        .on_written = [this] { on_written(); }});
   ended_ = ended;
+  stream().read_within_turns();
   stream().read_start();
   pull(first);
 }

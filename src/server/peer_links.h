@@ -66,7 +66,7 @@ class PeerLinks {
   Prng prng_;
   PeerSink& sink_;
   const LogFunction log_;
-  node::LinkId last_id_ = 0;
+  node::LinkId last_id_{};
   std::map<node::LinkId, Entry> links_;
   std::map<std::string, Dialer> dialers_;
   std::optional<std::vector<node::PeerAddress>> wanted_;

@@ -27,7 +27,7 @@ struct Fixture : Parts {
   Dispatcher dispatcher{
       {options, env, *raft, *persister, connections, peers, status, clients, writes, reads}};
 
-  PendingRequest& admit(const std::string& line, ClientId client = 1) {
+  PendingRequest& admit(const std::string& line, ClientId client = ClientId{1}) {
     PendingRequest& pending = request(line, client);
     dispatcher.admit(*clients.find(client), pending);
     return pending;
@@ -47,7 +47,7 @@ TEST_CASE("dispatcher: writes go together, and a write waits for the read before
   CHECK(read.state == State::reading);  // it asks for the log's end, and sees both
   PendingRequest& late = f.admit(set_a);
   CHECK(late.state == State::waiting);
-  PendingRequest& other = f.admit(set_a, 2);  // another client's
+  PendingRequest& other = f.admit(set_a, ClientId{2});  // another client's
   CHECK(other.state == State::writing);
   f.clients.finish(read, codec::Done{});
   f.dispatcher.dispatch_waiting();
@@ -74,7 +74,7 @@ TEST_CASE("dispatcher: a write whose time is up is unknown, and the next read se
   const auto replies = f.replies();
   REQUIRE(replies.size() == 1);
   CHECK(replies[0].find("outcome_unknown") != std::string::npos);
-  CHECK(f.clients.find(1)->unsettled);
+  CHECK(f.clients.find(ClientId{1})->unsettled);
   f.admit(get_a);
   const auto asked = f.reads.ask();
   REQUIRE(asked.size() == 1);
@@ -86,7 +86,7 @@ TEST_CASE("dispatcher: a write whose time is up is unknown, and the next read se
 TEST_CASE("dispatcher: nothing is handed to a leader that said it is none") {
   Fixture f;
   f.lead_alone();
-  f.dispatcher.reject({0, f.raft->current_term()});
+  f.dispatcher.reject({LinkId::none, f.raft->current_term()});
   // Of oneself it is known better.
   CHECK(f.admit(set_a).state == State::writing);
 }

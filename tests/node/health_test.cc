@@ -215,7 +215,7 @@ TEST_CASE("health: a disk that hangs is said, and that it keeps up again") {
   test::NodeFixture fixture("0", 1);
   fixture.lead_alone();
   fixture.disk_held = true;
-  const node::ClientId client = 77;
+  const node::ClientId client{77};
   fixture.node->on_client_open(client);
   fixture.line(client, R"({"op":"set","key":"k","value":1})");
   fixture.settle();
@@ -240,7 +240,7 @@ TEST_CASE("health: a disk that hangs is said, and that it keeps up again") {
 TEST_CASE("health: a disk that is slow now and then is said to be so once") {
   test::NodeFixture fixture("0", 1);
   fixture.lead_alone();
-  const node::ClientId client = 77;
+  const node::ClientId client{77};
   fixture.node->on_client_open(client);
   for (int i = 0; i < 10; ++i) {
     fixture.disk_held = i % 2 == 0;

@@ -77,14 +77,15 @@ class Parts : private node::PeerConnectionsOwner {
   }
 
   // A request of a client of its own, or of `client`.
-  node::PendingRequest& request(const std::string& line, node::ClientId client = 1) {
+  node::PendingRequest& request(const std::string& line,
+                                node::ClientId client = node::ClientId{1}) {
     if (clients.find(client) == nullptr) clients.open(client);
     std::string padded = line;
     padded.append(codec::line_slack, '\0');
     return clients.add(*clients.find(client),
                        parser_.parse(std::string_view(padded).substr(0, line.size())));
   }
-  std::vector<std::string> replies(node::ClientId client = 1) {
+  std::vector<std::string> replies(node::ClientId client = node::ClientId{1}) {
     responder.flush();
     return std::exchange(env.clients[client].replies, {});
   }

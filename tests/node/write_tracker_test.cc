@@ -147,7 +147,7 @@ TEST_CASE("writes: a disk that fails ends the node, and nothing is said after it
   fixture.node->on_client_end(c);
   fixture.pass_ms(6000);
   fixture.node->on_link_down(fixture.peer("2").link);
-  fixture.node->on_link_up(99, std::nullopt);
+  fixture.node->on_link_up(LinkId{99}, std::nullopt);
   fixture.node->shut_down();
   fixture.node->flush();
   CHECK(fixture.env.calls == calls);

@@ -83,7 +83,7 @@ bool ScriptedClients::perform(const Words& words) {
   ScriptedClient& speaker = it->second;
   if (words.size() == 2 && words[1] == "leaves")
     leave(speaker);
-  else if (speaker.connection == 0)
+  else if (speaker.connection == node::ClientId{})
     script_.error("its connection has ended");
   else if (words.size() > 2 && words[1] == "say")
     say(speaker, {join(Words(words.begin() + 2, words.end())), {}, {}});
@@ -106,7 +106,7 @@ void ScriptedClients::arrive(const Words& words) {
 }
 
 void ScriptedClients::leave(ScriptedClient& speaker) {
-  if (speaker.connection == 0) return;
+  if (speaker.connection == node::ClientId{}) return;
   const node::ClientId connection = speaker.connection;
   hear(connection, std::nullopt);
   cluster_.close(speaker.node, connection);
@@ -130,7 +130,7 @@ bool ScriptedClients::ask(ScriptedClient& speaker, Words words) {
   if (words.size() != wanted && !has_by) return false;
   sim::Op op;
   op.kind = stale && *kind == OpKind::get ? OpKind::stale_get : *kind;
-  op.connection = speaker.connection;
+  op.connection = raw(speaker.connection);
   op.invoked_us = cluster_.now_us();
   std::string line = "{\"op\":\"" + words[0] + "\"";
   if (wanted > 1) line += ",\"key\":" + json::string_text(op.key = words[1]);
@@ -161,7 +161,7 @@ void ScriptedClients::hear(node::ClientId connection, std::optional<std::string_
     while (speaker.answered < speaker.requests.size())
       if (auto& op = answer({"lost"}); op && is_write(op->kind))
         op->outcome = sim::Op::Outcome::unknown;
-    speaker.connection = 0;
+    speaker.connection = {};
     by_connection_.erase(it);
   } else if (speaker.answered < speaker.requests.size()) {
     const Words words = words_of_answer(*line);

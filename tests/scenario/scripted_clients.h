@@ -39,7 +39,7 @@ class ScriptedClients {
   };
   struct ScriptedClient {
     sim::NodeNumber node = 0;
-    node::ClientId connection = 0;  // 0: it has left, or its node has
+    node::ClientId connection{};  // 0: it has left, or its node has
     std::vector<Request> requests;
     std::size_t answered = 0;
     std::size_t expected = 0;  // the next one that the script asks about

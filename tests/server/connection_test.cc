@@ -23,7 +23,7 @@ namespace {
 struct Fixture : World {
   std::vector<std::string> heard;
   std::vector<node::ClientId> closed;
-  node::ClientId last = 0;
+  node::ClientId last{};
   int ends = 0;
   int rooms = 0;
   std::function<void(node::ClientId, std::string_view)> answer = [](node::ClientId,

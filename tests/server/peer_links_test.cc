@@ -13,32 +13,33 @@
 
 using namespace zatt;
 using namespace zatt::server;
+using node::LinkId;
 using node::Priority;
 
 namespace {
 
 struct Peer final : PeerSink {
-  std::vector<node::LinkId> up;
+  std::vector<LinkId> up;
   std::vector<std::optional<std::string>> dialed;
   std::vector<std::string> frames;
-  std::vector<node::LinkId> down;
+  std::vector<LinkId> down;
   std::vector<std::string> reasons;  // of down
   std::vector<std::string> failures;
-  std::function<void(node::LinkId)> then = [](node::LinkId) {};  // after a frame
+  std::function<void(LinkId)> then = [](LinkId) {};  // after a frame
   PeerLinks links;
 
   Peer(World& world, std::uint64_t seed)
       : links(world.loop, world.lingering_close, seed, *this, world.logger()) {}
 
-  void on_link_up(node::LinkId id, std::optional<std::string> whom) override {
+  void on_link_up(LinkId id, std::optional<std::string> whom) override {
     up.push_back(id);
     dialed.push_back(std::move(whom));
   }
-  void on_frame(node::LinkId id, std::string_view frame) override {
+  void on_frame(LinkId id, std::string_view frame) override {
     frames.emplace_back(frame);
     then(id);
   }
-  void on_link_down(node::LinkId id, std::string_view why) override {
+  void on_link_down(LinkId id, std::string_view why) override {
     down.push_back(id);
     reasons.emplace_back(why);
   }
@@ -102,9 +103,9 @@ TEST_CASE("PeerLinks: dials, and frames pass both ways") {
   CHECK(world.caller.dialed.back() == "b");
   CHECK(!world.answerer.dialed.back());
   const std::string big(codec::max_frame_bytes, 'b');
-  world.caller.links.send(1, Priority::bulk, "hello");
-  world.caller.links.send(1, Priority::bulk, big);
-  world.answerer.links.send(1, Priority::control, "");
+  world.caller.links.send(LinkId{1}, Priority::bulk, "hello");
+  world.caller.links.send(LinkId{1}, Priority::bulk, big);
+  world.answerer.links.send(LinkId{1}, Priority::control, "");
   world.turn.run_again();
   REQUIRE(world.until(
       [&] { return world.answerer.frames.size() == 2 && world.caller.frames.size() == 1; }));
@@ -117,10 +118,11 @@ TEST_CASE("PeerLinks: control overtakes bulk that waits; each keeps its own orde
   world.connect();
   constexpr int count = 400;  // 24 MiB: more than sockets hold
   for (int i = 0; i < count; ++i)
-    world.caller.links.send(1, Priority::bulk, "b" + std::to_string(i) + std::string(60'000, ' '));
+    world.caller.links.send(LinkId{1}, Priority::bulk,
+                            "b" + std::to_string(i) + std::string(60'000, ' '));
   world.caller.links.flush();
   for (int i = 0; i < 3; ++i)
-    world.caller.links.send(1, Priority::control, "c" + std::to_string(i));
+    world.caller.links.send(LinkId{1}, Priority::control, "c" + std::to_string(i));
   world.turn.run_again();
   REQUIRE(world.until([&] { return world.answerer.frames.size() == count + 3; }));
   std::size_t last_control = 0;
@@ -146,11 +148,11 @@ TEST_CASE("PeerLinks: dials again, after growing waits, when a link or an attemp
   CHECK(world.caller.failures[0] == "b: nothing listens there");
   world.listen();
   REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
-  world.answerer.links.close(1);
+  world.answerer.links.close(LinkId{1});
   world.turn.run_again();
   REQUIRE(world.until([&] { return world.caller.up.size() == 2; }));
-  CHECK(world.caller.down == std::vector<node::LinkId>{1});
-  CHECK(world.caller.up == std::vector<node::LinkId>{1, 2});
+  CHECK(world.caller.down == std::vector{LinkId{1}});
+  CHECK(world.caller.up == std::vector{LinkId{1}, LinkId{2}});
   world.pause(300);
   CHECK(world.caller.up.size() == 2);  // while a link lives, no other is made
   CHECK(world.log.empty());
@@ -163,7 +165,7 @@ TEST_CASE("PeerLinks: a peer no longer named is not dialed, its link stays") {
   world.turn.run_again();
   world.pause(20);
   CHECK(world.caller.down.empty());
-  world.caller.links.close(1);
+  world.caller.links.close(LinkId{1});
   world.turn.run_again();
   REQUIRE(world.until([&] { return world.caller.down.size() == 1; }));
   world.pause(200);
@@ -179,7 +181,7 @@ TEST_CASE("PeerLinks: named again while its link is there, it is not called twic
   world.dial();
   world.pause(200);
   CHECK(world.caller.up.size() == 1);
-  world.caller.links.close(1);
+  world.caller.links.close(LinkId{1});
   world.turn.run_again();
   REQUIRE(world.until([&] { return world.caller.up.size() == 2; }));
 }
@@ -187,17 +189,17 @@ TEST_CASE("PeerLinks: named again while its link is there, it is not called twic
 TEST_CASE("PeerLinks: a closed link sends what it was given, reads no more, and says so later") {
   Fixture world;
   world.connect();
-  world.answerer.then = [&](node::LinkId id) {
+  world.answerer.then = [&](LinkId id) {
     world.answerer.links.send(id, Priority::control, "refused: another cluster");
     world.answerer.links.close(id);
     CHECK(world.answerer.down.empty());  // never from within the call
   };
-  for (int i = 0; i < 5; ++i) world.caller.links.send(1, Priority::bulk, "hello");
+  for (int i = 0; i < 5; ++i) world.caller.links.send(LinkId{1}, Priority::bulk, "hello");
   world.turn.run_again();
   REQUIRE(world.until([&] { return world.caller.down.size() == 1; }));
   CHECK(world.caller.frames == std::vector<std::string>{"refused: another cluster"});
   CHECK(world.answerer.frames.size() == 1);
-  CHECK(world.answerer.down == std::vector<node::LinkId>{1});
+  CHECK(world.answerer.down == std::vector{LinkId{1}});
 }
 
 TEST_CASE("PeerLinks: an impossible length ends the link") {
@@ -253,7 +255,7 @@ TEST_CASE("PeerLinks: a peer that takes nothing is given up at the bound") {
   foreigner.write(std::string(codec::peer_magic));
   REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
   for (int i = 0; i < 2000 && world.answerer.down.empty(); ++i) {
-    world.answerer.links.send(1, Priority::bulk, std::string(60'000, 'x'));
+    world.answerer.links.send(LinkId{1}, Priority::bulk, std::string(60'000, 'x'));
     if (i % 100 == 0) world.pause(1);
   }
   world.turn.run_again();

@@ -26,7 +26,7 @@ std::uint64_t timeout_us_of(std::string_view line) {
 }
 
 Event from_client(node::ClientId client, std::function<void(node::Node&)> what) {
-  return {{Source::Kind::client, client}, std::move(what)};
+  return {{Source::Kind::client, raw(client)}, std::move(what)};
 }
 
 }  // namespace
@@ -44,7 +44,8 @@ void Cluster::send(NodeNumber node, node::ClientId connection, std::string line)
   Machine& machine = machines_[node];
   auto it = machine.connections.find(connection);
   if (it == machine.connections.end()) return;
-  if (verbose_) log(node, "client " + std::to_string(connection) + " asks " + line.substr(0, 120));
+  if (verbose_)
+    log(node, "client " + std::to_string(raw(connection)) + " asks " + line.substr(0, 120));
   const std::uint64_t at =
       std::max(it->second.last_line_us, scheduler_.now_us() + network_.delay());
   it->second.last_line_us = at;
@@ -85,10 +86,10 @@ void Cluster::respond(NodeNumber number, node::ClientId client, const codec::Req
 // In process: a proposer has it at once.
 void Cluster::answer(NodeNumber number, node::ClientId client, const test::Answer& answer) {
   checker_.on_answer(number, answer);
-  scheduler_.trace(checksum(answer.text, client));
+  scheduler_.trace(checksum(answer.text, raw(client)));
   scheduler_.trace(raw(answer.index));
   if (verbose_)
-    log(number, "answers proposer " + std::to_string(client) + " " +
+    log(number, "answers proposer " + std::to_string(raw(client)) + " " +
                     (answer.refusal ? std::string(codec::to_string(*answer.refusal))
                                     : "done at " + std::to_string(raw(answer.index))));
   proposers_.on_answer(client, answer, machines_[number].list->size());
@@ -109,9 +110,9 @@ void Cluster::want_requests(NodeNumber number, node::ClientId client, bool wante
 // What was written arrives, even if the node then dies; but in order with its end.
 void Cluster::reply(NodeNumber number, node::ClientId client, std::string_view line) {
   checker_.on_reply(number, line);
-  scheduler_.trace(checksum(line, client));
+  scheduler_.trace(checksum(line, raw(client)));
   if (verbose_)
-    log(number, "answers client " + std::to_string(client) + " " +
+    log(number, "answers client " + std::to_string(raw(client)) + " " +
                     std::string(line.substr(0, std::min<std::size_t>(line.size() - 1, 160))));
   const auto it = machines_[number].connections.find(client);
   if (it == machines_[number].connections.end()) return;  // its client is gone

@@ -12,7 +12,7 @@ std::uint64_t around(Prng& prng, std::uint64_t base) {
 }
 
 Event from_link(node::LinkId link, std::function<void(node::Node&)> what) {
-  return {{Source::Kind::link, link}, std::move(what)};
+  return {{Source::Kind::link, raw(link)}, std::move(what)};
 }
 
 // What may differ from node to node and must not show in what they agree on.

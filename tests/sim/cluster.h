@@ -92,7 +92,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void close(NodeNumber node, node::ClientId connection) override;
   // Connections that are not the workload's, but whoever's who opened them under such a number: a
   // line of an answer, or nothing where the connection has ended.
-  static constexpr node::ClientId first_own_connection = 1ULL << 32;
+  static constexpr node::ClientId first_own_connection{1ULL << 32};
   std::function<void(node::ClientId, std::optional<std::string_view> line)> on_own_connection;
 
  private:

@@ -65,6 +65,8 @@ constexpr const char* coverage_point_names[] = {
     "outcome_unknown",
     "read_asked_again",
     "reply_held_back",
+    "responses_left_for_next_turn",
+    "apply_left_for_next_turn",
     "client_paused",
     "disk_failed",
 };

@@ -107,7 +107,7 @@ class Network {
   };
   struct Connection {
     NodeNumber dialer = 0, answerer = 0;
-    node::LinkId dialer_link = 0, answerer_link = 0;
+    node::LinkId dialer_link{}, answerer_link{};
     std::uint64_t dialer_process = 0, answerer_process = 0;
     Direction to_dialer, to_answerer;
     bool open = true;
@@ -157,7 +157,7 @@ class Network {
   std::vector<Held> held_;
   std::set<std::pair<NodeNumber, NodeNumber>> late_next_;  // the lower number first
   std::uint64_t last_connection_ = 0;
-  node::LinkId last_link_ = 0;
+  node::LinkId last_link_{};
   bool perfect_ = false;
 };
 

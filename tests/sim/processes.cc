@@ -20,6 +20,10 @@ class MachineEnv final : public node::Env {
   }
   std::uint64_t wall_us() override { return cluster_.wall_time(number_); }
   std::uint64_t random() override { return prng_.next(); }
+  bool turn_is_over() override {
+    const std::uint32_t permille = cluster_.settings_.short_turn_permille;
+    return permille > 0 && prng_.chance(permille, 1000);
+  }
   void submit(storage::Batch batch) override { cluster_.submit(number_, std::move(batch)); }
   void dial(std::vector<node::PeerAddress> peers) override {
     for (const node::PeerAddress& peer : peers)

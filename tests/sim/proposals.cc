@@ -132,7 +132,7 @@ std::string to_string(const Ask& ask) {
   static constexpr const char* outcomes[] = {"pending", "done", "refused", "unknown"};
   const bool barrier = ask.kind == Kind::barrier;
   std::string text = barrier ? "barrier" : "proposal " + ask.command.substr(0, 20);
-  text += " of proposer " + std::to_string(ask.proposer) + ", moments " +
+  text += " of proposer " + std::to_string(raw(ask.proposer)) + ", moments " +
           std::to_string(ask.asked) + ".." + std::to_string(ask.answered) + ": " +
           outcomes[static_cast<int>(ask.outcome)];
   if (ask.outcome != Outcome::done) return text;

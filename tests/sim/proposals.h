@@ -21,8 +21,8 @@ struct Ask {
   enum class Kind : std::uint8_t { proposal, barrier };
   enum class Outcome : std::uint8_t { pending, done, refused, unknown };
   Kind kind = Kind::proposal;
-  node::ClientId proposer = 0;  // what one asks takes effect in the order asked
-  std::string command;          // of a proposal: unlike every other's
+  node::ClientId proposer{};  // what one asks takes effect in the order asked
+  std::string command;        // of a proposal: unlike every other's
   // When: all questions and answers are counted, as they come.
   std::uint64_t asked = 0, answered = 0;
   Outcome outcome = Outcome::pending;

@@ -21,7 +21,8 @@ Ledger two_commands() { return {{2, "a"}, {4, "b"}}; }
 Ask proposal(const std::string& command, std::uint64_t asked, std::uint64_t answered) {
   Ask ask;
   ask.command = command;
-  ask.asked = ask.proposer = asked;  // one of its own
+  ask.asked = asked;
+  ask.proposer = node::ClientId{asked};  // one of its own
   ask.answered = answered;
   ask.outcome = Outcome::unknown;
   return ask;
@@ -44,8 +45,8 @@ Ask barrier(std::uint64_t held, std::uint64_t asked, std::uint64_t answered) {
   return ask;
 }
 
-Ask of(node::ClientId proposer, Ask ask) {
-  ask.proposer = proposer;
+Ask of(std::uint64_t proposer, Ask ask) {
+  ask.proposer = node::ClientId{proposer};
   return ask;
 }
 

@@ -106,7 +106,7 @@ void Proposers::leave(Proposer& proposer) {
   }
   proposer.asked.clear();
   by_client_.erase(proposer.client);
-  proposer.client = 0;
+  proposer.client = {};
 }
 
 // --- what a proposer does ------------------------------------------------------------------------
@@ -126,7 +126,7 @@ void Proposers::act_later(std::size_t number) {
 void Proposers::act(std::size_t number, node::Node& node) {
   if (!asking_) return;
   Proposer& proposer = proposers_[number];
-  if (proposer.client == 0) open(number, node);
+  if (proposer.client == node::ClientId{}) open(number, node);
   if (proposer.probes) {
     if (proposer.proposed && proposer.passed) return;
     if (proposer.asked.empty() && proposer.wanted) ask(proposer, node);

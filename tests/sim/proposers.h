@@ -66,7 +66,7 @@ class Proposers {
     bool proposed = false, passed = false;  // of a probe: what was done once
     // Gone with the process.
     std::uint64_t process = 0;  // 0: none
-    node::ClientId client = 0;  // 0: none
+    node::ClientId client{};    // 0: none
     bool wanted = true;         // the node takes more
     std::deque<std::size_t> asked;
   };
@@ -90,7 +90,7 @@ class Proposers {
   std::vector<Proposer> proposers_;
   std::map<node::ClientId, std::size_t> by_client_;
   std::vector<Ask> asks_;
-  node::ClientId last_client_ = 0;
+  node::ClientId last_client_{};
   std::uint64_t last_moment_ = 0;
   std::uint64_t last_command_ = 0;
   std::uint64_t acknowledged_ = 0;

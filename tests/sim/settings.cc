@@ -117,6 +117,8 @@ class Drawing {
       const bool enabled = prng_.chance(1, 4) || extreme_;
       if (is_on(Fault::inject) && enabled) permille = drawn;
     }
+    const auto ends = static_cast<std::uint32_t>(log_between(prng_, 1, 1000));
+    if (is_on(Fault::inject) && prng_.chance(1, 2)) s.short_turn_permille = ends;
     // Who gives its leadership away all the time leads nobody anywhere.
     std::uint32_t& stops =
         s.fault_point_permille[static_cast<std::size_t>(FaultPoint::stop_leading)];

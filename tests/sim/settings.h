@@ -109,6 +109,8 @@ struct Settings {
   // The code: how often each turn is taken, of a thousand times that it could be.
   std::uint32_t fault_point_permille[static_cast<std::size_t>(FaultPoint::count)] = {};
 
+  std::uint32_t short_turn_permille = 0;  // of the times a node asks whether its turn is over
+
   // The clients.
   std::uint32_t clients = 4;
   std::uint32_t keys = 4;

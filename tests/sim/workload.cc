@@ -149,8 +149,8 @@ void Workload::visit(NodeNumber node, bool writes) {
   const std::size_t number = *visitors_ + (writes ? 1 : 0);
   Customer& customer = customers_[number];
   // A new client asks who leads before it asks anything else.
-  const bool is_there =
-      customer.connection != 0 && customer.node == node && customer.client->is_open();
+  const bool is_there = customer.connection != node::ClientId{} && customer.node == node &&
+                        customer.client->is_open();
   if (writes || !is_there) renew(customer, node);
   for (int i = writes ? 1 : 0; i < 2; ++i) ask(customer, writes ? 100 : 0);
   process_ready(number);
@@ -236,17 +236,17 @@ void Workload::connect(std::size_t number) {
 }
 
 void Workload::leave(Customer& customer) {
-  if (customer.connection != 0) {
+  if (customer.connection != node::ClientId{}) {
     by_connection_.erase(customer.connection);
     lines_.close(customer.node, customer.connection);
   }
-  customer.connection = 0;
+  customer.connection = {};
   customer.number = 0;
 }
 
 void Workload::send(Customer& customer) {
   client::Client& client = *customer.client;
-  if (customer.connection == 0 || !client.is_open()) return;
+  if (customer.connection == node::ClientId{} || !client.is_open()) return;
   while (!client.outgoing().empty()) {
     const std::size_t end = client.outgoing().find('\n');
     ZATT_ASSERT(end != std::string_view::npos);
@@ -290,7 +290,7 @@ void Workload::on_closed(node::ClientId connection) {
   Customer& customer = customers_[number];
   by_connection_.erase(it);
   const std::uint64_t ended = customer.number;
-  customer.connection = 0;
+  customer.connection = {};
   customer.client->on_closed(ended, "the connection ended", scheduler_.now_us());
   process_ready(number);
 }

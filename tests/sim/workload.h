@@ -72,7 +72,7 @@ class Workload {
   struct Customer {
     std::unique_ptr<client::Client> client;
     std::uint64_t client_number = 0;  // of all clients there were
-    node::ClientId connection = 0;    // 0: none
+    node::ClientId connection{};      // 0: none
     std::uint64_t number = 0;         // the connection's, as the client counts them
     NodeNumber node = 0;              // of the connection
     std::uint64_t wake_at_us = never_us;
@@ -114,7 +114,7 @@ class Workload {
   std::optional<std::size_t> visitors_;  // the first of two
   std::map<node::ClientId, std::size_t> by_connection_;
   std::vector<Op> ops_;
-  node::ClientId last_connection_ = 0;
+  node::ClientId last_connection_{};
   std::uint64_t last_client_ = 0;
   std::uint64_t last_answer_ = 0;
   std::uint64_t acknowledged_ = 0;

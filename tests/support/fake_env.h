@@ -58,11 +58,13 @@ class FakeEnv final : public node::Env {
   std::map<node::ClientId, ClientSeen> clients;
   std::vector<Logged> logged;
   std::optional<node::StopReason> stopped;
+  bool short_turns = false;  // each is over as soon as something is done in it
   std::size_t calls = 0;  // of all that says something to the world
 
   std::uint64_t now_us() override { return now; }
   std::uint64_t wall_us() override { return wall; }
   std::uint64_t random() override { return next_random += 0x10; }
+  bool turn_is_over() override { return short_turns; }
   void submit(storage::Batch given) override;
   void dial(std::vector<node::PeerAddress> peers) override { dialed = std::move(peers); }
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
@@ -94,7 +96,7 @@ class Peer {
   MemberId server;
   std::uint64_t start;
   codec::BootstrapState bootstrap_state;
-  node::LinkId link = 0;  // of its present connection
+  node::LinkId link{};  // of its present connection
 
   codec::Hello hello() const;
   // A new connection, greeted by both sides unless told otherwise.
@@ -207,10 +209,10 @@ class NodeFixture {
   codec::JsonRequestParser parser_;
   std::string leader_;  // the peer that leads
   Term leader_term_{};
-  node::ClientId last_client_ = 0;
+  node::ClientId last_client_{};
 
  public:
-  node::LinkId last_link = 0;
+  node::LinkId last_link{};
 };
 
 // The bytes of a set as a forward or an entry carries them.
