@@ -56,10 +56,10 @@ struct ClientQueue {
   std::uint32_t waiting = 0, writing = 0, reading = 0;  // how many of the queue
   std::uint32_t stale = 0;                              // of those that are reading
   Target target;                                        // of the others that are, and of writes
-  bool unsettled = false;        // a write's fate is unknown, and no later read has settled it
-  bool ended = false;            // it will send no more
-  bool paused = false;           // its requests are not wanted now
-  bool is_dirty = false;         // in the lists of ClientQueues
+  bool unsettled = false;  // a write's fate is unknown, and no later read has settled it
+  bool ended = false;      // it will send no more
+  bool paused = false;     // its requests are not wanted now
+  bool is_dirty = false;   // in the lists of ClientQueues
   bool is_woken = false;
   bool is_listed = false;
   std::uint64_t bytes = 0;       // of the requests in the queue

@@ -59,7 +59,7 @@ class ReadTracker {
   // Reads that share one question to the leader.
   struct Group {
     std::vector<RequestId> requests{};  // ours; or
-    LinkId link = LinkId::none;              // a peer's question, and its number
+    LinkId link = LinkId::none;         // a peer's question, and its number
     std::uint64_t number = 0;
     Target target{};  // the leader asked
     bool to_log_end = false;

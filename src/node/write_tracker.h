@@ -96,7 +96,7 @@ class WriteTracker {
   std::vector<Gathered> gathered_;
   std::vector<Waiter> proposing_;  // the piece with the core
   std::multimap<Index, Waiter> waiters_;
-  Term settled_term_{};                                        // of the last entry applied
+  Term settled_term_{};                                            // of the last entry applied
   std::map<LinkId, std::map<std::uint64_t, RequestId>> forwards_;  // by number
 };
 

@@ -177,3 +177,28 @@ TEST_CASE("Stream: a lost connection is said once, to whoever writes too") {
   }
   CHECK(ends == 1);
 }
+
+TEST_CASE("Stream: one that reads within turns leaves its bytes where the turn is over") {
+  Loop loop;
+  Pair pairs[] = {connected_pair(loop), connected_pair(loop)};
+  int turn = 0;
+  int heard_in[] = {-1, -1};
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(pairs[i].near);
+    pairs[i].far.read_within_turns();
+    pairs[i].far.set_events({.on_bytes =
+                                 [&, i](std::string_view) {
+                                   heard_in[i] = turn;
+                                   while (!loop.turn_is_over()) {
+                                   }
+                                 },
+                             .on_end = nullptr,
+                             .on_written = nullptr});
+    pairs[i].far.read_start();
+    pairs[i].near.write("bytes");
+  }
+  for (; turn < 1000 && (heard_in[0] < 0 || heard_in[1] < 0); ++turn) loop.run_once();
+  CHECK(heard_in[0] >= 0);
+  CHECK(heard_in[1] >= 0);
+  CHECK(heard_in[0] != heard_in[1]);
+}

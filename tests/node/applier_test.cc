@@ -63,4 +63,19 @@ TEST_CASE("applier: what memory no longer holds is read back first") {
   CHECK(!fixture.applier.take_read(done.reads[0]));  // it has asked for nothing more
 }
 
+TEST_CASE("applier: a turn that is over leaves the rest to the next") {
+  Fixture fixture;
+  fixture.lead_alone();
+  fixture.applier.apply_committed();
+  const raft::Output output = fixture.step(raft::Propose{
+      fixture.raft->current_term(),
+      {{EntryKind::command, set_command("a", "1")}, {EntryKind::command, set_command("b", "2")}}});
+  fixture.settle();
+  fixture.env.short_turns = true;
+  CHECK(fixture.applier.apply_committed()->index == output.proposed);
+  CHECK(fixture.applier.wake_at_us() == fixture.env.now);
+  CHECK(fixture.applier.apply_committed()->index == output.proposed + 1);
+  CHECK(fixture.applier.wake_at_us() == never_us);
+}
+
 }  // namespace zatt::node

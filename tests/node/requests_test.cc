@@ -421,4 +421,25 @@ TEST_CASE("requests: what is not taken once the node stops is refused then, not 
   CHECK(fixture.node->is_idle());
 }
 
+TEST_CASE("requests: what a turn has no time to propose goes in the next, and reads after it") {
+  NodeFixture fixture("0", 1);
+  fixture.lead_alone();
+  const Index before = fixture.node->raft().log().last_index();
+  const ClientId writer = fixture.client();
+  const ClientId reader = fixture.client();
+  const std::string large = "\"" + std::string(700'000, 'x') + "\"";
+  for (int i = 0; i < 3; ++i)
+    fixture.line(writer, R"({"op":"set","key":"k","value":)" + large + "}");
+  fixture.line(reader, R"({"op":"count"})");
+  fixture.env.short_turns = true;
+  fixture.disk_held = true;
+  fixture.node->flush();
+  CHECK(fixture.node->raft().log().last_index() == before + 2);  // 1 MiB, and what passes it
+  CHECK(fixture.node->wake_at_us() == fixture.env.now);
+  CHECK(fixture.replies(reader).empty());
+  fixture.node->flush();
+  CHECK(fixture.node->raft().log().last_index() == before + 3);
+  CHECK(fixture.replies(reader).size() == 1);
+}
+
 }  // namespace zatt::node

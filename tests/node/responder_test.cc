@@ -171,4 +171,38 @@ TEST_CASE("reads: answers behind a read do not take the room that its own needs"
   CHECK(fixture.replies(c).size() == 3);
 }
 
+TEST_CASE(
+    "responses: a turn that is over leaves the rest to the next, and to those who wait longest") {
+  NodeFixture fixture("0", 1);
+  fixture.lead_alone();
+  const ClientId clients[] = {fixture.client(), fixture.client(), fixture.client()};
+  for (const ClientId c : clients)
+    for (int i = 0; i < 2; ++i) fixture.line(c, R"({"op":"ping"})");
+  fixture.env.short_turns = true;
+  std::string order;
+  for (int turn = 0; turn < 6; ++turn) {
+    fixture.node->flush();
+    for (std::size_t i = 0; i < 3; ++i)
+      for (std::size_t n = fixture.replies(clients[i]).size(); n > 0; --n) order += "abc"[i];
+    if (turn < 5) CHECK(fixture.node->wake_at_us() == fixture.env.now);
+  }
+  CHECK(order == "abcabc");
+  CHECK(fixture.node->backlog() == 0);
+  CHECK(fixture.node->wake_at_us() > fixture.env.now);
+}
+
+TEST_CASE("responses: a node that stops first gives those that a turn has left") {
+  NodeFixture fixture("0", 1);
+  fixture.lead_alone();
+  const ClientId c = fixture.client();
+  for (int i = 0; i < 3; ++i) fixture.line(c, R"({"op":"ping"})");
+  fixture.env.short_turns = true;
+  fixture.node->shut_down();
+  fixture.node->flush();
+  CHECK_FALSE(fixture.node->is_idle());
+  for (int i = 0; i < 10; ++i) fixture.settle();
+  CHECK(fixture.replies(c).size() == 3);
+  CHECK(fixture.node->is_idle());
+}
+
 }  // namespace zatt::node
