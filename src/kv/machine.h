@@ -56,7 +56,8 @@ class Machine final : public StateMachine {
   };
   Cursor scan(std::string_view prefix, std::optional<std::string_view> after) const;
 
-  // Keys that start with `prefix`: a step for every hundred of them; the empty prefix is O(1).
+  // Keys that start with `prefix`, in O(log size()) comparisons however many they are; the empty
+  // prefix is O(1).
   std::uint64_t count(std::string_view prefix) const;
   std::uint64_t size() const;
 

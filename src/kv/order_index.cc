@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "base/assert.h"
 
@@ -20,8 +21,9 @@ struct OrderLeaf : OrderNode {
 };
 
 struct OrderIndex::Inner : OrderNode {
-  static constexpr std::uint32_t capacity = 41;
-  Ref smallest[capacity]{};  // of all entries below the child
+  static constexpr std::uint32_t capacity = 31;
+  Ref smallest[capacity]{};         // of all entries below the child
+  std::uint32_t sizes[capacity]{};  // how many they are; there are no more keys than references
   OrderNode* children[capacity]{};
 };
 
@@ -48,6 +50,7 @@ template <class Inner>
 void copy_items(const Inner& from, std::uint32_t at, Inner& to, std::uint32_t to_at,
                 std::uint32_t n) {
   std::memmove(to.smallest + to_at, from.smallest + at, n * sizeof(Ref));
+  std::memmove(to.sizes + to_at, from.sizes + at, n * sizeof(std::uint32_t));
   std::memmove(to.children + to_at, from.children + at, n * sizeof(void*));
 }
 
@@ -164,12 +167,20 @@ Ref OrderIndex::smallest(const OrderNode* node, unsigned level) const {
   return level == 0 ? as_leaf(node)->refs[0] : static_cast<const Inner*>(node)->smallest[0];
 }
 
-// Carries the smallest entries of the nodes on the path up to the root.
-void OrderIndex::refresh(const Path& path) {
+// How many entries are below.
+std::uint32_t OrderIndex::size(const OrderNode* node, unsigned level) {
+  if (level == 0) return node->count;
+  const std::uint32_t* sizes = static_cast<const Inner*>(node)->sizes;
+  return std::accumulate(sizes, sizes + node->count, std::uint32_t{0});
+}
+
+// Carries the smallest entries of the nodes on the path up to the root, and `more` of them.
+void OrderIndex::refresh(const Path& path, std::uint32_t more) {
   for (unsigned level = 1; level <= height_; ++level) {
     Inner* inner = path.inner[level];
     const std::uint32_t at = path.child[level];
     inner->smallest[at] = smallest(inner->children[at], level - 1);
+    inner->sizes[at] += more;
   }
 }
 
@@ -179,7 +190,7 @@ void OrderIndex::insert(Ref ref) {
   if (leaf->count < OrderLeaf::capacity) {
     open_gap(*leaf, path.at);
     leaf->refs[path.at] = ref;
-    refresh(path);
+    refresh(path, 1);
     return;
   }
   // Keys that come in order, up or down, leave full leaves behind.
@@ -194,20 +205,24 @@ void OrderIndex::insert(Ref ref) {
   const std::uint32_t at = goes_right ? path.at - cut : path.at;
   open_gap(*home, at);
   home->refs[at] = ref;
-  refresh(path);
+  refresh(path, 1);
   add_child(path, 1, right);
 }
 
-// Hangs `child`, of the level below, right behind the path's child in its node of `level`.
+// Hangs `child`, of the level below, right behind the path's child in its node of `level`. What is
+// in it has come from there.
 void OrderIndex::add_child(const Path& path, unsigned level, OrderNode* child) {
   const Ref ref = smallest(child, level - 1);
+  const std::uint32_t moved = size(child, level - 1);
   if (level > height_) {
     ZATT_ASSERT(height_ < max_height);
     Inner* root = make_inner();
     root->count = 2;
     root->smallest[0] = smallest(root_, height_);
+    root->sizes[0] = size(root_, height_);
     root->children[0] = root_;
     root->smallest[1] = ref;
+    root->sizes[1] = moved;
     root->children[1] = child;
     root_ = root;
     ++height_;
@@ -215,6 +230,7 @@ void OrderIndex::add_child(const Path& path, unsigned level, OrderNode* child) {
   }
   Inner* inner = path.inner[level];
   std::uint32_t at = path.child[level] + 1;
+  inner->sizes[at - 1] -= moved;
   Inner* right = nullptr;
   Inner* home = inner;
   if (inner->count == Inner::capacity) {
@@ -229,6 +245,7 @@ void OrderIndex::add_child(const Path& path, unsigned level, OrderNode* child) {
   }
   open_gap(*home, at);
   home->smallest[at] = ref;
+  home->sizes[at] = moved;
   home->children[at] = child;
   if (right != nullptr) add_child(path, level + 1, right);
 }
@@ -241,6 +258,7 @@ void OrderIndex::erase(Ref ref) {
     Inner& inner = *path.inner[level];
     const std::uint32_t at = path.child[level];
     const OrderNode* child = inner.children[at];
+    --inner.sizes[at];
     if (child->count < (level == 1 ? sparse_below<OrderLeaf> : sparse_below<Inner>))
       repair(inner, at, level - 1);
     else
@@ -265,8 +283,10 @@ void OrderIndex::repair(Inner& parent, std::uint32_t at, unsigned child_level) {
   else
     level_out(*static_cast<Inner*>(left), *static_cast<Inner*>(right));
   parent.smallest[left_at] = smallest(left, child_level);
+  parent.sizes[left_at] = size(left, child_level);
   if (right->count > 0) {
     parent.smallest[left_at + 1] = smallest(right, child_level);
+    parent.sizes[left_at + 1] = size(right, child_level);
     return;
   }
   if (child_level == 0) as_leaf(left)->next = as_leaf(right)->next;
@@ -278,7 +298,7 @@ void OrderIndex::replace(Ref old, Ref now) {
   const Path path = find(entries_.key(old));
   ZATT_ASSERT(path.at < path.leaf->count && path.leaf->refs[path.at] == old);
   path.leaf->refs[path.at] = now;
-  refresh(path);
+  refresh(path, 0);
 }
 
 OrderIndex::Position OrderIndex::first() const { return at_or_after({}); }
@@ -299,18 +319,29 @@ OrderIndex::Position OrderIndex::next(Position position) {
   return normal(position.leaf, position.at + 1);
 }
 
-std::uint64_t OrderIndex::count(std::string_view prefix) const {
-  const auto matches = [&](Ref ref) { return entries_.key(ref).starts_with(prefix); };
-  std::uint64_t total = 0;
-  Position p = at_or_after(prefix);
-  for (; p.leaf != nullptr; p = {p.leaf->next, 0}) {
-    const Ref* begin = p.leaf->refs + p.at;
-    const Ref* end = p.leaf->refs + p.leaf->count;
-    const Ref* stop = matches(end[-1]) ? end : std::partition_point(begin, end, matches);
-    total += static_cast<std::uint64_t>(stop - begin);
-    if (stop != end) break;
+template <class Before>
+std::uint64_t OrderIndex::rank(Before before) const {
+  std::uint64_t rank = 0;
+  const OrderNode* node = root_;
+  for (unsigned level = height_; level > 0; --level) {
+    const Inner* inner = static_cast<const Inner*>(node);
+    const Ref* behind =
+        std::partition_point(inner->smallest + 1, inner->smallest + inner->count, before);
+    const std::ptrdiff_t child = behind - inner->smallest - 1;
+    rank = std::accumulate(inner->sizes, inner->sizes + child, rank);
+    node = inner->children[child];
   }
-  return total;
+  const OrderLeaf* leaf = as_leaf(node);
+  const Ref* behind = std::partition_point(leaf->refs, leaf->refs + leaf->count, before);
+  return rank + static_cast<std::uint64_t>(behind - leaf->refs);
+}
+
+std::uint64_t OrderIndex::count(std::string_view prefix) const {
+  const auto below = [&](Ref ref) { return entries_.key(ref) < prefix; };
+  const auto not_past = [&](Ref ref) {
+    return entries_.key(ref).substr(0, prefix.size()) <= prefix;
+  };
+  return rank(not_past) - rank(below);
 }
 
 void OrderIndex::check() const {
@@ -320,8 +351,8 @@ void OrderIndex::check() const {
   ZATT_ASSERT(last_leaf->next == nullptr);
 }
 
-void OrderIndex::check_tree(const OrderNode* node, unsigned level, const OrderLeaf*& last_leaf,
-                            Ref& last) const {
+std::uint64_t OrderIndex::check_tree(const OrderNode* node, unsigned level,
+                                     const OrderLeaf*& last_leaf, Ref& last) const {
   if (level == 0) {
     const OrderLeaf* leaf = as_leaf(node);
     ZATT_ASSERT(leaf->count > 0 || node == root_);
@@ -329,14 +360,18 @@ void OrderIndex::check_tree(const OrderNode* node, unsigned level, const OrderLe
     last_leaf = leaf;
     for (std::uint32_t i = 0; i < leaf->count; last = leaf->refs[i++])
       ZATT_ASSERT(last == no_ref || entries_.key(last) < entries_.key(leaf->refs[i]));
-    return;
+    return leaf->count;
   }
   const Inner* inner = static_cast<const Inner*>(node);
   ZATT_ASSERT(inner->count >= 2);
+  std::uint64_t walked = 0;
   for (std::uint32_t i = 0; i < inner->count; ++i) {
     ZATT_ASSERT(inner->smallest[i] == smallest(inner->children[i], level - 1));
-    check_tree(inner->children[i], level - 1, last_leaf, last);
+    const std::uint64_t below = check_tree(inner->children[i], level - 1, last_leaf, last);
+    ZATT_ASSERT(inner->sizes[i] == below);
+    walked += below;
   }
+  return walked;
 }
 
 }  // namespace zatt::kv

@@ -3,7 +3,8 @@
 //
 // A B+-tree of references: a leaf is one 512-byte block of the heap, so a key costs about six
 // bytes here. The leaves are chained in order. An inner node has, for each child, the reference of
-// the smallest entry below it; comparing means looking at that entry's key, there are no copies.
+// the smallest entry below it, and how many there are; comparing means looking at that entry's key,
+// there are no copies.
 #pragma once
 
 #include <cstddef>
@@ -42,11 +43,11 @@ class OrderIndex {
   static Ref ref(Position position);
   static Position next(Position position);
 
-  std::uint64_t count(std::string_view prefix) const;  // one step a leaf
+  std::uint64_t count(std::string_view prefix) const;  // two ways down the tree, O(log n)
 
   std::size_t memory_bytes() const;
 
-  // Asserts what the tree promises of its shape and order, for tests.
+  // Asserts what the tree promises of its shape, order and sizes, by a walk; for tests.
   void check() const;
 
  private:
@@ -56,15 +57,20 @@ class OrderIndex {
 
   Path find(std::string_view key) const;
   Ref smallest(const OrderNode* node, unsigned level) const;
-  void refresh(const Path& path);
+  static std::uint32_t size(const OrderNode* node, unsigned level);
+  // How many keys, the first ones, are `before`.
+  template <class Before>
+  std::uint64_t rank(Before before) const;
+  void refresh(const Path& path, std::uint32_t more);
   void add_child(const Path& path, unsigned level, OrderNode* child);
   void repair(Inner& parent, std::uint32_t at, unsigned child_level);
   OrderLeaf* make_leaf();
   Inner* make_inner();
   void remove(OrderNode* node, unsigned level);
   void remove_tree(OrderNode* node, unsigned level);
-  void check_tree(const OrderNode* node, unsigned level, const OrderLeaf*& last_leaf,
-                  Ref& last) const;
+  // Says how many keys it walked over.
+  std::uint64_t check_tree(const OrderNode* node, unsigned level, const OrderLeaf*& last_leaf,
+                           Ref& last) const;
 
   const Entries& entries_;
   OrderNode* root_;      // an OrderLeaf at height 0, else an Inner

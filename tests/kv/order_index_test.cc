@@ -28,8 +28,16 @@ struct World {
     order.erase(model.at(key));
     model.erase(key);  // the entry stays: a slot that moves is another test's
   }
+  std::uint64_t count(const std::string& prefix) const {
+    std::uint64_t n = 0;
+    for (auto it = model.lower_bound(prefix); it != model.end() && it->first.starts_with(prefix);
+         ++it)
+      ++n;
+    return n;
+  }
   void check() const {
     order.check();
+    REQUIRE(order.count("") == model.size());
     OrderIndex::Position p = order.first();
     for (const auto& [key, ref] : model) {
       REQUIRE(p.leaf != nullptr);
@@ -133,4 +141,34 @@ TEST_CASE("order: at_or_after and after stand where they say, at every leaf's ed
   CHECK(w.order.count("key0000") == 500);
   CHECK(w.order.count("key00000") == 50);
   CHECK(w.order.count("key1") == 0);
+}
+
+TEST_CASE("order: a prefix is counted right at any place, after long random histories") {
+  Prng prng(3);
+  World w;
+  // Keys of a few letters, the highest byte among them: each is another's prefix.
+  const std::string letters("\0\1ab\xfe\xff", 6);
+  const auto random_key = [&](std::uint64_t longest) {
+    std::string key;
+    for (std::uint64_t i = prng.below(longest + 1); i > 0; --i)
+      key += letters[prng.below(letters.size())];
+    return key;
+  };
+  for (int round = 0; round < 20; ++round) {
+    const bool growing = round % 5 < 3;
+    for (int i = 0; i < 3000; ++i) {
+      const std::string key = random_key(7);
+      const auto it = w.model.lower_bound(key);
+      if (prng.chance(growing ? 9 : 2, 10))
+        w.insert(key);
+      else if (it != w.model.end())
+        w.erase(it->first);
+    }
+    w.check();
+    for (int i = 0; i < 300; ++i) {
+      const std::string prefix = random_key(5);
+      REQUIRE(w.order.count(prefix) == w.count(prefix));
+    }
+    REQUIRE(w.order.count("b" + std::string(300, '\xff')) == 0);
+  }
 }
