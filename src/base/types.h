@@ -76,6 +76,9 @@ enum class EntryKind : std::uint8_t {
   command = 3,        // for the state machine
 };
 
+// Of an entry's body, on every node: a constant of the log's format.
+inline constexpr std::size_t max_body_bytes = 16 << 20;
+
 // An entry whose body somebody else owns: valid until the call it was handed to returns.
 //
 // time_us is the leader's wall clock when it appended the entry, in microseconds since 1970, and

@@ -32,8 +32,8 @@ inline constexpr std::size_t frame_length_bytes = 4;
 inline constexpr std::size_t max_frame_bytes = (64 << 10) - frame_length_bytes;
 inline constexpr std::size_t frame_header_bytes = 8 + 8 + 8 + 8 + 4 + 1;
 inline constexpr std::size_t max_piece_bytes = max_frame_bytes - frame_header_bytes;
-// One record's body (16 MiB) and what stands around it.
-inline constexpr std::size_t max_message_bytes = (16 << 20) + (64 << 10);
+// One entry's body and what stands around it.
+inline constexpr std::size_t max_message_bytes = max_body_bytes + (64 << 10);
 
 struct Frame {
   BootId from_boot_id{};

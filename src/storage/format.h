@@ -48,8 +48,6 @@ namespace zatt::storage {
 
 inline constexpr std::uint64_t unit = 4096;
 inline constexpr std::uint32_t log_format = 3;
-inline constexpr std::uint64_t max_body_bytes = 16
-                                                << 20;  // on every node: a constant of the format
 inline constexpr std::size_t segment_header_size = 8 + 8 + 4 + 8 + 8 + 8 + 8 + 8 + 8 + 8 + 8;
 inline constexpr std::size_t record_header_size = 8 + 4 + 1 + 8 + 8 + 8 + 8 + 8;
 

@@ -44,7 +44,7 @@ Result<std::vector<ExtentEntry>> read_extent(const Extent& extent, std::string_v
   RecordWalk walk(bytes, extent.offset, checksum_key(incarnation, extent.segment));
   std::vector<ExtentEntry> entries;
   Index expected = extent.begins;
-  std::uint64_t body_bytes = 0;
+  std::uint64_t body_bytes = 0, record_bytes = 0;
   std::optional<std::uint64_t> previous;
   while (expected <= extent.last && (entries.empty() || body_bytes < max_bytes)) {
     const auto record = walk.next();
@@ -60,6 +60,8 @@ Result<std::vector<ExtentEntry>> read_extent(const Extent& extent, std::string_v
     if (!record) break;  // the stretch ends here
     previous = record->checksum;
     if (expected >= extent.wanted) {
+      record_bytes += record->size();
+      if (!entries.empty() && record_bytes > largest_record_bytes) break;
       body_bytes += record->body.size();
       entries.push_back({owned(record->entry()), record->checksum});
     }

@@ -14,6 +14,7 @@
 namespace zatt::storage {
 
 inline constexpr std::uint64_t most_read_bytes = 256 << 10;  // and one record
+inline constexpr std::uint64_t largest_record_bytes = record_header_size + max_body_bytes;
 
 struct Extent {
   std::uint64_t segment = 0;
@@ -33,8 +34,9 @@ struct ExtentEntry {
   Entry entry;
   std::uint64_t checksum = 0;
 };
-// The entries asked for, at least one, up to about max_bytes of bodies. Code::corrupt where a
-// record does not check: it did when it was found or written.
+// The entries asked for, at least one, up to about max_bytes of bodies, and together no larger than
+// the largest record: what has room for that has room for them. Code::corrupt where a record does
+// not check: it did when it was found or written.
 Result<std::vector<ExtentEntry>> read_extent(const Extent& extent, std::string_view bytes,
                                              std::uint64_t incarnation, std::uint64_t max_bytes);
 

@@ -22,7 +22,8 @@ namespace zatt::test {
 
 class Parts : private node::PeerConnectionsOwner {
  public:
-  explicit Parts(std::uint64_t max_log_bytes = 4 << 20) {
+  explicit Parts(std::uint64_t max_log_bytes = 4 << 20, std::uint64_t segment_bytes = 4 << 20) {
+    options.segment_bytes = segment_bytes;
     options.max_log_bytes = max_log_bytes;
     options.id = "0";
     options.storage = "zatt.0.persist";

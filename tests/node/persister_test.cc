@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include "codec/peer_frames.h"
+#include "codec/peer_message.h"
 #include "node/health.h"
+#include "storage/segments.h"
 #include "tests/node/parts.h"
 
 namespace zatt::node {
@@ -96,6 +99,37 @@ TEST_CASE("persister: a fetch is answered with what the log still holds of it") 
   REQUIRE(fetched->entries.size() == 1);  // not what follows the last that was asked for
   CHECK(fetched->entries[0].index == Index{1});
   CHECK(!parts.persister->fetched(done.reads[0]));  // answered once
+}
+
+TEST_CASE("persister: what is fetched fits a message, whatever the largest entry follows") {
+  // As large as an entry can be before one that begins no stretch of its own in the log's index.
+  const std::size_t before = storage::position_every_bytes - storage::record_header_size - 1;
+  Parts parts(4 << 20, 64 << 20);
+  parts.lead_alone();
+  parts.step(raft::Propose{parts.raft->current_term(),
+                           {{EntryKind::command, std::string(storage::position_every_bytes, '0')},
+                            {EntryKind::command, std::string(before, 'a')},
+                            {EntryKind::command, std::string(max_body_bytes, 'b')},
+                            {EntryKind::command, "c"}}});
+  parts.settle();
+  Index next = parts.raft->log().last_index() - 2;
+  for (const std::size_t body : {before, std::size_t{max_body_bytes}, std::size_t{1}}) {
+    raft::Output output;
+    output.fetches.push_back(
+        {raw(next), next, parts.raft->log().last_index(), parts.options.max_append_bytes});
+    parts.persister->take(output);
+    const Persister::Done done = parts.run_disk();
+    REQUIRE(done.reads.size() == 1);
+    const auto fetched = parts.persister->fetched(done.reads[0]);
+    REQUIRE(fetched);
+    REQUIRE(!fetched->entries.empty());
+    CHECK(fetched->entries[0].index == next);
+    CHECK(fetched->entries[0].body.size() == body);
+    std::string message;
+    codec::encode(raft::AppendEntries{Term{1}, next - 1, Term{1}, next, fetched->entries}, message);
+    CHECK(message.size() <= codec::max_message_bytes);
+    ++next;
+  }
 }
 
 }  // namespace zatt::node
