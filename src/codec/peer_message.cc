@@ -77,11 +77,12 @@ class In {
   Index index() { return Index{reader_.u64()}; }
   Term term() { return Term{reader_.u64()}; }
   std::string_view bytes() { return reader_.bytes(); }
-  std::string text(std::size_t max) {
+  std::string_view bytes(std::size_t max) {
     const std::string_view bytes = reader_.bytes();
     if (bytes.size() > max) reader_.fail();
-    return std::string(bytes);
+    return bytes;
   }
+  std::string text(std::size_t max) { return std::string(bytes(max)); }
   // The length of a list whose elements take at least `least` bytes each.
   std::uint32_t length(std::uint32_t max, std::size_t least) {
     const std::uint32_t n = reader_.u32();
@@ -188,7 +189,7 @@ raft::Message decode_append_entries(In& in) {
     entry.term = in.term();
     entry.time_us = in.u64();
     entry.kind = static_cast<EntryKind>(in.u8());
-    entry.body = in.bytes();
+    entry.body = in.bytes(max_body_bytes);
     const bool good = is_known(entry.kind) && entry.term >= term && entry.term <= m.term &&
                       entry.time_us >= time_us &&
                       (entry.kind != EntryKind::configuration ||
@@ -264,7 +265,7 @@ Forward decode_forward(In& in) {
   m.number = in.u64();
   m.term = in.term();
   m.grows = in.flag();
-  m.command = in.bytes();
+  m.command = in.bytes(max_body_bytes);
   return m;
 }
 

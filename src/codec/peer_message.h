@@ -106,8 +106,8 @@ void encode(const ForwardReply& reply, std::string& out);
 void encode(const ReadIndex& request, std::string& out);
 void encode(const ReadIndexReply& reply, std::string& out);
 
-// Strict: every byte accounted for, entries contiguous, in ascending terms and times, configurations
-// whole. What views it holds are borrowed from `bytes`.
+// Strict: every byte accounted for, entries contiguous, in ascending terms and times and no larger
+// than the log takes them, configurations whole. What views it holds are borrowed from `bytes`.
 std::optional<PeerMessage> decode_peer_message(std::string_view bytes);
 
 }  // namespace zatt::codec

@@ -4,11 +4,22 @@
 #include <utility>
 
 #include "node/recovery.h"
+#include "storage/slots.h"
 
 namespace zatt::node {
 namespace {
 
-constexpr std::size_t max_offers = 64;  // what a slot of the hard state has room for
+constexpr std::size_t max_offers = 64;
+constexpr std::size_t vote_bytes = 256;  // what a vote and a floor may still add to a slot
+
+// Whether a slot of the hard state has room for this one too.
+bool has_room_for(storage::HardState state, const raft::Offer& offer) {
+  state.offers.push_back(offer);
+  std::string bytes;
+  encode(state, bytes);
+  return state.offers.size() <= max_offers &&
+         bytes.size() + vote_bytes <= storage::max_hard_state_bytes;
+}
 
 }  // namespace
 
@@ -43,13 +54,14 @@ Bootstrapper::Actions Bootstrapper::carry_out(const BootstrapStep& step) {
 }
 
 Bootstrapper::Actions Bootstrapper::store(const raft::Offer& offer) {
-  next_offers_ = persister_.hard_state().offers;
-  if (next_offers_.size() >= max_offers) {
-    stuck_ = "this directory has held " + std::to_string(max_offers) +
-             " offers to create a cluster, and none came to be: stop this node, empty its "
-             "directory and start it again";
+  if (!has_room_for(persister_.hard_state(), offer)) {
+    stuck_ = "this directory has no room for another offer to create a cluster, and of the " +
+             std::to_string(persister_.hard_state().offers.size()) +
+             " that it held none came to be: stop this node, empty its directory and start it "
+             "again";
     return {};
   }
+  next_offers_ = persister_.hard_state().offers;
   next_offers_.push_back(offer);
   next_cluster_ = offer.cluster;
   return {has_log(), std::nullopt, true};

@@ -37,23 +37,14 @@ void PeerConnections::on_frame(LinkId id, std::string_view bytes) {
   if (it == links_.end() || it->second->over) return;
   PeerConnection& link = *it->second;
   const auto frame = codec::decode_frame(bytes);
-  if (!frame) {
-    report_error(link, "a corrupt frame came in; the connection is closed");
-    close(link);
-    return;
-  }
+  if (!frame) return close_for(link, "a corrupt frame came in");
   if (is_of_another_start(link, *frame)) return;
   link.last_contact_us = env_.now_us();
   if (!link.greeted && frame->piece >= max_hello_pieces) return close(link);
   const auto whole = link.assembler.add(*frame);
   if (!whole) return;
   const auto message = codec::decode_peer_message(*whole);
-  if (!message) {
-    report_error(link,
-                 "a message came in that this version does not know; the connection is closed");
-    close(link);
-    return;
-  }
+  if (!message) return close_for(link, "a message came in that this version does not know");
   if (const auto* refused = std::get_if<codec::Refused>(&*message)) {
     const std::string about = link.greeted ? link.server.id : link.dialed.value_or("?");
     if (!owner_.says_refusals_of(about))
@@ -221,11 +212,13 @@ void PeerConnections::send_bytes(PeerConnection& link, Priority priority,
 }
 
 // Whoever never said who it is may be a probe or a scanner.
-void PeerConnections::report_error(const PeerConnection& link, const std::string& text) {
+void PeerConnections::close_for(PeerConnection& link, const std::string& what) {
+  const std::string text = what + "; the connection is closed";
   if (link.greeted)
     log_once("node " + link.server.id + ": " + text);
   else
     env_.log(LogLevel::debug, text);
+  close(link);
 }
 
 void PeerConnections::log_once(const std::string& text) {

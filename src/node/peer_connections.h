@@ -96,6 +96,8 @@ class PeerConnections {
     send_bytes(link, priority, bytes);
   }
   void close(PeerConnection& link);
+  // The same, with a line of the log: what it did is no member's way.
+  void close_for(PeerConnection& link, const std::string& what);
   // Ends connections over which no good hello came in `patience_us`. True where some still wait.
   bool close_silent(std::uint64_t patience_us);
 
@@ -107,7 +109,6 @@ class PeerConnections {
   bool is_of_another_start(const PeerConnection& link, const codec::Frame& frame) const;
   bool is_overtaken(const PeerConnection& link, const MemberId& server, BootId boot_id) const;
   void refuse(PeerConnection& link, const std::string& id, const codec::Refused& refused);
-  void report_error(const PeerConnection& link, const std::string& text);
   void log_once(const std::string& text);
 
   Env& env_;

@@ -202,14 +202,14 @@ void Node::handle(PeerConnection& peer, const codec::ReadIndexReply& reply) {
 }
 
 void Node::handle(PeerConnection& peer, const raft::Message& message) {
-  if (raw(term_of(message)) > raw(raft_->current_term()) + max_term_jump) {
-    env_.log(LogLevel::warning, "node " + peer.server.id + " speaks of term " +
-                                    std::to_string(raw(term_of(message))) +
-                                    ", which nobody can have reached; the connection is closed");
-    connections_.close(peer);
-    return;
-  }
+  if (raw(term_of(message)) > raw(raft_->current_term()) + max_term_jump)
+    return connections_.close_for(peer, "it speaks of term " +
+                                            std::to_string(raw(term_of(message))) +
+                                            ", which nobody can have reached");
   if (!bootstrapper_.is_same_cluster(peer) || !persister_.is_bootstrap_durable()) return;
+  if (const auto claim = raft_->contradiction(peer.server, message); !claim.empty())
+    return connections_.close_for(peer,
+                                  "it says that it " + std::string(claim) + ", which cannot be");
   carry_out(bootstrapper_.on_raft_message());
   if (!bootstrapper_.is_in_cluster()) return;
   attach(peer);

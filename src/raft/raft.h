@@ -64,6 +64,10 @@ class Raft {
   // one sequence. To be handed to the disk before the next step.
   WriteNumber take_write_number() { return writes_.begin(); }
 
+  // What `message` says of its sender that cannot be, as far as this server knows; empty where it
+  // can. Such a message is not to be stepped: the core ends the process over what it rules out.
+  std::string_view contradiction(const MemberId& from, const Message& message) const;
+
   // When Tick is due. Calling later is fine, calling earlier does nothing.
   std::uint64_t wake_at_us() const;
 
@@ -206,6 +210,13 @@ class Raft {
   void commit_to(Index leader_commit);
   // Drops the floor once what was promised before the damage is durable again.
   void settle_floor();
+
+  // --- contradiction.cc: what a peer cannot say, each a part of it --------------------------------
+  std::string_view contradiction_in_claim(const MemberId& from, Term term) const;
+  std::string_view contradiction_in_entries(const AppendEntries& append) const;
+  std::string_view contradiction_in_progress(Term term, Index match_index,
+                                             Index received_index) const;
+  std::string_view contradiction_in_vote(const VoteReply& reply) const;
 
   // --- reads.cc ----------------------------------------------------------------------------------
   void handle_read_requests(const ReadRequests& requests);

@@ -15,6 +15,31 @@ using codec::Hello;
 using test::NodeFixture;
 using test::Peer;
 
+constexpr std::string_view cannot_be = ", which cannot be; the connection is closed";
+
+// Says it, sees its connection closed for it with a line, and comes back.
+template <class M>
+void is_cut_off(NodeFixture& fixture, Peer& peer, const M& message) {
+  const Term term = fixture.node->raft().current_term();
+  const bool leads = fixture.node->raft().is_leader();
+  peer.say(message);
+  CHECK(fixture.env.is_closed(peer.link));
+  CHECK(fixture.env.count_logged(cannot_be) > 0);  // the same is not said again within an hour
+  CHECK(fixture.node->raft().current_term() == term);
+  CHECK(fixture.node->raft().is_leader() == leads);
+  CHECK(!fixture.env.stopped);
+  fixture.node->on_link_down(peer.link);
+  fixture.env.closed_links.clear();
+  peer.connect();
+  fixture.settle();
+  peer.forget();
+}
+
+raft::AppendEntries append_of(const NodeFixture& fixture, Index prev, Term prev_term,
+                              std::vector<EntryView> entries) {
+  return {fixture.node->raft().current_term(), prev, prev_term, Index{0}, std::move(entries)};
+}
+
 }  // namespace
 
 TEST_CASE("peer connections: nothing but a greeting is heard before a greeting") {
@@ -88,6 +113,114 @@ TEST_CASE(
   CHECK(fixture.env.is_closed(two.link));
   CHECK(fixture.node->raft().current_term() == Term{1});
   CHECK(fixture.env.count_logged("which nobody can have reached; the connection is closed") == 1);
+}
+
+TEST_CASE("peer connections: who answers a leader what cannot be is cut off, and ends nothing") {
+  NodeFixture fixture("1");
+  fixture.lead();
+  Peer& two = fixture.peer("2");
+  const Term term = fixture.node->raft().current_term();
+  const Index last = fixture.node->raft().log().last_index();
+  SUBCASE("entries beyond the log, in a heartbeat's answer") {
+    is_cut_off(fixture, two, raft::HeartbeatReply{term, 0, last, last + 1});
+    is_cut_off(fixture, two, raft::HeartbeatReply{term, 0, last + 9, last});
+  }
+  SUBCASE("a round that was not begun") {
+    is_cut_off(fixture, two, raft::HeartbeatReply{term, 1ULL << 40, {}, {}});
+  }
+  SUBCASE("entries beyond the log, in an answer to entries") {
+    is_cut_off(fixture, two, raft::AppendReply{term, true, last, last + 1});
+    is_cut_off(fixture, two, raft::AppendReply{term, true, last + 1, last});
+  }
+  SUBCASE("another leader of its term") {
+    is_cut_off(fixture, two, raft::Heartbeat{term, {}, 0, last});
+    is_cut_off(fixture, two, append_of(fixture, last, term, {}));
+    is_cut_off(fixture, two, raft::TimeoutNow{term});
+  }
+  fixture.pass_ms(50);
+  CHECK(fixture.node->raft().is_leader());
+}
+
+TEST_CASE("peer connections: who tells a follower what cannot be is cut off, and ends nothing") {
+  NodeFixture fixture("1");
+  fixture.follow("0");
+  fixture.leader_appends({test::set_command("k", "1"), test::set_command("k", "2")});
+  Peer& leader = fixture.peer("0");
+  Peer& two = fixture.peer("2");
+  const raft::Raft& raft = fixture.node->raft();
+  const Term term = raft.current_term();
+  REQUIRE(raft.commit_index() == raft.log().last_index());
+  SUBCASE("a second leader of its term") {
+    is_cut_off(fixture, two, raft::Heartbeat{term, {}, 0, {}});
+    is_cut_off(fixture, two, append_of(fixture, Index{0}, Term{0}, {}));
+    is_cut_off(fixture, two, raft::TimeoutNow{term});
+  }
+  SUBCASE("another entry for one that is committed") {
+    const Index committed = raft.commit_index();
+    const EntryView noop{committed, term, 1, EntryKind::noop, {}};
+    CHECK(raft.log().holds(committed, term));
+    const EntryView older{Index{1}, term, 1, EntryKind::noop, {}};
+    is_cut_off(fixture, leader, append_of(fixture, Index{0}, Term{0}, {older}));
+    CHECK(raft.log().last_index() == committed);
+    leader.say(append_of(fixture, committed - 1, raft.log().term_at(committed - 1), {noop}));
+    CHECK_FALSE(fixture.env.is_closed(leader.link));  // it is held already: nothing is replaced
+  }
+  SUBCASE("a leader, or a candidate, of the term before all") {
+    is_cut_off(fixture, two, raft::Heartbeat{Term{0}, Index{1}, 0, {}});
+    is_cut_off(fixture, two, raft::AppendEntries{Term{0}, Index{1}, Term{0}, Index{1}, {}});
+    is_cut_off(fixture, two, raft::TimeoutNow{Term{0}});
+    is_cut_off(fixture, two, raft::RequestVote{Term{0}, Index{9}, Term{9}, false});
+    is_cut_off(fixture, two, raft::VoteReply{Term{0}, true, false});
+  }
+  CHECK(raft.current_term() == term);
+}
+
+TEST_CASE("peer connections: votes before they are asked for are cut off, and elect nobody") {
+  NodeFixture fixture("1");
+  fixture.follow("0");
+  fixture.fall_silent();
+  for (int i = 0; i < 100 && !fixture.peer("2").take<raft::RequestVote>(); ++i) fixture.pass_ms(50);
+  const raft::Raft& raft = fixture.node->raft();
+  const Term next = raft.current_term() + 1;
+  fixture.disk_held = true;  // its own vote is not durable yet
+  fixture.peer("2").say(raft::VoteReply{next, true, true});
+  REQUIRE(raft.current_term() == next);
+  is_cut_off(fixture, fixture.peer("2"), raft::VoteReply{next, true, false});
+  is_cut_off(fixture, fixture.peer("0"), raft::VoteReply{next, true, false});
+  CHECK_FALSE(raft.is_leader());
+}
+
+TEST_CASE("peer connections: an offer larger than a hard state has room for is not stored") {
+  NodeFixture fixture("1");
+  REQUIRE(fixture.open());
+  Peer& leader = fixture.peer("0");
+  leader.connect();
+  raft::Offer offer{1, ClusterId{77}, {}};
+  for (const MemberId& server : {leader.server, fixture.node->raft().self(), MemberId{"2", 9}})
+    offer.configuration.members.push_back({server, {std::string(30'000, 'h'), 1}, true});
+  leader.say(codec::BootstrapState{offer.cluster, false, false, {offer}});
+  fixture.settle();
+  leader.forget();
+  leader.say(codec::BootstrapState{{}, false, true, {}});
+  fixture.settle();
+  const auto state = leader.take<codec::BootstrapState>();
+  REQUIRE(state);
+  CHECK(state->offers.empty());
+  CHECK(!fixture.env.stopped);
+}
+
+TEST_CASE("peer connections: bodies larger than the log takes close the connection") {
+  NodeFixture fixture("1");
+  fixture.lead();
+  const Term term = fixture.node->raft().current_term();
+  Peer& two = fixture.peer("2");
+  const std::string large(max_body_bytes + 1, 'x');
+  two.say(codec::Forward{1, term, true, large});
+  CHECK(fixture.env.is_closed(two.link));
+  fixture.node->on_link_down(two.link);
+  two.connect();
+  two.say(append_of(fixture, Index{0}, Term{0}, {{Index{1}, term, 1, EntryKind::command, large}}));
+  CHECK(fixture.env.is_closed(two.link));
 }
 
 TEST_CASE("peer connections: random frames and messages do no harm") {

@@ -55,7 +55,12 @@ class MachineEnv final : public node::Env {
   void want_requests(node::ClientId client, bool wanted) override {
     cluster_.want_requests(number_, client, wanted);
   }
-  void log(node::LogLevel, std::string_view line) override { cluster_.log(number_, line); }
+  void log(node::LogLevel, std::string_view line) override {
+    cluster_.log(number_, line);
+    // Between nodes that keep to the protocol it is one that does not.
+    if (line.find(", which cannot be; ") != std::string_view::npos)
+      cluster_.checker_.fail(Invariant::assertion, std::string(line));
+  }
   void stop(node::StopReason reason) override { cluster_.machines_[number_].stopped = reason; }
 
  private:
