@@ -45,13 +45,15 @@ std::string absolute(const std::string& path) {
   return path == "." ? from : (from == "/" ? "" : from) + "/" + path;
 }
 
-Status sync_directory_at(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return system_error("opening a directory", path);
-  const int rc = ::fsync(fd);
-  const Error failed = system_error("syncing a directory", path);
-  ::close(fd);
-  if (rc < 0) return failed;
+// Makes the name of `directory`, which is at `path`, durable. Whoever may not read the parent syncs
+// the whole file system. Above a mounted disk there may be one that knows no sync.
+Status sync_name(int directory, const std::string& path) {
+  const int fd = ::openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 && errno != EACCES) return system_error("opening the directory above", path);
+  const int rc = fd < 0 ? ::syncfs(directory) : ::fsync(fd);
+  const Error failed = system_error("syncing the directory above", path);
+  if (fd >= 0) ::close(fd);
+  if (rc < 0 && failed.sys != EINVAL && failed.sys != EROFS) return failed;
   return ok;
 }
 
@@ -98,18 +100,16 @@ Status check_contents(int directory, const std::string& path) {
 }  // namespace
 
 Result<int> open_storage_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0) {
-    if (auto synced = sync_directory_at(parent_of(path)); !synced) return synced.error();
-  } else if (errno != EEXIST) {
-    return cannot_make(path);
-  }
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return cannot_make(path);
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return system_error("opening the storage directory", absolute(path));
-  if (auto good = check_contents(fd, path); !good) {
-    ::close(fd);
-    return good.error();
-  }
-  return fd;
+  Status good = check_contents(fd, path);
+  // Before the first promise in it, whoever has made it.
+  const bool is_new = ::faccessat(fd, storage::hard_state_name, F_OK, 0) != 0;
+  if (good && is_new) good = sync_name(fd, path);
+  if (good) return fd;
+  ::close(fd);
+  return good.error();
 }
 
 }  // namespace zatt::server

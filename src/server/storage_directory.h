@@ -14,7 +14,8 @@ inline constexpr std::string_view lock_name = "lock";  // a file of ours, whose 
 // What the system said just now (errno), while doing `what`.
 Error system_error(const char* what, const std::string& detail);
 
-// Its descriptor. A missing parent is not made: where a disk is not mounted it is missing too.
+// Its descriptor. Before there is a hard state in it, its own name is durable, whoever has made it.
+// A missing parent is not made: where a disk is not mounted it is missing too.
 Result<int> open_storage_directory(const std::string& path);
 
 }  // namespace zatt::server

@@ -146,10 +146,26 @@ class Durability(ClusterTest):
             if answered:
                 self.assertTrue(any(rename.end_ns <= call.begin_ns and call.end_ns <= answered[0] for call in calls
                                     if call.is_sync and call.kind == "directory"), f"{rename} and no sync")
-        # The folder's own name, too, before there is anything in it.
-        first_write = min(call.begin_ns for call in calls if call.is_file_write and call.kind == "file")
-        self.assertTrue(any(call.is_sync and call.kind == "directory" and call.end_ns <= first_write
-                            for call in calls), "the parent of a new folder is not synced")
+
+    def test_a_new_folder_s_name_is_synced_before_anything_is_written_in_it(self):
+        """Whoever has made the folder; once."""
+        for name, made in (("0", False), ("1", True)):
+            node = self.node(name)
+            node.flags = ["-p", str(node.port)]
+            if made:
+                node.storage.mkdir()
+            node.start(shim=True).wait_up()
+            self.assertEqual(node.terminate(), 0)
+            calls = [call for call in node.shim_calls() if call.result >= 0]
+            first_write = min(call.begin_ns for call in calls if call.is_file_write)
+            self.assertTrue(any(call.is_sync and call.kind == "directory" and call.end_ns <= first_write
+                                for call in calls), "the name of a new folder is not synced")
+            started_ns = time.monotonic_ns()
+            node.start(shim=True).wait_up()
+            self.assertEqual(node.terminate(), 0)
+            calls = [call for call in node.shim_calls() if call.result >= 0 and call.begin_ns > started_ns]
+            first_write = min(call.begin_ns for call in calls if call.is_file_write)
+            self.assertFalse(any(call.is_sync and call.end_ns <= first_write for call in calls), "synced again")
 
     def test_a_disk_as_slow_as_an_sd_card_is_not_one_that_hangs(self):
         """15 MB/s and 10 ms a sync, and many large values at once: no leader goes, and writes go on."""
