@@ -6,16 +6,17 @@ namespace zatt::node {
 using State = PendingRequest::State;
 
 void Responder::flush() {
+  bool is_over = false;
   ClientQueue* unfinished = nullptr;
   clients_.visit_dirty([&](ClientQueue& client) {
-    if (unfinished != nullptr)
-      clients_.mark_dirty(client);
-    else if (!respond(client))
-      unfinished = &client;
+    if (is_over) return clients_.mark_dirty(client);
+    is_over = respond(client);
+    if (is_over && !client.queue.empty()) unfinished = &client;
   });
-  if (unfinished == nullptr) return;
-  hit(options_.instrumentation, CoveragePoint::responses_left_for_next_turn);
-  clients_.mark_dirty(*unfinished);  // after those who have not had their turn
+  // After those who have not had their turn.
+  if (unfinished != nullptr) clients_.mark_dirty(*unfinished);
+  if (clients_.dirty() > 0)
+    hit(options_.instrumentation, CoveragePoint::responses_left_for_next_turn);
 }
 
 bool Responder::respond(ClientQueue& client) {
@@ -25,7 +26,7 @@ bool Responder::respond(ClientQueue& client) {
     is_over = env_.turn_is_over();
   }
   clients_.update_pause(client);
-  return !is_over;
+  return is_over;
 }
 
 bool Responder::respond_to_first(ClientQueue& client) {

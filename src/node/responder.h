@@ -19,8 +19,8 @@ class Responder {
   void flush();
 
  private:
-  // Responds to what the client has asked, up to what cannot be answered yet. False: the turn is
-  // over before.
+  // Responds to what the client has asked, up to what cannot be answered yet, or until the turn is
+  // over: whether it is.
   bool respond(ClientQueue& client);
   // Whether the client's first request was responded to.
   bool respond_to_first(ClientQueue& client);
