@@ -131,6 +131,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
 
   // disks.cc
   void submit(NodeNumber number, storage::Batch batch);
+  std::uint64_t time_of(const storage::Batch& batch);
   void finish_batch(NodeNumber number, std::uint64_t process, std::uint64_t batch_number);
   void arm_errors(Machine& machine);
   void break_off_batch(Machine& machine);

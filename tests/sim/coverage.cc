@@ -135,6 +135,9 @@ constexpr const char* action_names[] = {
     "barrier_done",
     "proposal_unknown",
     "proposal_refused",
+    "long_batch",
+    "bulk_overtaken",
+    "link_overrun",
     "order_found",
 };
 static_assert(std::size(action_names) == static_cast<std::size_t>(Action::count_));

@@ -70,7 +70,10 @@ enum class Action : std::uint8_t {
   barrier_done,
   proposal_unknown,
   proposal_refused,
-  order_found,  // by the search, without a look into the log
+  long_batch,      // over 300 ms, for its bytes and syncs
+  bulk_overtaken,  // a control frame passed what waits for a slow link
+  link_overrun,    // more waited for one than server/ keeps
+  order_found,     // by the search, without a look into the log
   count_
 };
 

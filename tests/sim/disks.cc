@@ -13,7 +13,9 @@ void Cluster::submit(NodeNumber number, storage::Batch batch) {
   machine.batch = std::move(batch);
   machine.batch_waits = false;
   const std::uint64_t batch_number = ++machine.batch_number;
-  std::uint64_t latency = 1 + prng_.below(2 * settings_.disk_mean_us);
+  std::uint64_t latency = settings_.disk_bytes_per_ms > 0
+                              ? time_of(*machine.batch)
+                              : 1 + prng_.below(2 * settings_.disk_mean_us);
   if (faulty_ && prng_.chance(settings_.stall_permyriad, 10'000)) {
     coverage_.count(Action::disk_stalled);
     latency += prng_.below(settings_.stall_most_us);
@@ -21,6 +23,20 @@ void Cluster::submit(NodeNumber number, storage::Batch batch) {
   scheduler_.in(latency, [this, number, process = machine.process, batch_number] {
     finish_batch(number, process, batch_number);
   });
+}
+
+// Each step takes its own time, and a sync that of what was written before.
+std::uint64_t Cluster::time_of(const storage::Batch& batch) {
+  using storage::Step;
+  std::uint64_t bytes = 0, syncs = 0;
+  for (const storage::Step& step : batch.steps) {
+    if (step.kind == Step::Kind::write) bytes += step.bytes.size();
+    if (step.kind == Step::Kind::fill || step.kind == Step::Kind::read) bytes += step.length;
+    if (step.kind == Step::Kind::sync || step.kind == Step::Kind::sync_directory) ++syncs;
+  }
+  const std::uint64_t us = syncs * settings_.sync_us + 1000 * bytes / settings_.disk_bytes_per_ms;
+  if (us > 300'000) coverage_.count(Action::long_batch);
+  return 1 + us * prng_.between(75, 125) / 100;
 }
 
 namespace {

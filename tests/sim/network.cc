@@ -6,8 +6,10 @@
 namespace zatt::sim {
 namespace {
 
-constexpr std::uint64_t most_stuck_bytes = 8 << 20;  // before a cut; then the sender gives up
-constexpr std::size_t most_past = 8;                 // frames that are remembered, of each way
+constexpr std::uint64_t most_stuck_bytes = 8 << 20;     // before a cut; then the sender gives up
+constexpr std::uint64_t most_waiting_bytes = 64 << 20;  // for a slow link: as server/ has it
+constexpr std::uint64_t kernel_bytes = 64 << 10;        // of them it has taken already
+constexpr std::size_t most_past = 8;                    // frames that are remembered, of each way
 
 }  // namespace
 
@@ -104,7 +106,8 @@ void Network::note_past(const Connection& c, bool to_dialer, const Frame& frame)
 
 // --- frames --------------------------------------------------------------------------------------
 
-void Network::send(NodeNumber from, node::LinkId link, Frame frame) {
+void Network::send(NodeNumber from, node::LinkId link, node::Priority priority, Frame frame) {
+  frame.is_control = priority == node::Priority::control;
   const auto it = by_link_.find({from, link});
   if (it == by_link_.end()) return;
   const std::uint64_t number = it->second;
@@ -145,11 +148,18 @@ void Network::pass_on(std::uint64_t number, bool to_dialer, Frame frame) {
   const NodeNumber from = to_dialer ? c.answerer : c.dialer;
   const NodeNumber to = to_dialer ? c.dialer : c.answerer;
   const bool overtakes = !perfect_ && prng_.chance(settings_.reorder_permille, 1000);
-  std::uint64_t at = std::max(scheduler_.now_us() + delay(), clogged_until(from, to));
+  const std::uint64_t waits_us = settings_.link_bytes_per_ms > 0 ? pass_slowly(way, frame) : 0;
+  if (waits_us * settings_.link_bytes_per_ms > 1000 * most_waiting_bytes) {
+    coverage_.count(Action::link_overrun);
+    return break_connection(number, from);
+  }
+  std::uint64_t at = std::max(scheduler_.now_us() + waits_us + delay(), clogged_until(from, to));
   if (!perfect_) at = std::max(at, way.unread_us);
   if (!overtakes) {
-    at = std::max(at, way.last_us);
-    way.last_us = at;
+    const bool is_apart = frame.is_control && settings_.link_bytes_per_ms > 0;
+    std::uint64_t& last_us = is_apart ? way.last_control_us : way.last_us;
+    at = std::max(at, last_us);
+    last_us = at;
   }
   if (!perfect_ && prng_.chance(settings_.replay_permille, 1000)) {
     coverage_.count_doubled(frame.kind);
@@ -164,6 +174,19 @@ void Network::pass_on(std::uint64_t number, bool to_dialer, Frame frame) {
   }
   ++way.under_way;
   deliver_later(number, to_dialer, std::move(frame), at);
+}
+
+// How long it takes from now on until the last of its bytes is on its way. Control frames wait for
+// each other, and for what the sender's kernel has taken of the others already.
+std::uint64_t Network::pass_slowly(Direction& way, const Frame& frame) {
+  const std::uint64_t now = scheduler_.now_us();
+  const std::uint64_t us = 1000 * frame.bytes.size() / settings_.link_bytes_per_ms;
+  way.bulk_us = std::max(way.bulk_us, now) + us;
+  if (!frame.is_control) return way.bulk_us - now;
+  const std::uint64_t taken_us = now + 1000 * kernel_bytes / settings_.link_bytes_per_ms;
+  if (way.bulk_us - us > taken_us) coverage_.count(Action::bulk_overtaken);
+  way.control_us = std::max(way.control_us, std::min(way.bulk_us - us, taken_us)) + us;
+  return way.control_us - now;
 }
 
 void Network::deliver_later(std::uint64_t number, bool to_dialer, Frame frame,
@@ -317,8 +340,8 @@ void Network::break_connection(std::uint64_t number, NodeNumber closer) {
   c.open = false;
   // Each end hears of it in its own time, behind what was on its way; who ended it, in any case.
   const std::uint64_t now = scheduler_.now_us();
-  const std::uint64_t to_dialer = std::max(c.to_dialer.last_us, now) - now + delay();
-  const std::uint64_t to_answerer = std::max(c.to_answerer.last_us, now) - now + delay();
+  const std::uint64_t to_dialer = std::max(c.to_dialer.last(), now) - now + delay();
+  const std::uint64_t to_answerer = std::max(c.to_answerer.last(), now) - now + delay();
   end_later(number, true, to_dialer, c.dialer == closer ? 0 : c.patience_us);
   end_later(number, false, to_answerer, c.answerer == closer ? 0 : c.patience_us);
 }
@@ -374,7 +397,7 @@ void Network::let_hear_of_ends() {
   release([](NodeNumber, NodeNumber, const Frame&) { return true; });
   for (const auto& [number, dialer_side] : unheard) {
     const Connection& c = connections_.at(number);
-    const std::uint64_t last_us = dialer_side ? c.to_dialer.last_us : c.to_answerer.last_us;
+    const std::uint64_t last_us = dialer_side ? c.to_dialer.last() : c.to_answerer.last();
     end_later(number, dialer_side, std::max(last_us, scheduler_.now_us()) - scheduler_.now_us() + 1,
               c.patience_us);
   }

@@ -7,6 +7,7 @@
 // healed, or the connection ends for want of an answer, as with TCP.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -30,7 +31,8 @@ using NodeNumber = std::uint32_t;
 struct Frame {
   std::string bytes;
   Kind kind = Kind::piece;
-  Term term{};  // of a message of the core
+  Term term{};              // of a message of the core
+  bool is_control = false;  // it overtakes others that still wait at the sender's
 };
 
 // Where the network delivers to. `process` numbers a node's starts: what was meant for an earlier
@@ -60,7 +62,7 @@ class Network {
 
   // `from` wants to be connected to `to` from now on, until its process ends.
   void dial(NodeNumber from, NodeNumber to);
-  void send(NodeNumber from, node::LinkId link, Frame frame);
+  void send(NodeNumber from, node::LinkId link, node::Priority priority, Frame frame);
   void close(NodeNumber from, node::LinkId link);
   void on_process_end(NodeNumber node);
   std::string to_text(NodeNumber from, node::LinkId link) const;  // "to 2: ", for the trace
@@ -97,13 +99,16 @@ class Network {
 
  private:
   struct Direction {
-    std::uint64_t last_us = 0;    // arrival of the last frame that was not overtaken
-    std::uint64_t unread_us = 0;  // nothing is read before this
+    std::uint64_t last_us = 0;                  // arrival of the last frame that was not overtaken
+    std::uint64_t last_control_us = 0;          // where these overtake others
+    std::uint64_t bulk_us = 0, control_us = 0;  // when what was given to a slow link is through
+    std::uint64_t unread_us = 0;                // nothing is read before this
     std::uint64_t under_way = 0;
     std::deque<Frame> stuck;  // before a cut
     std::uint64_t stuck_bytes = 0;
     std::uint64_t jams = 0;  // how often something got stuck
     bool greeted = false;    // a hello has arrived
+    std::uint64_t last() const { return std::max(last_us, last_control_us); }
   };
   struct Connection {
     NodeNumber dialer = 0, answerer = 0;
@@ -141,6 +146,7 @@ class Network {
   void deliver(Connection& c, bool to_dialer, const Frame& frame);
   void jam(std::uint64_t number, bool to_dialer, const Frame& frame);
   void unjam(std::uint64_t number, bool to_dialer);
+  std::uint64_t pass_slowly(Direction& way, const Frame& frame);
   std::uint64_t clogged_until(NodeNumber from, NodeNumber to) const;
 
   const Settings& settings_;

@@ -35,7 +35,8 @@ struct Stage {
     ends.heard[1].clear();
   }
   void say(NodeNumber from, const std::string& text) {
-    network.send(from, ends.links[from], {text, Kind::piece, Term{}});
+    network.send(from, ends.links[from], node::Priority::bulk,
+                 {.bytes = text, .kind = Kind::piece});
   }
   void run_ms(std::uint64_t ms) {
     const std::uint64_t end = scheduler.now_us() + 1000 * ms;

@@ -29,7 +29,7 @@ class MachineEnv final : public node::Env {
     for (const node::PeerAddress& peer : peers)
       cluster_.network_.dial(number_, static_cast<NodeNumber>(std::stoul(peer.id)));
   }
-  void send(node::LinkId link, node::Priority, std::string bytes) override {
+  void send(node::LinkId link, node::Priority priority, std::string bytes) override {
     Frame frame;
     frame.bytes = std::move(bytes);
     cluster_.scheduler_.trace(checksum(frame.bytes, number_));
@@ -37,7 +37,7 @@ class MachineEnv final : public node::Env {
     cluster_.checker_.on_frame_sent(number_, to, frame);
     if (cluster_.verbose_)
       cluster_.log(number_, cluster_.network_.to_text(number_, link) + describe_frame(frame.bytes));
-    cluster_.network_.send(number_, link, std::move(frame));
+    cluster_.network_.send(number_, link, priority, std::move(frame));
   }
   void close_link(node::LinkId link) override { cluster_.network_.close(number_, link); }
   void respond(node::ClientId client, const codec::Request& request,

@@ -52,6 +52,8 @@ TEST_CASE("settings: what is switched off changes nothing else") {
     CHECK(without.loss_permille == 0);
     CHECK(all.replay_permille == without.replay_permille);
     CHECK(all.rot_every_us == without.rot_every_us);
+    CHECK(all.sync_us > 0);
+    CHECK(all.link_bytes_per_ms == without.link_bytes_per_ms);
     CHECK(all.clients == without.clients);
     CHECK(all.think_mean_us == without.think_mean_us);
   }

@@ -11,10 +11,13 @@ namespace zatt::sim {
 namespace {
 
 constexpr const char* names[] = {
-    "loss",     "replay", "reorder", "clog",  "capacity", "reset", "partition", "crash",    "power",
-    "recovery", "pause",  "suspend", "drift", "wipe",     "stall", "hang",      "sync",     "io",
-    "full",     "rot",    "inject",  "slow",  "large",    "late",  "stray",     "bootstrap"};
+    "loss",  "replay", "reorder",  "clog",  "capacity",  "reset",     "partition",
+    "crash", "power",  "recovery", "pause", "suspend",   "drift",     "wipe",
+    "stall", "hang",   "sync",     "io",    "full",      "rot",       "inject",
+    "slow",  "large",  "late",     "stray", "bootstrap", "slow_disk", "slow_link"};
 static_assert(std::size(names) == static_cast<std::size_t>(Fault::count_));
+
+constexpr std::uint64_t usual_batch_bytes = 64 << 10;
 
 // As likely between 1 and 2 as between 100 and 200.
 std::uint64_t log_between(Prng& prng, std::uint64_t low, std::uint64_t high) {
@@ -24,23 +27,33 @@ std::uint64_t log_between(Prng& prng, std::uint64_t low, std::uint64_t high) {
   return prng.between(from, std::min(2 * from, high));
 }
 
-Faults draw_faults(Prng& prng) {
+// Those by which time passes are drawn apart: to switch them off leaves the day as it is without.
+constexpr std::size_t first_of_time = static_cast<std::size_t>(Fault::slow_disk);
+
+Faults draw_faults(Prng& prng, Prng& of_time) {
   const std::uint64_t kind = prng.below(10);
-  const auto one = prng.below(static_cast<std::uint64_t>(Fault::count_));
+  const auto one = prng.below(first_of_time);
   Faults on;
-  for (std::size_t i = 0; i < on.size(); ++i) {
+  for (std::size_t i = 0; i < first_of_time; ++i) {
     const bool half = prng.chance(1, 2);
     on[i] = kind == 0 || (kind == 1 ? i == one : half);
   }
+  const std::uint64_t other = of_time.below(on.size());
+  for (std::size_t i = first_of_time; i < on.size(); ++i) {
+    const bool half = of_time.chance(1, 2);
+    on[i] = kind == 0 || (kind == 1 ? i == other : half);
+  }
+  if (kind == 1 && other >= first_of_time) on[one] = false;
   return on;
 }
 
 // Every number is drawn whether it counts or not: to switch one class off changes nothing else.
 class Drawing {
  public:
-  Drawing(std::uint64_t seed, const Choice& choice) : prng_(seed ^ 0x5e77165) {
+  Drawing(std::uint64_t seed, const Choice& choice)
+      : prng_(seed ^ 0x5e77165), of_time_(seed ^ 0x71e0f) {
     s.seed = seed;
-    s.on = draw_faults(prng_);
+    s.on = draw_faults(prng_, of_time_);
     extreme_ = s.on.all();
     if (choice.only) s.on = *choice.only;
     s.on &= ~choice.without;
@@ -170,6 +183,26 @@ class Drawing {
     set(Fault::bootstrap, s.bootstrap_every_us, 2'000, 200'000);
   }
 
+  // From an NVMe to less than an SD card, from 10 Gbit/s to 10 Mbit/s. Raft serves where what one
+  // message takes is much less than an election timeout (paper 5.6).
+  void draw_time() {
+    const std::uint64_t sync_us = log_between(of_time_, 50, 50'000);
+    const std::uint64_t disk_rate = log_between(of_time_, 5'000, 1'000'000);
+    const std::uint64_t link_rate = log_between(of_time_, 1'250, 1'250'000);
+    std::uint64_t message_us = 0;
+    if (is_on(Fault::slow_disk)) {
+      s.sync_us = sync_us;
+      s.disk_bytes_per_ms = disk_rate;
+      s.disk_mean_us = 2 * sync_us + 1000 * usual_batch_bytes / disk_rate;
+      message_us += sync_us + 1000 * (s.max_append_bytes + largest_value()) / disk_rate;
+    }
+    if (is_on(Fault::slow_link)) {
+      s.link_bytes_per_ms = link_rate;
+      message_us += 1000 * (s.max_append_bytes + largest_value()) / link_rate;
+    }
+    s.election_timeout_ms = std::max(s.election_timeout_ms, 4 * message_us / 1000);
+  }
+
  private:
   // Half of the times just long enough for another leader.
   std::uint64_t for_a_while(std::uint64_t low, std::uint64_t high) {
@@ -177,6 +210,9 @@ class Drawing {
     const std::uint64_t timeouts = prng_.between(2, 6);
     return prng_.chance(1, 2) ? any : timeouts * 1000 * s.election_timeout_ms;
   }
+
+  // Of one write, or none.
+  std::uint64_t largest_value() const { return s.large_permille > 0 ? s.large_bytes : 0; }
 
   bool is_on(Fault fault) const { return s.on[static_cast<std::size_t>(fault)]; }
 
@@ -192,7 +228,7 @@ class Drawing {
     if (on) field = static_cast<T>(value);
   }
 
-  Prng prng_;
+  Prng prng_, of_time_;
   bool extreme_ = false;
   bool standard_ = false;
 };
@@ -237,6 +273,7 @@ Settings draw_settings(std::uint64_t seed, const Choice& choice) {
   drawing.draw_machine(choice);
   drawing.draw_large_segments();
   drawing.draw_old_words();
+  drawing.draw_time();
   return drawing.s;
 }
 
@@ -255,6 +292,9 @@ std::string to_string(const Settings& s) {
           field(s.has_proposers() ? "proposers" : "clients", s.clients + s.proposers) +
           field("keys", s.keys) + field("depth", s.depth) + field("think_us", s.think_mean_us) +
           field("timeout_ms", s.timeout_ms);
+  if (s.disk_bytes_per_ms > 0)
+    text += field("sync_us", s.sync_us) + field("disk_kB_s", s.disk_bytes_per_ms);
+  if (s.link_bytes_per_ms > 0) text += field("link_kB_s", s.link_bytes_per_ms);
   return text + " faults=" + to_list(s.on);
 }
 

@@ -43,6 +43,8 @@ enum class Fault : std::uint8_t {
   late,       // connections are read late, from the hello on
   stray,      // frames of earlier processes come over later connections
   bootstrap,  // crashes, and emptied directories, while a cluster comes to be
+  slow_disk,  // bytes and syncs take their time
+  slow_link,  // and bytes between nodes
   count_
 };
 const char* name_of(Fault fault);
@@ -78,6 +80,7 @@ struct Settings {
   std::uint64_t clog_every_us = 0;  // on average; 0: never
   std::uint64_t partition_every_us = 0;
   std::uint64_t partition_mean_us = 1'000'000;
+  std::uint64_t link_bytes_per_ms = 0;  // in one direction; 0: any number
   std::uint64_t cut_patience_us =
       5'000'000;                     // then a connection into a cut ends: as server/ has it
   std::uint32_t late_permille = 0;   // of connections
@@ -98,6 +101,9 @@ struct Settings {
 
   // The disks.
   std::uint64_t disk_mean_us = 300;
+  // A batch takes what its syncs and bytes take, if there are any of these; else the mean above
+  // says how long it takes, whatever is in it.
+  std::uint64_t sync_us = 0, disk_bytes_per_ms = 0;
   std::uint32_t stall_permyriad = 0;
   std::uint64_t stall_most_us = 3'000'000;
   std::uint64_t hang_every_us = 0;
