@@ -25,6 +25,15 @@ std::uint64_t timeout_us_of(std::string_view line) {
   return 1000 * ms;
 }
 
+// What is walked for it: leaves for a count, as costly as an item every twenty.
+std::uint64_t items_of(const codec::Request& request, const codec::Response& response) {
+  const auto* read = std::get_if<codec::Read>(&request.operation);
+  const auto* counted = std::get_if<codec::Counted>(&response);
+  if (read == nullptr || counted == nullptr) return 0;
+  const auto* count = std::get_if<codec::Count>(&read->query);
+  return count == nullptr || count->prefix.empty() ? 0 : counted->count / 20;
+}
+
 Event from_client(node::ClientId client, std::function<void(node::Node&)> what) {
   return {{Source::Kind::client, raw(client)}, std::move(what)};
 }
@@ -64,12 +73,18 @@ void Cluster::hand_lines(NodeNumber number, node::ClientId connection) {
   Machine& machine = machines_[number];
   while (true) {
     const auto it = machine.connections.find(connection);
+    if (turn_is_over(number) && it != machine.connections.end() && !it->second.held.empty()) {
+      machine.deferred.push_back(from_client(
+          connection, [this, number, connection](node::Node&) { hand_lines(number, connection); }));
+      return;
+    }
     if (it == machine.connections.end() || !it->second.wanted || it->second.held.empty()) return;
     const std::string line = std::move(it->second.held.front());
     it->second.held.pop_front();
     std::deque<std::uint64_t>& due = it->second.due_us;  // answers keep the order of the lines
     due.push_back(std::max(due.empty() ? 0 : due.back(),
-                           node_time(number, scheduler_.now_us()) + timeout_us_of(line)));
+                           node_time(number, now_of(number)) + timeout_us_of(line)));
+    charge(number, 1, line.size());
     machine.node->on_request(connection, parser_.parse(std::string_view(line).substr(
                                              0, line.size() - codec::line_slack)));
   }
@@ -80,6 +95,7 @@ void Cluster::respond(NodeNumber number, node::ClientId client, const codec::Req
   if (test::is_of_a_host(request)) return answer(number, client, test::to_answer(response));
   std::string line;
   codec::write_json(request, response, line);
+  charge(number, 1 + items_of(request, response), line.size());
   reply(number, client, line);
 }
 
@@ -122,7 +138,7 @@ void Cluster::reply(NodeNumber number, node::ClientId client, std::string_view l
   std::uint64_t delay = network_.delay();
   if (settings_.read_mean_us > 0 && faulty_)
     delay += prng_.below(2 * settings_.read_mean_us) * line.size() / 1024;
-  connection.last_reply_us = std::max(connection.last_reply_us, scheduler_.now_us() + delay);
+  connection.last_reply_us = std::max(connection.last_reply_us, now_of(number) + delay);
   connection.unread_bytes += line.size();
   const std::uint64_t applied = raw(machines_[number].node->last_applied());
   scheduler_.at(connection.last_reply_us, [this, number, process = machines_[number].process,
@@ -159,7 +175,7 @@ void Cluster::check_due(NodeNumber number, const Connection& connection) {
   const auto clock = [&](std::uint64_t us) {
     return static_cast<std::int64_t>(node_time(number, us));
   };
-  const std::int64_t now = clock(scheduler_.now_us());
+  const std::int64_t now = clock(now_of(number));
   const std::int64_t due = std::max(static_cast<std::int64_t>(connection.due_us.front()),
                                     clock(std::max(machine.went_on_us, connection.read_on_us)));
   if (now > due + grace_us)

@@ -74,8 +74,10 @@ void Cluster::deliver_frame(NodeNumber node, node::LinkId link, const Frame& fra
   const Machine& machine = machines_[node];
   if (frame.kind != Kind::piece && machine.node && machine.node->raft().current_term() > frame.term)
     coverage_.count_late(frame.kind);
-  enter(node, machine.process,
-        from_link(link, [=](node::Node& n) { n.on_frame(link, frame.bytes); }));
+  enter(node, machine.process, from_link(link, [=, this](node::Node& n) {
+          charge(node, 1, frame.bytes.size());
+          n.on_frame(link, frame.bytes);
+        }));
 }
 
 void Cluster::deliver_link_down(NodeNumber node, node::LinkId link) {

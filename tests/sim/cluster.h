@@ -43,6 +43,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   Machine& machine(NodeNumber number) { return machines_[number]; }
   const Machine& machine(NodeNumber number) const { return machines_[number]; }
   std::uint64_t now_us() const { return scheduler_.now_us(); }
+  std::uint64_t longest_turn_us() const { return longest_turn_us_; }
   std::uint64_t wall_time(NodeNumber number) const;
   bool run_one(std::uint64_t until_us) { return scheduler_.run_one(until_us); }
   void tell(const std::string& line);  // into the trace, where there is one
@@ -114,6 +115,17 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
     enter(number, process, {{}, std::move(what)});
   }
   void enter(NodeNumber number, std::uint64_t process, Event event);
+  void end_turn(NodeNumber number);
+  // turns.cc
+  bool computes() const { return settings_.cpu_item_us > 0; }
+  void charge(NodeNumber number, std::uint64_t items, std::uint64_t bytes);
+  bool turn_is_over(NodeNumber number) const;
+  std::uint64_t turn_us(NodeNumber number) const { return machines_[number].turn_ns / 1000; }
+  // Now, as it is for a node that has computed in this turn.
+  std::uint64_t now_of(NodeNumber number) const { return scheduler_.now_us() + turn_us(number); }
+  void when_computed(NodeNumber number, std::function<void()> what);
+  void be_busy(NodeNumber number);
+  void run_turn(NodeNumber number, std::uint64_t process);
   void pause_if_in_a_round(NodeNumber number);
   void await_others(NodeNumber number, std::uint64_t process, Term visited);
   std::optional<NodeNumber> leader_after(Term term) const;
@@ -160,6 +172,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   Workload workload_;
   Proposers proposers_;
   std::uint64_t last_process_ = 0;
+  std::uint64_t longest_turn_us_ = 0;
   bool faulty_ = true;
   codec::JsonRequestParser parser_;
 };

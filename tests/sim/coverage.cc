@@ -138,6 +138,8 @@ constexpr const char* action_names[] = {
     "long_batch",
     "bulk_overtaken",
     "link_overrun",
+    "turn_used_up",
+    "turn_long",
     "order_found",
 };
 static_assert(std::size(action_names) == static_cast<std::size_t>(Action::count_));

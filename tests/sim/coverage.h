@@ -73,6 +73,8 @@ enum class Action : std::uint8_t {
   long_batch,      // over 300 ms, for its bytes and syncs
   bulk_overtaken,  // a control frame passed what waits for a slow link
   link_overrun,    // more waited for one than server/ keeps
+  turn_used_up,    // 4 ms of simulated work
+  turn_long,       // 50 ms
   order_found,     // by the search, without a look into the log
   count_
 };

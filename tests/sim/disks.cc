@@ -20,7 +20,7 @@ void Cluster::submit(NodeNumber number, storage::Batch batch) {
     coverage_.count(Action::disk_stalled);
     latency += prng_.below(settings_.stall_most_us);
   }
-  scheduler_.in(latency, [this, number, process = machine.process, batch_number] {
+  scheduler_.in(turn_us(number) + latency, [this, number, process = machine.process, batch_number] {
     finish_batch(number, process, batch_number);
   });
 }

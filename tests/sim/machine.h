@@ -137,6 +137,8 @@ struct Machine {
   bool clock_stands = false;              // while it is paused
   std::uint64_t unread_factor = 1;        // how much each unread byte counts for
   std::deque<Event> deferred;             // came while the process stood still
+  std::uint64_t turn_ns = 0;              // computed in this turn, by simulated time
+  std::uint64_t busy_until_us = 0;        // with the turn before
   std::uint64_t wake_at_us = UINT64_MAX;  // the wake-up that is scheduled
 
   std::uint64_t state_hash() const { return list ? list->state_hash() : store->store.state_hash(); }

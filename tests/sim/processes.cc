@@ -15,14 +15,12 @@ class MachineEnv final : public node::Env {
   MachineEnv(Cluster& cluster, NodeNumber number, std::uint64_t seed)
       : cluster_(cluster), number_(number), prng_(seed) {}
 
-  std::uint64_t now_us() override {
-    return cluster_.node_time(number_, cluster_.scheduler_.now_us());
-  }
+  std::uint64_t now_us() override { return cluster_.node_time(number_, cluster_.now_of(number_)); }
   std::uint64_t wall_us() override { return cluster_.wall_time(number_); }
   std::uint64_t random() override { return prng_.next(); }
   bool turn_is_over() override {
     const std::uint32_t permille = cluster_.settings_.short_turn_permille;
-    return permille > 0 && prng_.chance(permille, 1000);
+    return (permille > 0 && prng_.chance(permille, 1000)) || cluster_.turn_is_over(number_);
   }
   void submit(storage::Batch batch) override { cluster_.submit(number_, std::move(batch)); }
   void dial(std::vector<node::PeerAddress> peers) override {
@@ -37,9 +35,16 @@ class MachineEnv final : public node::Env {
     cluster_.checker_.on_frame_sent(number_, to, frame);
     if (cluster_.verbose_)
       cluster_.log(number_, cluster_.network_.to_text(number_, link) + describe_frame(frame.bytes));
-    cluster_.network_.send(number_, link, priority, std::move(frame));
+    cluster_.charge(number_, 1, frame.bytes.size());
+    if (!cluster_.computes())
+      return cluster_.network_.send(number_, link, priority, std::move(frame));
+    cluster_.when_computed(number_, [this, link, priority, frame = std::move(frame)] {
+      cluster_.network_.send(number_, link, priority, frame);
+    });
   }
-  void close_link(node::LinkId link) override { cluster_.network_.close(number_, link); }
+  void close_link(node::LinkId link) override {
+    cluster_.when_computed(number_, [this, link] { cluster_.network_.close(number_, link); });
+  }
   void respond(node::ClientId client, const codec::Request& request,
                const codec::Response& response) override {
     cluster_.respond(number_, client, request, response);
@@ -179,6 +184,7 @@ Result<std::unique_ptr<node::Node>> Cluster::open_node(NodeNumber number) {
   Machine& machine = machines_[number];
   const auto on_apply = [this, number](Index index, std::uint64_t time_us,
                                        std::string_view command) {
+    charge(number, 1, command.size());
     checker_.on_apply(number, index, time_us, command);
   };
   if (settings_.has_proposers()) {
@@ -241,6 +247,7 @@ void Cluster::end_process(NodeNumber number) {
   machine.paused_until_us = machine.went_on_us = machine.ask_until_us = 0;
   machine.asked_before_pause = false;
   machine.deferred.clear();
+  machine.turn_ns = machine.busy_until_us = 0;
   machine.node.reset();
   machine.store = nullptr;
   machine.service.reset();
@@ -362,12 +369,18 @@ void Cluster::empty_directory(NodeNumber number) {
 void Cluster::enter(NodeNumber number, std::uint64_t process, Event event) {
   Machine& machine = machines_[number];
   if (machine.process != process || process == 0) return;
-  if (machine.paused_until_us > scheduler_.now_us() || !machine.deferred.empty()) {
+  if (std::max(machine.paused_until_us, machine.busy_until_us) > scheduler_.now_us() ||
+      !machine.deferred.empty()) {
     machine.deferred.push_back(std::move(event));
     return;
   }
   scheduler_.trace(number);
   event.what(*machine.node);
+  end_turn(number);
+}
+
+void Cluster::end_turn(NodeNumber number) {
+  Machine& machine = machines_[number];
   machine.node->flush();
   checker_.after_event(number);
   if (machine.stopped) {
@@ -378,6 +391,7 @@ void Cluster::enter(NodeNumber number, std::uint64_t process, Event event) {
   if (machine.is_stopping && machine.node->is_idle()) return on_stopped(number);
   machine.disk_failure.reset();
   pause_if_in_a_round(number);
+  if (computes()) be_busy(number);
   schedule_wake(number);
 }
 

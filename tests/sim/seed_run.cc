@@ -341,7 +341,10 @@ std::string SeedRun::summary() {
          std::to_string(workload.acknowledged() + proposers.acknowledged()) + " done, " +
          std::to_string(cluster_.checker().committed()) + " entries, " +
          std::to_string(cluster_.checker().terms_led()) + " leaders, " +
-         std::to_string(simulated_us() / 1'000'000) + " s";
+         std::to_string(simulated_us() / 1'000'000) + " s" +
+         (settings_.cpu_item_us == 0
+              ? ""
+              : ", longest turn " + std::to_string(cluster_.longest_turn_us()) + " us");
 }
 
 }  // namespace zatt::sim

@@ -11,10 +11,10 @@ namespace zatt::sim {
 namespace {
 
 constexpr const char* names[] = {
-    "loss",  "replay", "reorder",  "clog",  "capacity",  "reset",     "partition",
-    "crash", "power",  "recovery", "pause", "suspend",   "drift",     "wipe",
-    "stall", "hang",   "sync",     "io",    "full",      "rot",       "inject",
-    "slow",  "large",  "late",     "stray", "bootstrap", "slow_disk", "slow_link"};
+    "loss",  "replay",    "reorder",   "clog",      "capacity", "reset", "partition", "crash",
+    "power", "recovery",  "pause",     "suspend",   "drift",    "wipe",  "stall",     "hang",
+    "sync",  "io",        "full",      "rot",       "inject",   "slow",  "large",     "late",
+    "stray", "bootstrap", "slow_disk", "slow_link", "slow_cpu"};
 static_assert(std::size(names) == static_cast<std::size_t>(Fault::count_));
 
 constexpr std::uint64_t usual_batch_bytes = 64 << 10;
@@ -200,6 +200,16 @@ class Drawing {
       s.link_bytes_per_ms = link_rate;
       message_us += 1000 * (s.max_append_bytes + largest_value()) / link_rate;
     }
+    const std::uint64_t item_us = log_between(of_time_, 2, 200);
+    const std::uint64_t byte_ns = log_between(of_time_, 1, 100);
+    if (is_on(Fault::slow_cpu)) {
+      s.cpu_item_us = item_us;
+      s.cpu_byte_ns = byte_ns;
+      message_us += 10 * item_us + byte_ns * (s.max_append_bytes + largest_value()) / 1000;
+      // Half of what a leader can do, at most: some ten of these for a request.
+      const std::uint64_t least_us = 20 * item_us * s.clients * (s.depth + 5) / 6;
+      s.think_mean_us = std::max(s.think_mean_us, least_us);
+    }
     s.election_timeout_ms = std::max(s.election_timeout_ms, 4 * message_us / 1000);
   }
 
@@ -294,6 +304,8 @@ std::string to_string(const Settings& s) {
           field("timeout_ms", s.timeout_ms);
   if (s.disk_bytes_per_ms > 0)
     text += field("sync_us", s.sync_us) + field("disk_kB_s", s.disk_bytes_per_ms);
+  if (s.cpu_item_us > 0)
+    text += field("cpu_item_us", s.cpu_item_us) + field("cpu_byte_ns", s.cpu_byte_ns);
   if (s.link_bytes_per_ms > 0) text += field("link_kB_s", s.link_bytes_per_ms);
   return text + " faults=" + to_list(s.on);
 }

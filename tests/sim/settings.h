@@ -45,6 +45,7 @@ enum class Fault : std::uint8_t {
   bootstrap,  // crashes, and emptied directories, while a cluster comes to be
   slow_disk,  // bytes and syncs take their time
   slow_link,  // and bytes between nodes
+  slow_cpu,   // and what a node does
   count_
 };
 const char* name_of(Fault fault);
@@ -98,6 +99,9 @@ struct Settings {
   std::uint32_t wipes = 0;
   std::uint64_t bootstrap_every_us = 0;  // a crash or a wipe, until somebody has acted
   std::uint64_t drift_ppm = 0;
+
+  // What a node computes: for each request, command, answer and frame, and each byte of them.
+  std::uint64_t cpu_item_us = 0, cpu_byte_ns = 0;
 
   // The disks.
   std::uint64_t disk_mean_us = 300;
