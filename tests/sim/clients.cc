@@ -63,7 +63,10 @@ void Cluster::send(NodeNumber node, node::ClientId connection, std::string line)
     enter(node, process, from_client(connection, [this, node, connection, line](node::Node&) {
             auto found = machines_[node].connections.find(connection);
             if (found == machines_[node].connections.end()) return;
-            found->second.held.push_back(line);
+            Connection& to = found->second;
+            to.held.push_back(line);
+            to.line_bytes.push_back(line.size());
+            hold(node, to, line.size());
             hand_lines(node, connection);
           }));
   });
@@ -88,6 +91,16 @@ void Cluster::hand_lines(NodeNumber number, node::ClientId connection) {
     machine.node->on_request(connection, parser_.parse(std::string_view(line).substr(
                                              0, line.size() - codec::line_slack)));
   }
+}
+
+void Cluster::hold(NodeNumber number, Connection& connection, std::uint64_t bytes) {
+  connection.bytes += bytes;
+  machines_[number].client_bytes += bytes;
+}
+
+void Cluster::release(NodeNumber number, Connection& connection, std::uint64_t bytes) {
+  connection.bytes -= bytes;
+  machines_[number].client_bytes -= bytes;
 }
 
 void Cluster::respond(NodeNumber number, node::ClientId client, const codec::Request& request,
@@ -135,6 +148,11 @@ void Cluster::reply(NodeNumber number, node::ClientId client, std::string_view l
   Connection& connection = it->second;
   check_due(number, connection);
   if (!connection.due_us.empty()) connection.due_us.pop_front();
+  if (!connection.line_bytes.empty()) {
+    release(number, connection, connection.line_bytes.front());
+    connection.line_bytes.pop_front();
+  }
+  hold(number, connection, line.size());
   std::uint64_t delay = network_.delay();
   if (settings_.read_mean_us > 0 && faulty_)
     delay += prng_.below(2 * settings_.read_mean_us) * line.size() / 1024;
@@ -156,6 +174,7 @@ void Cluster::deliver_reply(NodeNumber number, std::uint64_t process, node::Clie
   if (it == machine.connections.end()) return;
   const std::uint64_t before = machine.unread_factor * it->second.unread_bytes;
   it->second.unread_bytes -= line.size();
+  release(number, it->second, line.size());
   const std::uint64_t after = machine.unread_factor * it->second.unread_bytes;
   constexpr std::uint64_t half = 1 << 19;
   if (before >= half && after < half) {
@@ -186,8 +205,10 @@ void Cluster::check_due(NodeNumber number, const Connection& connection) {
 
 void Cluster::close(NodeNumber node, node::ClientId connection) {
   Machine& machine = machines_[node];
-  if (const auto it = machine.connections.find(connection); it != machine.connections.end())
+  if (const auto it = machine.connections.find(connection); it != machine.connections.end()) {
     check_due(node, it->second);
+    release(node, it->second, it->second.bytes);
+  }
   machine.connections.erase(connection);
   if (machine.process == 0) return;
   scheduler_.in(network_.delay(), [this, node, connection, process = machine.process] {
@@ -198,6 +219,7 @@ void Cluster::close(NodeNumber node, node::ClientId connection) {
 
 void Cluster::close_connections(NodeNumber number) {
   const auto connections = std::exchange(machines_[number].connections, {});
+  machines_[number].client_bytes = 0;
   for (const auto& [id, connection] : connections) {
     const std::uint64_t at = std::max(connection.last_reply_us, scheduler_.now_us()) + 1;
     scheduler_.at(at, [this, client = id] { hear(client, std::nullopt, 0); });

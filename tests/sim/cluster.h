@@ -44,6 +44,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   const Machine& machine(NodeNumber number) const { return machines_[number]; }
   std::uint64_t now_us() const { return scheduler_.now_us(); }
   std::uint64_t longest_turn_us() const { return longest_turn_us_; }
+  std::uint64_t most_held() const { return most_held_; }  // bytes, for others, of one node
   std::uint64_t wall_time(NodeNumber number) const;
   bool run_one(std::uint64_t until_us) { return scheduler_.run_one(until_us); }
   void tell(const std::string& line);  // into the trace, where there is one
@@ -157,6 +158,9 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void answer(NodeNumber number, node::ClientId client, const test::Answer& answer);
   void want_requests(NodeNumber number, node::ClientId client, bool wanted);
   void hand_lines(NodeNumber number, node::ClientId connection);
+  void hold(NodeNumber number, Connection& connection, std::uint64_t bytes);
+  void release(NodeNumber number, Connection& connection, std::uint64_t bytes);
+  void check_memory(NodeNumber number);
   void check_due(NodeNumber number, const Connection& connection);
   void close_connections(NodeNumber number);
   void hear(node::ClientId client, std::optional<std::string_view> line, std::uint64_t applied);
@@ -172,7 +176,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   Workload workload_;
   Proposers proposers_;
   std::uint64_t last_process_ = 0;
-  std::uint64_t longest_turn_us_ = 0;
+  std::uint64_t longest_turn_us_ = 0, most_held_ = 0;
   bool faulty_ = true;
   codec::JsonRequestParser parser_;
 };

@@ -1,55 +1,44 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "tests/sim/invariants.h"
 
+#include <utility>
+
 namespace zatt::sim {
 
+namespace {
+
+constexpr std::pair<Invariant, const char*> names[] = {
+    {Invariant::election_safety, "election safety"},
+    {Invariant::one_vote_a_term, "one vote a term"},
+    {Invariant::terms_only_grow, "terms only grow"},
+    {Invariant::leader_append_only, "a leader only appends"},
+    {Invariant::log_matching, "log matching"},
+    {Invariant::leader_completeness, "leader completeness"},
+    {Invariant::state_machine_safety, "state machine safety"},
+    {Invariant::commit_only_grows, "commit only grows"},
+    {Invariant::durable_before_said, "durable before said"},
+    {Invariant::committed_on_a_quorum, "committed on a quorum"},
+    {Invariant::configuration_rules, "configuration rules"},
+    {Invariant::match_is_durable, "match is durable"},
+    {Invariant::linearizable, "linearizable"},
+    {Invariant::session_order, "order of a connection"},
+    {Invariant::equal_states, "equal states"},
+    {Invariant::nothing_left_behind, "nothing left behind"},
+    {Invariant::liveness, "liveness"},
+    {Invariant::silent_after_damage, "silent after damage"},
+    {Invariant::assertion, "assertion"},
+    {Invariant::determinism, "determinism"},
+    {Invariant::answered_in_time, "answered in time"},
+    {Invariant::times_ascend, "times ascend"},
+    {Invariant::memory_is_bounded, "memory is bounded"},
+    {Invariant::load_is_borne, "load is borne"},
+};
+
+}  // namespace
+
 const char* name_of(Invariant invariant) {
-  switch (invariant) {
-    case Invariant::election_safety:
-      return "election safety";
-    case Invariant::one_vote_a_term:
-      return "one vote a term";
-    case Invariant::terms_only_grow:
-      return "terms only grow";
-    case Invariant::leader_append_only:
-      return "a leader only appends";
-    case Invariant::log_matching:
-      return "log matching";
-    case Invariant::leader_completeness:
-      return "leader completeness";
-    case Invariant::state_machine_safety:
-      return "state machine safety";
-    case Invariant::commit_only_grows:
-      return "commit only grows";
-    case Invariant::durable_before_said:
-      return "durable before said";
-    case Invariant::committed_on_a_quorum:
-      return "committed on a quorum";
-    case Invariant::configuration_rules:
-      return "configuration rules";
-    case Invariant::match_is_durable:
-      return "match is durable";
-    case Invariant::linearizable:
-      return "linearizable";
-    case Invariant::session_order:
-      return "order of a connection";
-    case Invariant::equal_states:
-      return "equal states";
-    case Invariant::nothing_left_behind:
-      return "nothing left behind";
-    case Invariant::liveness:
-      return "liveness";
-    case Invariant::silent_after_damage:
-      return "silent after damage";
-    case Invariant::assertion:
-      return "assertion";
-    case Invariant::determinism:
-      return "determinism";
-    case Invariant::answered_in_time:
-      return "answered in time";
-    case Invariant::times_ascend:
-      return "times ascend";
-  }
+  for (const auto& [named, name] : names)
+    if (named == invariant) return name;
   return "?";
 }
 

@@ -32,6 +32,8 @@ enum class Invariant : std::uint8_t {
   determinism = 23,  // the same seed, another day
   answered_in_time = 24,
   times_ascend = 25,
+  memory_is_bounded = 26,
+  load_is_borne = 27,
 };
 const char* name_of(Invariant invariant);
 inline int exit_status(Invariant invariant) { return 20 + static_cast<int>(invariant); }

@@ -67,8 +67,10 @@ struct Connection {  // of a client
   std::uint64_t unread_bytes = 0;  // of replies on their way to it
   std::deque<std::string> held;    // arrived and not wanted yet; with slack behind each
   std::uint64_t last_line_us = 0, last_reply_us = 0;
-  std::uint64_t read_on_us = 0;      // its client had more unread than it may, until then
-  std::deque<std::uint64_t> due_us;  // by the node's clock, of the lines that it owes an answer
+  std::uint64_t read_on_us = 0;          // its client had more unread than it may, until then
+  std::deque<std::uint64_t> line_bytes;  // of the lines that it is owed an answer, in order
+  std::uint64_t bytes = 0;               // held for it: these, and its unread replies
+  std::deque<std::uint64_t> due_us;      // by the node's clock, of the lines that it owes an answer
 };
 
 // Where a process hears something from. What comes from one of these keeps its order.
@@ -126,6 +128,7 @@ struct Machine {
   std::uint64_t batch_number = 0;
   bool batch_waits = false;  // for the disk to answer again
   std::map<node::ClientId, Connection> connections;
+  std::uint64_t client_bytes = 0;           // held for all of these
   std::optional<node::StopReason> stopped;  // by itself, for this
   std::optional<int> disk_failure;          // what a call said that it is told of in this event
   std::uint64_t paused_until_us = 0;

@@ -168,12 +168,26 @@ void Network::pass_on(std::uint64_t number, bool to_dialer, Frame frame) {
                                                  : age < 3 ? 2'000'000
                                                            : 20'000);
     ++way.under_way;
+    add_bytes(from, way, frame);
     scheduler_.at(again, [=, this, copy = frame] {
       if (!perfect_) deliver(number, to_dialer, copy);
     });
   }
   ++way.under_way;
+  add_bytes(from, way, frame);
   deliver_later(number, to_dialer, std::move(frame), at);
+}
+
+void Network::add_bytes(NodeNumber from, Direction& way, const Frame& frame) {
+  if (from >= sent_.size()) sent_.resize(from + 1);
+  sent_[from] += frame.bytes.size();
+  way.bytes += frame.bytes.size();
+}
+
+void Network::take_bytes(NodeNumber from, Direction& way, std::uint64_t bytes) {
+  if (bytes == 0) return;
+  sent_[from] -= bytes;
+  way.bytes -= bytes;
 }
 
 // How long it takes from now on until the last of its bytes is on its way. Control frames wait for
@@ -201,6 +215,7 @@ void Network::deliver(std::uint64_t number, bool to_dialer, const Frame& frame) 
   Direction& way = c.way(to_dialer);
   --way.under_way;
   const NodeNumber from = to_dialer ? c.answerer : c.dialer;
+  take_bytes(from, way, frame.bytes.size());
   const NodeNumber to = to_dialer ? c.dialer : c.answerer;
   if (way.stuck.empty() && passes(from, to))
     deliver(c, to_dialer, frame);
@@ -227,6 +242,7 @@ void Network::jam(std::uint64_t number, bool to_dialer, const Frame& frame) {
   coverage_.count(Action::stuck);
   way.stuck.push_back(frame);
   way.stuck_bytes += frame.bytes.size();
+  add_bytes(sender, way, frame);
   if (way.stuck_bytes > most_stuck_bytes) return break_connection(number, sender);
   if (way.stuck.size() > 1) return;
   scheduler_.in(c.patience_us, [=, this, jam = ++way.jams] {
@@ -250,6 +266,7 @@ void Network::unjam(std::uint64_t number, bool to_dialer) {
     const Frame frame = std::move(way.stuck.front());
     way.stuck.pop_front();
     way.stuck_bytes -= frame.bytes.size();
+    take_bytes(to_dialer ? c.answerer : c.dialer, way, frame.bytes.size());
     coverage_.count(Action::arrived_after_a_cut);
     deliver(c, to_dialer, frame);
   }
@@ -366,8 +383,12 @@ void Network::end_later(std::uint64_t number, bool dialer_side, std::uint64_t af
     }
     unjam(number, dialer_side);
     by_link_.erase({node, link});
-    if (!by_link_.contains({other, dialer_side ? c.answerer_link : c.dialer_link}))
+    if (!by_link_.contains({other, dialer_side ? c.answerer_link : c.dialer_link})) {
+      Connection& last = connections_.at(number);
+      take_bytes(c.answerer, last.to_dialer, last.to_dialer.bytes);
+      take_bytes(c.dialer, last.to_answerer, last.to_answerer.bytes);
       connections_.erase(number);
+    }
     if (endpoints_.process(node) != process) return;
     endpoints_.deliver_link_down(node, link);
     if (dialer_side) try_dial(c.dialer, c.answerer, process);

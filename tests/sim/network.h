@@ -96,6 +96,8 @@ class Network {
   void replace_unread(NodeNumber a, NodeNumber b);
 
   std::uint64_t delay();
+  // Of frames that this node has sent and that are not delivered.
+  std::uint64_t bytes_from(NodeNumber from) const { return from < sent_.size() ? sent_[from] : 0; }
 
  private:
   struct Direction {
@@ -106,8 +108,9 @@ class Network {
     std::uint64_t under_way = 0;
     std::deque<Frame> stuck;  // before a cut
     std::uint64_t stuck_bytes = 0;
-    std::uint64_t jams = 0;  // how often something got stuck
-    bool greeted = false;    // a hello has arrived
+    std::uint64_t jams = 0;   // how often something got stuck
+    bool greeted = false;     // a hello has arrived
+    std::uint64_t bytes = 0;  // sent, and not delivered
     std::uint64_t last() const { return std::max(last_us, last_control_us); }
   };
   struct Connection {
@@ -146,6 +149,8 @@ class Network {
   void deliver(Connection& c, bool to_dialer, const Frame& frame);
   void jam(std::uint64_t number, bool to_dialer, const Frame& frame);
   void unjam(std::uint64_t number, bool to_dialer);
+  void add_bytes(NodeNumber from, Direction& way, const Frame& frame);
+  void take_bytes(NodeNumber from, Direction& way, std::uint64_t bytes);
   std::uint64_t pass_slowly(Direction& way, const Frame& frame);
   std::uint64_t clogged_until(NodeNumber from, NodeNumber to) const;
 
@@ -162,6 +167,7 @@ class Network {
   std::function<Fate(NodeNumber, NodeNumber, const Frame&)> rule_;
   std::vector<Held> held_;
   std::set<std::pair<NodeNumber, NodeNumber>> late_next_;  // the lower number first
+  std::vector<std::uint64_t> sent_;  // bytes that are not delivered, by the sender
   std::uint64_t last_connection_ = 0;
   node::LinkId last_link_{};
   bool perfect_ = false;

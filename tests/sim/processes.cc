@@ -383,6 +383,7 @@ void Cluster::end_turn(NodeNumber number) {
   Machine& machine = machines_[number];
   machine.node->flush();
   checker_.after_event(number);
+  check_memory(number);
   if (machine.stopped) {
     checker_.on_stop(number);
     stop_process(number);

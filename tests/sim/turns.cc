@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::uint64_t turn_budget_us = 4'000;  // as loop/ has it
 constexpr std::uint64_t long_turn_us = 50'000;
+constexpr std::uint64_t most_held_bytes = 64 << 20;      // for others, as a node is meant to
+constexpr std::uint64_t most_unsynced_bytes = 64 << 20;  // of a log: node/persister.h
+constexpr std::uint64_t largest_line = 2 << 20;          // as options_of() has it
 
 }  // namespace
 
@@ -65,6 +68,25 @@ void Cluster::run_turn(NodeNumber number, std::uint64_t process) {
   std::move(machine.deferred.begin(), machine.deferred.end(), std::back_inserter(left));
   machine.deferred = std::move(left);
   end_turn(number);
+}
+
+// What it holds for clients and peers, as far as that can be seen from outside: answers that wait
+// in it behind others cannot. Appends have bounds of their own, and one line is always taken.
+void Cluster::check_memory(NodeNumber number) {
+  const Machine& machine = machines_[number];
+  const std::uint64_t held = machine.client_bytes + network_.bytes_from(number);
+  most_held_ = std::max(most_held_, held);
+  const std::uint64_t appends = size() * (settings_.max_in_flight_bytes + largest_line);
+  if (held > most_held_bytes + 4 * largest_line + appends)
+    checker_.fail(Invariant::memory_is_bounded,
+                  "node " + std::to_string(number) + " holds " + std::to_string(held >> 20) +
+                      " MiB for others: " + std::to_string(machine.client_bytes >> 20) +
+                      " for clients");
+  const std::uint64_t log = machine.node->raft().log().bytes_in_memory();
+  if (log > machine.max_log_bytes + most_unsynced_bytes + 4 * largest_line)
+    checker_.fail(
+        Invariant::memory_is_bounded,
+        "node " + std::to_string(number) + " holds a log of " + std::to_string(log >> 20) + " MiB");
 }
 
 }  // namespace zatt::sim
