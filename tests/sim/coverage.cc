@@ -138,6 +138,7 @@ constexpr const char* action_names[] = {
     "long_batch",
     "bulk_overtaken",
     "link_overrun",
+    "load_borne",
     "turn_used_up",
     "turn_long",
     "order_found",

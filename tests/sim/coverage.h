@@ -73,6 +73,7 @@ enum class Action : std::uint8_t {
   long_batch,      // over 300 ms, for its bytes and syncs
   bulk_overtaken,  // a control frame passed what waits for a slow link
   link_overrun,    // more waited for one than server/ keeps
+  load_borne,      // a last phase of it
   turn_used_up,    // 4 ms of simulated work
   turn_long,       // 50 ms
   order_found,     // by the search, without a look into the log
@@ -92,6 +93,9 @@ class Coverage {
 
   std::uint64_t of(CoveragePoint point) const {
     return numbers_[points + static_cast<std::size_t>(point)];
+  }
+  std::uint64_t of(Action action) const {
+    return numbers_[actions + static_cast<std::size_t>(action)];
   }
   void add(const Coverage& other);
   // "name=number", in a fixed order.

@@ -50,6 +50,55 @@ void RequestMaker::make_read(Op& op, client::Request& request, std::uint64_t sch
   if (prng_.chance(1, 3)) request.after = op.after = draw_key();
 }
 
+client::Request RequestMaker::make_load(Op& op, std::uint64_t number) {
+  client::Request request;
+  const bool fails = !prng_.chance(1, 40);
+  switch (settings_.load) {
+    case Settings::Load::reads: {
+      if (prng_.chance(1, 20)) {
+        make_load_write(op, request, "r" + std::to_string(prng_.below(400)), 200);
+        break;
+      }
+      const std::uint64_t kind = number % 3;
+      op.kind = kind == 0 ? Op::Kind::get : kind == 1 ? Op::Kind::ask : Op::Kind::scan;
+      request.op = kind == 0 ? client::Op::get : kind == 1 ? client::Op::count : client::Op::scan;
+      if (kind == 0) op.key = request.key = "r" + std::to_string(prng_.below(400));
+      if (kind != 0) request.prefix = "r";
+      if (kind == 2) op.key = "r";
+      if (kind == 2) request.limit = op.limit = 1000;
+      break;
+    }
+    case Settings::Load::failing:
+      make_load_write(op, request, "document", fails ? 0 : settings_.load_bytes);
+      break;
+    case Settings::Load::documents:
+      make_load_write(op, request, "document", settings_.load_bytes);
+      break;
+    case Settings::Load::values:
+      make_load_write(op, request, "v" + std::to_string(prng_.below(20)), settings_.load_bytes);
+      return request;
+    default:
+      make_load_write(op, request, "m" + std::to_string(prng_.below(400)),
+                      std::min<std::uint64_t>(settings_.load_bytes, 4096));
+      return request;
+  }
+  if (is_write(op.kind) && fails && settings_.load != Settings::Load::reads) {
+    request.condition.kind = client::Condition::Kind::rev;
+    request.condition.rev = 1;  // a leader's first entry, and no write
+  }
+  return request;
+}
+
+void RequestMaker::make_load_write(Op& op, client::Request& request, std::string key,
+                                   std::uint64_t bytes) {
+  op.kind = Op::Kind::set;
+  op.key = std::move(key);
+  op.value = "\"" + std::to_string(++last_value_) + std::string(bytes, 'y') + "\"";
+  request.op = client::Op::set;
+  request.key = op.key;
+  request.value = op.value;
+}
+
 std::string RequestMaker::draw_key() {
   const std::uint64_t hot = std::min<std::uint64_t>(settings_.keys, 3);
   const bool is_hot = prng_.chance(1, 2);

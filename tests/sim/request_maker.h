@@ -24,6 +24,8 @@ class RequestMaker {
 
   // Notes in `op` what is asked.
   client::Request make(Op& op, std::uint64_t write_percent);
+  // What is asked under settings.load, of which this is the number.
+  client::Request make_load(Op& op, std::uint64_t number);
   // A client was told of this value: later conditions are made of it.
   void on_found(const Op& op);
 
@@ -33,6 +35,7 @@ class RequestMaker {
   void make_read(Op& op, client::Request& request, std::uint64_t schedule);
   void make_write(Op& op, client::Request& request, std::uint64_t schedule);
   void make_value(Op& op);
+  void make_load_write(Op& op, client::Request& request, std::string key, std::uint64_t bytes);
   client::Condition make_condition(const Op& op);
 
   const Settings& settings_;

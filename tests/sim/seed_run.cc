@@ -295,6 +295,9 @@ void SeedRun::live() {
              [this] { return is_at_rest(); }))
     return;
   be_quiet(write_us, 10 * timeout_us + slack_us);
+  if (settings_.load != Settings::Load::none && !settings_.has_proposers() &&
+      !cluster_.checker().violation())
+    bear_load();
 }
 
 // Nobody asks anything. Who reads only now, as a new leader for another, what had rotted long
@@ -341,10 +344,10 @@ std::string SeedRun::summary() {
          std::to_string(workload.acknowledged() + proposers.acknowledged()) + " done, " +
          std::to_string(cluster_.checker().committed()) + " entries, " +
          std::to_string(cluster_.checker().terms_led()) + " leaders, " +
-         std::to_string(simulated_us() / 1'000'000) + " s" +
-         (settings_.cpu_item_us == 0
-              ? ""
-              : ", longest turn " + std::to_string(cluster_.longest_turn_us()) + " us");
+         std::to_string(simulated_us() / 1'000'000) + " s, longest turn " +
+         std::to_string(cluster_.longest_turn_us() / 1000) + " ms, held " +
+         std::to_string(cluster_.most_held() >> 10) + " KiB, lag " +
+         std::to_string(most_lag_us_ / 1000) + " ms";
 }
 
 }  // namespace zatt::sim

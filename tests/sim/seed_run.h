@@ -7,9 +7,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/cluster.h"
@@ -52,6 +54,9 @@ class SeedRun {
   void mend_core();
   void live();
   void be_quiet(std::uint64_t level_us, std::uint64_t leader_us);
+  void bear_load();
+  void watch_load(std::uint64_t terms_before);
+  void check_lag(NodeNumber leader);
   void check_quiet(std::uint64_t terms_before, std::uint64_t frames_before);
   bool leads_well() const;
   static bool is_stuck_leader(const Machine& machine);
@@ -66,6 +71,10 @@ class SeedRun {
   Cluster cluster_;
   FaultSchedule fault_schedule_;
   std::vector<NodeNumber> core_;
+  // Under load: what the leader's log held by when, and what moved last.
+  std::deque<std::pair<std::uint64_t, Index>> marks_;
+  std::optional<NodeNumber> restarted_;
+  std::uint64_t load_began_us_ = 0, moved_us_ = 0, moved_ = 0, most_lag_us_ = 0;
   std::uint64_t began_us_ = 0;
   bool was_quick_ = true;
   std::uint64_t second_ = 0, frames_before_it_ = 0;

@@ -14,7 +14,7 @@ constexpr const char* names[] = {
     "loss",  "replay",    "reorder",   "clog",      "capacity", "reset", "partition", "crash",
     "power", "recovery",  "pause",     "suspend",   "drift",    "wipe",  "stall",     "hang",
     "sync",  "io",        "full",      "rot",       "inject",   "slow",  "large",     "late",
-    "stray", "bootstrap", "slow_disk", "slow_link", "slow_cpu"};
+    "stray", "bootstrap", "slow_disk", "slow_link", "slow_cpu", "load"};
 static_assert(std::size(names) == static_cast<std::size_t>(Fault::count_));
 
 constexpr std::uint64_t usual_batch_bytes = 64 << 10;
@@ -29,6 +29,8 @@ std::uint64_t log_between(Prng& prng, std::uint64_t low, std::uint64_t high) {
 
 // Those by which time passes are drawn apart: to switch them off leaves the day as it is without.
 constexpr std::size_t first_of_time = static_cast<std::size_t>(Fault::slow_disk);
+// Finds what the code does not bear yet: README.md.
+constexpr std::size_t only_by_name = static_cast<std::size_t>(Fault::load);
 
 Faults draw_faults(Prng& prng, Prng& of_time) {
   const std::uint64_t kind = prng.below(10);
@@ -38,8 +40,8 @@ Faults draw_faults(Prng& prng, Prng& of_time) {
     const bool half = prng.chance(1, 2);
     on[i] = kind == 0 || (kind == 1 ? i == one : half);
   }
-  const std::uint64_t other = of_time.below(on.size());
-  for (std::size_t i = first_of_time; i < on.size(); ++i) {
+  const std::uint64_t other = of_time.below(only_by_name);
+  for (std::size_t i = first_of_time; i < only_by_name; ++i) {
     const bool half = of_time.chance(1, 2);
     on[i] = kind == 0 || (kind == 1 ? i == other : half);
   }
@@ -54,7 +56,7 @@ class Drawing {
       : prng_(seed ^ 0x5e77165), of_time_(seed ^ 0x71e0f) {
     s.seed = seed;
     s.on = draw_faults(prng_, of_time_);
-    extreme_ = s.on.all();
+    extreme_ = s.on.count() == only_by_name;
     if (choice.only) s.on = *choice.only;
     s.on &= ~choice.without;
     s.beyond = prng_.chance(1, 12);
@@ -211,6 +213,7 @@ class Drawing {
       s.think_mean_us = std::max(s.think_mean_us, least_us);
     }
     s.election_timeout_ms = std::max(s.election_timeout_ms, 4 * message_us / 1000);
+    draw_load();
   }
 
  private:
@@ -219,6 +222,18 @@ class Drawing {
     const std::uint64_t any = log_between(prng_, low, high);
     const std::uint64_t timeouts = prng_.between(2, 6);
     return prng_.chance(1, 2) ? any : timeouts * 1000 * s.election_timeout_ms;
+  }
+
+  // What a disk and a link pass in 200 ms, and a mebibyte at most, is one value.
+  void draw_load() {
+    const auto load = static_cast<Settings::Load>(of_time_.between(1, 5));
+    if (!is_on(Fault::load)) return;
+    s.load = load;
+    s.load_bytes = 1 << 20;
+    if (s.disk_bytes_per_ms > 0) s.load_bytes = std::min(s.load_bytes, 200 * s.disk_bytes_per_ms);
+    if (s.link_bytes_per_ms > 0)
+      s.load_bytes = std::min(s.load_bytes, 200 * s.link_bytes_per_ms / s.nodes);
+    if (s.cpu_byte_ns > 0) s.load_bytes = std::min(s.load_bytes, 20'000'000 / s.cpu_byte_ns);
   }
 
   // Of one write, or none.
@@ -306,6 +321,10 @@ std::string to_string(const Settings& s) {
     text += field("sync_us", s.sync_us) + field("disk_kB_s", s.disk_bytes_per_ms);
   if (s.cpu_item_us > 0)
     text += field("cpu_item_us", s.cpu_item_us) + field("cpu_byte_ns", s.cpu_byte_ns);
+  static constexpr const char* loads[] = {"", "reads", "failing", "documents", "values", "many"};
+  if (s.load != Settings::Load::none)
+    text += std::string(" load=") + loads[static_cast<std::size_t>(s.load)] +
+            field("load_bytes", s.load_bytes);
   if (s.link_bytes_per_ms > 0) text += field("link_kB_s", s.link_bytes_per_ms);
   return text + " faults=" + to_list(s.on);
 }

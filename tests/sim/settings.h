@@ -46,6 +46,7 @@ enum class Fault : std::uint8_t {
   slow_disk,  // bytes and syncs take their time
   slow_link,  // and bytes between nodes
   slow_cpu,   // and what a node does
+  load,       // in the end: as much as clients may ask; only by name
   count_
 };
 const char* name_of(Fault fault);
@@ -132,6 +133,11 @@ struct Settings {
   bool clients_wander = false;  // all of them go where the leader is; else some stay where they are
   std::uint32_t large_permille = 0;
   std::uint64_t large_bytes = 1 << 20;
+  // What they ask in the end, when nothing else goes wrong, and for how long.
+  enum class Load : std::uint8_t { none, reads, failing, documents, values, many };
+  Load load = Load::none;
+  std::uint64_t load_bytes = 0;  // of a value
+  std::uint64_t load_us = 10'000'000;
   // Where there are any, the nodes replicate a machine of their hosts' own, and nobody else asks.
   std::uint32_t proposers = 0;
   bool has_proposers() const { return proposers > 0; }

@@ -11,6 +11,7 @@ namespace zatt::sim {
 namespace {
 
 constexpr std::uint16_t first_port = 5254;
+constexpr std::size_t most_loaders = 60;
 constexpr std::uint64_t connections_a_client = 1'000'000;
 
 // What an answer means to the history; nothing where no server or client may say it.
@@ -53,7 +54,7 @@ Workload::Workload(const Settings& settings, Scheduler& scheduler, Lines& lines,
       prng_(settings.seed ^ 0xc11e27),
       requests_(settings, prng_, coverage),
       customers_(settings.clients) {
-  customers_.reserve(settings.clients + settings.nodes + 2);
+  customers_.reserve(settings.clients + settings.nodes + 2 + most_loaders);
 }
 
 void Workload::start() {
@@ -90,6 +91,31 @@ void Workload::probe(NodeNumber node) {
   act_later(customers_.size() - 1);
 }
 
+// Half of them find the leader, the others stay where they are.
+void Workload::begin_load() {
+  asking_ = true;
+  using Load = Settings::Load;
+  static constexpr std::size_t counts[] = {0, 8, 4, 20, 40, most_loaders};
+  const std::size_t count = counts[static_cast<std::size_t>(settings_.load)];
+  for (std::size_t i = 0; i < count; ++i) {
+    Customer& customer = customers_.emplace_back();
+    customer.loads = true;
+    customer.wanders = settings_.load != Load::documents && i % 2 == 0;
+    renew(customer);
+    act_later(customers_.size() - 1);
+  }
+}
+
+void Workload::ask_load(Customer& customer) {
+  static constexpr std::uint64_t pieces[] = {0, 200, 64, 1, 1, 4};
+  for (std::uint64_t i = 0; i < pieces[static_cast<std::size_t>(settings_.load)]; ++i) {
+    Op op;
+    op.invoked_us = scheduler_.now_us();
+    client::Request request = requests_.make_load(op, i);
+    ask(customer, std::move(op), std::move(request));
+  }
+}
+
 bool Workload::probes_are_done() const {
   return std::all_of(customers_.begin(), customers_.end(), [](const Customer& customer) {
     return !customer.probes || (customer.wrote && customer.read);
@@ -119,6 +145,7 @@ void Workload::act_later(std::size_t number) {
   std::uint64_t think_us = settings_.think_mean_us;
   if (calm_) think_us = std::max<std::uint64_t>(think_us, 100'000 * customers_.size());
   if (customers_[number].probes) think_us = 10'000;
+  if (customers_[number].loads) think_us = 2'000;
   scheduler_.in(prng_.below(2 * think_us) + 1, [this, number] { act(number); });
 }
 
@@ -129,6 +156,8 @@ void Workload::act(std::size_t number) {
   if (customer.probes) {
     if (customer.wrote && customer.read) return;
     if (customer.asked.empty()) ask(customer, customer.wrote ? 0 : 100);
+  } else if (customer.loads) {
+    if (customer.asked.empty()) ask_load(customer);
   } else if (is_idle_time()) {
     // nobody asks for a while
   } else if (prng_.chance(1, customer.asked.empty() ? customer.stays : 300)) {
@@ -162,7 +191,7 @@ bool Workload::is_idle_time() const {
 
 // A probe is patient: what it finds out is whether an answer comes at all. So is a visitor.
 std::uint64_t Workload::timeout_us(const Customer& customer) const {
-  return 1000 * (customer.probes || customer.visits
+  return 1000 * (customer.probes || customer.visits || customer.loads
                      ? std::max<std::uint64_t>(settings_.timeout_ms, 3'000)
                      : settings_.timeout_ms);
 }
@@ -192,6 +221,10 @@ void Workload::ask(Customer& customer, std::uint64_t write_percent) {
   op.invoked_us = scheduler_.now_us();
   client::Request request = requests_.make(op, write_percent);
   if (customer.probes && customer.wrote) request.stale = false;
+  ask(customer, std::move(op), std::move(request));
+}
+
+void Workload::ask(Customer& customer, Op op, client::Request request) {
   const auto token = customer.client->ask(std::move(request), timeout_us(customer), op.invoked_us);
   ZATT_ASSERT(token);
   customer.asked[*token] = ops_.size();

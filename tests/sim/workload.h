@@ -50,6 +50,8 @@ class Workload {
   // Another customer who stays with this node, writes and reads until both were done once.
   void probe(NodeNumber node);
   bool probes_are_done() const;
+  // Many more customers, who ask what settings.load says from now on.
+  void begin_load();
   // One of two who are sent around goes to this node, and writes; the other stays there if it is
   // there already, whatever it waits for, and reads.
   void visit(NodeNumber node, bool writes);
@@ -64,6 +66,7 @@ class Workload {
 
   const std::vector<Op>& ops() const { return ops_; }
   std::uint64_t acknowledged() const { return acknowledged_; }
+  std::uint64_t answered() const { return last_answer_; }
   std::string problem() const { return problem_; }  // an answer that does not belong there
 
  private:
@@ -82,12 +85,15 @@ class Workload {
     bool visits = false;               // where it is sent, and asks nothing by itself
     std::optional<NodeNumber> probes;  // this node
     bool wrote = false, read = false;  // of a probe
+    bool loads = false;
     std::uint64_t write_percent = 55;
     std::uint64_t stays = 30;  // moves on after one in so many answers, about
   };
   void act(std::size_t number);
   void act_later(std::size_t number);
   void ask(Customer& customer, std::uint64_t write_percent);
+  void ask(Customer& customer, Op op, client::Request request);
+  void ask_load(Customer& customer);
   bool is_idle_time() const;
   std::uint64_t timeout_us(const Customer& customer) const;
   void renew(Customer& customer, std::optional<NodeNumber> node = std::nullopt);
