@@ -192,6 +192,7 @@ class Drawing {
     const std::uint64_t disk_rate = log_between(of_time_, 5'000, 1'000'000);
     const std::uint64_t link_rate = log_between(of_time_, 1'250, 1'250'000);
     std::uint64_t message_us = 0;
+    if (is_on(Fault::load)) be_ordinary();
     if (is_on(Fault::slow_disk)) {
       s.sync_us = sync_us;
       s.disk_bytes_per_ms = disk_rate;
@@ -222,6 +223,18 @@ class Drawing {
     const std::uint64_t any = log_between(prng_, low, high);
     const std::uint64_t timeouts = prng_.between(2, 6);
     return prng_.chance(1, 2) ? any : timeouts * 1000 * s.election_timeout_ms;
+  }
+
+  // A cluster as people have them, after a short day.
+  void be_ordinary() {
+    const Settings ordinary;
+    s.segment_bytes = 4 << 20;
+    s.max_append_bytes = ordinary.max_append_bytes;
+    s.max_in_flight_bytes = ordinary.max_in_flight_bytes;
+    s.max_log_bytes = ordinary.max_log_bytes;
+    s.own_limits = s.beyond = s.split_core = false;
+    s.nodes = std::max(s.nodes, 3U);
+    s.faults_us = 2'000'000;
   }
 
   // What a disk and a link pass in 200 ms, and a mebibyte at most, is one value.
