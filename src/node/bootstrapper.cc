@@ -34,19 +34,18 @@ Bootstrapper::Actions Bootstrapper::pursue() {
 }
 
 Bootstrapper::Actions Bootstrapper::carry_out(const BootstrapStep& step) {
-  using What = BootstrapStep::What;
-  if (step.what != What::stuck) stuck_.clear();
+  if (step.what != BootstrapStep::What::stuck) stuck_.clear();
   switch (step.what) {
-    case What::wait:
+    case BootstrapStep::What::wait:
       break;
-    case What::store:
+    case BootstrapStep::What::store:
       return store(step.offer);
-    case What::enter:
+    case BootstrapStep::What::enter:
       return enter(step.cluster);
-    case What::found:
+    case BootstrapStep::What::found:
       if (!is_in_cluster()) return {false, step.configuration, false};
       break;  // long since
-    case What::stuck:
+    case BootstrapStep::What::stuck:
       be_stuck(step.why);
       break;
   }

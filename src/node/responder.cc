@@ -3,8 +3,6 @@
 
 namespace zatt::node {
 
-using State = PendingRequest::State;
-
 void Responder::flush() {
   bool is_over = false;
   ClientQueue* unfinished = nullptr;
@@ -31,8 +29,9 @@ bool Responder::respond(ClientQueue& client) {
 
 bool Responder::respond_to_first(ClientQueue& client) {
   const PendingRequest& pending = client.queue.front();
-  if (pending.state == State::reading) return pending.readable && answer(client, pending);
-  if (pending.state != State::done) return false;
+  if (pending.state == PendingRequest::State::reading)
+    return pending.readable && answer(client, pending);
+  if (pending.state != PendingRequest::State::done) return false;
   env_.respond(client.id, pending.request, pending.response);
   return true;
 }

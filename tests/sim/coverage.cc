@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "tests/sim/coverage.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace zatt::sim {
@@ -174,10 +175,17 @@ std::vector<std::string> Coverage::lines() const {
   return all;
 }
 
+// Classes of faults that are drawn by name alone bring these about (README.md).
+bool Coverage::is_by_name_alone(std::string_view name) {
+  constexpr std::string_view names[] = {"action_link_overrun", "action_load_borne",
+                                        "action_turn_used_up", "action_turn_long"};
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
 std::vector<std::string> Coverage::missing() const {
   std::vector<std::string> all;
   for (std::size_t i = 0; i < size; ++i)
-    if (applies(i) && numbers_[i] == 0) all.push_back(name_at(i));
+    if (applies(i) && numbers_[i] == 0 && !is_by_name_alone(name_at(i))) all.push_back(name_at(i));
   return all;
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/instrumentation.h"
@@ -120,6 +121,7 @@ class Coverage {
   }
   static std::string name_at(std::size_t place);
   static bool applies(std::size_t place);
+  static bool is_by_name_alone(std::string_view name);
 
   std::array<std::uint64_t, size> numbers_{};
 };

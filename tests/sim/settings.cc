@@ -30,7 +30,7 @@ std::uint64_t log_between(Prng& prng, std::uint64_t low, std::uint64_t high) {
 // Those by which time passes are drawn apart: to switch them off leaves the day as it is without.
 constexpr std::size_t first_of_time = static_cast<std::size_t>(Fault::slow_disk);
 // Finds what the code does not bear yet: README.md.
-constexpr std::size_t only_by_name = static_cast<std::size_t>(Fault::load);
+constexpr std::size_t only_by_name = static_cast<std::size_t>(Fault::slow_cpu);
 
 Faults draw_faults(Prng& prng, Prng& of_time) {
   const std::uint64_t kind = prng.below(10);
