@@ -38,7 +38,7 @@ int HostRequestReader::read_line(const zatt_request& given, HostRequest& out) {
   out.only_reads = writer_.only_reads(wanted);
   line->append(codec::line_slack, '\0');
   out.request = out.size > max_bytes_
-                    ? codec::Request{codec::too_large(max_bytes_)}
+                    ? codec::Request{codec::Malformed{codec::too_large(max_bytes_)}}
                     : parser_.parse(std::string_view(*line).substr(0, out.size));
   return ZATT_OK;
 }

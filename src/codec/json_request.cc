@@ -152,7 +152,7 @@ class Fields {
 // Each part answers whether all is well; if not, the refusal says why.
 class Check {
  public:
-  Check(const Fields& fields, Request& request, Malformed& refusal)
+  Check(const Fields& fields, Request& request, Failure& refusal)
       : fields_(fields), request_(request), refusal_(refusal) {}
 
   bool run(std::string& scratch) {
@@ -391,7 +391,7 @@ class Check {
 
   const Fields& fields_;
   Request& request_;
-  Malformed& refusal_;
+  Failure& refusal_;
   RequestOp op_ = RequestOp::ping;
 };
 
@@ -412,7 +412,7 @@ Request JsonRequestParser::parse(std::string_view line) {
       line, max_depth, [&fields](const json::Field& field) { fields.take(field); });
 
   Request request;
-  Malformed refusal;
+  Failure refusal;
   Check check(fields, request, refusal);
   const bool id_taken = check.id();
   if (fault) {
@@ -423,7 +423,7 @@ Request JsonRequestParser::parse(std::string_view line) {
     std::string scratch;
     if (id_taken && check.run(scratch)) return request;
   }
-  request.operation = std::move(refusal);
+  request.operation = Malformed{std::move(refusal)};
   return request;
 }
 

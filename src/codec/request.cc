@@ -3,7 +3,7 @@
 
 namespace zatt::codec {
 
-Malformed too_large(std::size_t max_bytes) {
+Failure too_large(std::size_t max_bytes) {
   return {ErrorCode::too_large,
           "a request may be up to " + std::to_string(max_bytes) +
               " bytes long here; max_request_bytes in this node's configuration raises that (to "

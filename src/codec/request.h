@@ -48,10 +48,15 @@ struct Proposal {
 };
 struct Barrier {};
 
-// What is no request, and is told so in its turn.
-struct Malformed {
+// Why a request failed. The message is for a person.
+struct Failure {
   ErrorCode code = ErrorCode::bad_request;
   std::string message;
+};
+
+// What is no request, and is told so in its turn.
+struct Malformed {
+  Failure failure;
 };
 
 using Operation = std::variant<Ping, GetStatus, Read, Write, Proposal, Barrier, Malformed>;
@@ -63,6 +68,6 @@ struct Request {
 };
 
 // What a request that is longer than `max_bytes` (max_request_bytes) is answered with.
-Malformed too_large(std::size_t max_bytes);
+Failure too_large(std::size_t max_bytes);
 
 }  // namespace zatt::codec

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/types.h"
-#include "codec/error_code.h"
+#include "codec/request.h"
 #include "kv/item.h"
 #include "kv/machine.h"
 
@@ -42,11 +42,6 @@ struct NodeStatus {
 };
 
 struct Done {};  // a ping, a barrier
-
-struct Failure {
-  ErrorCode code = ErrorCode::bad_request;
-  std::string message;  // for a person
-};
 
 // A write or a proposal was carried out: the state machine's reply, and where it is in the log.
 struct Applied {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/overloaded.h"
 
 namespace zatt::node {
 namespace {
@@ -18,10 +19,14 @@ constexpr std::uint64_t pending_bytes = 280;
 constexpr std::string_view stopping_text = "this node is stopping";
 
 std::uint64_t size_of(const codec::Read& read) {
-  if (const auto* get = std::get_if<codec::Get>(&read.query)) return get->key.size();
-  if (const auto* count = std::get_if<codec::Count>(&read.query)) return count->prefix.size();
-  const auto& scan = std::get<codec::Scan>(read.query);
-  return scan.prefix.size() + (scan.after ? scan.after->size() : 0);
+  return std::visit(Overloaded{
+                        [](const codec::Get& get) { return get.key.size(); },
+                        [](const codec::Count& count) { return count.prefix.size(); },
+                        [](const codec::Scan& scan) {
+                          return scan.prefix.size() + (scan.after ? scan.after->size() : 0);
+                        },
+                    },
+                    read.query);
 }
 
 std::uint64_t cost(codec::Request& request) {

@@ -23,15 +23,13 @@ std::optional<codec::Response> Node::immediate_response(const codec::Operation& 
   if (std::holds_alternative<codec::GetStatus>(operation))
     return std::make_unique<const codec::NodeStatus>(
         status_.answer(applier_.last_applied(), service_.keys()));
-  if (const auto* malformed = std::get_if<codec::Malformed>(&operation))
-    return codec::Failure{malformed->code, malformed->message};
+  if (const auto* malformed = std::get_if<codec::Malformed>(&operation)) return malformed->failure;
   if (const std::string_view refusal = service_.refusal_of(operation); !refusal.empty())
     return codec::Failure{ErrorCode::bad_request, std::string(refusal)};
   const auto* proposal = std::get_if<codec::Proposal>(&operation);
   if (proposal == nullptr || proposal->command.size() <= options_.max_request_bytes)
     return std::nullopt;
-  const codec::Malformed refused = codec::too_large(options_.max_request_bytes);
-  return codec::Failure{refused.code, refused.message};
+  return codec::too_large(options_.max_request_bytes);
 }
 
 // Until nothing moves: alone, a read is answered as soon as it is asked, and a write may wait for

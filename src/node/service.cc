@@ -3,6 +3,8 @@
 
 #include <optional>
 
+#include "base/overloaded.h"
+
 namespace zatt::node {
 namespace {
 
@@ -16,22 +18,6 @@ bool is_of_the_dictionary(const codec::Operation& operation) {
          std::holds_alternative<codec::Write>(operation);
 }
 
-struct Answerer {
-  const kv::Machine& machine;
-
-  codec::Response operator()(const codec::Get& get) const {
-    return codec::Found{machine.get(get.key)};
-  }
-  codec::Response operator()(const codec::Scan& scan) const {
-    std::optional<std::string_view> after;
-    if (scan.after) after = *scan.after;
-    return codec::Page{machine.scan(scan.prefix, after), machine.rev()};
-  }
-  codec::Response operator()(const codec::Count& count) const {
-    return codec::Counted{machine.count(count.prefix), machine.rev()};
-  }
-};
-
 }  // namespace
 
 std::string_view DictionaryService::refusal_of(const codec::Operation& operation) const {
@@ -41,7 +27,19 @@ std::string_view DictionaryService::refusal_of(const codec::Operation& operation
 }
 
 codec::Response DictionaryService::answer(const codec::Read& read) const {
-  return std::visit(Answerer{machine_}, read.query);
+  return std::visit(Overloaded{
+                        [&](const codec::Get& get) -> codec::Response {
+                          return codec::Found{machine_.get(get.key)};
+                        },
+                        [&](const codec::Scan& scan) -> codec::Response {
+                          const std::optional<std::string_view> after = scan.after;
+                          return codec::Page{machine_.scan(scan.prefix, after), machine_.rev()};
+                        },
+                        [&](const codec::Count& count) -> codec::Response {
+                          return codec::Counted{machine_.count(count.prefix), machine_.rev()};
+                        },
+                    },
+                    read.query);
 }
 
 std::string_view HostService::refusal_of(const codec::Operation& operation) const {

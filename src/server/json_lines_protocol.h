@@ -59,8 +59,9 @@ class JsonLinesProtocol final : public ServerProtocol {
 
  private:
   void on_line(std::string_view line, bool too_long) {
-    sink_.on_request(connection_.id(), too_long ? codec::Request{codec::too_large(max_line_bytes_)}
-                                                : parser_.parse(line));
+    sink_.on_request(connection_.id(),
+                     too_long ? codec::Request{codec::Malformed{codec::too_large(max_line_bytes_)}}
+                              : parser_.parse(line));
   }
 
   const Connection& connection_;

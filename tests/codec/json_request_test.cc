@@ -55,7 +55,7 @@ struct Flattener {
   }
   void operator()(const Proposal&) { FAIL("a line is no proposal"); }
   void operator()(const Barrier&) { FAIL("a line is no barrier"); }
-  void operator()(const Malformed& malformed) { FAIL(malformed.message); }
+  void operator()(const Malformed& malformed) { FAIL(malformed.failure.message); }
 };
 
 struct Refusal {
@@ -95,7 +95,7 @@ Refusal refused(std::string_view line) {
   CAPTURE(line);
   REQUIRE(is_malformed(request));
   const auto& malformed = std::get<Malformed>(request.operation);
-  return {malformed.code, malformed.message, request.id};
+  return {malformed.failure.code, malformed.failure.message, request.id};
 }
 
 std::string message(std::string_view line) {
@@ -426,7 +426,7 @@ TEST_CASE("request: mutated lines are taken or refused, never worse") {
     const Request result = parse(parser, line);
     CAPTURE(line);
     if (const auto* malformed = std::get_if<Malformed>(&result.operation)) {
-      REQUIRE_FALSE(malformed->message.empty());
+      REQUIRE_FALSE(malformed->failure.message.empty());
       continue;
     }
     ++taken_count;

@@ -30,10 +30,10 @@ void check_read(const codec::Read& read) {
             "a limit and a prefix in their bounds");
 }
 
-void check_refusal(const codec::Request& request, const codec::Malformed& refusal) {
+void check_refusal(const codec::Request& request, const codec::Failure& refusal) {
   require(!refusal.message.empty(), "a refusal has words");
   std::string line;
-  codec::write_json(request, codec::Failure{refusal.code, refusal.message}, line);
+  codec::write_json(request, refusal, line);
   require(line.ends_with('\n') && line.find('\n') + 1 == line.size(), "a reply is one line");
   line.pop_back();
   client::ReplyReader reader;
@@ -53,7 +53,7 @@ int fuzz_request(const std::uint8_t* data, std::size_t size) {
   const codec::Request request = parser.parse(line.text());
   if (!request.id.empty()) fuzz::require(fuzz::is_json_value(request.id), "an id is JSON");
   if (const auto* malformed = std::get_if<codec::Malformed>(&request.operation)) {
-    fuzz::check_refusal(request, *malformed);
+    fuzz::check_refusal(request, malformed->failure);
     return 0;
   }
   fuzz::require(request.timeout_ms >= 1 && request.timeout_ms <= 600000, "a timeout in its bounds");

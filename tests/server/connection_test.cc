@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "server/clients.h"
+#include "tests/server/clients_world.h"
 #include "tests/server/text_protocol.h"
-#include "tests/server/world.h"
 
 using namespace zatt;
 using namespace zatt::server;
@@ -20,7 +20,7 @@ using namespace zatt::server;
 namespace {
 
 // A node that notes what it hears, and answers what it is told to.
-struct Fixture : World {
+struct Fixture : ClientsWorld {
   std::vector<std::string> heard;
   std::vector<node::ClientId> closed;
   node::ClientId last{};
@@ -29,18 +29,9 @@ struct Fixture : World {
   std::function<void(node::ClientId, std::string_view)> answer = [](node::ClientId,
                                                                     std::string_view) {};
   std::size_t max_line_bytes;
-  Clients clients;
-  loop::Stream person;  // the other end of the connection that connect() made
-  loop::Sink replies;
 
   explicit Fixture(const ClientLimits& limits = {})
-      : max_line_bytes(limits.max_line_bytes), clients(loop, lingering_close, limits, logger()) {
-    on_turn = [this] {
-      clients.process_ready();
-      clients.write_out();
-      if (clients.has_work()) turn.run_again();
-    };
-  }
+      : ClientsWorld(limits), max_line_bytes(limits.max_line_bytes) {}
 
   void on_client_open(node::ClientId id) { last = id; }
   void on_line(node::ClientId id, std::string_view line, bool too_long) {
@@ -54,18 +45,12 @@ struct Fixture : World {
   void on_client_room(node::ClientId) { ++rooms; }
   void on_client_closed(node::ClientId id) { closed.push_back(id); }
 
-  void serve(loop::Stream stream) {
-    const auto make = [this](const Connection& connection) {
+  MakeProtocol text() {
+    return [this](const Connection& connection) {
       return std::make_unique<TextProtocol<Fixture>>(connection, *this, max_line_bytes);
     };
-    clients.add(Transport(std::move(stream)), make, {}, false);
   }
-  void connect() {
-    loop::Pair pair = loop::connected_pair(loop);
-    REQUIRE(pair.near);
-    person = std::move(pair.near);
-    serve(std::move(pair.far));
-  }
+  void connect() { ClientsWorld::connect(text()); }
 };
 
 ClientLimits small_limits() {
@@ -264,7 +249,8 @@ TEST_CASE("Clients: an idle one costs under 2 KiB here, also after it was busy")
   std::vector<loop::Pair> pairs;
   for (std::size_t i = 0; i < count; ++i) pairs.push_back(loop::connected_pair(world.loop));
   const std::size_t before = in_use();
-  for (loop::Pair& pair : pairs) world.serve(std::move(pair.far));
+  for (loop::Pair& pair : pairs)
+    world.clients.add(Transport(std::move(pair.far)), world.text(), {}, false);
   for (loop::Pair& pair : pairs) pair.near.write(std::string(3000, 'x') + "\n");
   REQUIRE(world.until([&] { return world.heard.size() == count; }));
   world.heard = {};

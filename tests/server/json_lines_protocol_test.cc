@@ -8,42 +8,29 @@
 #include <utility>
 #include <vector>
 
-#include "server/clients.h"
-#include "tests/server/world.h"
+#include "tests/server/clients_world.h"
 
 using namespace zatt;
 using namespace zatt::server;
 
 namespace {
 
-// A node that answers a set with its command's length as a revision, and refuses all else.
-struct Fixture : World {
-  Clients clients{loop, lingering_close, ClientLimits{}, logger()};
+// A node that says "done" to each request, and to what is none, why.
+struct Fixture : ClientsWorld {
   codec::JsonRequestParser parser;
   std::vector<codec::Request> requests;
-  loop::Stream person;
-  loop::Sink replies;
 
   Fixture() {
-    on_turn = [this] {
-      clients.process_ready();
-      clients.write_out();
-      if (clients.has_work()) turn.run_again();
-    };
-    loop::Pair pair = loop::connected_pair(loop);
-    REQUIRE(pair.near);
-    person = std::move(pair.near);
-    replies.attach(person);
-    const auto make = [this](const Connection& connection) {
+    connect([this](const Connection& connection) {
       return std::make_unique<JsonLinesProtocol<Fixture>>(connection, *this, parser, 100);
-    };
-    clients.add(Transport(std::move(pair.far)), make, {}, false);
+    });
+    replies.attach(person);
   }
 
   void on_client_open(node::ClientId) {}
   void on_request(node::ClientId id, codec::Request request) {
     if (const auto* malformed = std::get_if<codec::Malformed>(&request.operation))
-      clients.respond(id, request, codec::Failure{malformed->code, malformed->message});
+      clients.respond(id, request, malformed->failure);
     else
       clients.respond(id, request, codec::Done{});
     requests.push_back(std::move(request));
@@ -69,8 +56,8 @@ TEST_CASE(
   CHECK(std::get<codec::Get>(read->query).key == "a");
   const auto* too_long = std::get_if<codec::Malformed>(&world.requests[2].operation);
   REQUIRE(too_long);
-  CHECK(too_long->code == codec::ErrorCode::too_large);
-  CHECK(too_long->message.find("up to 100 bytes") != std::string::npos);
+  CHECK(too_long->failure.code == codec::ErrorCode::too_large);
+  CHECK(too_long->failure.message.find("up to 100 bytes") != std::string::npos);
   const std::string& said = world.replies.bytes;
   CHECK(said.find("{\"ok\":true,\"id\":1}\n{\"ok\":true}\n{\"ok\":false,\"error\":\"too_large\"") ==
         0);

@@ -144,7 +144,7 @@ struct Insider final : InProcessClient {
   void ask(const std::string& line) {
     const std::string padded = line + std::string(codec::line_slack, '\0');
     server.ask(id, line.size() > max_line_bytes
-                       ? codec::Request{codec::too_large(max_line_bytes)}
+                       ? codec::Request{codec::Malformed{codec::too_large(max_line_bytes)}}
                        : parser.parse(std::string_view(padded).substr(0, line.size())));
   }
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "server/clients.h"
+#include "tests/server/clients_world.h"
 #include "tests/server/text_protocol.h"
-#include "tests/server/world.h"
 
 using namespace zatt;
 using namespace zatt::server;
@@ -76,19 +76,8 @@ class Echo final : public ServerProtocol {
   std::string kept_;
 };
 
-struct Fixture : World {
+struct Fixture : ClientsWorld {
   std::vector<std::string> lines;  // of those who speak lines
-  Clients clients{loop, lingering_close, ClientLimits{}, logger()};
-  loop::Stream person;
-  loop::Sink replies;
-
-  Fixture() {
-    on_turn = [this] {
-      clients.process_ready();
-      clients.write_out();
-      if (clients.has_work()) turn.run_again();
-    };
-  }
 
   void on_client_open(node::ClientId) {}
   void on_line(node::ClientId id, std::string_view line, bool) {
@@ -108,12 +97,9 @@ struct Fixture : World {
     };
   }
   void connect(const MakeProtocol& make, std::unique_ptr<TransportLayer> layer) {
-    loop::Pair pair = loop::connected_pair(loop);
-    REQUIRE(pair.near);
-    person = std::move(pair.near);
+    ClientsWorld::connect(make, std::move(layer));
     replies = {};
     replies.attach(person);
-    clients.add(Transport(std::move(pair.far), std::move(layer)), make, {}, false);
   }
   bool reads(const std::string& bytes) {
     return until([&] { return replies.bytes == bytes; });

@@ -313,8 +313,9 @@ node::ClientId NodeFixture::client() {
 void NodeFixture::line(node::ClientId id, const std::string& text, bool too_long) {
   std::string padded = text;
   padded.append(codec::line_slack, '\0');
-  node->on_request(id, too_long ? codec::Request{codec::too_large(options.max_request_bytes)}
-                                : parser_.parse(std::string_view(padded).substr(0, text.size())));
+  node->on_request(
+      id, too_long ? codec::Request{codec::Malformed{codec::too_large(options.max_request_bytes)}}
+                   : parser_.parse(std::string_view(padded).substr(0, text.size())));
 }
 
 std::vector<std::string> NodeFixture::replies(node::ClientId id) {
