@@ -17,12 +17,12 @@ constexpr std::size_t a_member = 3;  // a link each way, and one that is being r
 constexpr std::size_t comfort = 24;  // where there are enough
 constexpr std::size_t some_clients = 8;
 constexpr std::size_t plenty = 256;
-constexpr std::size_t most = 1 << 20;
+constexpr std::size_t most_descriptors = 1 << 20;
 
 std::size_t limit() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return plenty;
-  return narrow<std::size_t>(std::min<rlim_t>(files.rlim_cur, most));
+  return narrow<std::size_t>(std::min<rlim_t>(files.rlim_cur, most_descriptors));
 }
 
 std::size_t kept_back(std::size_t members) { return own + a_member * (members - 1); }
