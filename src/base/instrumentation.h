@@ -72,6 +72,8 @@ enum class CoveragePoint : std::uint8_t {
   outcome_unknown,
   read_asked_again,
   reply_held_back,
+  reply_waits_for_room,
+  reply_without_room,
   responses_left_for_next_turn,
   apply_left_for_next_turn,
   client_paused,

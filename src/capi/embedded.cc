@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "base/narrow.h"
 #include "base/text.h"
 #include "codec/json_response.h"
 #include "server/descriptors.h"
@@ -72,8 +71,7 @@ int Embedded::open(const config::Settings& settings, std::string& why) {
     why = to_string(enough.error());
     return ZATT_EADDRESS;
   }
-  server::ClientLimits limits;
-  limits.max_line_bytes = narrow<std::size_t>(settings.node.max_request_bytes);
+  const auto limits = server::ClientLimits::of(settings.node);
   requests_.emplace(limits.max_line_bytes, host_.timeout_ms);
   auto created = server::Server::create(
       loop_, settings.listen, limits,

@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/release.h"
+
 namespace zatt::codec {
 
 // Bytes that are readable behind a line that is handed out, and must be behind one that is parsed;
@@ -33,6 +35,12 @@ class LineSplitter {
   // The end of the stream. Where on_line stops it before the last line, call it again.
   template <class OnLine>
   void end(const OnLine& on_line);
+
+  // Gives up the line that has begun, with what is still to come of it; not while stopped.
+  void skip_line() {
+    drop_kept();
+    skipping_ = true;
+  }
 
   // One line's beginning, of at most the limit and two bytes more; while stopped, all that was fed.
   std::size_t kept_bytes() const { return kept_.size() - begin_; }
@@ -158,7 +166,7 @@ void LineSplitter::check_kept(const OnLine& on_line) {
 }
 
 inline void LineSplitter::drop_kept() {
-  kept_ = std::string();
+  release(kept_);
   begin_ = 0;
 }
 

@@ -10,4 +10,10 @@ Failure too_large(std::size_t max_bytes) {
               "16777216)"};
 }
 
+Failure no_room_for_it() {
+  return {ErrorCode::overloaded,
+          "too many long requests are on their way here, and this one was too slow; nothing of it "
+          "was carried out"};
+}
+
 }  // namespace zatt::codec

@@ -69,5 +69,7 @@ struct Request {
 
 // What a request that is longer than `max_bytes` (max_request_bytes) is answered with.
 Failure too_large(std::size_t max_bytes);
+// And one that nobody has room to wait for.
+Failure no_room_for_it();
 
 }  // namespace zatt::codec

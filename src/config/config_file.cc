@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t max_depth = 16;
 
 constexpr std::string_view number_names[] = {"port", "election_timeout_ms", "segment_bytes",
-                                             "max_request_bytes"};
+                                             "max_request_bytes", "max_buffer_bytes"};
 
 json::Type wanted_type(std::string_view name) {
   if (name == "debug") return json::Type::boolean;

@@ -31,6 +31,7 @@ inline constexpr std::string_view setting_names[] = {
     "election_timeout_ms",
     "segment_bytes",
     "max_request_bytes",
+    "max_buffer_bytes",
     "create",
     "debug",
 };

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "config/machine_memory.h"
 
 namespace zatt::config {
 namespace {
@@ -56,6 +57,7 @@ class Resolver {
   // `number` holds the default; a given one must be from low to high.
   Status resolve_number(std::string_view name, std::uint64_t low, std::uint64_t high,
                         std::uint64_t& number);
+  Status resolve_memory();
   Status resolve_create();
   Status resolve_debug();
 
@@ -225,6 +227,15 @@ Status Resolver::resolve_number(std::string_view name, std::uint64_t low, std::u
   return ok;
 }
 
+// Four requests are the least with which everybody gets a turn.
+Status Resolver::resolve_memory() {
+  node::Options& node = settings_.node;
+  const std::uint64_t least = 4 * node.max_request_bytes;
+  node.max_buffer_bytes =
+      std::max(least, std::min<std::uint64_t>(64 << 20, machine_memory_bytes() / 16));
+  return resolve_number("max_buffer_bytes", least, 1ULL << 30, node.max_buffer_bytes);
+}
+
 Status Resolver::resolve_create() {
   const RawSetting* const raw = find("create");
   const std::string text = raw != nullptr ? raw->text : "auto";
@@ -268,6 +279,7 @@ Result<Settings> Resolver::run() {
     const Status good = resolve_number(number.name, number.low, number.high, number.value);
     if (!good) return good.error();
   }
+  if (const Status good = resolve_memory(); !good) return good.error();
   if (const Status good = resolve_create(); !good) return good.error();
   if (const Status good = resolve_debug(); !good) return good.error();
   return std::move(settings_);

@@ -52,6 +52,9 @@ class Loop {
   static constexpr std::size_t read_buffer_bytes = 64 << 10;
   static constexpr std::size_t read_slack_bytes = 64;  // readable after what was read
   char* read_buffer() noexcept { return read_buffer_.get(); }
+  // Streams that read within turns take at most so much at once, but for those that read freely.
+  void limit_reads(std::size_t bytes) noexcept { read_bytes_ = bytes; }
+  std::size_t read_bytes() const noexcept { return read_bytes_; }
 
  private:
   explicit Loop(std::unique_ptr<uv_loop_s> own);
@@ -59,6 +62,7 @@ class Loop {
   std::unique_ptr<uv_loop_s> own_;
   uv_loop_s* uv_;
   std::unique_ptr<char[]> read_buffer_;
+  std::size_t read_bytes_ = read_buffer_bytes;
 };
 
 }  // namespace zatt::loop

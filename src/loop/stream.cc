@@ -66,7 +66,8 @@ void Stream::Box::on_event(int status, int ready) {
 void Stream::Box::read() {
   for (int i = 0; i < reads_a_turn && open && reading && !lost; ++i) {
     if (within_turns && loop->turn_is_over()) return;
-    const ssize_t n = recv(fd, loop->read_buffer(), Loop::read_buffer_bytes, 0);
+    const std::size_t most = within_turns && !freely ? loop->read_bytes() : Loop::read_buffer_bytes;
+    const ssize_t n = recv(fd, loop->read_buffer(), most, 0);
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) lose(errno);
@@ -82,7 +83,7 @@ void Stream::Box::read() {
     const auto on_bytes = events.on_bytes;
     const auto size = static_cast<std::size_t>(n);
     if (on_bytes) on_bytes({loop->read_buffer(), size});
-    if (size < Loop::read_buffer_bytes) return;
+    if (size < most) return;
   }
 }
 
@@ -188,7 +189,8 @@ void Stream::set_option(int level, int option, int value) {
   setsockopt(box_->fd, level, option, &value, sizeof value);
 }
 
-void Stream::read_within_turns() { box_->within_turns = true; }
+void Stream::read_within_turns(bool within) { box_->within_turns = within; }
+void Stream::read_freely(bool freely) { box_->freely = freely; }
 
 void Stream::limit_unsent(int bytes) { set_option(IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes); }
 

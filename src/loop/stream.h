@@ -40,7 +40,9 @@ class Stream {
   void read_stop();
 
   // Reads no more in a turn that is over: others are to be heard first.
-  void read_within_turns();
+  void read_within_turns(bool within);
+  // As much at once as there is, whatever Loop::limit_reads() says.
+  void read_freely(bool freely);
 
   // Bytes go out in order; what the kernel does not take at once is kept.
   void write(std::string&& bytes);

@@ -21,7 +21,8 @@ struct Stream::Box : SocketBox {
   int polled = 0;   // for what libuv watches it
   int failure = 0;  // the errno of a write, until it is told
   bool reading = false;
-  bool within_turns = false;   // read_within_turns() was called
+  bool within_turns = false;   // read_within_turns(true) was
+  bool freely = false;         // read_freely(true) was
   bool shutting_down = false;  // once the queue is empty
   bool lost = false;
 

@@ -14,8 +14,12 @@ constexpr std::size_t max_pipelined = 1024;
 constexpr std::uint64_t max_client_bytes = 4 << 20;
 
 // The same on every machine, for it decides who has to wait.
-constexpr std::uint64_t pending_bytes = 280;
+constexpr std::uint64_t pending_bytes = 400;
+constexpr std::uint64_t under_way_bytes = 250;  // in the log, with the disk, among those who wait
 
+constexpr std::string_view no_room_for_reply_text =
+    "nothing was written, and there was no room for the answer that says why: too many clients do "
+    "not read theirs";
 constexpr std::string_view stopping_text = "this node is stopping";
 
 std::uint64_t size_of(const codec::Read& read) {
@@ -29,10 +33,12 @@ std::uint64_t size_of(const codec::Read& read) {
                     read.query);
 }
 
-std::uint64_t cost(codec::Request& request) {
+std::uint64_t cost(codec::Request& request, const Service& service) {
   std::uint64_t bytes = pending_bytes + request.id.size();
   if (const auto* read = std::get_if<codec::Read>(&request.operation)) bytes += size_of(*read);
-  if (const std::string* command = command_of(request)) bytes += command->size();
+  if (const std::string* command = command_of(request))
+    bytes += under_way_bytes + command->size() +
+             service.answer_bytes(request.operation, UINT64_MAX);
   return bytes;
 }
 
@@ -59,6 +65,7 @@ void ClientQueues::close(ClientId id) {
     deadlines_.remove(pending);
   }
   bytes_ -= it->second.bytes;
+  kept_bytes_ -= it->second.kept_bytes;
   clients_.erase(it);
 }
 
@@ -81,7 +88,7 @@ std::uint32_t& ClientQueues::count_of(ClientQueue& client, PendingRequest::State
 }
 
 PendingRequest& ClientQueues::add(ClientQueue& client, codec::Request request) {
-  const std::uint64_t bytes = cost(request);
+  const std::uint64_t bytes = cost(request, service_);
   client.bytes += bytes;
   bytes_ += bytes;
   PendingRequest& pending = client.queue.emplace_back();
@@ -96,13 +103,17 @@ PendingRequest& ClientQueues::add(ClientQueue& client, codec::Request request) {
   return pending;
 }
 
+std::uint64_t ClientQueues::most_for_one() const {
+  return std::min(max_client_bytes, free_of(shares().requests, bytes_));
+}
+
 void ClientQueues::pause_if_full(ClientQueue& client) {
   if (client.paused) return;
-  client.paused = client.queue.size() >= max_pipelined || client.bytes >= max_client_bytes ||
+  client.paused = client.queue.size() >= max_pipelined || client.bytes >= most_for_one() ||
                   client.kept_bytes >= max_client_bytes ||
-                  inject(instrumentation_, FaultPoint::pause_client);
+                  inject(options_.instrumentation, FaultPoint::pause_client);
   if (!client.paused) return;
-  hit(instrumentation_, CoveragePoint::client_paused);
+  hit(options_.instrumentation, CoveragePoint::client_paused);
   env_.want_requests(client.id, false);
 }
 
@@ -121,9 +132,27 @@ void ClientQueues::set_state(PendingRequest& pending, PendingRequest::State stat
   }
 }
 
+bool ClientQueues::has_room(const ClientQueue& client, const Unread& unread,
+                            std::uint64_t bytes) const {
+  const std::uint64_t held = unread.by_all + kept_bytes_;
+  const std::uint64_t by_client = unread.by_client + client.kept_bytes;
+  return held == 0 || by_client + bytes <= free_of(shares().responses, held);
+}
+
+void ClientQueues::finish_applied(PendingRequest& pending, std::string reply, Index index) {
+  const ClientQueue& client = *pending.client;
+  if (!has_room(client, env_.unread(client.id), reply.size()) && service_.changed_nothing(reply)) {
+    hit(options_.instrumentation, CoveragePoint::reply_without_room);
+    return finish_error(pending, codec::ErrorCode::overloaded, no_room_for_reply_text);
+  }
+  finish(pending, codec::Applied{std::move(reply), index});
+}
+
 void ClientQueues::finish(PendingRequest& pending, codec::Response response) {
   ClientQueue& client = *pending.client;
-  client.kept_bytes += kept_bytes_of(response);
+  const std::uint64_t kept = kept_bytes_of(response);
+  client.kept_bytes += kept;
+  kept_bytes_ += kept;
   pending.response = std::move(response);
   set_state(pending, PendingRequest::State::done);
   mark_dirty(client);
@@ -190,15 +219,18 @@ void ClientQueues::remove_first(ClientQueue& client) {
     if (client.waiting > 0) wake_waiting(client);
   }
   client.bytes -= pending.bytes;
-  client.kept_bytes -= kept_bytes_of(pending.response);
+  const std::uint64_t kept = kept_bytes_of(pending.response);
+  client.kept_bytes -= kept;
+  kept_bytes_ -= kept;
   bytes_ -= pending.bytes;
   client.queue.pop_front();
 }
 
 void ClientQueues::update_pause(ClientQueue& client) {
-  const bool resume = client.paused && client.queue.size() <= max_pipelined / 2 &&
-                      client.bytes <= max_client_bytes / 2 &&
+  const bool is_low = client.queue.size() <= max_pipelined / 2 &&
+                      client.bytes <= most_for_one() / 2 &&
                       client.kept_bytes <= max_client_bytes / 2;
+  const bool resume = client.paused && (client.queue.empty() || is_low);
   if (resume) client.paused = false;
   if (client.ended && client.queue.empty())
     env_.close_client(client.id);

@@ -16,11 +16,13 @@
 #include <utility>
 #include <vector>
 
-#include "base/instrumentation.h"
+#include "node/buffer_shares.h"
 #include "node/deadlines.h"
 #include "node/env.h"
+#include "node/options.h"
 #include "node/pending_request.h"
 #include "node/request_table.h"
+#include "node/service.h"
 
 namespace zatt::node {
 
@@ -30,8 +32,9 @@ inline constexpr std::uint64_t max_unread_bytes = 1 << 20;
 
 class ClientQueues {
  public:
-  ClientQueues(Env& env, Instrumentation* instrumentation)
-      : env_(env), instrumentation_(instrumentation) {}
+  // All are borrowed for its life.
+  ClientQueues(const Options& options, Env& env, const Service& service)
+      : options_(options), env_(env), service_(service) {}
 
   void open(ClientId id);
   void close(ClientId id);  // it is gone: what it asked for is nobody's any more
@@ -44,6 +47,9 @@ class ClientQueues {
   void set_state(PendingRequest& pending, PendingRequest::State state);
   // Answers it. The response leaves after those before it: see visit_dirty().
   void finish(PendingRequest& pending, codec::Response response);
+  // The same with what the state machine said. Where that is large, and only says why nothing was
+  // written, and there is no room for it, the answer is that there is none.
+  void finish_applied(PendingRequest& pending, std::string reply, Index index);
   void finish_error(PendingRequest& pending, codec::ErrorCode code, std::string_view message) {
     finish(pending, codec::Failure{code, std::string(message)});
   }
@@ -76,25 +82,30 @@ class ClientQueues {
   void remove_first(ClientQueue& client);
   // What has left makes room: lets its next requests come, or closes it where it has ended.
   void update_pause(ClientQueue& client);
-  // Whether a response may be made for this client now: it reads.
-  bool has_room(const ClientQueue& client) {
-    return env_.unread_bytes(client.id) < max_unread_bytes;
-  }
+  // Whether a response of so many bytes may be made for this client: of all that is held, it has no
+  // more than is free. One that is larger than all there is may when nothing is held.
+  bool has_room(const ClientQueue& client, const Unread& unread, std::uint64_t bytes) const;
+  // Whether the requests that wait take all that they may: more is refused.
+  bool has_too_many() const { return bytes_ > shares().requests; }
 
   // Of requests that are not answered.
   Deadlines& deadlines() { return deadlines_; }
   const Deadlines& deadlines() const { return deadlines_; }
   std::size_t pending() const { return requests_.size(); }
   std::uint64_t bytes() const { return bytes_; }  // of all requests
+  BufferShares shares() const { return buffer_shares(options_.max_buffer_bytes, clients_.size()); }
 
  private:
   std::uint32_t& count_of(ClientQueue& client, PendingRequest::State state);
+  // How many bytes of requests one client may have waiting.
+  std::uint64_t most_for_one() const;
   void pause_if_full(ClientQueue& client);
   // Drops those from waiting_ who wait no more.
   void prune_waiting();
 
+  const Options& options_;
   Env& env_;
-  Instrumentation* instrumentation_;
+  const Service& service_;
   std::unordered_map<ClientId, ClientQueue> clients_;  // looked up, never walked
   RequestTable requests_;
   Deadlines deadlines_;
@@ -104,6 +115,7 @@ class ClientQueues {
   bool all_woken_ = false;
   bool stopping_ = false;
   std::uint64_t bytes_ = 0;
+  std::uint64_t kept_bytes_ = 0;  // of all responses that have not left
 };
 
 template <class Visit>

@@ -9,8 +9,6 @@ namespace {
 using State = PendingRequest::State;
 using codec::ErrorCode;
 
-constexpr std::uint64_t max_pending_bytes = 64 << 20;  // of all clients' requests
-
 }  // namespace
 
 void Dispatcher::admit(ClientQueue& client, PendingRequest& pending) {
@@ -27,7 +25,7 @@ void Dispatcher::admit(ClientQueue& client, PendingRequest& pending) {
 
 std::optional<ErrorCode> Dispatcher::load_error(const PendingRequest& pending) const {
   if (is_stale_read(pending.request)) return std::nullopt;
-  if (p_.clients.bytes() - pending.bytes > max_pending_bytes) return ErrorCode::overloaded;
+  if (p_.clients.has_too_many()) return ErrorCode::overloaded;
   if (!is_write(pending)) return std::nullopt;
   if (p_.writes.has_too_many()) return ErrorCode::overloaded;
   if (p_.raft.is_leader() && p_.writes.has_no_room_for(grows(pending)))
@@ -109,7 +107,7 @@ void Dispatcher::expire(PendingRequest& pending) {
           "effect now, later or never; a read on this connection settles it");
       return;
     case State::reading:
-      if (pending.readable) return;  // its answer only waits for its client to read
+      if (pending.readable) return expire_readable(pending);
       [[fallthrough]];
     case State::waiting:
       if (is_stale_read(pending.request)) return;  // it only waits for its turn
@@ -127,6 +125,14 @@ void Dispatcher::expire(PendingRequest& pending) {
     case State::done:
       return;
   }
+}
+
+// Its answer waits for its client to read, however long that takes; or for room that others have.
+void Dispatcher::expire_readable(PendingRequest& pending) {
+  if (pending.client->waits_for_room)
+    p_.clients.finish_error(pending, ErrorCode::overloaded,
+                            "there was no room for the answer in time: too many clients do not "
+                            "read theirs");
 }
 
 // The leader has done its part: it is this node that is behind.

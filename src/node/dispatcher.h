@@ -56,6 +56,7 @@ class Dispatcher {
   // Why no more may be taken now; nothing: it may.
   std::optional<codec::ErrorCode> load_error(const PendingRequest& pending) const;
   void expire(PendingRequest& pending);
+  void expire_readable(PendingRequest& pending);
   std::string why_not_caught_up() const;
 
   const Parts p_;

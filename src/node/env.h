@@ -43,6 +43,12 @@ struct PeerAddress {
   friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
 };
 
+// Bytes of responses.
+struct Unread {
+  std::uint64_t by_client = 0;
+  std::uint64_t by_all = 0;
+};
+
 // Control frames (heartbeats, votes, read rounds) overtake bulk ones that still wait here.
 enum class Priority : std::uint8_t { control, bulk };
 
@@ -75,9 +81,12 @@ class Env {
   // happens where the client is gone.
   virtual void respond(ClientId client, const codec::Request& request,
                        const codec::Response& response) = 0;
-  // How many bytes of responses this client has not read yet, as far as that is known here. Once it
-  // was 1 MiB or more and has fallen below half, Node::on_client_room is called.
-  virtual std::uint64_t unread_bytes(ClientId /*client*/) { return 0; }
+  // How many bytes of responses this client and all together have not read yet, as far as that is
+  // known here. Once this client's was 1 MiB or more and has fallen below half, Node::on_client_room
+  // is called.
+  virtual Unread unread(ClientId /*client*/) { return {}; }
+  // Responses wait for room that others have: those who read nothing are to go.
+  virtual void make_room() {}
   // The node has answered all that it will answer: close once it is written.
   virtual void close_client(ClientId client) = 0;
   // Whether more requests of this client are wanted now. Bytes already read are kept.

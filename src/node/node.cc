@@ -35,7 +35,7 @@ Node::Node(const Options& options, Env& env, Service& service,
                    options_.instrumentation),  // 0: not known yet
       peers_(options_, env),
       bootstrapper_(options_, env, *raft_, persister_, connections_),
-      clients_(env, options_.instrumentation),
+      clients_(options_, env, service),
       writes_(options_, *raft_, persister_, connections_, clients_),
       reads_(options_, *raft_, connections_, clients_),
       applier_(options_, env, *raft_, service.machine(), persister_,

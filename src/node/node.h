@@ -63,7 +63,7 @@ class Node final : private PeerConnectionsOwner {
   // Clients. Each request is answered once, by Env::respond.
   void on_client_open(ClientId client) { clients_.open(client); }
   void on_request(ClientId client, codec::Request request);
-  // It has read of its responses: see Env::unread_bytes.
+  // It has read of its responses: see Env::unread.
   void on_client_room(ClientId client) { clients_.mark_dirty(client); }
   void on_client_end(ClientId client) { clients_.end(client); }  // answer what it sent
   void on_client_closed(ClientId client) { clients_.close(client); }
@@ -87,6 +87,8 @@ class Node final : private PeerConnectionsOwner {
   const raft::Raft& raft() const { return *raft_; }
   Index last_applied() const { return applier_.last_applied(); }
   std::string why_no_leader() const { return status_.why_no_leader(); }
+  // Of all requests that are not answered.
+  std::uint64_t request_bytes() const { return clients_.bytes(); }
   // Requests, proposals and reads that wait for something: none at rest.
   std::size_t backlog() const;
 

@@ -19,6 +19,7 @@ struct Options {
   std::uint64_t segment_bytes = 4 << 20;
   // Of a line, without its newline: a value of 1 MiB, and what stands around it.
   std::uint64_t max_request_bytes = (1 << 20) + (64 << 10);
+  std::uint64_t max_buffer_bytes = 64 << 20;    // held for all clients; at least four requests
   std::uint64_t max_append_bytes = 256 << 10;   // of one message of entries; a larger entry alone
   std::uint64_t max_in_flight_bytes = 1 << 20;  // sent to one follower and not answered
   std::uint64_t max_log_bytes = 4 << 20;        // of applied entries kept in memory

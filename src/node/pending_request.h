@@ -62,6 +62,7 @@ struct ClientQueue {
   bool is_dirty = false;   // in the lists of ClientQueues
   bool is_woken = false;
   bool is_listed = false;
+  bool waits_for_room = false;   // a read of it, that others take
   std::uint64_t bytes = 0;       // of the requests in the queue
   std::uint64_t kept_bytes = 0;  // of responses that have not left the queue
 

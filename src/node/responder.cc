@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "node/responder.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace zatt::node {
+namespace {
+
+constexpr std::size_t retries_a_flush = 16;
+constexpr std::uint64_t page_bytes = 1 << 20;  // of a scan's answer, and one item more
+
+}  // namespace
 
 void Responder::flush() {
+  if (!waiting_for_room_.empty()) retry();
   bool is_over = false;
   ClientQueue* unfinished = nullptr;
   clients_.visit_dirty([&](ClientQueue& client) {
@@ -38,15 +48,39 @@ bool Responder::respond_to_first(ClientQueue& client) {
 
 bool Responder::answer(ClientQueue& client, const PendingRequest& pending) {
   const auto* read = std::get_if<codec::Read>(&pending.request.operation);
-  if (read != nullptr && !clients_.has_room(client)) {
-    hit(options_.instrumentation, CoveragePoint::reply_held_back);
-    return false;  // Node::on_client_room marks it again
-  }
+  if (read != nullptr && !has_room(client, *read)) return false;
   // It has seen every write before it, or they will never be.
   if (!is_stale_read(pending.request)) client.unsettled = false;
   env_.respond(client.id, pending.request,
                read == nullptr ? codec::Response(codec::Done{}) : service_.answer(*read));
   return true;
+}
+
+bool Responder::has_room(ClientQueue& client, const codec::Read& read) {
+  const Unread unread = env_.unread(client.id);
+  if (unread.by_client >= max_unread_bytes) {
+    hit(options_.instrumentation, CoveragePoint::reply_held_back);
+    return false;  // Node::on_client_room marks it again
+  }
+  // Its size is only looked at where it may matter.
+  const std::uint64_t most = page_bytes + options_.max_request_bytes;
+  if (clients_.has_room(client, unread, most)) return true;
+  const std::uint64_t bytes = service_.answer_bytes(read, clients_.shares().responses);
+  if (clients_.has_room(client, unread, bytes)) return true;
+  hit(options_.instrumentation, CoveragePoint::reply_waits_for_room);
+  if (!std::exchange(client.waits_for_room, true)) waiting_for_room_.push_back(client.id);
+  env_.make_room();
+  return false;
+}
+
+void Responder::retry() {
+  for (std::size_t left = std::min(retries_a_flush, waiting_for_room_.size()); left > 0; --left) {
+    ClientQueue* const client = clients_.find(waiting_for_room_.front());
+    waiting_for_room_.pop_front();
+    if (client == nullptr) continue;
+    client->waits_for_room = false;
+    clients_.mark_dirty(*client);
+  }
 }
 
 }  // namespace zatt::node

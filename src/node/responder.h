@@ -3,6 +3,8 @@
 // client reads them.
 #pragma once
 
+#include <deque>
+
 #include "node/client_queues.h"
 #include "node/options.h"
 #include "node/service.h"
@@ -24,6 +26,11 @@ class Responder {
   bool respond(ClientQueue& client);
   // Whether the client's first request was responded to.
   bool respond_to_first(ClientQueue& client);
+  // Whether the answer to this read may be made now. Where others have the room for it, its client
+  // waits in line.
+  bool has_room(ClientQueue& client, const codec::Read& read);
+  // Lets some of those who wait in line try again.
+  void retry();
   // A read that is the next to leave, from the state as it is: a later read of its client does not
   // show an earlier one, and no later write has been handed on. False: the client has to read first.
   bool answer(ClientQueue& client, const PendingRequest& pending);
@@ -32,6 +39,7 @@ class Responder {
   Env& env_;
   const Service& service_;
   ClientQueues& clients_;
+  std::deque<ClientId> waiting_for_room_;
 };
 
 }  // namespace zatt::node

@@ -24,6 +24,12 @@ class Service {
   virtual std::string_view refusal_of(const codec::Operation& operation) const = 0;
   // From the state as it is; borrowed until the machine's next call.
   virtual codec::Response answer(const codec::Read& read) const = 0;
+  // About how long an answer to this may be: to a write, one that says why nothing was written.
+  // What is above `most` need not be counted.
+  virtual std::uint64_t answer_bytes(const codec::Operation& operation,
+                                     std::uint64_t most) const = 0;
+  // Whether the machine's reply says that nothing was changed.
+  virtual bool changed_nothing(std::string_view reply) const = 0;
   // How many keys status names.
   virtual std::uint64_t keys() const = 0;
 };
@@ -36,6 +42,8 @@ class DictionaryService final : public Service {
   StateMachine& machine() override { return machine_; }
   std::string_view refusal_of(const codec::Operation& operation) const override;
   codec::Response answer(const codec::Read& read) const override;
+  std::uint64_t answer_bytes(const codec::Operation& operation, std::uint64_t most) const override;
+  bool changed_nothing(std::string_view reply) const override;
   std::uint64_t keys() const override { return machine_.size(); }
 
  private:
@@ -51,6 +59,8 @@ class HostService final : public Service {
   StateMachine& machine() override { return machine_; }
   std::string_view refusal_of(const codec::Operation& operation) const override;
   codec::Response answer(const codec::Read&) const override { return codec::Done{}; }
+  std::uint64_t answer_bytes(const codec::Operation&, std::uint64_t) const override { return 0; }
+  bool changed_nothing(std::string_view) const override { return false; }
   std::uint64_t keys() const override { return 0; }
 
  private:

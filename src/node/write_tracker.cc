@@ -115,7 +115,7 @@ void WriteTracker::on_applied(Index index, Term term, std::string_view reply) {
     else if (origin.link != LinkId::none)
       answer_forward(origin, Forwarded::result, reply, index);
     else if (PendingRequest* pending = clients_.find_request(origin.request))
-      clients_.finish(*pending, codec::Applied{std::string(reply), index});
+      clients_.finish_applied(*pending, std::string(reply), index);
   }
   waiters_.erase(first, last);
   if (term > settled_term_) give_up_replaced(term);
@@ -154,7 +154,7 @@ std::optional<Target> WriteTracker::on_forward_reply(PeerConnection& peer,
   if (pending == nullptr) return std::nullopt;
   switch (reply.what) {
     case Forwarded::result:
-      clients_.finish(*pending, codec::Applied{std::string(reply.result), reply.index});
+      clients_.finish_applied(*pending, std::string(reply.result), reply.index);
       break;
     case Forwarded::not_taken: {
       hit(options_.instrumentation, CoveragePoint::forward_not_taken);

@@ -49,6 +49,7 @@ void Acceptor::on_connection(loop::Stream stream) {
   added.set_events({.on_bytes = [this, number](std::string_view bytes) { on_bytes(number, bytes); },
                     .on_end = [this, number](int sys) { on_end(number, sys); },
                     .on_written = nullptr});
+  added.read_within_turns(true);  // as a client: it mostly is one
   added.read_start();
 }
 
@@ -93,6 +94,7 @@ void Acceptor::dispatch(Protocol protocol, Transport transport, std::string_view
                         bool ended) {
   transport.stream().read_stop();
   transport.stream().set_events({});
+  transport.stream().read_within_turns(false);
   if (protocol != Protocol::peer && !owner_.has_room()) return on_shortage();
   switch (protocol) {
     case Protocol::peer:

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "node/env.h"
+#include "server/line_gate.h"
 #include "server/lingering_close.h"
 #include "server/log_function.h"
 
@@ -21,6 +22,9 @@ class ClientOwner {
   virtual void on_ready(node::ClientId id) = 0;   // it is closed, or may go on: resume()
   virtual void on_output(node::ClientId id) = 0;  // it has something for write_out()
   virtual void on_slow(node::ClientId id) = 0;    // it is to be looked at: check_progress()
+  virtual void on_input_kept(std::size_t before, std::size_t now) = 0;     // bytes of one client
+  virtual void on_output_unread(std::size_t before, std::size_t now) = 0;  // likewise
+  virtual LineGate& line_gate() = 0;
 };
 
 class Client {
@@ -43,6 +47,10 @@ class Client {
   virtual void resume() = 0;                       // goes on with what was kept back
   virtual void write_out() = 0;                    // what has gathered leaves
   virtual bool check_progress() { return false; }  // whether it has to be looked at again
+  virtual void refuse_line() {}                    // the one begun: see LineGate
+  // How much it has read since it began, and its end where that is not enough.
+  virtual std::uint64_t taken_bytes() const { return 0; }
+  virtual void make_room() {}
   virtual bool is_closed() const = 0;
   // It is out of the table: says so to whom it concerns.
   virtual void on_removed(LingeringClose& lingering_close, const LogFunction& log) = 0;

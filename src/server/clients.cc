@@ -1,18 +1,33 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/clients.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace zatt::server {
 
 using node::ClientId;
 
+namespace {
+
+constexpr std::size_t short_read_bytes = 2 << 10;
+
+}  // namespace
+
 Clients::Clients(loop::Loop& loop, LingeringClose& lingering_close, const ClientLimits& limits,
                  LogFunction log)
-    : lingering_close_(lingering_close),
+    : loop_(loop),
+      lingering_close_(lingering_close),
       limits_(limits),
       log_(std::move(log)),
-      slow_timer_(loop, [this] { check_slow(); }) {}
+      line_gate_(loop, limits.room_look_ms,
+                 {.on_entered = [this](ClientId id) { on_ready(id); },
+                  .on_refused =
+                      [this](ClientId id) {
+                        if (Client* const client = find(id)) client->refuse_line();
+                      }}),
+      slow_timer_(loop, [this] { check_slow(); }),
+      room_timer_(loop, [this] { look_for_room(); }) {}
 
 void Clients::add(Transport transport, const MakeProtocol& make, std::string_view first,
                   bool ended) {
@@ -42,9 +57,58 @@ Client* Clients::find(ClientId id) const {
   return found == clients_.end() ? nullptr : found->second.get();
 }
 
-std::size_t Clients::unread_bytes(ClientId id) const {
+node::Unread Clients::unread(ClientId id) const {
   const Client* const client = find(id);
-  return client == nullptr ? 0 : client->unread_bytes();
+  return {client == nullptr ? 0 : client->unread_bytes(), unread_bytes_};
+}
+
+void Clients::set_request_bytes(std::uint64_t bytes) {
+  const std::uint64_t share =
+      node::buffer_shares(limits_.max_buffer_bytes, clients_.size()).requests;
+  const std::uint64_t lines = node::free_of(share / 4 * 3, bytes) / limits_.max_line_bytes;
+  // Where much of the share is idle clients', one has room when little waits.
+  line_gate_.set_room(lines > 0 ? lines : bytes < share / 4 ? 1 : 0);
+}
+
+// Where many keep something, each gets to keep less.
+void Clients::on_input_kept(std::size_t before, std::size_t now) {
+  input_bytes_ += now - before;
+  loop_.limit_reads(input_bytes_ < limits_.max_buffer_bytes / 16 ? loop::Loop::read_buffer_bytes
+                                                                 : short_read_bytes);
+}
+
+void Clients::make_room() {
+  room_is_wanted_ = true;
+  if (!room_timer_.is_active()) room_timer_.start(limits_.room_look_ms);
+}
+
+void Clients::look_for_room() {
+  if (!std::exchange(room_is_wanted_, false)) return looks_.clear();
+  std::vector<ClientId> idle;
+  for (const auto& [id, client] : clients_) {
+    if (client->unread_bytes() == 0) {
+      looks_.erase(id);
+      continue;
+    }
+    const std::uint64_t taken = client->taken_bytes();
+    Look& look = looks_.try_emplace(id, Look{taken, 0}).first->second;
+    look.in_vain = look.taken_bytes == taken ? look.in_vain + 1 : 0;
+    look.taken_bytes = taken;
+    if (look.in_vain > LineGate::looks_in_vain) idle.push_back(id);
+  }
+  end_largest(std::move(idle));
+  room_timer_.start(limits_.room_look_ms);
+}
+
+void Clients::end_largest(std::vector<ClientId> idle) {
+  std::sort(idle.begin(), idle.end(), [this](ClientId a, ClientId b) {
+    return find(a)->unread_bytes() > find(b)->unread_bytes();
+  });
+  const std::size_t enough = unread_bytes_ / 2;
+  for (const ClientId id : idle) {
+    if (unread_bytes_ <= enough) return;
+    find(id)->make_room();
+  }
 }
 
 void Clients::respond(ClientId id, const codec::Request& request, const codec::Response& response) {
@@ -84,6 +148,7 @@ void Clients::remove(ClientId id) {
   clients_.erase(found);
   if (client->is_connection()) --connections_;
   slow_.erase(id);
+  looks_.erase(id);
   client->on_removed(lingering_close_, log_);
 }
 
@@ -104,12 +169,6 @@ void Clients::check_slow() {
     if (client == nullptr || !client->check_progress()) slow_.erase(id);
   }
   if (!slow_.empty()) slow_timer_.start(limits_.look_every_ms());
-}
-
-std::size_t Clients::waiting_bytes() const {
-  std::size_t sum = 0;
-  for (const auto& [id, client] : clients_) sum += client->unread_bytes();
-  return sum;
 }
 
 }  // namespace zatt::server

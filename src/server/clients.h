@@ -16,10 +16,12 @@
 
 #include "loop/loop.h"
 #include "loop/timer.h"
+#include "node/buffer_shares.h"
 #include "node/env.h"
 #include "server/client.h"
 #include "server/connection.h"
 #include "server/in_process_client.h"
+#include "server/line_gate.h"
 #include "server/lingering_close.h"
 
 namespace zatt::server {
@@ -38,7 +40,8 @@ class Clients final : private ClientOwner {
   bool wants_requests(node::ClientId id) const;
 
   // As node::Env says. Nothing happens where the client is gone.
-  std::size_t unread_bytes(node::ClientId id) const;
+  node::Unread unread(node::ClientId id) const;
+  void make_room();
   void respond(node::ClientId id, const codec::Request& request, const codec::Response& response);
   void close(node::ClientId id);
   void want_requests(node::ClientId id, bool wanted);
@@ -48,12 +51,20 @@ class Clients final : private ClientOwner {
   bool has_work() const { return !ready_.empty(); }
 
   std::size_t connections() const { return connections_; }
-  std::size_t waiting_bytes() const;  // responses not yet with the kernel
+  std::size_t waiting_bytes() const { return unread_bytes_; }  // responses not with the kernel
+  std::size_t input_bytes() const { return input_bytes_; }     // begun, or kept back
+  // So many bytes of requests wait in the node: what is left of their share is for long lines.
+  void set_request_bytes(std::uint64_t bytes);
 
  private:
   void on_ready(node::ClientId id) override { ready_.push_back(id); }
   void on_output(node::ClientId id) override { dirty_.push_back(id); }
   void on_slow(node::ClientId id) override;
+  void on_input_kept(std::size_t before, std::size_t now) override;
+  void on_output_unread(std::size_t before, std::size_t now) override {
+    unread_bytes_ += now - before;
+  }
+  LineGate& line_gate() override { return line_gate_; }
 
   // Null where it is gone.
   Client* find(node::ClientId id) const;
@@ -62,16 +73,33 @@ class Clients final : private ClientOwner {
   // Looks whether those who were slow have read, again and again while there are any.
   void check_slow();
 
+  // Looks for those who read nothing while others want their room, again and again as long as they
+  // do.
+  void look_for_room();
+  // Of those who have read nothing for a while, ends the largest, until half of what is unread is
+  // gone.
+  void end_largest(std::vector<node::ClientId> idle);
+
+  loop::Loop& loop_;
   LingeringClose& lingering_close_;
   const ClientLimits limits_;
   const LogFunction log_;
   node::ClientId last_id_{};
   std::unordered_map<node::ClientId, std::unique_ptr<Client>> clients_;
   std::size_t connections_ = 0;  // of clients_
+  std::size_t input_bytes_ = 0, unread_bytes_ = 0;
+  LineGate line_gate_;
   std::vector<node::ClientId> dirty_;
   std::vector<node::ClientId> ready_;
   std::set<node::ClientId> slow_;
   loop::Timer slow_timer_;
+  struct Look {
+    std::uint64_t taken_bytes = 0;
+    unsigned in_vain = 0;
+  };
+  std::unordered_map<node::ClientId, Look> looks_;  // while room is wanted
+  bool room_is_wanted_ = false;                     // since the last look
+  loop::Timer room_timer_;
 };
 
 }  // namespace zatt::server

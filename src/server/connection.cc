@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/release.h"
 #include "loop/loop.h"
 
 namespace zatt::server {
@@ -10,6 +11,8 @@ namespace {
 
 constexpr int keep_alive_idle_s = 60;
 constexpr int keep_alive_interval_s = 10;
+// What the kernel holds for it unsent: enough for a fast network, and what is not read is counted.
+constexpr int max_unsent_bytes = 256 << 10;
 
 std::string mebibytes(std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
@@ -25,12 +28,13 @@ Connection::Connection(node::ClientId id, const ClientLimits& limits, ClientOwne
 
 void Connection::begin(std::string_view first, bool ended) {
   protocol_->on_open();
+  stream().limit_unsent(max_unsent_bytes);
   stream().keep_alive(keep_alive_idle_s, keep_alive_interval_s);
   stream().set_events({.on_bytes = [this](std::string_view bytes) { on_bytes(bytes); },
                        .on_end = [this](int sys) { on_end(sys); },
                        .on_written = [this] { on_written(); }});
   ended_ = ended;
-  stream().read_within_turns();
+  stream().read_within_turns(true);
   stream().read_start();
   pull(first);
 }
@@ -51,6 +55,35 @@ void Connection::pull(std::string_view bytes) {
   }
   pulling_ = false;
   if (stopped_) stream().read_stop();
+  update_line();
+}
+
+void Connection::update_line() {
+  if (closed_) return;
+  const std::size_t kept = protocol_->kept_bytes();
+  owner_.on_input_kept(std::exchange(counted_input_, kept), kept);
+  if (stopped_ || kept <= LineGate::free_bytes) return leave_line_gate();
+  LineGate& gate = owner_.line_gate();
+  if (line_ == Line::kept) return gate.on_bytes(id_);
+  if (line_ == Line::short_or_none) line_ = gate.enter(id_) ? Line::kept : Line::waits;
+  if (line_ == Line::waits)
+    stream().read_stop();
+  else
+    stream().read_freely(true);
+}
+
+void Connection::leave_line_gate() {
+  if (line_ == Line::short_or_none) return;
+  line_ = Line::short_or_none;
+  stream().read_freely(false);
+  owner_.line_gate().leave(id_);
+}
+
+void Connection::refuse_line() {
+  if (closed_ || line_ == Line::short_or_none) return;
+  protocol_->refuse_begun();
+  update_line();
+  if (may_read()) stream().read_start();
 }
 
 void Connection::on_end(int sys) {
@@ -70,9 +103,12 @@ void Connection::want_requests(bool wanted) {
 
 void Connection::resume() {
   if (std::exchange(room_, false)) protocol_->on_room();
-  if (!stopped_ || !wants_requests()) return;
-  pull({});
-  if (!stopped_ && !ended_ && !closed_) stream().read_start();
+  if (line_ == Line::waits && owner_.line_gate().is_inside(id_)) {
+    line_ = Line::kept;
+    stream().read_freely(true);
+  }
+  if (stopped_ && wants_requests()) pull({});
+  if (may_read()) stream().read_start();
 }
 
 void Connection::write(std::string_view bytes) {
@@ -93,7 +129,7 @@ void Connection::on_output() {
   const std::size_t waiting = unread_bytes();
   if (waiting <= limits_.max_waiting_bytes) return;
   give_up(mebibytes(waiting) + " of replies wait for it");
-  out_ = std::string();
+  release(out_);
 }
 
 void Connection::write_out() {
@@ -111,7 +147,14 @@ void Connection::on_written() {
   if (stopped_ && wants_requests()) owner_.on_ready(id_);
 }
 
+void Connection::count_unread() {
+  if (closed_) return;
+  const std::size_t unread = unread_bytes();
+  owner_.on_output_unread(std::exchange(counted_unread_, unread), unread);
+}
+
 void Connection::update_pause() {
+  count_unread();
   const std::size_t waiting = unread_bytes();
   const bool was_slow = is_slow();
   if (waiting >= limits_.pause_bytes) paused_ = true;
@@ -151,6 +194,11 @@ void Connection::close() {
   if (is_slow()) begin_to_look();
 }
 
+void Connection::make_room() {
+  give_up("others wait for room, and it has read nothing for a while of " +
+          std::to_string(unread_bytes() >> 10) + " KiB that wait for it");
+}
+
 void Connection::give_up(std::string reason) {
   too_slow_ = true;
   end(std::move(reason));
@@ -161,6 +209,9 @@ void Connection::end(std::string reason) {
   closed_ = true;
   close_reason_ = std::move(reason);
   stream().read_stop();
+  leave_line_gate();
+  owner_.on_input_kept(std::exchange(counted_input_, 0), 0);
+  owner_.on_output_unread(std::exchange(counted_unread_, 0), 0);
   owner_.on_ready(id_);
 }
 

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/narrow.h"
+#include "node/options.h"
 #include "server/client.h"
 #include "server/server_protocol.h"
 #include "server/transport.h"
@@ -19,10 +21,18 @@
 namespace zatt::server {
 
 struct ClientLimits {
+  static ClientLimits of(const node::Options& options) {
+    ClientLimits limits;
+    limits.max_line_bytes = narrow<std::size_t>(options.max_request_bytes);
+    limits.max_buffer_bytes = narrow<std::size_t>(options.max_buffer_bytes);
+    return limits;
+  }
   std::size_t max_line_bytes = 1 << 20;
   std::size_t pause_bytes = 1 << 20;         // so many bytes of replies unread: its requests wait
   std::size_t max_waiting_bytes = 64 << 20;  // closed at once
+  std::size_t max_buffer_bytes = 64 << 20;   // of all: see node/buffer_shares.h
   std::uint64_t stuck_ms = 30'000;           // has read nothing for so long while paused: closed
+  std::uint64_t room_look_ms = 250;          // how often, while others want room
   std::uint64_t look_every_ms() const { return stuck_ms / looks; }
   static constexpr std::uint64_t looks = 4;
 };
@@ -49,6 +59,11 @@ class Connection final : public Client {
   void resume() override;
   void write_out() override;
   bool check_progress() override;
+  void refuse_line() override;
+  std::uint64_t taken_bytes() const override {
+    return handed_bytes_ - stream().unacknowledged_bytes();
+  }
+  void make_room() override;
   bool is_connection() const override { return true; }
   bool is_closed() const override { return closed_; }
   void on_removed(LingeringClose& lingering_close, const LogFunction& log) override;
@@ -64,6 +79,13 @@ class Connection final : public Client {
   void on_written();
   // Gives the protocol what has arrived, and the end of it, as long as requests are wanted.
   void pull(std::string_view bytes);
+  // After a pull: a long line's beginning is kept only where the gate lets it, else no more is read.
+  void update_line();
+  void leave_line_gate();
+  void count_unread();
+  bool may_read() const {
+    return !stopped_ && !ended_ && !closing_ && !closed_ && line_ != Line::waits;
+  }
   // After out_ has grown. One turn can bring more than all bounds: what is not read is given up
   // here, not when it is sent.
   void on_output();
@@ -72,8 +94,6 @@ class Connection final : public Client {
   // Paused or closing, with replies that wait: to be looked at every look_every_ms.
   bool is_slow() const { return !closed_ && (paused_ || closing_) && unread_bytes() > 0; }
   void begin_to_look();
-  // How many bytes the other end has read since the connection began.
-  std::uint64_t taken_bytes() const { return handed_bytes_ - stream().unacknowledged_bytes(); }
   // Ends it because it does not read; `reason` is for the log.
   void give_up(std::string reason);
   // Ends it, to be removed between two events. `reason` is for the log; empty: in order.
@@ -88,6 +108,8 @@ class Connection final : public Client {
   std::string close_reason_;
   std::uint64_t taken_bytes_ = 0;  // at the last look
   std::uint64_t handed_bytes_ = 0;
+  std::size_t counted_input_ = 0, counted_unread_ = 0;  // as the owner has them
+  enum class Line : std::uint8_t { short_or_none, waits, kept } line_ = Line::short_or_none;
   std::uint8_t looks_in_vain_ = 0;
   bool wanted_ = true;    // by the node
   bool paused_ = false;   // too much waits for it

@@ -41,6 +41,12 @@ class JsonLinesProtocol final : public ServerProtocol {
     return wants_more;
   }
 
+  std::size_t kept_bytes() const override { return splitter_.kept_bytes(); }
+  void refuse_begun() override {
+    splitter_.skip_line();
+    sink_.on_request(connection_.id(), codec::Request{codec::Malformed{codec::no_room_for_it()}});
+  }
+
   void on_end() override {
     splitter_.end([&](std::string_view line, bool too_long) {
       on_line(line, too_long);

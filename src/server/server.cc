@@ -131,6 +131,7 @@ void Server::after_poll() {
 void Server::before_wait() {
   if (ending_ == Ending::done || (!started_ && ending_ == Ending::no)) return;
   links_.reap();
+  if (node_ != nullptr) clients_.set_request_bytes(node_->request_bytes());
   clients_.process_ready();
   if (input_.is_serving()) node_->flush();
   clients_.write_out();  // also when the node has just given up: this was said before
@@ -182,8 +183,6 @@ void Server::send(node::LinkId link, node::Priority priority, std::string frame)
 }
 
 void Server::close_link(node::LinkId link) { links_.close(link); }
-
-std::uint64_t Server::unread_bytes(node::ClientId client) { return clients_.unread_bytes(client); }
 
 void Server::respond(node::ClientId client, const codec::Request& request,
                      const codec::Response& response) {

@@ -94,7 +94,8 @@ class Server final : private node::Env, private AcceptorOwner {
   void dial(std::vector<node::PeerAddress> peers) override;
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
   void close_link(node::LinkId link) override;
-  std::uint64_t unread_bytes(node::ClientId client) override;
+  node::Unread unread(node::ClientId client) override { return clients_.unread(client); }
+  void make_room() override { clients_.make_room(); }
   void respond(node::ClientId client, const codec::Request& request,
                const codec::Response& response) override;
   void close_client(node::ClientId client) override;

@@ -31,6 +31,11 @@ class ServerProtocol {
   // Connection::wants_requests(). loop::Loop::read_slack_bytes after them are readable. False:
   // requests are kept back, and it is called again, with nothing more, once they are wanted.
   virtual bool on_bytes(std::string_view bytes) = 0;
+  // How much of what has come is neither handed on nor thrown away: the beginning of a request, or
+  // requests kept back.
+  virtual std::size_t kept_bytes() const { return 0; }
+  // Gives up the request begun, as `overloaded`, with what is still to come of it.
+  virtual void refuse_begun() {}
   // The other end sends no more, and nothing is kept back.
   virtual void on_end() = 0;
   // The other end has read: what waited for it has fallen below half of the bound.

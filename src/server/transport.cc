@@ -3,13 +3,14 @@
 
 #include <utility>
 
+#include "base/release.h"
 #include "loop/loop.h"
 
 namespace zatt::server {
 
 std::optional<std::string_view> Transport::open(std::string_view wire) {
   if (!layer_) return wire;
-  plain_ = std::string();
+  release(plain_);
   std::string answer;
   const bool is_good = layer_->open(wire, plain_, answer);
   stream_.write(std::move(answer));

@@ -53,16 +53,16 @@ bool DurableEnds::is_predecessor(const LogEnd& end) const {
   });
 }
 
-// Nothing vouched for them but the start that copied them, and spoke of them from then on.
+// Nothing vouched for them but the start that copied them, and spoke of them from then on. A later
+// header vouches for what stands before it, or has replaced it.
 std::optional<DurableEnds::Missing> DurableEnds::missing_copied_end(const Served& log) const {
-  for (const SegmentHeader& header : headers_) {
-    const Index index = header.copied_index;
-    if (index == Index{0} || is_moot(header.segment, index, log)) continue;
-    const Expected* copied = find(index, header.copied_checksum);
-    if (copied->is_served) continue;
-    return Missing{index, record_.is_clean || copied->is_seen, header.segment, ""};
-  }
-  return std::nullopt;
+  if (headers_.empty()) return std::nullopt;
+  const SegmentHeader& header = headers_.back();
+  const Index index = header.copied_index;
+  if (index == Index{0} || is_moot(header.segment, index, log)) return std::nullopt;
+  const Expected* copied = find(index, header.copied_checksum);
+  if (copied->is_served) return std::nullopt;
+  return Missing{index, record_.is_clean || copied->is_seen, header.segment, ""};
 }
 
 std::optional<DurableEnds::Missing> DurableEnds::missing_log_end(const Served& log) const {

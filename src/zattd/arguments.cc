@@ -27,6 +27,7 @@ constexpr Flag flags[] = {
     {{"--election-timeout-ms", 0, "milliseconds"}, "election_timeout_ms"},
     {{"--segment-bytes", 0, "a number of bytes"}, "segment_bytes"},
     {{"--max-request-bytes", 0, "a number of bytes"}, "max_request_bytes"},
+    {{"--max-buffer-bytes", 0, "a number of bytes"}, "max_buffer_bytes"},
     {{"--create", 0, "\"auto\" or \"never\""}, "create"},
     {{"--debug", 0, ""}, "debug"},
     {{"--check-config", 0, ""}, ""},

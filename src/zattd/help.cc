@@ -33,6 +33,8 @@ What it listens on
 Rarely needed
   --election-timeout-ms N    a leader not heard of for so long, up to twice, is replaced (600)
   --max-request-bytes N      the longest request line taken (1114112; 4096 to 16777216)
+  --max-buffer-bytes N       held for all clients together: requests on their way, answers that are
+                             not read (64 MiB, or a sixteenth of the machine's memory)
   --segment-bytes N          the size of the log's files (4194304)
   --create auto|never        never: refuse to start on an empty directory, as one is where a disk
                              was not mounted (auto)
@@ -45,7 +47,8 @@ Looking at it
 
 Options win over the environment (ZATT_CONFIG, ZATT_ID, ZATT_STORAGE, ZATT_ADDRESS, ZATT_PORT,
 ZATT_ELECTION_TIMEOUT_MS, ZATT_DEBUG, ...), the environment over the file ("id", "storage",
-"address", "port", "election_timeout_ms", "max_request_bytes", "segment_bytes", "create", "debug").
+"address", "port", "election_timeout_ms", "max_request_bytes", "max_buffer_bytes", "segment_bytes",
+"create", "debug").
 
 A cluster starts once all its nodes have met; from then on more than half of them are enough.
 SIGTERM or ^C finishes what is in flight. Exit codes: 0 stopped, 1 nobody took the output, 2 options

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "base/last_words.h"
-#include "base/narrow.h"
 #include "base/version.h"
 #include "config/config_file.h"
 #include "kv/machine.h"
@@ -56,12 +55,6 @@ int print(LogSink& sink, std::string_view text) {
   return Exit::output_failed;
 }
 
-server::ClientLimits limits_of(const Settings& settings) {
-  server::ClientLimits limits;
-  limits.max_line_bytes = narrow<std::size_t>(settings.node.max_request_bytes);
-  return limits;
-}
-
 // Good enough to start with, and worth a line.
 std::vector<std::string> what_is_odd(const Settings& settings) {
   std::vector<std::string> odd = odd_environment(environment_lines());
@@ -94,7 +87,7 @@ class Daemon {
   int run() {
     stop_at_once_when_told();
     auto created = server::Server::create(
-        loop_, settings_.listen, limits_of(settings_),
+        loop_, settings_.listen, server::ClientLimits::of(settings_.node),
         {.log = log_, .on_stopped = [this](node::StopReason reason) { on_stopped(reason); }});
     if (!created) return fail(created.error(), Exit::cannot_listen);
     server_ = std::move(*created);

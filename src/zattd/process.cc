@@ -2,6 +2,7 @@
 #include "zattd/process.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -85,6 +86,13 @@ void answer_for_memory() {
 }
 [[gnu::section(".preinit_array"), gnu::used]] void (*const first_of_all)() = answer_for_memory;
 
+// Large buffers go back to the machine as soon as they are freed. Left to itself the allocator keeps
+// ever larger ones, and fragments.
+void give_memory_back() {
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
 }  // namespace
 
 void prepare_process() {
@@ -93,6 +101,7 @@ void prepare_process() {
   unblock_signals();
   raise_file_limit();
   loop::on_out_of_memory(end_for_want_of_memory);
+  give_memory_back();
 }
 
 void stop_at_once_when_told() {

@@ -2,6 +2,7 @@
 #include "codec/json_lines.h"
 
 #include <doctest/doctest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <string>
@@ -146,6 +147,24 @@ TEST_CASE("lines: stopping at each of many lines does not move them each time") 
   feed.resume();
   CHECK(feed.lines.size() == 200000);
   CHECK(feed.splitter.kept_bytes() == 0);
+}
+
+TEST_CASE("lines: a long line's memory is given back with it") {
+  const auto in_use = [] {
+    const auto info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  Feed feed(1 << 20);
+  const std::string long_line(900'000, 'x');
+  const std::size_t before = in_use();
+  feed.feed(long_line);
+  if (in_use() < before + 900'000) return;  // a sanitizer's allocator tells nothing
+  SUBCASE("when it ends") { feed.feed("\n"); }
+  SUBCASE("when it is given up") { feed.splitter.skip_line(); }
+  feed.lines = {};
+  CHECK(in_use() < before + 100'000);
+  feed.feed("and\nnext\n");
+  CHECK(feed.lines.back().find("next") != std::string::npos);
 }
 
 TEST_CASE("lines: however the stream is cut, the lines are the same") {

@@ -185,7 +185,7 @@ TEST_CASE("Stream: one that reads within turns leaves its bytes where the turn i
   int heard_in[] = {-1, -1};
   for (int i = 0; i < 2; ++i) {
     REQUIRE(pairs[i].near);
-    pairs[i].far.read_within_turns();
+    pairs[i].far.read_within_turns(true);
     pairs[i].far.set_events({.on_bytes =
                                  [&, i](std::string_view) {
                                    heard_in[i] = turn;

@@ -39,9 +39,9 @@ class Parts : private node::PeerConnectionsOwner {
   std::unique_ptr<raft::Raft> raft;
   std::unique_ptr<node::Persister> persister;
   node::PeerConnections connections{env, *this, BootId{1}, nullptr};
-  node::ClientQueues clients{env, nullptr};
   kv::Machine machine;
   node::DictionaryService service{machine};
+  node::ClientQueues clients{options, env, service};
   node::Responder responder{options, env, service, clients};
 
   template <class Event>

@@ -205,4 +205,71 @@ TEST_CASE("responses: a node that stops first gives those that a turn has left")
   CHECK(fixture.node->is_idle());
 }
 
+TEST_CASE("reads: where all room is taken by those who do not read, the others wait in line") {
+  NodeFixture fixture("0", 1);
+  fixture.options.max_buffer_bytes = 4 << 20;
+  fixture.lead_alone();
+  const std::string large = "\"" + std::string(600'000, 'x') + "\"";
+  fixture.ask(R"({"op":"set","key":"k","value":)" + large + "}");
+  fixture.ask(R"({"op":"set","key":"small","value":1})");
+  std::vector<ClientId> idle;
+  std::size_t all = 0;
+  for (int i = 0; i < 10; ++i) {
+    idle.push_back(fixture.client());
+    fixture.env.clients[idle.back()].reads = false;
+    for (int n = 0; n < 4; ++n) fixture.line(idle.back(), get_k);
+    fixture.settle();
+    all += fixture.replies(idle.back()).size();
+  }
+  CHECK(all >= 2);
+  CHECK(all * 600'000 < 2 << 20);  // half of the four
+  CHECK(fixture.env.rooms_wanted > 0);
+  // What is small finds room; what is large waits until there is some.
+  CHECK(fixture.ask(R"({"op":"get","key":"small"})").find("\"value\":1") != std::string::npos);
+  const ClientId c = fixture.client();
+  fixture.line(c, get_k);
+  fixture.settle();
+  CHECK(fixture.replies(c).empty());
+  SUBCASE("which comes when they read") {
+    for (const ClientId id : idle) fixture.env.clients[id].unread_bytes = 0;
+    for (int i = 0; i < 4; ++i) fixture.settle();
+    CHECK(fixture.replies(c).size() == 1);
+  }
+  SUBCASE("or are ended") {
+    for (const ClientId id : idle) {
+      fixture.env.clients.erase(id);
+      fixture.node->on_client_closed(id);
+    }
+    for (int i = 0; i < 4; ++i) fixture.settle();
+    CHECK(fixture.replies(c).size() == 1);
+  }
+  SUBCASE("or does not come in time") {
+    fixture.pass_ms(5000);
+    const Lines said = fixture.replies(c);
+    REQUIRE(said.size() == 1);
+    CHECK(is_error(said[0], "overloaded", "no room for the answer in time"));
+  }
+}
+
+TEST_CASE("writes: what was refused, for a reason that there is no room to tell, is overloaded") {
+  NodeFixture fixture("0", 1);
+  fixture.options.max_buffer_bytes = 4 << 20;
+  fixture.lead_alone();
+  const std::string large = "\"" + std::string(600'000, 'x') + "\"";
+  fixture.ask(R"({"op":"set","key":"k","value":)" + large + "}");
+  const ClientId c = fixture.client();
+  fixture.env.clients[c].reads = false;
+  const std::string refused = R"({"op":"set","key":"k","value":1,"if":{"rev":9}})";
+  for (int i = 0; i < 3; ++i) fixture.line(c, refused);
+  CHECK_FALSE(fixture.env.clients[c].wanted);  // what they may be answered counts
+  fixture.settle();
+  const Lines said = fixture.replies(c);
+  REQUIRE(said.size() == 3);
+  CHECK(is_error(said[0], "condition_failed"));
+  CHECK(is_error(said[2], "overloaded", "nothing was written"));
+  fixture.line(c, R"({"op":"set","key":"k","value":1})");
+  fixture.settle();
+  CHECK(fixture.replies(c).at(0).find("\"ok\":true") != std::string::npos);  // that one was
+}
+
 }  // namespace zatt::node

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "kv/command.h"
+#include "kv/reply.h"
 #include "tests/support/fake_env.h"
 
 namespace zatt::node {
@@ -43,6 +45,53 @@ TEST_CASE("service: the dictionary takes reads and writes, and answers from what
   for (const codec::Operation& operation :
        {codec::Operation(codec::Proposal{}), {codec::Barrier{}}})
     CHECK(service.refusal_of(operation).find("zatt's dictionary") != std::string_view::npos);
+}
+
+TEST_CASE("service: how long an answer may be") {
+  kv::Machine machine;
+  const DictionaryService service(machine);
+  const std::string value(10'000, '1');
+  for (std::uint64_t i = 1; i <= 5; ++i) set(machine, Index{i}, "a" + std::to_string(i), value);
+  const auto of_read = [&](auto query, std::uint64_t most = UINT64_MAX) {
+    return service.answer_bytes(codec::Read{query, false}, most);
+  };
+  CHECK(of_read(codec::Get{"a1"}) > value.size());
+  CHECK(of_read(codec::Get{"a1"}) < value.size() + 1000);
+  CHECK(of_read(codec::Get{"b"}) < 1000);
+  CHECK(of_read(codec::Count{"a"}) < 1000);
+  CHECK(of_read(codec::Scan{"a", {}, 10, false}) > 5 * value.size());
+  CHECK(of_read(codec::Scan{"a", {}, 2, false}) < 3 * value.size());
+  CHECK(of_read(codec::Scan{"a", {}, 10, false}, 15'000) < 3 * value.size());  // no need to go on
+  const auto of_write = [&](const kv::Command& command) {
+    codec::Write write{command.op, {}};
+    kv::encode(command, write.command);
+    return service.answer_bytes(write, UINT64_MAX);
+  };
+  kv::Command command;
+  command.key = "a1";
+  CHECK(of_write(command) == 0);
+  command.condition.kind = kv::Condition::Kind::rev;
+  CHECK(of_write(command) > value.size());
+  command.op = kv::Op::incr;
+  command.condition = {};
+  CHECK(of_write(command) > value.size());
+  CHECK(service.answer_bytes(codec::Ping{}, UINT64_MAX) == 0);
+}
+
+TEST_CASE("service: a reply that says that nothing was changed") {
+  kv::Machine machine;
+  const DictionaryService service(machine);
+  for (const kv::Outcome outcome :
+       {kv::Outcome::done, kv::Outcome::condition_failed, kv::Outcome::not_an_integer,
+        kv::Outcome::out_of_range, kv::Outcome::malformed}) {
+    kv::Reply reply;
+    reply.outcome = outcome;
+    std::string bytes;
+    kv::encode(reply, bytes);
+    CHECK(service.changed_nothing(bytes) == (outcome != kv::Outcome::done));
+  }
+  CHECK_FALSE(service.changed_nothing("no reply"));
+  CHECK_FALSE(HostService(machine).changed_nothing("anything"));
 }
 
 TEST_CASE("service: a host's machine takes proposals and barriers") {

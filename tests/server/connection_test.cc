@@ -259,3 +259,88 @@ TEST_CASE("Clients: an idle one costs under 2 KiB here, also after it was busy")
   // The stream itself was there before: about 400 bytes more.
   CHECK((after - std::min(after, before)) / count < 2048 - 400);
 }
+
+namespace {
+
+// More people than the first, who only write.
+std::vector<loop::Stream> crowd_of(Fixture& world, std::size_t size, const std::string& says) {
+  std::vector<loop::Stream> crowd;
+  for (std::size_t i = 0; i < size; ++i) {
+    world.connect();
+    world.person.write(std::string(says));
+    crowd.push_back(std::move(world.person));
+  }
+  return crowd;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "Clients: the beginnings of long lines are kept for a few at once, and all come through") {
+  ClientLimits limits{.max_line_bytes = 300'000, .max_buffer_bytes = 1'200'000};
+  limits.room_look_ms = 5000;
+  Fixture world(limits);
+  world.clients.set_request_bytes(0);
+  const std::string begun(250'000, 'l');
+  std::vector<loop::Stream> crowd = crowd_of(world, 40, begun);
+  std::size_t before = 1;
+  REQUIRE(world.until([&] {  // until nothing is read any more
+    const bool same = world.clients.input_bytes() == before;
+    before = world.clients.input_bytes();
+    world.pause(10);
+    return same;
+  }));
+  CHECK(before < 1'200'000);  // of 10,000,000
+  CHECK(world.heard.empty());
+  for (loop::Stream& person : crowd) person.write("\n");
+  REQUIRE(world.until([&] { return world.heard.size() == crowd.size(); }));
+  for (const std::string& line : world.heard) CHECK(line == begun);
+  CHECK(world.clients.input_bytes() == 0);
+}
+
+TEST_CASE("Clients: a line that is never ended is refused once others wait") {
+  ClientLimits limits{.max_line_bytes = 100'000, .max_buffer_bytes = 100'000};
+  limits.room_look_ms = 5;
+  Fixture world(limits);
+  world.clients.set_request_bytes(0);
+  std::vector<loop::Stream> crowd = crowd_of(world, 3, std::string(50'000, 'l'));
+  std::vector<loop::Stream> good = crowd_of(world, 1, std::string(50'000, 'g') + "\n");
+  REQUIRE(world.until([&] { return world.heard.size() == 4; }));
+  CHECK(std::count(world.heard.begin(), world.heard.end(), "(refused)") == 3);
+  CHECK(world.heard.back() == std::string(50'000, 'g'));
+  crowd[0].write("the rest\nnext\n");
+  REQUIRE(world.until([&] { return world.heard.size() == 5; }));
+  CHECK(world.heard.back() == "next");
+}
+
+TEST_CASE("Clients: where others wait for room, who reads nothing is ended, the largest first") {
+  ClientLimits limits{.max_line_bytes = 1000};
+  limits.room_look_ms = 5;
+  Fixture world(limits);
+  world.answer = [&](node::ClientId id, std::string_view line) {
+    say(world.clients, id, std::string(line == "much" ? 20'000'000 : 6'000'000, 'r'));
+  };
+  std::vector<loop::Stream> idle = crowd_of(world, 2, "much\n");
+  std::vector<loop::Stream> less = crowd_of(world, 1, "less\n");
+  world.connect();
+  world.person.write("less\n");
+  std::size_t before = 0;
+  REQUIRE(world.until([&] {  // until the sockets are full
+    const bool same = world.heard.size() == 4 && world.clients.waiting_bytes() == before;
+    before = world.clients.waiting_bytes();
+    world.pause(20);
+    return same;
+  }));
+  world.clients.make_room();
+  world.on_turn = [&, turn = world.on_turn] {
+    if (world.clients.waiting_bytes() == before) world.clients.make_room();  // somebody waits
+    turn();
+  };
+  REQUIRE(world.until([&] { return !world.closed.empty(); }));
+  world.pause(50);
+  CHECK(world.closed.size() == 2);  // half of all is gone
+  for (const node::ClientId id : world.closed) CHECK(id <= node::ClientId{2});
+  CHECK(world.log.find("others wait for room") != std::string::npos);
+  world.replies.attach(world.person);  // who reads is spared
+  REQUIRE(world.until([&] { return world.replies.bytes.size() == 6'000'000; }));
+}

@@ -30,6 +30,11 @@ class TextProtocol final : public ServerProtocol {
     });
     return wants_more;
   }
+  std::size_t kept_bytes() const override { return splitter_.kept_bytes(); }
+  void refuse_begun() override {
+    splitter_.skip_line();
+    sink_.on_line(connection_.id(), "(refused)", false);
+  }
   void on_end() override {
     splitter_.end([&](std::string_view line, bool too_long) {
       sink_.on_line(connection_.id(), line, too_long);

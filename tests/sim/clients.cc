@@ -158,6 +158,7 @@ void Cluster::reply(NodeNumber number, node::ClientId client, std::string_view l
     delay += prng_.below(2 * settings_.read_mean_us) * line.size() / 1024;
   connection.last_reply_us = std::max(connection.last_reply_us, now_of(number) + delay);
   connection.unread_bytes += line.size();
+  machines_[number].unread_bytes += line.size();
   const std::uint64_t applied = raw(machines_[number].node->last_applied());
   scheduler_.at(connection.last_reply_us, [this, number, process = machines_[number].process,
                                            client, text = std::string(line), applied] {
@@ -174,9 +175,12 @@ void Cluster::deliver_reply(NodeNumber number, std::uint64_t process, node::Clie
   if (it == machine.connections.end()) return;
   const std::uint64_t before = machine.unread_factor * it->second.unread_bytes;
   it->second.unread_bytes -= line.size();
+  machine.unread_bytes -= line.size();
   release(number, it->second, line.size());
   const std::uint64_t after = machine.unread_factor * it->second.unread_bytes;
   constexpr std::uint64_t half = 1 << 19;
+  if (std::exchange(machine.room_is_wanted, false))
+    enter(number, process, from_client(client, [](node::Node&) {}));
   if (before >= half && after < half) {
     it->second.read_on_us = scheduler_.now_us();
     enter(number, process,
@@ -208,6 +212,7 @@ void Cluster::close(NodeNumber node, node::ClientId connection) {
   if (const auto it = machine.connections.find(connection); it != machine.connections.end()) {
     check_due(node, it->second);
     release(node, it->second, it->second.bytes);
+    machine.unread_bytes -= it->second.unread_bytes;
   }
   machine.connections.erase(connection);
   if (machine.process == 0) return;
@@ -219,7 +224,7 @@ void Cluster::close(NodeNumber node, node::ClientId connection) {
 
 void Cluster::close_connections(NodeNumber number) {
   const auto connections = std::exchange(machines_[number].connections, {});
-  machines_[number].client_bytes = 0;
+  machines_[number].client_bytes = machines_[number].unread_bytes = 0;
   for (const auto& [id, connection] : connections) {
     const std::uint64_t at = std::max(connection.last_reply_us, scheduler_.now_us()) + 1;
     scheduler_.at(at, [this, client = id] { hear(client, std::nullopt, 0); });

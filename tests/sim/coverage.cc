@@ -66,6 +66,8 @@ constexpr const char* coverage_point_names[] = {
     "outcome_unknown",
     "read_asked_again",
     "reply_held_back",
+    "reply_waits_for_room",
+    "reply_without_room",
     "responses_left_for_next_turn",
     "apply_left_for_next_turn",
     "client_paused",

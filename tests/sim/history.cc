@@ -137,7 +137,9 @@ class Checker {
       if (op.kind != Kind::set || op.value == empty_value) continue;  // that one is often said
       const auto& places = past_.places(op.value);
       if (places.size() > 1) return "carried out twice: " + to_string(op);
-      if (op.outcome == Outcome::failed && !places.empty())
+      // One whose condition did not hold is there and has written nothing: where there was no room
+      // for what that answer tells, it is said to have failed.
+      if (op.outcome == Outcome::failed && !places.empty() && past_.took_effect(places[0]))
         return "said to have failed, and it is in the log at " + std::to_string(places[0]) + ": " +
                to_string(op);
       if (op.outcome == Outcome::done && (places.empty() || places[0] != op.rev))

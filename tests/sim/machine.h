@@ -56,6 +56,12 @@ class WatchedService final : public node::Service {
   codec::Response answer(const codec::Read& read) const override {
     return dictionary_.answer(read);
   }
+  std::uint64_t answer_bytes(const codec::Operation& operation, std::uint64_t most) const override {
+    return dictionary_.answer_bytes(operation, most);
+  }
+  bool changed_nothing(std::string_view reply) const override {
+    return dictionary_.changed_nothing(reply);
+  }
   std::uint64_t keys() const override { return dictionary_.keys(); }
 
  private:
@@ -138,6 +144,8 @@ struct Machine {
   std::uint64_t round_before = 0;         // in a later one than this
   bool asked_before_pause = false;        // for a round of answers, which wait now
   bool clock_stands = false;              // while it is paused
+  std::uint64_t unread_bytes = 0;         // by all its clients
+  bool room_is_wanted = false;            // it waits until some of that is read
   std::uint64_t unread_factor = 1;        // how much each unread byte counts for
   std::deque<Event> deferred;             // came while the process stood still
   std::uint64_t turn_ns = 0;              // computed in this turn, by simulated time

@@ -49,13 +49,13 @@ class MachineEnv final : public node::Env {
                const codec::Response& response) override {
     cluster_.respond(number_, client, request, response);
   }
-  std::uint64_t unread_bytes(node::ClientId client) override {
-    const auto& connections = cluster_.machines_[number_].connections;
-    const auto it = connections.find(client);
-    return it == connections.end()
-               ? 0
-               : cluster_.machines_[number_].unread_factor * it->second.unread_bytes;
+  node::Unread unread(node::ClientId client) override {
+    const Machine& machine = cluster_.machines_[number_];
+    const auto it = machine.connections.find(client);
+    const std::uint64_t bytes = it == machine.connections.end() ? 0 : it->second.unread_bytes;
+    return {machine.unread_factor * bytes, machine.unread_factor * machine.unread_bytes};
   }
+  void make_room() override { cluster_.machines_[number_].room_is_wanted = true; }
   void close_client(node::ClientId) override {}
   void want_requests(node::ClientId client, bool wanted) override {
     cluster_.want_requests(number_, client, wanted);
@@ -146,6 +146,7 @@ node::Options Cluster::options_of(NodeNumber number) {
   options.max_in_flight_bytes = settings_.max_in_flight_bytes;
   options.max_log_bytes = machine.max_log_bytes;
   options.max_request_bytes = 2 << 20;
+  if (machine.unread_factor > 1) options.max_buffer_bytes = 4 * options.max_request_bytes;
   options.instrumentation = machine.instrumentation.get();
   return options;
 }
@@ -163,6 +164,7 @@ void Cluster::start(NodeNumber number) {
   machine.may_fail_to_start = machine.short_of_space || machine.disk->has_faults();
   machine.env = std::make_unique<MachineEnv>(*this, number, env_seed);
   machine.instrumentation = std::make_unique<MachineInstrumentation>(*this, probe_seed);
+  machine.room_is_wanted = false;
   machine.unread_factor = machine.instrumentation->inject(FaultPoint::small_buffer) ? 4000 : 1;
   auto node = open_node(number);
   if (!node) return on_start_failed(number, node.error());

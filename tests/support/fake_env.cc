@@ -39,6 +39,12 @@ void FakeEnv::respond(node::ClientId client, const codec::Request& request,
   seen.replies.push_back(std::move(line));
 }
 
+node::Unread FakeEnv::unread(node::ClientId client) {
+  node::Unread unread{clients[client].unread_bytes, 0};
+  for (const auto& [id, seen] : clients) unread.by_all += seen.unread_bytes;
+  return unread;
+}
+
 void FakeEnv::log(node::LogLevel level, std::string_view line) {
   logged.push_back({level, std::string(line)});
 }

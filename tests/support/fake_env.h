@@ -51,6 +51,7 @@ class FakeEnv final : public node::Env {
   std::uint64_t now = 1'000'000;
   std::uint64_t wall = 1'700'000'000'000'000;
   std::uint64_t next_random = 0x1000;
+  std::uint64_t rooms_wanted = 0;
   std::optional<storage::Batch> batch;  // with the disk
   std::vector<node::PeerAddress> dialed;
   std::map<node::LinkId, std::vector<Frame>> frames;  // sent and not looked at
@@ -59,7 +60,7 @@ class FakeEnv final : public node::Env {
   std::vector<Logged> logged;
   std::optional<node::StopReason> stopped;
   bool short_turns = false;  // each is over as soon as something is done in it
-  std::size_t calls = 0;  // of all that says something to the world
+  std::size_t calls = 0;     // of all that says something to the world
 
   std::uint64_t now_us() override { return now; }
   std::uint64_t wall_us() override { return wall; }
@@ -71,9 +72,8 @@ class FakeEnv final : public node::Env {
   void close_link(node::LinkId link) override;
   void respond(node::ClientId client, const codec::Request& request,
                const codec::Response& response) override;
-  std::uint64_t unread_bytes(node::ClientId client) override {
-    return clients[client].unread_bytes;
-  }
+  node::Unread unread(node::ClientId client) override;
+  void make_room() override { ++rooms_wanted; }
   void close_client(node::ClientId client) override { clients[client].closed = true; }
   void want_requests(node::ClientId client, bool wanted) override {
     clients[client].wanted = wanted;

@@ -60,8 +60,20 @@ TEST_CASE("parse: no arguments at all are a store of one node") {
   CHECK(settings->node.election_timeout_ms == 600);
   CHECK(settings->node.segment_bytes == 4 << 20);
   CHECK(settings->node.max_request_bytes == (1 << 20) + (64 << 10));
+  CHECK(settings->node.max_buffer_bytes >= 4 * settings->node.max_request_bytes);
+  CHECK(settings->node.max_buffer_bytes <= 64 << 20);
   CHECK(settings->node.create);
   CHECK(!settings->debug);
+}
+
+TEST_CASE("parse: what is held for clients is at least four requests") {
+  const auto settings = parse_with({"--max-request-bytes", "10000", "--max-buffer-bytes", "40000"});
+  REQUIRE(settings);
+  CHECK(settings->node.max_buffer_bytes == 40'000);
+  CHECK_FALSE(parse_with({"--max-request-bytes", "10000", "--max-buffer-bytes", "39999"}));
+  const auto large = parse_with({"--max-request-bytes", "16777216"});
+  REQUIRE(large);
+  CHECK(large->node.max_buffer_bytes == 64 << 20);
 }
 
 TEST_CASE("parse: a member of a cluster, and what it listens on") {
