@@ -61,7 +61,7 @@ void Connection::pull(std::string_view bytes) {
 void Connection::update_line() {
   if (closed_) return;
   const std::size_t kept = protocol_->kept_bytes();
-  owner_.on_input_kept(std::exchange(counted_input_, kept), kept);
+  owner_.on_input_kept(std::exchange(counted_.input, kept), kept);
   if (stopped_ || kept <= LineGate::free_bytes) return leave_line_gate();
   LineGate& gate = owner_.line_gate();
   if (line_ == Line::kept) return gate.on_bytes(id_);
@@ -150,7 +150,7 @@ void Connection::on_written() {
 void Connection::count_unread() {
   if (closed_) return;
   const std::size_t unread = unread_bytes();
-  owner_.on_output_unread(std::exchange(counted_unread_, unread), unread);
+  owner_.on_output_unread(std::exchange(counted_.unread, unread), unread);
 }
 
 void Connection::update_pause() {
@@ -210,8 +210,8 @@ void Connection::end(std::string reason) {
   close_reason_ = std::move(reason);
   stream().read_stop();
   leave_line_gate();
-  owner_.on_input_kept(std::exchange(counted_input_, 0), 0);
-  owner_.on_output_unread(std::exchange(counted_unread_, 0), 0);
+  owner_.on_input_kept(std::exchange(counted_.input, 0), 0);
+  owner_.on_output_unread(std::exchange(counted_.unread, 0), 0);
   owner_.on_ready(id_);
 }
 

@@ -108,7 +108,9 @@ class Connection final : public Client {
   std::string close_reason_;
   std::uint64_t taken_bytes_ = 0;  // at the last look
   std::uint64_t handed_bytes_ = 0;
-  std::size_t counted_input_ = 0, counted_unread_ = 0;  // as the owner has them
+  struct Counted {
+    std::size_t input = 0, unread = 0;
+  } counted_;  // as the owner has them
   enum class Line : std::uint8_t { short_or_none, waits, kept } line_ = Line::short_or_none;
   std::uint8_t looks_in_vain_ = 0;
   bool wanted_ = true;    // by the node

@@ -24,7 +24,7 @@ struct Version {
 // its commands.
 class Past {
  public:
-  explicit Past(const Ledger& ledger) {
+  Past(const Ledger& ledger, bool only_effects) : only_effects_(only_effects) {
     for (const auto& [index, body] : ledger)
       if (!body.empty()) apply(index, body);
   }
@@ -34,7 +34,8 @@ class Past {
     if (versions.empty()) versions.push_back({});
     return versions;
   }
-  // Indexes at which a set of this value stands in the log, whether its condition held or not.
+  // Indexes at which a set of this value stands in the log, whether its condition held or not;
+  // with only_effects, where it held.
   const std::vector<std::uint64_t>& places(const std::string& value) { return places_[value]; }
   // What a scan shows at a revision, but for its limit.
   std::vector<Op::Item> list_at(std::uint64_t rev, const Op& scan) const {
@@ -72,9 +73,11 @@ class Past {
     auto& versions = versions_[key];
     if (versions.empty()) versions.push_back({});
     const Version now = versions.back();
-    if (command->op == kv::Op::set) places_[std::string(command->value)].push_back(index);
+    const bool has_effect = holds(command->condition, now);
+    if (command->op == kv::Op::set && (has_effect || !only_effects_))
+      places_[std::string(command->value)].push_back(index);
     if (command->op == kv::Op::del) ++deletes_[key];
-    if (!holds(command->condition, now)) return;
+    if (!has_effect) return;
     if (command->op == kv::Op::set) {
       put(key, index, std::string(command->value));
     } else if (command->op == kv::Op::del) {
@@ -110,6 +113,7 @@ class Past {
     counts_[rev] = present_.size();
   }
 
+  const bool only_effects_;
   std::map<std::string, std::vector<Version>> versions_;
   std::map<std::string, std::vector<std::uint64_t>> places_;
   std::map<std::string, std::uint64_t> increments_, deletes_;
@@ -119,7 +123,8 @@ class Past {
 
 class Checker {
  public:
-  Checker(const std::vector<Op>& ops, const Ledger& ledger) : ops_(ops), past_(ledger) {}
+  Checker(const std::vector<Op>& ops, const Ledger& ledger, std::uint64_t without_room)
+      : ops_(ops), past_(ledger, without_room > 0), without_room_(without_room) {}
 
   std::optional<Violation> check() {
     if (auto wrong = check_effects()) return Violation{Invariant::linearizable, *wrong};
@@ -137,9 +142,7 @@ class Checker {
       if (op.kind != Kind::set || op.value == empty_value) continue;  // that one is often said
       const auto& places = past_.places(op.value);
       if (places.size() > 1) return "carried out twice: " + to_string(op);
-      // One whose condition did not hold is there and has written nothing: where there was no room
-      // for what that answer tells, it is said to have failed.
-      if (op.outcome == Outcome::failed && !places.empty() && past_.took_effect(places[0]))
+      if (op.outcome == Outcome::failed && !places.empty())
         return "said to have failed, and it is in the log at " + std::to_string(places[0]) + ": " +
                to_string(op);
       if (op.outcome == Outcome::done && (places.empty() || places[0] != op.rev))
@@ -171,8 +174,10 @@ class Checker {
       if (op.outcome == Outcome::done || op.outcome == Outcome::condition_failed) ++bound.least;
       if (op.outcome != Outcome::failed) ++bound.most;
     }
-    for (const auto& [key, bound] : bounds)
+    for (auto& [key, bound] : bounds) {
+      bound.most += without_room_;
       if (auto wrong = check_bound(key, bound, past_.deletes(key), "deletes")) return wrong;
+    }
     return std::nullopt;
   }
 
@@ -324,6 +329,7 @@ class Checker {
 
   const std::vector<Op>& ops_;
   Past past_;
+  const std::uint64_t without_room_;
 };
 
 }  // namespace
@@ -332,8 +338,9 @@ bool is_write(Op::Kind kind) {
   return kind == Op::Kind::set || kind == Op::Kind::del || kind == Op::Kind::incr;
 }
 
-std::optional<Violation> check_history(const std::vector<Op>& ops, const Ledger& ledger) {
-  return Checker(ops, ledger).check();
+std::optional<Violation> check_history(const std::vector<Op>& ops, const Ledger& ledger,
+                                       std::uint64_t without_room) {
+  return Checker(ops, ledger, without_room).check();
 }
 
 std::string to_string(const Op& op) {

@@ -84,7 +84,8 @@ std::optional<Violation> SeedRun::check_answers() {
     if (!problem.empty()) return Violation{Invariant::linearizable, problem};
   const Ledger& ledger = cluster_.checker().ledger();
   if (settings_.has_proposers()) return check_proposals(cluster_.proposers().asks(), ledger);
-  if (auto wrong = check_history(cluster_.workload().ops(), ledger)) return wrong;
+  const std::uint64_t without_room = cluster_.coverage().of(CoveragePoint::reply_without_room);
+  if (auto wrong = check_history(cluster_.workload().ops(), ledger, without_room)) return wrong;
   const OrderSearchResult second = search_order(cluster_.workload().ops(), most_search_steps);
   if (second.verdict == OrderSearchResult::Verdict::fits_not)
     return Violation{Invariant::linearizable, second.why};
