@@ -37,8 +37,8 @@ std::uint64_t cost(codec::Request& request, const Service& service) {
   std::uint64_t bytes = pending_bytes + request.id.size();
   if (const auto* read = std::get_if<codec::Read>(&request.operation)) bytes += size_of(*read);
   if (const std::string* command = command_of(request))
-    bytes += under_way_bytes + command->size() +
-             service.answer_bytes(request.operation, UINT64_MAX);
+    bytes +=
+        under_way_bytes + command->size() + service.answer_bytes(request.operation, UINT64_MAX);
   return bytes;
 }
 

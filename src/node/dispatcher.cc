@@ -9,27 +9,34 @@ namespace {
 using State = PendingRequest::State;
 using codec::ErrorCode;
 
+constexpr std::string_view too_many_text =
+    "too many requests wait already; try again a little later";
+constexpr std::string_view too_fast_text =
+    "writes come faster than the disks of the cluster take them; nothing was written; try again a "
+    "little later";
+
 }  // namespace
 
 void Dispatcher::admit(ClientQueue& client, PendingRequest& pending) {
   if (p_.clients.refuses_waiting())
     p_.clients.return_to_waiting(pending.id);
-  else if (const auto error = load_error(pending))
-    p_.clients.finish_error(pending, *error,
-                            *error == ErrorCode::storage_full
-                                ? no_room_text
-                                : "too many requests wait already; try again a little later");
+  else if (auto failure = refusal_of(pending))
+    p_.clients.finish(pending, std::move(*failure));
   else
     dispatch(client);
 }
 
-std::optional<ErrorCode> Dispatcher::load_error(const PendingRequest& pending) const {
+std::optional<codec::Failure> Dispatcher::refusal_of(PendingRequest& pending) const {
   if (is_stale_read(pending.request)) return std::nullopt;
-  if (p_.clients.has_too_many()) return ErrorCode::overloaded;
+  const auto overloaded = [](std::string_view why) {
+    return codec::Failure{ErrorCode::overloaded, std::string(why)};
+  };
+  if (p_.clients.has_too_many()) return overloaded(too_many_text);
   if (!is_write(pending)) return std::nullopt;
-  if (p_.writes.has_too_many()) return ErrorCode::overloaded;
+  if (p_.writes.has_too_many()) return overloaded(too_many_text);
+  if (!p_.writes.is_in_time(command_of(pending.request)->size())) return overloaded(too_fast_text);
   if (p_.raft.is_leader() && p_.writes.has_no_room_for(grows(pending)))
-    return ErrorCode::storage_full;
+    return codec::Failure{ErrorCode::storage_full, std::string(no_room_text)};
   return std::nullopt;
 }
 

@@ -54,7 +54,7 @@ class Dispatcher {
   // Who leads, where that one can be asked.
   std::optional<Target> target() const;
   // Why no more may be taken now; nothing: it may.
-  std::optional<codec::ErrorCode> load_error(const PendingRequest& pending) const;
+  std::optional<codec::Failure> refusal_of(PendingRequest& pending) const;
   void expire(PendingRequest& pending);
   void expire_readable(PendingRequest& pending);
   std::string why_not_caught_up() const;

@@ -36,7 +36,7 @@ Node::Node(const Options& options, Env& env, Service& service,
       peers_(options_, env),
       bootstrapper_(options_, env, *raft_, persister_, connections_),
       clients_(options_, env, service),
-      writes_(options_, *raft_, persister_, connections_, clients_),
+      writes_(options_, env, *raft_, persister_, connections_, clients_),
       reads_(options_, *raft_, connections_, clients_),
       applier_(options_, env, *raft_, service.machine(), persister_,
                [this](Index index, Term term, std::string_view reply) {

@@ -19,20 +19,20 @@ constexpr std::string_view replaced_text =
 
 }  // namespace
 
-WriteTracker::WriteTracker(const Options& options, const raft::Raft& raft,
+WriteTracker::WriteTracker(const Options& options, Env& env, const raft::Raft& raft,
                            const Persister& persister, PeerConnections& connections,
                            ClientQueues& clients)
     : options_(options),
       raft_(raft),
       persister_(persister),
       connections_(connections),
-      clients_(clients) {}
+      clients_(clients),
+      admission_(env) {}
 
 void WriteTracker::batch(PendingRequest& pending, const Target& target) {
   if (target.link == LinkId::none) {
-    gathered_.push_back(
+    return gather(
         {{pending.id, LinkId::none, 0}, target.term, std::move(*command_of(pending.request))});
-    return;
   }
   PeerConnection* peer = connections_.find_link(target.link);
   ZATT_ASSERT(peer != nullptr);
@@ -51,12 +51,17 @@ void WriteTracker::on_forward(PeerConnection& peer, const codec::Forward& forwar
   const Origin origin{RequestId{}, peer.id, forward.number};
   if (!raft_.is_leader() || forward.term != raft_.current_term())
     answer_forward(origin, Forwarded::not_taken);
-  else if (has_too_many())
+  else if (has_too_many() || !is_in_time(forward.command.size()))
     answer_forward(origin, Forwarded::overloaded);
   else if (has_no_room_for(forward.grows))
     answer_forward(origin, Forwarded::storage_full);
   else
-    gathered_.push_back({origin, forward.term, std::string(forward.command)});
+    gather({origin, forward.term, std::string(forward.command)});
+}
+
+void WriteTracker::gather(Gathered write) {
+  gathered_bytes_ += write.command.size();
+  gathered_.push_back(std::move(write));
 }
 
 std::optional<raft::Propose> WriteTracker::next_proposal() {
@@ -67,6 +72,7 @@ std::optional<raft::Propose> WriteTracker::next_proposal() {
   propose.term = raft_.current_term();
   while (taken < gathered_.size() && bytes < propose_bytes) {
     Gathered& write = gathered_[taken++];
+    gathered_bytes_ -= write.command.size();
     if (!raft_.is_leader() || write.term != raft_.current_term()) {
       give_back(write.origin, std::move(write.command));
       continue;
@@ -77,6 +83,7 @@ std::optional<raft::Propose> WriteTracker::next_proposal() {
   }
   gathered_.erase(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(taken));
   if (proposing_.empty()) return std::nullopt;
+  proposing_bytes_ = bytes;
   return propose;
 }
 
@@ -88,6 +95,7 @@ void WriteTracker::on_proposed(Index first) {
     ++first;
   }
   proposing_.clear();
+  admission_.on_proposed(first - 1, proposing_bytes_);
 }
 
 void WriteTracker::give_back(const Origin& origin, std::string command) {
@@ -106,6 +114,7 @@ void WriteTracker::answer_forward(const Origin& origin, Forwarded what, std::str
 }
 
 void WriteTracker::on_applied(Index index, Term term, std::string_view reply) {
+  admission_.on_applied(index);
   const auto [first, last] = waiters_.equal_range(index);
   for (auto it = first; it != last; ++it) {
     const auto& [waiter_term, origin] = it->second;

@@ -14,6 +14,7 @@
 
 #include "base/types.h"
 #include "codec/peer_message.h"
+#include "node/admission.h"
 #include "node/client_queues.h"
 #include "node/options.h"
 #include "node/peer_connections.h"
@@ -28,7 +29,7 @@ inline constexpr std::string_view no_room_text =
 class WriteTracker {
  public:
   // All are borrowed for its life.
-  WriteTracker(const Options& options, const raft::Raft& raft, const Persister& persister,
+  WriteTracker(const Options& options, Env& env, const raft::Raft& raft, const Persister& persister,
                PeerConnections& connections, ClientQueues& clients);
 
   // Takes a client's write, which is writing from now on: to be proposed here, or sent to the
@@ -57,6 +58,10 @@ class WriteTracker {
   // Why no write may be taken now. Asked of a follower too: what waits for the disk, for a
   // majority, or for the machine is in memory.
   bool has_too_many() const;
+  // Whether a write of so many bytes would be answered soon enough. A follower's leader says so.
+  bool is_in_time(std::uint64_t bytes) {
+    return !raft_.is_leader() || admission_.has_room(bytes, gathered_bytes_);
+  }
   // Whether this leader knows of no room for a write, which `grows` or takes little.
   bool has_no_room_for(bool grows) const;
   std::size_t proposed() const { return waiters_.size(); }
@@ -79,6 +84,7 @@ class WriteTracker {
     Origin origin;
   };
 
+  void gather(Gathered write);
   // Not proposed here, and for certain: back to whoever asked.
   void give_back(const Origin& origin, std::string command);
   void answer_forward(const Origin& origin, codec::ForwardReply::What what,
@@ -93,8 +99,11 @@ class WriteTracker {
   const Persister& persister_;
   PeerConnections& connections_;
   ClientQueues& clients_;
+  Admission admission_;
   std::vector<Gathered> gathered_;
+  std::uint64_t gathered_bytes_ = 0;
   std::vector<Waiter> proposing_;  // the piece with the core
+  std::uint64_t proposing_bytes_ = 0;
   std::multimap<Index, Waiter> waiters_;
   Term settled_term_{};                                            // of the last entry applied
   std::map<LinkId, std::map<std::uint64_t, RequestId>> forwards_;  // by number

@@ -22,7 +22,7 @@ struct Fixture : Parts {
   PeerTable peers{options, env};
   Bootstrapper bootstrapper{options, env, *raft, *persister, connections};
   StatusReporter status{{options, env, *raft, *persister, connections, peers, bootstrapper}};
-  WriteTracker writes{options, *raft, *persister, connections, clients};
+  WriteTracker writes{options, env, *raft, *persister, connections, clients};
   ReadTracker reads{options, *raft, connections, clients};
   Dispatcher dispatcher{
       {options, env, *raft, *persister, connections, peers, status, clients, writes, reads}};

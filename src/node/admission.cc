@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/admission.h"
+
+#include <algorithm>
+
+namespace zatt::node {
+
+void Admission::on_proposed(Index last, std::uint64_t bytes) {
+  under_way_.push_back({last, bytes, env_.now_us()});
+  bytes_ += bytes;
+}
+
+void Admission::on_applied(Index index) {
+  if (under_way_.empty() || index < under_way_.front().last) return;
+  const std::uint64_t now = env_.now_us();
+  while (!under_way_.empty() && under_way_.front().last <= index) {
+    const std::uint64_t bytes = under_way_.front().bytes;
+    under_way_.pop_front();
+    bytes_ -= bytes;
+    answered_bytes_ += bytes;
+    // Many small pieces are one entry here, or a fast disk would fill the window with them.
+    if (!answered_.empty() && now - answered_.back().at_us < window_us / 64)
+      answered_.back().bytes += bytes;
+    else
+      answered_.push_back({now, bytes});
+  }
+  forget_answered(now);
+}
+
+void Admission::forget_answered(std::uint64_t now_us) {
+  while (!answered_.empty() && answered_.front().at_us + window_us < now_us) {
+    answered_bytes_ -= answered_.front().bytes;
+    answered_.pop_front();
+  }
+}
+
+bool Admission::has_room(std::uint64_t bytes, std::uint64_t gathered) {
+  const std::uint64_t taken = bytes_ + gathered;
+  if (taken == 0 || taken + bytes <= least_bytes) return true;
+  const std::uint64_t now = env_.now_us();
+  forget_answered(now);
+  const bool is_behind = !under_way_.empty() && under_way_.front().since_us + old_us < now;
+  return taken + bytes <= std::max(is_behind ? least_bytes : first_bytes, rate());
+}
+
+}  // namespace zatt::node

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "node/admission.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/fake_env.h"
+
+namespace zatt::node {
+namespace {
+
+constexpr std::uint64_t megabyte = 1'000'000;
+
+struct Fixture {
+  test::FakeEnv env;
+  Admission admission{env};
+  std::uint64_t proposed = 0, applied = 0;
+
+  void propose() { admission.on_proposed(Index{++proposed}, megabyte); }
+  void apply() { admission.on_applied(Index{++applied}); }
+  bool has_room() { return admission.has_room(megabyte, 0); }
+  // Proposes what is taken, and says how much that was.
+  std::uint64_t fill() {
+    const std::uint64_t before = proposed;
+    while (has_room()) propose();
+    return proposed - before;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("admission: before anything is known, what a slow disk writes in time") {
+  Fixture fixture;
+  CHECK(fixture.fill() == 16);
+  CHECK(fixture.admission.has_room(100, 0));
+  CHECK_FALSE(fixture.admission.has_room(100, 2 * megabyte));  // gathered for the log
+  fixture.apply();
+  CHECK(fixture.fill() == 1);
+}
+
+TEST_CASE("admission: behind by a second, no more than was answered in a second") {
+  Fixture fixture;
+  fixture.fill();
+  for (int i = 0; i < 40; ++i) {  // 5 MB/s
+    fixture.env.now += 200'000;
+    fixture.apply();
+    fixture.fill();
+  }
+  CHECK(fixture.proposed - fixture.applied <= 6);
+  CHECK(fixture.proposed - fixture.applied >= 4);  // its throughput stays
+}
+
+TEST_CASE("admission: a fast disk is never held back") {
+  Fixture fixture;
+  for (int i = 0; i < 2000; ++i) {  // 200 MB/s, 10 of them always under way
+    while (fixture.proposed < fixture.applied + 10) {
+      REQUIRE(fixture.has_room());
+      fixture.propose();
+    }
+    fixture.env.now += 5'000;
+    fixture.apply();
+  }
+  CHECK(fixture.fill() > 150);
+}
+
+TEST_CASE("admission: where nothing is answered any more, one piece, and all again once it is") {
+  Fixture fixture;
+  fixture.fill();
+  fixture.env.now += 10'000'000;
+  CHECK(fixture.fill() == 0);
+  CHECK_FALSE(fixture.admission.has_room(100, 0));
+  while (fixture.applied < fixture.proposed) fixture.apply();
+  CHECK(fixture.has_room());
+  CHECK(fixture.fill() >= 16);
+  fixture.env.now += 10'000'000;
+  while (fixture.applied + 1 < fixture.proposed) fixture.apply();
+  fixture.env.now += 10'000'000;
+  CHECK(fixture.admission.has_room(1000, 0));  // small ones beside a large one
+}
+
+}  // namespace zatt::node
