@@ -49,6 +49,7 @@ enum class CoveragePoint : std::uint8_t {
   segment_file_reused,
   disk_full,
   log_waited_for_room,
+  read_met_a_cut,
   disk_has_room,
   log_end_noted,
   // node/

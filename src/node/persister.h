@@ -40,7 +40,7 @@ class Persister {
   std::uint64_t read(Index first, std::uint64_t max_bytes) {
     return storage_->read(first, max_bytes);
   }
-  // Gives the disk the next batch, where it is free and there is something to do.
+  // Gives the disk the next batch, where it is free and there is something to do, and reads beside.
   void submit();
   // Nothing is handed over after this: the last batch says where the log ends.
   void stop() { storage_->stop(); }
@@ -57,8 +57,9 @@ class Persister {
     bool bootstrap_durable = false;  // now, and was not
   };
   Done on_disk(storage::BatchResult result);
-  // The answer to one of the core's fetches; nothing where the read was asked for by another. Its
-  // entries borrow from `read`.
+  Done on_read(storage::BatchResult result);
+  // A piece of the answer to one of the core's fetches; nothing where the read was asked for by
+  // another. Its entries borrow from `read`.
   std::optional<raft::Fetched> fetched(const storage::Storage::ReadDone& read);
 
   // As last handed over.

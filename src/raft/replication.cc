@@ -65,7 +65,7 @@ std::uint64_t Raft::append_bytes() {
 }
 
 void Raft::send_entries(const MemberId& to, Progress& progress) {
-  if (!progress.connected || progress.fetch != 0) return;
+  if (!progress.connected) return;
   // Who does not vote is sent only what is committed: nothing it holds is ever taken back.
   const Index limit = configuration().votes(to) ? log_.last_index() : commit_index_;
 
@@ -77,11 +77,16 @@ void Raft::send_entries(const MemberId& to, Progress& progress) {
     send_append(to, progress, std::move(entries));
     return;
   }
-  while (progress.next_index <= limit && progress.may_send(options_.max_in_flight_bytes)) {
+  while (progress.next_index <= limit && progress.fetch == 0 &&
+         progress.may_send(options_.max_in_flight_bytes)) {
     if (!log_.in_memory(progress.next_index)) {
       progress.fetch = ++fetches_;
-      output_.fetches.push_back(
-          {progress.fetch, progress.next_index, limit, options_.max_append_bytes});
+      // As much as may be on its way, so that the disk is never asked and waited for by turns.
+      const std::uint64_t window = std::min(progress.window_bytes, options_.max_in_flight_bytes);
+      const std::uint64_t room = window - std::min(window, progress.in_flight_bytes);
+      output_.fetches.push_back({progress.fetch, progress.next_index,
+                                 std::min(limit, log_.first_in_memory() - 1),
+                                 std::max(room, options_.max_append_bytes)});
       return;
     }
     send_append(to, progress, log_.slice(progress.next_index, limit, append_bytes()));
@@ -104,7 +109,7 @@ void Raft::handle_fetched(const Fetched& fetched) {
   if (leader == nullptr) return;
   for (auto& [server, progress] : leader->progress) {
     if (progress.fetch != fetched.number) continue;
-    progress.fetch = 0;
+    if (fetched.is_last) progress.fetch = 0;
     if (progress.state != Progress::State::replicate || fetched.entries.empty()) return;
     if (fetched.entries.front().index != progress.next_index) return;
     ZATT_ASSERT(log_.holds(fetched.entries.back().index, fetched.entries.back().term));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "storage/batch.h"
 
+#include <cerrno>
 #include <utility>
 
 #include "base/narrow.h"
@@ -36,6 +37,11 @@ Status carry_out(Disk& disk, const Step& step, std::vector<std::string>& reads) 
 }
 
 }  // namespace
+
+bool can_pass(const Error& error) {
+  return error.sys == ENOSPC || error.sys == EDQUOT || error.sys == EFBIG || error.sys == EMFILE ||
+         error.sys == ENFILE;
+}
 
 BatchResult run(Disk& disk, const Batch& batch) {
   BatchResult result;

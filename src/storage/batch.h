@@ -36,6 +36,9 @@ struct BatchResult {
   std::vector<Step> rest;          // of what failed: that step, and all after it
 };
 
+// There is no room, or a file may not be as large, or no more may be open: all of them can pass.
+bool can_pass(const Error& error);
+
 // Runs `batch` on `disk`, on the calling thread.
 BatchResult run(Disk& disk, const Batch& batch);
 

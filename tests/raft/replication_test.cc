@@ -328,6 +328,46 @@ TEST_CASE("entries no longer in memory are fetched, a batch at a time") {
   CHECK(server.output.messages.empty());
 }
 
+TEST_CASE("what is fetched is sent piece by piece, and no more asked for than may be on its way") {
+  Options options;
+  options.max_log_bytes = cost(1);
+  options.max_append_bytes = 1;
+  OneServer server(voters({"1", "2", "3"}), options);
+  server.elect();
+  for (int i = 0; i < 5; ++i) server.propose("x");
+  server.persist();
+  server.acknowledge("2", Index{7});
+  server.step(Applied{Index{7}});
+  server.receive("3", refusal(1, 0, 0));
+  AppendReply met;
+  met.term = Term{1};
+  met.success = true;
+  met.match_index = met.received_index = Index{1};
+  server.receive("3", met);
+  REQUIRE(server.output.fetches.size() == 1);
+  const Fetch fetch = server.output.fetches[0];
+  CHECK(fetch.first == Index{2});
+  CHECK(fetch.last == Index{6});  // what follows is in memory
+  CHECK(fetch.max_bytes == 1);    // after a refusal one alone, at first
+
+  const EntryView noop{Index{2}, Term{1}, 0, EntryKind::noop, {}};
+  server.step(Fetched{fetch.number, {noop}, false});
+  CHECK(server.sent<AppendEntries>("3").size() == 1);
+  server.step(Fetched{fetch.number, {command(3, 1), command(4, 1)}, false});
+  const auto sent = server.sent<AppendEntries>("3");
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].prev_log_index == Index{2});
+  server.acknowledge("3", Index{4});
+  CHECK(server.output.fetches.empty());  // the rest is on its way already
+  server.step(Fetched{fetch.number, {command(5, 1)}});
+  CHECK(server.sent<AppendEntries>("3").size() == 1);
+  REQUIRE(server.output.fetches.size() == 1);
+  CHECK(server.output.fetches[0].first == Index{6});
+  CHECK(server.output.fetches[0].max_bytes ==
+        server.progress("3").window_bytes - server.progress("3").in_flight_bytes);
+  CHECK(server.progress("3").in_flight_bytes == cost(1));
+}
+
 TEST_CASE("a fetch that brings nothing is asked for again with the next heartbeat") {
   Options options;
   options.max_log_bytes = 1;

@@ -39,6 +39,57 @@ std::uint64_t Cluster::time_of(const storage::Batch& batch) {
   return 1 + us * prng_.between(75, 125) / 100;
 }
 
+// One after the other, beside whatever batch is under way.
+void Cluster::read(NodeNumber number, storage::Batch batch) {
+  Machine& machine = machines_[number];
+  machine.reads.push_back(std::move(batch));
+  if (machine.reads.size() == 1) begin_read(number);
+}
+
+void Cluster::begin_read(NodeNumber number) {
+  const Machine& machine = machines_[number];
+  const std::uint64_t latency = settings_.disk_bytes_per_ms > 0
+                                    ? time_of(machine.reads.front())
+                                    : 1 + prng_.below(2 * settings_.disk_mean_us);
+  scheduler_.in(turn_us(number) + latency,
+                [this, number, process = machine.process] { finish_read(number, process); });
+}
+
+// What it finds is what is there at its end: whatever was done to the file meanwhile.
+void Cluster::finish_read(NodeNumber number, std::uint64_t process) {
+  Machine& machine = machines_[number];
+  if (machine.process != process) return;
+  machine.read_waits = machine.hung;
+  if (machine.hung) return;
+  const storage::Batch batch = std::move(machine.reads.front());
+  machine.reads.pop_front();
+  if (!machine.reads.empty()) begin_read(number);
+  if (faulty_ && !batch.steps.empty() && prng_.chance(settings_.io_error_permyriad, 10'000)) {
+    machine.disk->fail_call(0, EIO);
+    coverage_.count(Action::read_failed);
+  }
+  machine.disk->forget_failure();
+  auto result = std::make_shared<storage::BatchResult>(storage::run(*machine.disk, batch));
+  const std::optional<int> failure = machine.disk->failure();
+  machine.disk->clear_faults();
+  const auto be_told = [&machine, failure, result](node::Node& node) {
+    machine.disk_failure = failure;
+    node.on_read(std::move(*result));
+  };
+  enter(number, process, {{Source::Kind::reads}, be_told});
+}
+
+// Of the files that are read while this batch is carried out.
+void Cluster::check_untouched(const Machine& machine) {
+  using Does = storage::Step::Kind;
+  for (const storage::Batch& read : machine.reads)
+    for (const storage::Step& from : read.steps)
+      for (const storage::Step& step : machine.batch->steps)
+        if ((step.kind == Does::rename || step.kind == Does::remove) && step.name == from.name)
+          checker_.fail(Invariant::durable_before_said, from.name + " is read and taken away");
+  if (!machine.reads.empty()) coverage_.count(Action::read_beside_a_batch);
+}
+
 namespace {
 
 // The next sync at or behind this step, the first again behind the last; nothing where there is
@@ -99,6 +150,7 @@ void Cluster::finish_batch(NodeNumber number, std::uint64_t process, std::uint64
     machine.batch_waits = true;
     return;
   }
+  check_untouched(machine);
   arm_errors(machine);
   const storage::Batch batch = std::move(*machine.batch);
   machine.batch.reset();
@@ -133,6 +185,8 @@ void Cluster::free_disk(NodeNumber number) {
   if (!machine.hung) return;
   machine.hung = false;
   log(number, "its disk answers again");
+  if (machine.read_waits)
+    scheduler_.in(1, [this, number, process = machine.process] { finish_read(number, process); });
   if (!machine.batch_waits) return;
   machine.batch_waits = false;
   scheduler_.in(1, [this, number, process = machine.process, batch = machine.batch_number] {

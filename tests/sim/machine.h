@@ -75,7 +75,7 @@ struct Connection {  // of a client
 
 // Where a process hears something from. What comes from one of these keeps its order.
 struct Source {
-  enum class Kind : std::uint8_t { host, disk, link, client };
+  enum class Kind : std::uint8_t { host, disk, reads, link, client };
   Kind kind = Kind::host;
   std::uint64_t number = 0;  // of a link or client
   friend auto operator<=>(const Source&, const Source&) = default;
@@ -126,7 +126,9 @@ struct Machine {
   std::unique_ptr<node::Node> node;
   std::optional<storage::Batch> batch;  // with the disk now
   std::uint64_t batch_number = 0;
-  bool batch_waits = false;  // for the disk to answer again
+  bool batch_waits = false;          // for the disk to answer again
+  std::deque<storage::Batch> reads;  // beside it, in order; the first is being carried out
+  bool read_waits = false;
   std::map<node::ClientId, Connection> connections;
   std::uint64_t client_bytes = 0;           // held for all of these
   std::optional<node::StopReason> stopped;  // by itself, for this

@@ -212,6 +212,7 @@ TEST_CASE("storage: an entry larger than a segment") {
   host.append(1, 2, 10);
   REQUIRE(host.work());
   CHECK(host.read_all(1) == host.lines());
+  CHECK(host.read_all(64 << 20) == host.lines());
   lose_power(disk);
   REQUIRE(host.start());
   CHECK(host.found_lines == host.lines());

@@ -52,6 +52,7 @@ class FakeEnv final : public node::Env {
   std::uint64_t wall = 1'700'000'000'000'000;
   std::uint64_t next_random = 0x1000;
   std::optional<storage::Batch> batch;  // with the disk
+  std::deque<storage::Batch> reads;     // the same, beside it
   std::vector<node::PeerAddress> dialed;
   std::map<node::LinkId, std::vector<Frame>> frames;  // sent and not looked at
   std::vector<node::LinkId> closed_links;
@@ -59,13 +60,14 @@ class FakeEnv final : public node::Env {
   std::vector<Logged> logged;
   std::optional<node::StopReason> stopped;
   bool short_turns = false;  // each is over as soon as something is done in it
-  std::size_t calls = 0;  // of all that says something to the world
+  std::size_t calls = 0;     // of all that says something to the world
 
   std::uint64_t now_us() override { return now; }
   std::uint64_t wall_us() override { return wall; }
   std::uint64_t random() override { return next_random += 0x10; }
   bool turn_is_over() override { return short_turns; }
   void submit(storage::Batch given) override;
+  void read(storage::Batch given) override { reads.push_back(std::move(given)); }
   void dial(std::vector<node::PeerAddress> peers) override { dialed = std::move(peers); }
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
   void close_link(node::LinkId link) override;
@@ -182,6 +184,7 @@ class NodeFixture {
   // Hands on what the node has gathered; lets the disk work unless it is held.
   void settle();
   void run_batch();
+  void run_reads();
   // Time passes; the node is called when it asked to be. A peer that leads sends its heartbeats.
   void pass_ms(std::uint64_t ms);
 
