@@ -161,6 +161,8 @@ void Node::stop(const std::string& why, StopReason reason) {
 void Node::on_time() {
   if (is_closing()) return;
   const std::uint64_t now = env_.now_us();
+  // A disk that is busy with a long batch does not hang.
+  if (const auto alive = persister_.shows_progress()) post(raft::Persisted{*alive});
   if (now >= raft_->wake_at_us()) post(raft::Tick{});
   if (now >= applier_.wake_at_us()) apply_committed();
   dispatcher_.expire();
@@ -170,9 +172,11 @@ void Node::on_time() {
 
 std::uint64_t Node::wake_at_us() const {
   if (is_closing()) return never_us;
-  if (clients_.dirty() > 0 || writes_.has_proposals()) return env_.now_us();  // left by this turn
-  return std::min({raft_->wake_at_us(), applier_.wake_at_us(), clients_.deadlines().next_us(),
-                   look_after_connections_at_us_, status_.wake_at_us(), persister_.wake_at_us()});
+  if (clients_.dirty() > 0) return env_.now_us();  // left by this turn
+  if (writes_.has_proposals() && !writes_.is_waiting()) return env_.now_us();
+  return std::min({writes_.wake_at_us(), raft_->wake_at_us(), applier_.wake_at_us(),
+                   clients_.deadlines().next_us(), look_after_connections_at_us_,
+                   status_.wake_at_us(), persister_.wake_at_us()});
 }
 
 void Node::shut_down() {

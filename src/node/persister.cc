@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "node/health.h"
 
@@ -46,6 +47,7 @@ void Persister::submit() {
   if (!batch) return;
   disk_busy_ = true;
   disk_busy_since_us_ = now_us;
+  seen_syncs_ = env_.finished_syncs();
   env_.submit(std::move(*batch));
 }
 
@@ -86,6 +88,13 @@ std::optional<raft::Fetched> Persister::fetched(const storage::Storage::ReadDone
     if (entry.index <= fetch.last && raft_.log().holds(entry.index, entry.term))
       answer.entries.push_back(entry.view());
   return answer;
+}
+
+std::optional<WriteNumber> Persister::shows_progress() {
+  if (!disk_busy_) return std::nullopt;
+  const std::uint64_t syncs = env_.finished_syncs();
+  if (std::exchange(seen_syncs_, syncs) == syncs) return std::nullopt;
+  return durable_write_;
 }
 
 std::string Persister::no_room() const {

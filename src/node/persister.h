@@ -62,6 +62,10 @@ class Persister {
   // another. Its entries borrow from `read`.
   std::optional<raft::Fetched> fetched(const storage::Storage::ReadDone& read);
 
+  // Up to which write all is durable, where the disk has finished a sync since this was asked last:
+  // it is none that hangs, however long its batch is. No read counts.
+  std::optional<WriteNumber> shows_progress();
+
   // As last handed over.
   const storage::HardState& hard_state() const { return hard_state_; }
   std::uint64_t pending_bytes() const { return storage_->pending_bytes(); }
@@ -95,6 +99,7 @@ class Persister {
   storage::HardState hard_state_;
   WriteNumber bootstrap_write_{};  // save_bootstrap's last; 0: it is durable
   WriteNumber durable_write_{};
+  std::uint64_t seen_syncs_ = 0;
   std::map<std::uint64_t, raft::Fetch> fetches_;  // by storage's number
   bool disk_busy_ = false;
   std::uint64_t disk_busy_since_us_ = 0;

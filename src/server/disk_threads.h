@@ -3,6 +3,7 @@
 // for reads, which so wait for no sync.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,9 +27,12 @@ class DiskThreads {
   void submit(storage::Batch batch, std::function<void(storage::BatchResult)> done) {
     batch_ = std::move(batch);
     done_ = std::move(done);
-    writing_.submit([this] { result_ = storage::run(*disk_, std::exchange(batch_, {})); },
-                    [this] { std::exchange(done_, nullptr)(std::move(result_)); });
+    writing_.submit(
+        [this] { result_ = storage::run(*disk_, std::exchange(batch_, {}), [this] { ++syncs_; }); },
+        [this] { std::exchange(done_, nullptr)(std::move(result_)); });
   }
+  // Of those batches; any time.
+  std::uint64_t finished_syncs() const { return syncs_; }
   // The same of reads, beside that one, and as many as are wanted; `done` comes in their order.
   void read(storage::Batch batch, std::function<void(storage::BatchResult)> done) {
     auto job = std::make_shared<Read>();
@@ -48,6 +52,7 @@ class DiskThreads {
   std::unique_ptr<storage::Disk> disk_;
   storage::Batch batch_;         // written on the loop, then read by the thread
   storage::BatchResult result_;  // the other way round
+  std::atomic<std::uint64_t> syncs_{0};
   std::function<void(storage::BatchResult)> done_;
   loop::JobThread writing_;
   loop::JobThread reading_;

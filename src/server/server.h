@@ -91,6 +91,7 @@ class Server final : private node::Env, private AcceptorOwner {
   std::uint64_t random() override;
   bool turn_is_over() override { return turn_.is_over(); }
   void submit(storage::Batch batch) override;
+  std::uint64_t finished_syncs() override { return disk_.finished_syncs(); }
   void read(storage::Batch batch) override;
   void dial(std::vector<node::PeerAddress> peers) override;
   void send(node::LinkId link, node::Priority priority, std::string frame) override;

@@ -43,12 +43,13 @@ bool can_pass(const Error& error) {
          error.sys == ENFILE;
 }
 
-BatchResult run(Disk& disk, const Batch& batch) {
+BatchResult run(Disk& disk, const Batch& batch, const std::function<void()>& on_sync) {
   BatchResult result;
   for (const Step& step : batch.steps) {
     result.status = carry_out(disk, step, result.reads);
     if (!result.status) break;
     ++result.steps_done;
+    if (on_sync && step.kind == Step::Kind::sync) on_sync();
   }
   result.rest.assign(batch.steps.begin() + static_cast<std::ptrdiff_t>(result.steps_done),
                      batch.steps.end());

@@ -15,7 +15,9 @@ constexpr std::uint64_t first_retry_us = 5'000'000;  // doubles: a full disk is 
 constexpr std::uint64_t last_retry_us = 60'000'000;
 
 void fill(const std::string& name, std::uint64_t from, std::uint64_t to, std::vector<Step>& steps) {
+  const std::uint64_t begin = from;
   while (from < to) {
+    if (from > begin && (from - begin) % sync_every_bytes == 0) steps.push_back(sync_step(name));
     const std::uint64_t bytes = std::min(max_fill_bytes, to - from);
     steps.push_back(fill_step(name, from, bytes));
     from += bytes;

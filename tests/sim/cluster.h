@@ -144,7 +144,9 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
 
   // disks.cc
   void submit(NodeNumber number, storage::Batch batch);
-  std::uint64_t time_of(const storage::Batch& batch);
+  std::uint64_t time_of(const storage::Batch& batch,
+                        std::vector<std::uint64_t>* sync_times = nullptr);
+  std::uint64_t finished_syncs(NodeNumber number) const;
   void read(NodeNumber number, storage::Batch batch);
   void begin_read(NodeNumber number);
   void finish_read(NodeNumber number, std::uint64_t process);

@@ -26,6 +26,8 @@ constexpr const char* coverage_point_names[] = {
     "entries_sent_again",
     "reply_of_earlier_term_ignored",
     "old_leader_corrected",
+    "arrival_answered",
+    "follower_takes_no_more",
     "hung_disk_transferred",
     "full_disk_transferred",
     "hung_disk_started_no_election",
@@ -69,6 +71,7 @@ constexpr const char* coverage_point_names[] = {
     "reply_held_back",
     "responses_left_for_next_turn",
     "apply_left_for_next_turn",
+    "proposals_waited_for_a_voter",
     "client_paused",
     "disk_failed",
 };

@@ -13,30 +13,50 @@ void Cluster::submit(NodeNumber number, storage::Batch batch) {
   machine.batch = std::move(batch);
   machine.batch_waits = false;
   const std::uint64_t batch_number = ++machine.batch_number;
+  machine.syncs_before += std::exchange(machine.sync_times_us, {}).size();
   std::uint64_t latency = settings_.disk_bytes_per_ms > 0
-                              ? time_of(*machine.batch)
+                              ? time_of(*machine.batch, &machine.sync_times_us)
                               : 1 + prng_.below(2 * settings_.disk_mean_us);
   if (faulty_ && prng_.chance(settings_.stall_permyriad, 10'000)) {
     coverage_.count(Action::disk_stalled);
-    latency += prng_.below(settings_.stall_most_us);
+    const std::uint64_t stall_us = prng_.below(settings_.stall_most_us);
+    for (std::uint64_t& at_us : machine.sync_times_us) at_us += stall_us;
+    latency += stall_us;
   }
+  for (std::uint64_t& at_us : machine.sync_times_us) at_us += scheduler_.now_us() + turn_us(number);
   scheduler_.in(turn_us(number) + latency, [this, number, process = machine.process, batch_number] {
     finish_batch(number, process, batch_number);
   });
 }
 
 // Each step takes its own time, and a sync that of what was written before.
-std::uint64_t Cluster::time_of(const storage::Batch& batch) {
+std::uint64_t Cluster::time_of(const storage::Batch& batch,
+                               std::vector<std::uint64_t>* sync_times) {
   using storage::Step;
   std::uint64_t bytes = 0, syncs = 0;
+  const auto so_far = [&] {
+    return syncs * settings_.sync_us + 1000 * bytes / settings_.disk_bytes_per_ms;
+  };
   for (const storage::Step& step : batch.steps) {
     if (step.kind == Step::Kind::write) bytes += step.bytes.size();
     if (step.kind == Step::Kind::fill || step.kind == Step::Kind::read) bytes += step.length;
     if (step.kind == Step::Kind::sync || step.kind == Step::Kind::sync_directory) ++syncs;
+    if (sync_times != nullptr && step.kind == Step::Kind::sync) sync_times->push_back(so_far());
   }
-  const std::uint64_t us = syncs * settings_.sync_us + 1000 * bytes / settings_.disk_bytes_per_ms;
+  const std::uint64_t us = so_far();
   if (us > 300'000) coverage_.count(Action::long_batch);
-  return 1 + us * prng_.between(75, 125) / 100;
+  const std::uint64_t percent = prng_.between(75, 125);
+  if (sync_times != nullptr)
+    for (std::uint64_t& at_us : *sync_times) at_us = 1 + at_us * percent / 100;
+  return 1 + us * percent / 100;
+}
+
+std::uint64_t Cluster::finished_syncs(NodeNumber number) const {
+  const Machine& machine = machines_[number];
+  std::uint64_t finished = machine.syncs_before;
+  const std::uint64_t until_us = machine.hung ? machine.hung_since_us : scheduler_.now_us();
+  for (const std::uint64_t at_us : machine.sync_times_us) finished += at_us <= until_us ? 1U : 0U;
+  return finished;
 }
 
 // One after the other, beside whatever batch is under way.
@@ -177,6 +197,7 @@ void Cluster::break_off_batch(Machine& machine) {
 void Cluster::hang_disk(NodeNumber number) {
   coverage_.count(Action::disk_hung);
   machines_[number].hung = true;
+  machines_[number].hung_since_us = scheduler_.now_us();
   log(number, "its disk does not answer any more");
 }
 

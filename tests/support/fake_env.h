@@ -53,6 +53,7 @@ class FakeEnv final : public node::Env {
   std::uint64_t next_random = 0x1000;
   std::optional<storage::Batch> batch;  // with the disk
   std::deque<storage::Batch> reads;     // the same, beside it
+  std::uint64_t syncs = 0;
   std::vector<node::PeerAddress> dialed;
   std::map<node::LinkId, std::vector<Frame>> frames;  // sent and not looked at
   std::vector<node::LinkId> closed_links;
@@ -67,6 +68,7 @@ class FakeEnv final : public node::Env {
   std::uint64_t random() override { return next_random += 0x10; }
   bool turn_is_over() override { return short_turns; }
   void submit(storage::Batch given) override;
+  std::uint64_t finished_syncs() override { return syncs; }
   void read(storage::Batch given) override { reads.push_back(std::move(given)); }
   void dial(std::vector<node::PeerAddress> peers) override { dialed = std::move(peers); }
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
