@@ -70,7 +70,7 @@ class CatchingUp(ClusterTest):
             wait_for(is_near, "the follower is near its leader", 30)
             acks = load.acks
             wait_for(lambda: load.acks >= acks + 10 * CLIENTS or load.errors, "the load goes on", 30)
-            self.assertTrue(is_near())
+            wait_for(is_near, "and it stays near", 30)
             self.assertEqual(load.errors, [])
         cluster.wait_level()
         self.assertEqual(leader.status()["term"], term)
