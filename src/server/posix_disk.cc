@@ -134,9 +134,11 @@ int PosixDisk::open_file(const std::string& name, int flags) {
 }
 
 PosixDisk::Fd PosixDisk::open_to_read(const std::string& name) {
+  // O_NONBLOCK: a pipe in place of a file keeps nobody waiting.
   const auto open = [&] {
     return Fd(run_again([&] {
-      return ::openat(directory_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+      return ::openat(directory_.get(), name.c_str(),
+                      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     }));
   };
   const std::lock_guard lock(reading_);
