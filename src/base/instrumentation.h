@@ -30,6 +30,8 @@ enum class CoveragePoint : std::uint8_t {
   entries_sent_again,
   reply_of_earlier_term_ignored,
   old_leader_corrected,
+  arrival_answered,        // before it was durable
+  follower_takes_no_more,  // until its disk has kept some of it
   hung_disk_transferred,
   full_disk_transferred,
   hung_disk_started_no_election,
@@ -49,6 +51,7 @@ enum class CoveragePoint : std::uint8_t {
   segment_file_reused,
   disk_full,
   log_waited_for_room,
+  read_met_a_cut,
   disk_has_room,
   log_end_noted,
   // node/
@@ -76,6 +79,7 @@ enum class CoveragePoint : std::uint8_t {
   reply_without_room,
   responses_left_for_next_turn,
   apply_left_for_next_turn,
+  proposals_waited_for_a_voter,
   client_paused,
   disk_failed,
   count

@@ -140,14 +140,15 @@ struct RaftEncoder {
   }
   void operator()(const raft::AppendReply& m) const {
     Out(out, Kind::append_reply) << m.term << m.success << m.match_index << m.received_index
-                                 << m.rejected << m.hint_index << m.hint_term << m.room;
+                                 << m.rejected << m.hint_index << m.hint_term << m.room
+                                 << m.takes;
   }
   void operator()(const raft::Heartbeat& m) const {
     Out(out, Kind::heartbeat) << m.term << m.leader_commit << m.round << m.last_index;
   }
   void operator()(const raft::HeartbeatReply& m) const {
     Out(out, Kind::heartbeat_reply)
-        << m.term << m.round << m.match_index << m.received_index << m.room;
+        << m.term << m.round << m.match_index << m.received_index << m.room << m.takes;
   }
   void operator()(const raft::TimeoutNow& m) const { Out(out, Kind::timeout_now) << m.term; }
 };
@@ -212,6 +213,7 @@ raft::Message decode_append_reply(In& in) {
   m.hint_index = in.index();
   m.hint_term = in.term();
   m.room = in.room();
+  m.takes = in.u64();
   return m;
 }
 
@@ -222,6 +224,7 @@ raft::Message decode_heartbeat_reply(In& in) {
   m.match_index = in.index();
   m.received_index = in.index();
   m.room = in.room();
+  m.takes = in.u64();
   return m;
 }
 

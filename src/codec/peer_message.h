@@ -19,8 +19,8 @@
 
 namespace zatt::codec {
 
-inline constexpr std::uint16_t lowest_version = 2;
-inline constexpr std::uint16_t highest_version = 2;
+inline constexpr std::uint16_t lowest_version = 3;
+inline constexpr std::uint16_t highest_version = 3;
 
 // How far a directory is on its way into a cluster.
 struct BootstrapState {

@@ -47,7 +47,7 @@ std::optional<raft::Applied> Applier::apply_committed() {
 
 bool Applier::take_read(const storage::Storage::ReadDone& read) {
   if (read.number != read_) return false;
-  read_ = 0;
+  if (read.is_last) read_ = 0;
   for (const Entry& entry : read.entries) {
     if (entry.index != applied_ + 1 || entry.index > raft_.commit_index()) continue;
     ZATT_ASSERT(raft_.log().holds(entry.index, entry.term));

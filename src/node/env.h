@@ -68,6 +68,10 @@ class Env {
 
   // Runs the batch off this thread, then calls Node::on_disk. One at a time.
   virtual void submit(storage::Batch batch) = 0;
+  // How many syncs of the batches submitted have succeeded, of the one under way too.
+  virtual std::uint64_t finished_syncs() = 0;
+  // Runs this one beside it, which only reads, then calls Node::on_read: in the order of the calls.
+  virtual void read(storage::Batch batch) = 0;
 
   // The peers to be connected to: dial these, and dial again, with back-off, whenever a link ends.
   // Replaces the list before; links to peers no longer named stay until they end.

@@ -113,23 +113,8 @@ void Node::on_disk(storage::BatchResult result) {
   if (phase_ == Phase::stopped) return;
   const Persister::Done done = persister_.on_disk(std::move(result));
   if (done.was_slow) status_.stir();
-  if (done.error) {
-    // What the kernel has dropped cannot be synced later: nothing more is said on its strength.
-    hit(options_.instrumentation, CoveragePoint::disk_failed);
-    stop(options_.storage + ": " + to_string(*done.error) +
-             "; this node stops, and on its next start believes only what it can read back",
-         done.error->code == Code::corrupt ? StopReason::storage_corrupt : StopReason::disk_failed);
-    return;
-  }
-  if (is_closing()) return;
+  if (has_failed(done) || is_closing()) return;
   if (done.persisted) post(raft::Persisted{*done.persisted});
-  for (const storage::Storage::ReadDone& read : done.reads) {
-    const bool for_applier = applier_.take_read(read);
-    auto fetched = for_applier ? std::nullopt : persister_.fetched(read);
-    if (for_applier || fetched) hit(options_.instrumentation, CoveragePoint::entries_read_back);
-    if (for_applier) apply_committed();
-    if (fetched) post(std::move(*fetched));
-  }
   if (done.room_changed) {
     const bool enough = persister_.told_room() == DiskSpace::enough;
     hit(options_.instrumentation, enough ? CoveragePoint::disk_has_room : CoveragePoint::disk_full);
@@ -140,6 +125,29 @@ void Node::on_disk(storage::BatchResult result) {
     show_bootstrap_state();
     carry_out(bootstrapper_.pursue());
   }
+}
+
+void Node::on_read(storage::BatchResult result) {
+  if (phase_ == Phase::stopped) return;
+  const Persister::Done done = persister_.on_read(std::move(result));
+  if (has_failed(done) || is_closing()) return;
+  for (const storage::Storage::ReadDone& read : done.reads) {
+    const bool for_applier = applier_.take_read(read);
+    auto fetched = for_applier ? std::nullopt : persister_.fetched(read);
+    if (for_applier || fetched) hit(options_.instrumentation, CoveragePoint::entries_read_back);
+    if (for_applier) apply_committed();
+    if (fetched) post(std::move(*fetched));
+  }
+}
+
+bool Node::has_failed(const Persister::Done& done) {
+  if (!done.error) return false;
+  // What the kernel has dropped cannot be synced later: nothing more is said on its strength.
+  hit(options_.instrumentation, CoveragePoint::disk_failed);
+  stop(options_.storage + ": " + to_string(*done.error) +
+           "; this node stops, and on its next start believes only what it can read back",
+       done.error->code == Code::corrupt ? StopReason::storage_corrupt : StopReason::disk_failed);
+  return true;
 }
 
 void Node::stop(const std::string& why, StopReason reason) {
@@ -153,6 +161,8 @@ void Node::stop(const std::string& why, StopReason reason) {
 void Node::on_time() {
   if (is_closing()) return;
   const std::uint64_t now = env_.now_us();
+  // A disk that is busy with a long batch does not hang.
+  if (const auto alive = persister_.shows_progress()) post(raft::Persisted{*alive});
   if (now >= raft_->wake_at_us()) post(raft::Tick{});
   if (now >= applier_.wake_at_us()) apply_committed();
   dispatcher_.expire();
@@ -162,9 +172,11 @@ void Node::on_time() {
 
 std::uint64_t Node::wake_at_us() const {
   if (is_closing()) return never_us;
-  if (clients_.dirty() > 0 || writes_.has_proposals()) return env_.now_us();  // left by this turn
-  return std::min({raft_->wake_at_us(), applier_.wake_at_us(), clients_.deadlines().next_us(),
-                   look_after_connections_at_us_, status_.wake_at_us(), persister_.wake_at_us()});
+  if (clients_.dirty() > 0) return env_.now_us();  // left by this turn
+  if (writes_.has_proposals() && !writes_.is_waiting()) return env_.now_us();
+  return std::min({writes_.wake_at_us(), raft_->wake_at_us(), applier_.wake_at_us(),
+                   clients_.deadlines().next_us(), look_after_connections_at_us_,
+                   status_.wake_at_us(), persister_.wake_at_us()});
 }
 
 void Node::shut_down() {

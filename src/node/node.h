@@ -69,6 +69,7 @@ class Node final : private PeerConnectionsOwner {
   void on_client_closed(ClientId client) { clients_.close(client); }
 
   void on_disk(storage::BatchResult result);
+  void on_read(storage::BatchResult result);
 
   // To be called at or after wake_at_us().
   void on_time();
@@ -116,6 +117,8 @@ class Node final : private PeerConnectionsOwner {
   void send(const std::vector<raft::Envelope>& envelopes);
   // Lets the machine apply what is committed, and the reads that waited for it go.
   void apply_committed();
+  // Whether the disk has failed or is damaged; then this node stops.
+  bool has_failed(const Persister::Done& done);
   // Nothing is said after it, and nothing done.
   void stop(const std::string& why, StopReason reason);
   // Only what the disk has done is heeded.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "node/health.h"
 
@@ -27,7 +28,7 @@ void Persister::take(const raft::Output& output) {
     storage_->write(write);
   }
   for (const raft::Fetch& fetch : output.fetches)
-    fetches_.emplace(storage_->read(fetch.first, fetch.max_bytes), fetch);
+    fetches_.emplace(storage_->read(fetch.first, fetch.max_bytes, fetch.last), fetch);
 }
 
 void Persister::save_bootstrap(WriteNumber number, ClusterId cluster,
@@ -39,12 +40,14 @@ void Persister::save_bootstrap(WriteNumber number, ClusterId cluster,
 }
 
 void Persister::submit() {
-  if (disk_busy_) return;
   const std::uint64_t now_us = env_.now_us();
+  while (auto batch = storage_->take_read(now_us)) env_.read(std::move(*batch));
+  if (disk_busy_) return;
   auto batch = storage_->take_batch(now_us);
   if (!batch) return;
   disk_busy_ = true;
   disk_busy_since_us_ = now_us;
+  seen_syncs_ = env_.finished_syncs();
   env_.submit(std::move(*batch));
 }
 
@@ -60,7 +63,6 @@ Persister::Done Persister::on_disk(storage::BatchResult result) {
   }
   if (kept.durable > durable_write_ || kept.synced) done.persisted = kept.durable;
   durable_write_ = kept.durable;
-  done.reads = std::move(kept.reads);
   done.room_changed = storage_->room() != room_;
   room_ = storage_->room();
   done.bootstrap_durable = bootstrap_write_ != WriteNumber{} && bootstrap_write_ <= durable_write_;
@@ -68,16 +70,31 @@ Persister::Done Persister::on_disk(storage::BatchResult result) {
   return done;
 }
 
+Persister::Done Persister::on_read(storage::BatchResult result) {
+  Done done;
+  storage::Storage::Done kept = storage_->on_read(std::move(result), env_.now_us());
+  if (!kept.status) done.error = kept.status.error();
+  done.reads = std::move(kept.reads);
+  return done;
+}
+
 std::optional<raft::Fetched> Persister::fetched(const storage::Storage::ReadDone& read) {
   const auto it = fetches_.find(read.number);
   if (it == fetches_.end()) return std::nullopt;
   const raft::Fetch fetch = it->second;
-  fetches_.erase(it);
-  raft::Fetched answer{fetch.number, {}};
+  if (read.is_last) fetches_.erase(it);
+  raft::Fetched answer{fetch.number, {}, read.is_last};
   for (const Entry& entry : read.entries)
     if (entry.index <= fetch.last && raft_.log().holds(entry.index, entry.term))
       answer.entries.push_back(entry.view());
   return answer;
+}
+
+std::optional<WriteNumber> Persister::shows_progress() {
+  if (!disk_busy_) return std::nullopt;
+  const std::uint64_t syncs = env_.finished_syncs();
+  if (std::exchange(seen_syncs_, syncs) == syncs) return std::nullopt;
+  return durable_write_;
 }
 
 std::string Persister::no_room() const {
@@ -107,7 +124,7 @@ std::uint64_t Persister::look_at_us(bool said_slow) const {
 }
 
 std::uint64_t Persister::wake_at_us() const {
-  return disk_busy_ ? never_us : storage_->wake_at_us();
+  return std::min(disk_busy_ ? never_us : storage_->wake_at_us(), storage_->read_wake_at_us());
 }
 
 }  // namespace zatt::node

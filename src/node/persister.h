@@ -40,7 +40,7 @@ class Persister {
   std::uint64_t read(Index first, std::uint64_t max_bytes) {
     return storage_->read(first, max_bytes);
   }
-  // Gives the disk the next batch, where it is free and there is something to do.
+  // Gives the disk the next batch, where it is free and there is something to do, and reads beside.
   void submit();
   // Nothing is handed over after this: the last batch says where the log ends.
   void stop() { storage_->stop(); }
@@ -57,9 +57,14 @@ class Persister {
     bool bootstrap_durable = false;  // now, and was not
   };
   Done on_disk(storage::BatchResult result);
-  // The answer to one of the core's fetches; nothing where the read was asked for by another. Its
-  // entries borrow from `read`.
+  Done on_read(storage::BatchResult result);
+  // A piece of the answer to one of the core's fetches; nothing where the read was asked for by
+  // another. Its entries borrow from `read`.
   std::optional<raft::Fetched> fetched(const storage::Storage::ReadDone& read);
+
+  // Up to which write all is durable, where the disk has finished a sync since this was asked last:
+  // it is none that hangs, however long its batch is. No read counts.
+  std::optional<WriteNumber> shows_progress();
 
   // As last handed over.
   const storage::HardState& hard_state() const { return hard_state_; }
@@ -94,6 +99,7 @@ class Persister {
   storage::HardState hard_state_;
   WriteNumber bootstrap_write_{};  // save_bootstrap's last; 0: it is durable
   WriteNumber durable_write_{};
+  std::uint64_t seen_syncs_ = 0;
   std::map<std::uint64_t, raft::Fetch> fetches_;  // by storage's number
   bool disk_busy_ = false;
   std::uint64_t disk_busy_since_us_ = 0;

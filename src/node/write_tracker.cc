@@ -64,6 +64,17 @@ void WriteTracker::gather(Gathered write) {
   gathered_.push_back(std::move(write));
 }
 
+bool WriteTracker::must_wait(std::uint64_t now_us) {
+  const bool is_wanted = !gathered_.empty() && raft_.has_lagging_voter(now_us);
+  if (is_wanted && wait_until_us_ == 0) {
+    hit(options_.instrumentation, CoveragePoint::proposals_waited_for_a_voter);
+    wait_until_us_ = now_us + max_wait_us;
+  }
+  if (is_wanted && now_us < wait_until_us_) return true;
+  wait_until_us_ = 0;
+  return false;
+}
+
 std::optional<raft::Propose> WriteTracker::next_proposal() {
   ZATT_ASSERT(proposing_.empty());
   if (gathered_.empty()) return std::nullopt;

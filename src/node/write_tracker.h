@@ -28,6 +28,8 @@ inline constexpr std::string_view no_room_text =
 
 class WriteTracker {
  public:
+  static constexpr std::uint64_t max_wait_us = 100'000;
+
   // All are borrowed for its life.
   WriteTracker(const Options& options, Env& env, const raft::Raft& raft, const Persister& persister,
                PeerConnections& connections, ClientQueues& clients);
@@ -46,6 +48,11 @@ class WriteTracker {
   // `first`: the index of the piece's first command, 0 where the core has refused it all.
   void on_proposed(Index first);
   bool has_proposals() const { return !gathered_.empty(); }
+  // Whether what was taken has to wait for a voter that is behind (raft/pace.cc): for max_wait_us at
+  // most, from the first of it on.
+  bool must_wait(std::uint64_t now_us);
+  bool is_waiting() const { return wait_until_us_ != 0; }
+  std::uint64_t wake_at_us() const { return is_waiting() ? wait_until_us_ : never_us; }
 
   // This entry is applied: what the log says about the proposals at its index.
   void on_applied(Index index, Term term, std::string_view reply);
@@ -102,7 +109,8 @@ class WriteTracker {
   Admission admission_;
   std::vector<Gathered> gathered_;
   std::uint64_t gathered_bytes_ = 0;
-  std::vector<Waiter> proposing_;  // the piece with the core
+  std::uint64_t wait_until_us_ = 0;  // the first of these; 0: none waits
+  std::vector<Waiter> proposing_;    // the piece with the core
   std::uint64_t proposing_bytes_ = 0;
   std::multimap<Index, Waiter> waiters_;
   Term settled_term_{};                                            // of the last entry applied

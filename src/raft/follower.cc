@@ -7,6 +7,12 @@
 
 namespace zatt::raft {
 
+namespace {
+
+constexpr std::uint64_t max_undurable_bytes = 8 << 20;
+
+}  // namespace
+
 void Raft::accept_leader(const MemberId& from) {
   ZATT_ASSERT(!is_leader());  // election safety: one leader a term
   auto* follower = std::get_if<Follower>(&role_);
@@ -39,8 +45,31 @@ void Raft::handle_append_entries(const MemberId& from, const AppendEntries& appe
   append_from_leader(append);
   verified_index_ = std::max(verified_index_.value_or(Index{0}), last);
   commit_to(append.leader_commit);
-  // The promise waits for the disk: Persisted sends it. Where nothing is to be waited for, now.
-  if (last <= durable_index()) send_append_reply();
+  // The promise waits for the disk: Persisted sends it. Where nothing is to be waited for, now. That
+  // much has arrived is said at once: it promises nothing, since match_index is what is durable, and
+  // a later leader may take it back as it may anything that no quorum stores (paper 5.3, figure 2).
+  const bool is_much = has_arrived(append);
+  if (is_much) hit(CoveragePoint::arrival_answered);
+  if (last <= durable_index() || is_much) send_append_reply();
+}
+
+// Little is answered with the sync that it waits for: the window is far from closed by then.
+bool Raft::has_arrived(const AppendEntries& append) {
+  auto& follower = std::get<Follower>(role_);
+  for (const EntryView& entry : append.entries)
+    follower.unanswered_bytes += cost(entry.body.size());
+  return follower.unanswered_bytes >= options_.max_append_bytes / 4;
+}
+
+// So that what has arrived and is not durable is bounded, by what the disk keeps in a second: more
+// would only be older when it is. At least one AppendEntries, or a slow disk would get slower.
+std::uint64_t Raft::takes() const {
+  const std::uint64_t shown = writes_.disk_rate().bytes_per_s();
+  const std::uint64_t most =
+      shown == 0 ? options_.max_in_flight_bytes
+                 : std::clamp(shown, std::min(options_.max_append_bytes, max_undurable_bytes),
+                              max_undurable_bytes);
+  return most - std::min(most, writes_.undurable_bytes());
 }
 
 void Raft::append_from_leader(const AppendEntries& append) {
@@ -59,18 +88,21 @@ void Raft::refuse_append(const MemberId& from, const AppendEntries& append) {
   reply.hint_index = log_.last_at_or_below(append.prev_log_index, append.prev_log_term);
   reply.hint_term = log_.term_at(reply.hint_index);
   reply.room = room_;
+  reply.takes = takes();
   send(from, reply);
 }
 
 void Raft::send_append_reply() {
-  const auto* follower = std::get_if<Follower>(&role_);
+  auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || !follower->leader || !verified_index_) return;
+  follower->unanswered_bytes = 0;
   AppendReply reply;
   reply.term = current_term();
   reply.success = true;
   reply.received_index = *verified_index_;
   reply.match_index = std::min(reply.received_index, durable_index());
   reply.room = room_;
+  reply.takes = takes();
   send(*follower->leader, reply);
 }
 
@@ -86,6 +118,7 @@ void Raft::handle_heartbeat(const MemberId& from, const Heartbeat& heartbeat) {
     reply.received_index = verified_index_.value_or(Index{0});
     reply.match_index = std::min(reply.received_index, durable_index());
     reply.room = room_;
+    reply.takes = takes();
   }
   send(from, reply);  // waits for our term at most, never for entries
 }

@@ -38,9 +38,10 @@ struct Propose {  // see Output::proposed
 struct Persisted {  // every write up to this number is durable
   WriteNumber write{};
 };
-struct Fetched {  // the answer to Output::fetches; entries may be fewer than asked, or none
-  std::uint64_t number = 0;
+struct Fetched {  // of the answer to Output::fetches, the next piece; entries may be fewer than
+  std::uint64_t number = 0;  // asked, or none
   std::vector<EntryView> entries;
+  bool is_last = true;  // nothing more comes of it
 };
 struct ReadRequest {
   std::uint64_t id = 0;

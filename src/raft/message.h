@@ -44,6 +44,7 @@ struct AppendReply {
   Index hint_index{};      // and where the logs may meet: the follower's last entry at or below it
   Term hint_term{};        // whose term is not above prev_log_term
   DiskSpace room = DiskSpace::enough;  // the sender's disk
+  std::uint64_t takes = UINT64_MAX;    // bytes of entries that it still takes, after received_index
 };
 
 struct Heartbeat {
@@ -59,6 +60,7 @@ struct HeartbeatReply {
   Index match_index{};
   Index received_index{};
   DiskSpace room = DiskSpace::enough;
+  std::uint64_t takes = UINT64_MAX;
 };
 
 struct TimeoutNow {

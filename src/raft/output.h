@@ -12,7 +12,8 @@
 
 namespace zatt::raft {
 
-struct Fetch {  // read entries from `first` on from disk, then step Fetched{number}
+struct Fetch {  // read entries from `first` to `last` from disk, up to about max_bytes; then step
+                // Fetched{number}, once or piece by piece
   std::uint64_t number = 0;
   Index first{};
   Index last{};

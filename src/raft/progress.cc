@@ -36,6 +36,16 @@ void Progress::sent(Index last, std::uint64_t bytes, std::uint64_t now_us) {
   in_flight_bytes += bytes;
 }
 
+std::uint64_t Progress::room_in_flight(std::uint64_t max_in_flight_bytes) const {
+  const std::uint64_t most = std::min({window_bytes, max_in_flight_bytes, takes});
+  return most - std::min(most, in_flight_bytes);
+}
+
+void Progress::note_advance(Index match, Index received, std::uint64_t now_us) {
+  if (match > match_index || received > received_index) advanced_us = now_us;
+  received_index = std::max(received_index, received);
+}
+
 void Progress::received(Index index) {
   while (!in_flight.empty() && in_flight.front().last <= index) {
     const std::uint64_t bytes = in_flight.front().bytes;

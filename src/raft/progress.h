@@ -24,6 +24,9 @@ struct Progress {
   bool connected = false;
   BootId boot_id{};                    // of the follower's process: another one starts from nothing
   DiskSpace room = DiskSpace::enough;  // its disk
+  std::uint64_t takes = UINT64_MAX;    // bytes after what it has received, as it said last
+  Index received_index{};              // arrived there, and maybe not durable
+  std::uint64_t advanced_us = 0;       // when it last had more than before
   std::uint64_t last_contact_us = 0;   // its last word in our term
   std::uint64_t round = 0;             // the last round of reads that it answered
   std::uint64_t resend_us = 0;         // how long an AppendEntries may go unanswered
@@ -46,10 +49,15 @@ struct Progress {
   void to_replicate(Index received);  // its log is ours up to `received`
   void rejected(Index next);          // or lost
   bool may_send(std::uint64_t max_in_flight_bytes) const {
-    return in_flight_bytes <= window_bytes && in_flight_bytes < max_in_flight_bytes;
+    return in_flight_bytes <= window_bytes && in_flight_bytes < max_in_flight_bytes &&
+           in_flight_bytes < takes;
   }
+  // How many bytes more may be on their way.
+  std::uint64_t room_in_flight(std::uint64_t max_in_flight_bytes) const;
   void sent(Index last, std::uint64_t bytes, std::uint64_t now_us);
   void received(Index index);  // everything up to index has arrived there
+  // Whether it has more than it had, and when.
+  void note_advance(Index match, Index received, std::uint64_t now_us);
 };
 
 }  // namespace zatt::raft

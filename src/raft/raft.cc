@@ -252,6 +252,7 @@ void Raft::append_own(EntryKind kind, std::string body) {
 
 void Raft::append_entry(Term term, std::uint64_t time_us, EntryKind kind, std::string body) {
   begin_write();
+  writes_.add(cost(body.size()));
   log_.append(term, time_us, kind, std::move(body));
   output_.append.push_back(log_.at(log_.last_index()).view());
   configurations_.append(output_.append.back());

@@ -88,6 +88,9 @@ class Raft {
   const std::optional<MemberId>& leader() const;  // valid until the next step
   bool is_connected(const MemberId& server) const { return connected_.contains(server); }
   bool is_below_floor() const;
+  // Whether a voter is behind that could keep up: one that is there, has room and makes progress.
+  // Proposals wait a little for it.
+  bool has_lagging_voter(std::uint64_t now_us) const;
   // What a quorum's disks and its own have room for, as far as this leader has heard.
   DiskSpace room() const;
   DiskSpace own_room() const { return room_; }
@@ -168,6 +171,8 @@ class Raft {
   void handle_heartbeat_reply(const MemberId& from, const HeartbeatReply& reply);
   // Begins to keep track of a follower's log, unless that is done already.
   void add_progress(const MemberId& server);
+  // Remembers where the log ends now (pace.cc).
+  void mark_end();
   // Whether this server gets the log, as a member or as one whose directory was wiped.
   bool is_replication_target(const MemberId& server) const;
   // Takes over what a follower says of its log in our term, and sends it what it may have next.
@@ -204,6 +209,10 @@ class Raft {
   void append_from_leader(const AppendEntries& append);
   // Says where the logs may meet, since they do not match at prev_log_index.
   void refuse_append(const MemberId& from, const AppendEntries& append);
+  // Whether so much has arrived since the last answer that the leader should hear of it.
+  bool has_arrived(const AppendEntries& append);
+  // How many bytes of entries more are taken before some are durable.
+  std::uint64_t takes() const;
   // Tells the leader how far the log is received and stored, where that has been compared.
   void send_append_reply();
   // Raises commit_index to the leader's, as far as our log is known to be the leader's.

@@ -18,6 +18,7 @@ void Raft::handle_propose(Propose& propose) {
   if (!leads(propose.term) || propose.proposals.empty()) return;
   output_.proposed = log_.last_index() + 1;
   for (Proposal& proposal : propose.proposals) append_own(proposal.kind, std::move(proposal.body));
+  mark_end();
   // The followers get the entries while our own disk writes them (thesis 10.2.1).
   if (inject(FaultPoint::bare_quorum))
     send_to_bare_quorum();
@@ -65,23 +66,27 @@ std::uint64_t Raft::append_bytes() {
 }
 
 void Raft::send_entries(const MemberId& to, Progress& progress) {
-  if (!progress.connected || progress.fetch != 0) return;
+  if (!progress.connected) return;
   // Who does not vote is sent only what is committed: nothing it holds is ever taken back.
   const Index limit = configuration().votes(to) ? log_.last_index() : commit_index_;
 
   if (progress.state == Progress::State::probe) {
     if (progress.probing) return;
     std::vector<EntryView> entries;
-    if (progress.next_index <= limit && log_.in_memory(progress.next_index))
+    if (progress.takes > 0 && progress.next_index <= limit && log_.in_memory(progress.next_index))
       entries = log_.slice(progress.next_index, limit, append_bytes());
     send_append(to, progress, std::move(entries));
     return;
   }
-  while (progress.next_index <= limit && progress.may_send(options_.max_in_flight_bytes)) {
+  while (progress.next_index <= limit && progress.fetch == 0 &&
+         progress.may_send(options_.max_in_flight_bytes)) {
     if (!log_.in_memory(progress.next_index)) {
       progress.fetch = ++fetches_;
-      output_.fetches.push_back(
-          {progress.fetch, progress.next_index, limit, options_.max_append_bytes});
+      // As much as may be on its way, so that the disk is never asked and waited for by turns.
+      const std::uint64_t room = progress.room_in_flight(options_.max_in_flight_bytes);
+      output_.fetches.push_back({progress.fetch, progress.next_index,
+                                 std::min(limit, log_.first_in_memory() - 1),
+                                 std::max(room, options_.max_append_bytes)});
       return;
     }
     send_append(to, progress, log_.slice(progress.next_index, limit, append_bytes()));
@@ -104,7 +109,7 @@ void Raft::handle_fetched(const Fetched& fetched) {
   if (leader == nullptr) return;
   for (auto& [server, progress] : leader->progress) {
     if (progress.fetch != fetched.number) continue;
-    progress.fetch = 0;
+    if (fetched.is_last) progress.fetch = 0;
     if (progress.state != Progress::State::replicate || fetched.entries.empty()) return;
     if (fetched.entries.front().index != progress.next_index) return;
     ZATT_ASSERT(log_.holds(fetched.entries.back().index, fetched.entries.back().term));
@@ -125,6 +130,8 @@ void Raft::handle_append_reply(const MemberId& from, const AppendReply& reply) {
   Progress& progress = it->second;
   progress.last_contact_us = now_us_;
   progress.room = reply.room;
+  progress.takes = reply.takes;
+  if (progress.takes == 0) hit(CoveragePoint::follower_takes_no_more);
   if (reply.success) {
     if (progress.state == Progress::State::probe) progress.to_replicate(reply.received_index);
     update_progress(from, progress, reply.match_index, reply.received_index);
@@ -146,6 +153,7 @@ void Raft::handle_heartbeat_reply(const MemberId& from, const HeartbeatReply& re
   Progress& progress = it->second;
   progress.last_contact_us = now_us_;
   progress.room = reply.room;
+  progress.takes = reply.takes;
   progress.round = std::max(progress.round, reply.round);
   resend_lost(progress, reply.received_index);
   update_progress(from, progress, reply.match_index, reply.received_index);
@@ -156,8 +164,11 @@ void Raft::update_progress(const MemberId& from, Progress& progress, Index match
                            Index received_index) {
   ZATT_ASSERT(received_index <= log_.last_index() && match_index <= received_index);
   progress.received(received_index);
+  progress.note_advance(match_index, received_index, now_us_);
   if (received_index > Index{0} && progress.state == Progress::State::probe)
     progress.to_replicate(received_index);
+  // What has arrived and is not durable there opens the window and counts for nothing: nextIndex is
+  // a guess, which AppendEntries checks (paper 5.3); only match_index is counted (figure 2).
   progress.next_index = std::max(progress.next_index, received_index + 1);
   if (match_index > progress.match_index) {
     progress.match_index = match_index;

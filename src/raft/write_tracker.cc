@@ -9,9 +9,23 @@
 
 namespace zatt::raft {
 
+namespace {
+
+bool is_overtaken_by_the_next(const Message& message) {
+  const auto* append = std::get_if<AppendReply>(&message);
+  return std::holds_alternative<HeartbeatReply>(message) || (append != nullptr && append->success);
+}
+
+}  // namespace
+
+void WriteTracker::add(std::uint64_t bytes) {
+  begun_bytes_ += bytes;
+  undurable_bytes_ += bytes;
+}
+
 void WriteTracker::submit(Index last, std::uint64_t now_us) {
   ZATT_ASSERT(writes_.empty() || writes_.back().number < last_write_);
-  writes_.push_back({last_write_, last, now_us});
+  writes_.push_back({last_write_, last, std::exchange(begun_bytes_, 0), now_us});
 }
 
 void WriteTracker::truncate(Index last) {
@@ -23,10 +37,17 @@ void WriteTracker::complete(WriteNumber write, std::uint64_t now_us) {
   ZATT_ASSERT(write >= durable_write_ && write <= last_write_);
   durable_write_ = write;
   completed_us_ = now_us;
+  if (writes_.empty() || writes_.front().number > durable_write_) return;
+  const std::uint64_t began_us =
+      std::max(writes_.front().begun_us, std::exchange(worked_us_, now_us));
+  std::uint64_t bytes = 0;
   while (!writes_.empty() && writes_.front().number <= durable_write_) {
     durable_index_ = std::max(durable_index_, writes_.front().last);
+    bytes += writes_.front().bytes;
     writes_.pop_front();
   }
+  undurable_bytes_ -= bytes;
+  rate_.note(bytes, now_us - began_us);
 }
 
 bool WriteTracker::is_stuck(std::uint64_t now_us, std::uint64_t for_us) const {
@@ -41,10 +62,12 @@ bool WriteTracker::may_send(WriteNumber after_write) const {
 void WriteTracker::defer(WriteNumber after_write, Envelope envelope) {
   ZATT_ASSERT(!may_send(after_write));
   ZATT_ASSERT(!std::holds_alternative<AppendEntries>(envelope.message));
-  if (std::holds_alternative<HeartbeatReply>(envelope.message))  // a hanging disk fills no memory
+  // A hanging disk fills no memory: the last answer says all that those before it said.
+  if (is_overtaken_by_the_next(envelope.message))
     std::erase_if(deferred_, [&](const DeferredMessage& deferred) {
       return deferred.envelope.to == envelope.to &&
-             std::holds_alternative<HeartbeatReply>(deferred.envelope.message);
+             deferred.envelope.message.index() == envelope.message.index() &&
+             is_overtaken_by_the_next(deferred.envelope.message);
     });
   deferred_.push_back({std::max(after_write, term_write_), std::move(envelope)});
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "raft/disk_rate.h"
 #include "raft/message.h"
 
 namespace zatt::raft {
@@ -23,12 +24,17 @@ class WriteTracker {
   WriteNumber begin() { return ++last_write_; }
   // The write last begun goes to the disk; once it is durable, so is the log up to `last`.
   void submit(Index last, std::uint64_t now_us);
+  // So many bytes of entries more are to be made durable by it.
+  void add(std::uint64_t bytes);
   // The log ends at `last` from here on, for the writes under way too.
   void truncate(Index last);
-  // Every write up to this number is durable. Numbers may be repeated, and never sink.
+  // Every write up to this number is durable. Numbers may be repeated, and never sink: a repeated
+  // one is a sign of life, of a disk that has kept a part of the next.
   void complete(WriteNumber write, std::uint64_t now_us);
 
   Index durable_index() const { return durable_index_; }
+  std::uint64_t undurable_bytes() const { return undurable_bytes_; }
+  const DiskRate& disk_rate() const { return rate_; }
   bool is_durable(WriteNumber write) const { return write <= durable_write_; }
   // Whether the oldest write under way, and the disk as a whole, have made no progress for so long.
   bool is_stuck(std::uint64_t now_us, std::uint64_t for_us) const;
@@ -48,6 +54,7 @@ class WriteTracker {
   struct Write {
     WriteNumber number{};
     Index last{};
+    std::uint64_t bytes = 0;
     std::uint64_t begun_us = 0;
   };
   struct DeferredMessage {
@@ -59,6 +66,10 @@ class WriteTracker {
   WriteNumber durable_write_{};
   WriteNumber term_write_{};
   std::uint64_t completed_us_ = 0;  // when the disk last kept something
+  std::uint64_t worked_us_ = 0;     // when it last was done with a write
+  DiskRate rate_;
+  std::uint64_t undurable_bytes_ = 0;
+  std::uint64_t begun_bytes_ = 0;  // of the write last begun, and not submitted
   Index durable_index_{};
   std::deque<Write> writes_;  // under way, ascending
   std::deque<DeferredMessage> deferred_;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // storage::Disk made real: the files of one directory, which one process at a time may hold.
 //
-// All calls block, and belong on the log's own thread (or before it starts). Files stay open, so
-// that a write costs one system call and a sync one more.
+// All calls block, and belong on the log's own threads (or before they start): read() on any, the
+// others on one. Files that are written stay open, so that a write costs one system call and a sync
+// one more.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +73,8 @@ class PosixDisk final : public storage::Disk {
   void keep_some_back();
   // Gives up one of those, or closes a file. False: there is neither.
   bool make_descriptor_free();
+  // The same for one read, whose descriptor is its own.
+  Fd open_to_read(const std::string& name);
   // As openat(2) in the directory, with a descriptor made free if need be; -1 and errno.
   int open_file(const std::string& name, int flags);
   // Of errno: `what` could not be done with the file.
@@ -82,6 +86,8 @@ class PosixDisk final : public storage::Disk {
   std::map<std::string, OpenFile> files_;
   std::uint64_t uses_ = 0;
   std::vector<Fd> kept_back_;
+  std::mutex reading_;  // guards what follows
+  Fd kept_for_reading_;
 };
 
 }  // namespace zatt::server

@@ -176,6 +176,12 @@ void Server::submit(storage::Batch batch) {
   });
 }
 
+void Server::read(storage::Batch batch) {
+  disk_.read(std::move(batch), [this](storage::BatchResult result) {
+    if (input_.is_serving()) node_->on_read(std::move(result));
+  });
+}
+
 void Server::dial(std::vector<node::PeerAddress> peers) { links_.dial(std::move(peers)); }
 
 void Server::send(node::LinkId link, node::Priority priority, std::string frame) {

@@ -27,7 +27,7 @@
 #include "node/node.h"
 #include "server/acceptor.h"
 #include "server/clients.h"
-#include "server/disk_thread.h"
+#include "server/disk_threads.h"
 #include "server/in_process_client.h"
 #include "server/lingering_close.h"
 #include "server/log_function.h"
@@ -91,6 +91,8 @@ class Server final : private node::Env, private AcceptorOwner {
   std::uint64_t random() override;
   bool turn_is_over() override { return turn_.is_over(); }
   void submit(storage::Batch batch) override;
+  std::uint64_t finished_syncs() override { return disk_.finished_syncs(); }
+  void read(storage::Batch batch) override;
   void dial(std::vector<node::PeerAddress> peers) override;
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
   void close_link(node::LinkId link) override;
@@ -117,7 +119,7 @@ class Server final : private node::Env, private AcceptorOwner {
   const std::size_t max_line_bytes_;
   std::size_t members_ = 1;
   Prng prng_;
-  DiskThread disk_;
+  DiskThreads disk_;
   std::unique_ptr<node::Node> node_;
   NodeInput input_;                  // the way to it, for what comes from outside
   codec::JsonRequestParser parser_;  // of all who speak JSON lines

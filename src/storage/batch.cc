@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "storage/batch.h"
 
+#include <cerrno>
 #include <utility>
 
 #include "base/narrow.h"
@@ -37,12 +38,18 @@ Status carry_out(Disk& disk, const Step& step, std::vector<std::string>& reads) 
 
 }  // namespace
 
-BatchResult run(Disk& disk, const Batch& batch) {
+bool can_pass(const Error& error) {
+  return error.sys == ENOSPC || error.sys == EDQUOT || error.sys == EFBIG || error.sys == EMFILE ||
+         error.sys == ENFILE;
+}
+
+BatchResult run(Disk& disk, const Batch& batch, const std::function<void()>& on_sync) {
   BatchResult result;
   for (const Step& step : batch.steps) {
     result.status = carry_out(disk, step, result.reads);
     if (!result.status) break;
     ++result.steps_done;
+    if (on_sync && step.kind == Step::Kind::sync) on_sync();
   }
   result.rest.assign(batch.steps.begin() + static_cast<std::ptrdiff_t>(result.steps_done),
                      batch.steps.end());

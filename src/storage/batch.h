@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@
 namespace zatt::storage {
 
 inline constexpr std::uint64_t max_fill_bytes = 256 << 10;
+// A batch syncs at least this often, so that a slow disk shows that it does not hang.
+inline constexpr std::uint64_t sync_every_bytes = 4 << 20;
 
 struct Step {
   enum class Kind : std::uint8_t { write, fill, sync, push, rename, remove, sync_directory, read };
@@ -36,7 +39,10 @@ struct BatchResult {
   std::vector<Step> rest;          // of what failed: that step, and all after it
 };
 
-// Runs `batch` on `disk`, on the calling thread.
-BatchResult run(Disk& disk, const Batch& batch);
+// There is no room, or a file may not be as large, or no more may be open: all of them can pass.
+bool can_pass(const Error& error);
+
+// Runs `batch` on `disk`, on the calling thread. `on_sync` is called, there, after each sync.
+BatchResult run(Disk& disk, const Batch& batch, const std::function<void()>& on_sync = nullptr);
 
 }  // namespace zatt::storage

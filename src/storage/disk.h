@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The little that storage/ asks of a disk: files of one directory, by name.
 //
-// Its real heir (server/posix_disk) runs on the log's own thread, its fake (tests/sim) forgets what
+// Its real heir (server/posix_disk) runs on the log's own threads, its fake (tests/sim) forgets what
 // was not synced. Every call blocks until it is done; storage/ hands calls over in batches
-// (batch.h), so that the thread of the node never waits for one.
+// (batch.h), so that the thread of the node never waits for one. read() may be called by one thread
+// while another is in any call: of the same file, too, but never of one that is renamed or removed
+// meanwhile.
 #pragma once
 
 #include <cstdint>

@@ -14,25 +14,12 @@
 
 namespace zatt::storage {
 
-struct ReadQuestion {
-  std::uint64_t number = 0;
-  Index first{};
-  std::uint64_t max_bytes = 0;
-};
-
-// A read on its way: an answer to somebody, or what a cut has to know of the entry it ends at.
-struct ReadUnderWay {
-  ReadQuestion question;
-  std::optional<Extent> extent;  // nothing: there is nothing to read
-  bool is_for_cut = false;
-};
-
 struct InFlightBatch {
   WriteNumber last_write{};  // all up to it are durable, once this is
   std::uint64_t bytes = 0;
   bool writes_log = false;
-  bool is_last = false;  // of a storage that stops
-  std::vector<ReadUnderWay> reads;
+  bool is_last = false;              // of a storage that stops
+  std::optional<Extent> cut_extent;  // read for what a cut has to know of the entry it ends at
   std::vector<std::string> read_bytes;
   std::optional<std::size_t> note_step;   // a note of the log's end, which a full disk may refuse
   std::optional<std::size_t> slice_step;  // where the spare's slice begins

@@ -29,12 +29,17 @@ std::optional<Extent> find_extent(const std::vector<Segment>& segments, Index fi
   extent.offset = begin.offset;
   const std::uint64_t most = std::min(most_read_bytes, max_bytes + position_every_bytes);
   std::uint64_t end = behind == segment.positions.end() ? segment.end : behind->offset;
+  auto next_begin = behind;
   for (auto at = behind; at != segment.positions.end(); ++at) {
     const std::uint64_t further =
         at + 1 == segment.positions.end() ? segment.end : (at + 1)->offset;
     if (further - begin.offset > most) break;
     end = further;
+    next_begin = at + 1;
   }
+  extent.ends = extent.last;
+  if (next_begin != segment.positions.end())
+    extent.ends = std::min(extent.last, next_begin->index - 1);
   extent.length = end - begin.offset;
   return extent;
 }

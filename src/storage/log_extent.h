@@ -23,6 +23,7 @@ struct Extent {
   Index begins{};  // the entry whose record is at `offset`
   Index wanted{};  // the first entry asked for
   Index last{};    // of the log in this segment: what follows was cut off
+  Index ends{};    // the last entry whose record is in it
 };
 
 // Where entry `first` is, and up to about max_bytes more of the log after it. Nothing where the

@@ -118,7 +118,13 @@ void LogWriter::put(RecordBuffer& records, std::size_t from, std::size_t to,
   const std::uint64_t at = segment.end;
   segment.end += bytes.size();
   ZATT_ASSERT(segment.end <= segment.size);
-  steps.push_back(write_step(file, at, std::move(bytes)));
+  for (std::uint64_t done = 0; bytes.size() - done > sync_every_bytes; done += sync_every_bytes) {
+    steps.push_back(write_step(file, at + done, bytes.substr(done, sync_every_bytes)));
+    steps.push_back(sync_step(file));
+  }
+  const std::uint64_t done = (bytes.size() - 1) / sync_every_bytes * sync_every_bytes;
+  if (done > 0) bytes.erase(0, done);
+  steps.push_back(write_step(file, at + done, std::move(bytes)));
 }
 
 // Where none is, it is waited for.

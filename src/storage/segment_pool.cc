@@ -15,7 +15,9 @@ constexpr std::uint64_t first_retry_us = 5'000'000;  // doubles: a full disk is 
 constexpr std::uint64_t last_retry_us = 60'000'000;
 
 void fill(const std::string& name, std::uint64_t from, std::uint64_t to, std::vector<Step>& steps) {
+  const std::uint64_t begin = from;
   while (from < to) {
+    if (from > begin && (from - begin) % sync_every_bytes == 0) steps.push_back(sync_step(name));
     const std::uint64_t bytes = std::min(max_fill_bytes, to - from);
     steps.push_back(fill_step(name, from, bytes));
     from += bytes;
@@ -72,6 +74,10 @@ std::uint64_t SegmentPool::provide(const std::string& name, std::uint64_t bytes,
 void SegmentPool::retire(const std::string& name, std::uint64_t size, std::vector<Step>& steps) {
   const auto parsed = parse_file_name(name);
   ZATT_ASSERT(parsed.has_value());
+  if (is_held({name, size})) {
+    retiring_.push_back({name, size});
+    return;
+  }
   if (size != segment_bytes_ || ready_.size() >= most_spare_files) {
     steps.push_back(remove_step(name));
     return;
@@ -79,6 +85,29 @@ void SegmentPool::retire(const std::string& name, std::uint64_t size, std::vecto
   std::string spare = file_name(FileKind::spare, parsed->number);
   steps.push_back(rename_step(name, spare));
   ready_.push_back({std::move(spare), size});
+}
+
+void SegmentPool::hold(std::uint64_t number) {
+  held_.push_back(file_name(FileKind::segment, number));
+}
+
+void SegmentPool::release(std::uint64_t number) {
+  const auto held = std::find(held_.begin(), held_.end(), file_name(FileKind::segment, number));
+  ZATT_ASSERT(held != held_.end());
+  held_.erase(held);
+}
+
+bool SegmentPool::is_held(const FileSize& file) const {
+  return std::find(held_.begin(), held_.end(), file.name) != held_.end();
+}
+
+bool SegmentPool::has_released() const {
+  return std::any_of(retiring_.begin(), retiring_.end(),
+                     [this](const FileSize& file) { return !is_held(file); });
+}
+
+void SegmentPool::retire_released(std::vector<Step>& steps) {
+  for (const FileSize& file : std::exchange(retiring_, {})) retire(file.name, file.size, steps);
 }
 
 void SegmentPool::trim(std::vector<Step>& steps) {

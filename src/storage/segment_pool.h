@@ -34,6 +34,13 @@ class SegmentPool {
   // Steps that keep the segment `name` as a spare, or remove it. Followed by a sync of the
   // directory before any spare is used: two names of one file would be the end of it.
   void retire(const std::string& name, std::uint64_t size, std::vector<Step>& steps);
+  // A read of the segment of this number is under way: it is not to be touched. retire() leaves it
+  // be until as many release() it.
+  void hold(std::uint64_t number);
+  void release(std::uint64_t number);
+  // Whether there are retired ones that nobody reads any more; steps for those, as of retire().
+  bool has_released() const;
+  void retire_released(std::vector<Step>& steps);
   // Removes those of another size than a segment's, and those too many.
   void trim(std::vector<Step>& steps);
 
@@ -62,7 +69,11 @@ class SegmentPool {
   // The smallest of ready_ that has at least `bytes`.
   std::optional<std::size_t> best_ready(std::uint64_t bytes) const;
 
+  bool is_held(const FileSize& file) const;
+
   std::uint64_t segment_bytes_;
+  std::vector<std::string> held_;   // segments that are read, each once a read
+  std::vector<FileSize> retiring_;  // segments no longer needed, which are held, or were
   std::vector<FileSize> ready_;
   std::uint64_t next_number_;
   std::optional<Making> making_;

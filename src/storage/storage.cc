@@ -2,7 +2,6 @@
 #include "storage/storage.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <deque>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "base/checksum.h"
 #include "storage/in_flight.h"
 #include "storage/log_extent.h"
+#include "storage/log_reads.h"
 #include "storage/log_writer.h"
 #include "storage/recovery.h"
 #include "storage/segment_pool.h"
@@ -27,12 +27,6 @@ constexpr std::uint64_t last_stall_us = 30'000'000;
 // is left but the reserve, or because the log waits for it.
 enum class SpareDemand { nothing, reserve, next_segment, room, waiting };
 
-// Or a file may not be as large, or no more may be open: all of them can pass.
-bool is_disk_full(const Error& error) {
-  return error.sys == ENOSPC || error.sys == EDQUOT || error.sys == EFBIG || error.sys == EMFILE ||
-         error.sys == ENFILE;
-}
-
 // A sync that fails has lost what it should have kept, whatever it says; a write is as if never
 // begun, since it is done anew, over whatever part of it was.
 bool can_be_tried_again(const Step& step) {
@@ -47,12 +41,16 @@ struct Storage::Impl {
       : options(given),
         file(std::move(started.file)),
         log(std::move(started.log)),
-        pool(std::move(started.pool)) {}
+        pool(std::move(started.pool)),
+        reads(given.instrumentation),
+        readable(log.end().index) {}
 
   Options options;
   HardStateFile file;
   LogWriter log;
   SegmentPool pool;
+  LogReads reads;
+  Index readable{};  // up to here the log is durable, and not cut since
 
   bool save_waits = false;
   WriteNumber last_write{};
@@ -61,8 +59,6 @@ struct Storage::Impl {
   std::optional<WriteNumber> cut_from;  // from this write on all waits for a cut
   bool is_stopping = false;
   bool is_stopped = false;
-  std::uint64_t next_read = 1;
-  std::vector<ReadQuestion> reads;
   std::optional<InFlightBatch> flight;
   std::optional<Stall> stall;  // then there is no flight
   std::uint64_t stall_us = first_stall_us;
@@ -82,7 +78,8 @@ struct Storage::Impl {
   std::uint64_t spare_at_us(SpareDemand wanted, bool has_work) const;
   // Each plan_ adds its steps to a batch, and to `going` what their completion will mean.
   void plan_spare(std::vector<Step>& steps);
-  void plan_reads(InFlightBatch& going, std::vector<Step>& steps);
+  void plan_released(std::vector<Step>& steps);
+  void plan_cut_read(InFlightBatch& going, std::vector<Step>& steps);
   void plan_writes(InFlightBatch& going, std::vector<Step>& steps);
   // All up to this write is durable once what is laid out so far is.
   WriteNumber laid_out_write() const;
@@ -95,8 +92,10 @@ struct Storage::Impl {
   bool wait_for_room(InFlightBatch& done, BatchResult& result, std::uint64_t now_us);
   // That rest, when its time has come.
   std::optional<Batch> resume(std::uint64_t now_us);
-  // Decodes what was read into answers. Code::corrupt where a record does not check any more.
-  Status finish_reads(InFlightBatch& done, std::vector<ReadDone>& out);
+  // Tells the log what it has to know of the entry that a cut ends at.
+  Status finish_cut_read(const InFlightBatch& done);
+  // Of one that is damaged, with the directory's name.
+  Error located(Error error) const;
 };
 
 Result<std::unique_ptr<Storage>> Storage::start(Disk& disk, const Options& options,
@@ -127,6 +126,8 @@ void Storage::write(const Write& write) {
   if (write.truncate) {
     last = *write.truncate;
     s.log.truncate(last);
+    s.reads.truncate(last);
+    s.readable = std::min(s.readable, last);
     for (UndoneWrite& undone : s.undone) undone.last = std::min(undone.last, last);
     if (s.log.pending_truncation() && !s.cut_from) s.cut_from = write.number;
   }
@@ -143,9 +144,8 @@ bool Storage::is_stopped() const {
   return impl_->is_stopped || impl_->failure || (impl_->is_stopping && impl_->stall);
 }
 
-std::uint64_t Storage::read(Index first, std::uint64_t max_bytes) {
-  impl_->reads.push_back({impl_->next_read, first, max_bytes});
-  return impl_->next_read++;
+std::uint64_t Storage::read(Index first, std::uint64_t max_bytes, Index last) {
+  return impl_->reads.ask(first, max_bytes, last);
 }
 
 // --- batches ---------------------------------------------------------------------------------
@@ -173,6 +173,13 @@ std::uint64_t Storage::Impl::spare_at_us(SpareDemand wanted, bool has_work) cons
   return pool.retry_at_us();
 }
 
+// What was read while it was cut off, and is no longer.
+void Storage::Impl::plan_released(std::vector<Step>& steps) {
+  if (!pool.has_released()) return;
+  pool.retire_released(steps);
+  steps.push_back(sync_directory_step());
+}
+
 void Storage::Impl::plan_spare(std::vector<Step>& steps) {
   if (const auto bytes = missing_bytes())
     pool.make_whole(*bytes, steps);
@@ -180,22 +187,13 @@ void Storage::Impl::plan_spare(std::vector<Step>& steps) {
     pool.make_slice(steps);
 }
 
-void Storage::Impl::plan_reads(InFlightBatch& going, std::vector<Step>& steps) {
-  const Index last = log.pending_truncation().value_or(log.end().index);
-  for (const ReadQuestion& question : reads) {
-    const auto extent = find_extent(log.segments(), question.first, last, question.max_bytes);
-    going.reads.push_back({.question = question, .extent = extent});
-  }
-  reads.clear();
-  if (const auto index = log.unknown_truncation_end()) {
-    const auto extent = find_extent(log.segments(), *index, log.end().index, 0);
-    ZATT_ASSERT(extent.has_value());
-    going.reads.push_back({.question = {}, .extent = extent, .is_for_cut = true});
-  }
-  for (const ReadUnderWay& read : going.reads)
-    if (read.extent)
-      steps.push_back(read_step(file_name(FileKind::segment, read.extent->segment),
-                                read.extent->offset, read.extent->length));
+void Storage::Impl::plan_cut_read(InFlightBatch& going, std::vector<Step>& steps) {
+  const auto index = log.unknown_truncation_end();
+  if (!index) return;
+  going.cut_extent = find_extent(log.segments(), *index, log.end().index, 0);
+  ZATT_ASSERT(going.cut_extent.has_value());
+  steps.push_back(read_step(file_name(FileKind::segment, going.cut_extent->segment),
+                            going.cut_extent->offset, going.cut_extent->length));
 }
 
 void Storage::Impl::plan_writes(InFlightBatch& going, std::vector<Step>& steps) {
@@ -244,7 +242,7 @@ void Storage::Impl::plan_note(InFlightBatch& going, bool is_quiet, std::uint64_t
 
 // All is durable that can be: what has no room was never acknowledged.
 void Storage::Impl::plan_stop(InFlightBatch& going, std::vector<Step>& steps) {
-  if ((has_writes() && !missing_bytes()) || !reads.empty()) return;
+  if ((has_writes() && !missing_bytes()) || !reads.is_idle()) return;
   LogEndRecord record = log.log_end();
   record.is_clean = true;
   file.save(record, steps);
@@ -255,7 +253,7 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   Impl& s = *impl_;
   if (s.flight || s.failure || is_stopped()) return std::nullopt;
   if (s.stall) return s.resume(now_us);
-  const bool has_work = s.has_writes() || !s.reads.empty();
+  const bool has_work = s.has_writes() || s.pool.has_released();
   if (!has_work && now_us < wake_at_us()) return std::nullopt;
   InFlightBatch going;
   Batch batch;
@@ -263,7 +261,8 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
   if (s.is_stopping) s.plan_stop(going, batch.steps);
   if (!going.is_last) {
     const bool cut_waits = s.log.unknown_truncation_end().has_value();
-    s.plan_reads(going, batch.steps);
+    s.plan_cut_read(going, batch.steps);
+    s.plan_released(batch.steps);
     if (s.has_writes() && !cut_waits && !s.missing_bytes()) s.plan_writes(going, batch.steps);
     s.plan_note(going, !going.writes_log && !s.log.has_work(), now_us, batch.steps);
     const SpareDemand wanted = s.wanted_spare();
@@ -274,9 +273,8 @@ std::optional<Batch> Storage::take_batch(std::uint64_t now_us) {
       s.plan_spare(batch.steps);
     }
   }
-  // A log that waits for room may leave nothing to do now; reads of nothing are answered anyway.
-  if (batch.steps.empty() && going.reads.empty() && going.last_write == s.durable)
-    return std::nullopt;
+  // A log that waits for room may leave nothing to do now.
+  if (batch.steps.empty() && going.last_write == s.durable) return std::nullopt;
   s.flight = std::move(going);
   return batch;
 }
@@ -285,36 +283,21 @@ std::uint64_t Storage::wake_at_us() const {
   const Impl& s = *impl_;
   if (s.flight || s.failure || is_stopped()) return never_us;
   if (s.stall) return s.stall->retry_at_us;
-  if (s.is_stopping || !s.reads.empty() || (s.has_writes() && !s.missing_bytes())) return 0;
+  if (s.is_stopping) return s.reads.is_idle() ? 0 : never_us;
+  if (s.pool.has_released() || (s.has_writes() && !s.missing_bytes())) return 0;
   const std::uint64_t spare_at_us = s.spare_at_us(s.wanted_spare(), false);
   if (s.log.has_work()) return spare_at_us;
   return std::min({spare_at_us, s.note.quiet_at_us, s.note.sync_at_us});
 }
 
-Status Storage::Impl::finish_reads(InFlightBatch& done, std::vector<ReadDone>& out) {
-  std::size_t next = 0;
-  for (ReadUnderWay& read : done.reads) {
-    ReadDone answer;
-    answer.number = read.question.number;
-    if (read.extent) {
-      ZATT_ASSERT(next < done.read_bytes.size());
-      auto entries = read_extent(*read.extent, done.read_bytes[next++],
-                                 file.state().self.incarnation, read.question.max_bytes);
-      if (!entries) {
-        Error error = entries.error();
-        error.detail = options.directory + "/" + error.detail;
-        return error;
-      }
-      if (read.is_for_cut) {
-        const ExtentEntry& first = entries->front();
-        log.tell_truncation_end({first.entry.index, first.entry.term, first.checksum});
-      }
-      const Index last = log.pending_truncation().value_or(log.end().index);
-      for (ExtentEntry& entry : *entries)
-        if (entry.entry.index <= last) answer.entries.push_back(std::move(entry.entry));
-    }
-    if (!read.is_for_cut) out.push_back(std::move(answer));
-  }
+Status Storage::Impl::finish_cut_read(const InFlightBatch& done) {
+  if (!done.cut_extent) return ok;
+  ZATT_ASSERT(!done.read_bytes.empty());
+  auto entries =
+      read_extent(*done.cut_extent, done.read_bytes.front(), file.state().self.incarnation, 0);
+  if (!entries) return located(entries.error());
+  const ExtentEntry& first = entries->front();
+  log.tell_truncation_end({first.entry.index, first.entry.term, first.checksum});
   return ok;
 }
 
@@ -322,7 +305,7 @@ Status Storage::Impl::finish_reads(InFlightBatch& done, std::vector<ReadDone>& o
 // tried again; all that was asked of the disk before it is done.
 bool Storage::Impl::may_fail(const InFlightBatch& done, const BatchResult& result,
                              std::uint64_t now_us) {
-  if (!is_disk_full(result.status.error())) return false;
+  if (!can_pass(result.status.error())) return false;
   no_room = result.status.error();
   if (done.note_step && result.steps_done == *done.note_step) return true;
   if (!done.slice_step || result.steps_done < *done.slice_step) return false;
@@ -332,8 +315,7 @@ bool Storage::Impl::may_fail(const InFlightBatch& done, const BatchResult& resul
 
 // Everything else that had no room: the flight goes on from the step that failed.
 bool Storage::Impl::wait_for_room(InFlightBatch& done, BatchResult& result, std::uint64_t now_us) {
-  if (!is_disk_full(result.status.error()) || !can_be_tried_again(result.rest.front()))
-    return false;
+  if (!can_pass(result.status.error()) || !can_be_tried_again(result.rest.front())) return false;
   const auto move_on = [&result](std::optional<std::size_t>& step) {
     if (step && *step < result.steps_done) step.reset();
     if (step) *step -= result.steps_done;
@@ -360,6 +342,10 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   s.flight.reset();
   Done done;
   done.durable = s.durable;
+  if (s.failure) {  // by a read
+    done.status = *s.failure;
+    return done;
+  }
   for (std::string& bytes : result.reads) flight.read_bytes.push_back(std::move(bytes));
   if (!result.status && !s.may_fail(flight, result, now_us)) {
     if (s.wait_for_room(flight, result, now_us)) return done;
@@ -369,12 +355,13 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
   }
   if (result.status && flight.slice_step) s.pool.on_made_slice();
   s.stall_us = first_stall_us;
-  if (auto read = s.finish_reads(flight, done.reads); !read) {
+  if (auto read = s.finish_cut_read(flight); !read) {
     s.failure = read.error();
     done.status = *s.failure;
     return done;
   }
   s.durable = flight.last_write;
+  s.readable = s.log.pending_truncation().value_or(s.log.end().index);
   while (!s.undone.empty() && s.undone.front().number <= s.durable) s.undone.pop_front();
   done.durable = s.durable;
   done.synced = flight.writes_log;
@@ -386,6 +373,36 @@ Storage::Done Storage::on_done(BatchResult result, std::uint64_t now_us) {
     s.note.sync_at_us = never_us;
   }
   return done;
+}
+
+// --- reads -----------------------------------------------------------------------------------
+
+std::optional<Batch> Storage::take_read(std::uint64_t now_us) {
+  Impl& s = *impl_;
+  if (s.failure || s.is_stopped) return std::nullopt;
+  return s.reads.next(s.log.segments(), s.readable, s.pool, now_us);
+}
+
+std::uint64_t Storage::read_wake_at_us() const {
+  return impl_->failure || impl_->is_stopped ? never_us : impl_->reads.wake_at_us();
+}
+
+Storage::Done Storage::on_read(BatchResult result, std::uint64_t now_us) {
+  Impl& s = *impl_;
+  Done done;
+  done.durable = s.durable;
+  auto read = s.reads.finish(std::move(result), s.file.state().self.incarnation, s.pool, now_us);
+  if (!read && !s.failure) s.failure = s.located(read.error());
+  if (s.failure)
+    done.status = *s.failure;
+  else if (*read)
+    done.reads.push_back(std::move(**read));
+  return done;
+}
+
+Error Storage::Impl::located(Error error) const {
+  if (error.code == Code::corrupt) error.detail = options.directory + "/" + error.detail;
+  return error;
 }
 
 DiskSpace Storage::room() const { return impl_->room(); }

@@ -3,7 +3,8 @@
 //
 // A start has two steps, so that nothing is written before somebody has judged what was found:
 // scan() only reads; start() writes what every start must. From then on writes gather; the owner
-// takes a batch when none is under way, has it run off its thread, and hands back the result. Each
+// takes a batch when none is under way, has it run off its thread, and hands back the result. Reads
+// of the log go a way of their own and wait for no sync: their batches may run at the same time. Each
 // write has a number, given by the owner and above the one before: "write 7 is durable" speaks of
 // every write up to it, where an index alone could not say which entry 16 it means.
 //
@@ -99,10 +100,11 @@ class Storage {
   // Its number is above that of the write before. Bodies are copied before this returns.
   void write(const Write& write);
 
-  // Asks for entries from `first` on, at least one where there is one, up to about max_bytes of
-  // bodies. The answer is in a later Done, under the number returned here, and holds only what is
-  // in the log by then: less or nothing where it was cut. Entries not yet written are not read.
-  std::uint64_t read(Index first, std::uint64_t max_bytes);
+  // Asks for entries from `first` on, at least one where there is one, no further than `last` and
+  // up to about max_bytes of bodies. They come beside the writes, in pieces, each in a later Done
+  // under the number returned here, and are only what is in the log by then: less or none where it
+  // was cut. Entries not yet durable are not read.
+  std::uint64_t read(Index first, std::uint64_t max_bytes, Index last = Index{UINT64_MAX});
 
   // Nothing is handed over after this. When all before it is durable, or can't be for want of room,
   // one batch more says where the log ends, for good; is_stopped() when that is durable or failed.
@@ -114,9 +116,15 @@ class Storage {
   // When take_batch could have something to do without a new call above.
   std::uint64_t wake_at_us() const;
 
+  // The same of reads: to be carried out while a batch of writes is, two at a time at most, and
+  // handed back in this order.
+  std::optional<Batch> take_read(std::uint64_t now_us);
+  std::uint64_t read_wake_at_us() const;
+
   struct ReadDone {
     std::uint64_t number = 0;
     std::vector<Entry> entries;
+    bool is_last = true;  // nothing more comes under this number
   };
   struct Done {
     Status status = ok;
@@ -125,6 +133,8 @@ class Storage {
     std::vector<ReadDone> reads;
   };
   Done on_done(BatchResult result, std::uint64_t now_us);
+  // Of reads nothing is durable: only `status` and `reads` are set.
+  Done on_read(BatchResult result, std::uint64_t now_us);
 
   // Disk space is kept in steps: where no further segment can be made (the disk is full), growth
   // should be refused while a reserve is left, and everything once it has gone. What is handed over

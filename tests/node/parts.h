@@ -54,15 +54,20 @@ class Parts : private node::PeerConnectionsOwner {
   // Runs what the disk was given, and tells the core.
   node::Persister::Done run_disk() {
     persister->submit();
-    if (!env.batch) return {};
-    const storage::Batch batch = *std::exchange(env.batch, std::nullopt);
-    node::Persister::Done done = persister->on_disk(storage::run(disk, batch));
-    if (done.persisted) step(raft::Persisted{*done.persisted});
+    node::Persister::Done done;
+    if (env.batch) {
+      const storage::Batch batch = *std::exchange(env.batch, std::nullopt);
+      done = persister->on_disk(storage::run(disk, batch));
+      if (done.persisted) step(raft::Persisted{*done.persisted});
+    }
+    for (const storage::Batch& batch : std::exchange(env.reads, {}))
+      for (auto& read : persister->on_read(storage::run(disk, batch)).reads)
+        done.reads.push_back(std::move(read));
     return done;
   }
   void settle() {
     do run_disk();
-    while (persister->submit(), env.batch.has_value());
+    while (persister->submit(), env.batch.has_value() || !env.reads.empty());
   }
 
   // A cluster of this member alone, led by it, its first entry committed.

@@ -75,6 +75,29 @@ TEST_CASE("persister: a batch that takes a second makes the disk slow, for a whi
   CHECK(!parts.persister->is_slow());
 }
 
+TEST_CASE("persister: each sync of a long batch is a sign of life, and no read is") {
+  Parts parts;
+  parts.lead_alone();
+  parts.env.syncs = 7;
+  CHECK(!parts.persister->shows_progress());  // nothing is asked of the disk
+  parts.step(raft::Propose{parts.raft->current_term(), {{EntryKind::command, "x"}}});
+  parts.persister->submit();
+  CHECK(!parts.persister->shows_progress());  // those were of batches before
+  parts.persister->read(Index{1}, 1000);
+  parts.persister->submit();
+  REQUIRE(parts.env.reads.size() == 1);
+  CHECK(parts.persister->on_read(storage::run(parts.disk, parts.env.reads.front())).reads.size() ==
+        1);
+  parts.env.reads.clear();
+  CHECK(!parts.persister->shows_progress());
+  ++parts.env.syncs;
+  const auto alive = parts.persister->shows_progress();
+  REQUIRE(alive);
+  parts.step(raft::Persisted{*alive});  // of which nothing is durable that was not
+  CHECK(parts.raft->commit_index() < parts.raft->log().last_index());
+  CHECK(!parts.persister->shows_progress());
+}
+
 TEST_CASE("persister: what another asked to read is no fetch of the core's") {
   Parts parts;
   parts.lead_alone();

@@ -60,6 +60,52 @@ TEST_CASE("writes: two others are a majority before our own disk is done") {
   CHECK(fixture.replies(c) == Lines{R"({"ok":true,"rev":3})"});
 }
 
+TEST_CASE("writes: a tenth of a second at most for a voter that is behind") {
+  NodeFixture fixture("0");
+  fixture.lead();
+  const ClientId c = fixture.client();
+  fixture.line(c, set("a", 1));
+  fixture.settle();
+  fixture.let_peers_follow();
+  fixture.pass_ms(100);
+  fixture.line(c, set("b", 1));
+  fixture.settle();
+  fixture.peer("1").follow();
+  const Index last = fixture.node->raft().log().last_index();
+  for (int i = 0; i < 6; ++i) {  // peer 2 is there, and has not got b
+    fixture.pass_ms(100);
+    fixture.peer("1").follow();
+    raft::HeartbeatReply beat;
+    beat.term = fixture.node->raft().current_term();
+    beat.match_index = beat.received_index = Index{raw(last) - 1};
+    fixture.peer("2").say(beat);
+  }
+  fixture.settle();
+  REQUIRE(fixture.node->raft().has_lagging_voter(fixture.env.now));
+  fixture.line(c, set("c", 1));
+  fixture.settle();
+  CHECK(fixture.node->raft().log().last_index() == last);
+  const std::uint64_t until = fixture.env.now + 100'000;
+  CHECK(fixture.node->wake_at_us() <= until);
+  fixture.env.now = until - 1;
+  fixture.node->on_time();
+  fixture.settle();
+  CHECK(fixture.node->raft().log().last_index() == last);
+  fixture.line(c, set("d", 1));  // waits with it
+  fixture.env.now = until;
+  fixture.node->on_time();
+  fixture.settle();
+  CHECK(fixture.node->raft().log().last_index() == last + 2);
+
+  // Once it has caught up, nothing waits.
+  fixture.line(c, set("e", 1));
+  fixture.settle();
+  CHECK(fixture.node->raft().log().last_index() == last + 2);
+  fixture.peer("2").follow();
+  fixture.settle();
+  CHECK(fixture.node->raft().log().last_index() == last + 3);
+}
+
 TEST_CASE("writes: replaced by another leader's entry is a definite failure") {
   NodeFixture fixture("0");
   fixture.lead();

@@ -35,6 +35,67 @@ TEST_CASE("append: acknowledged only when durable, as far as it is durable") {
   CHECK(replies[0].match_index == Index{3});
 }
 
+TEST_CASE("append: what arrives is answered at once, and promises nothing") {
+  Options options;
+  options.max_append_bytes = 4 * cost(100);
+  options.max_in_flight_bytes = 10 * cost(100);
+  OneServer server(voters({"1", "2", "3"}), options);
+  server.receive("2", Heartbeat{Term{1}, Index{0}, 0, Index{3}});
+  const WriteNumber term = server.last_write;
+  const std::string body(100, 'x');
+  server.receive("2", append_of(1, 1, 0, {command(2, 1, body), command(3, 1, body)}));
+  CHECK(server.output.messages.empty());  // not before its term is durable: paper 5.1
+  server.step(Persisted{term});
+  auto replies = server.sent<AppendReply>("2");
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].success);
+  CHECK(replies[0].received_index == Index{3});
+  CHECK(replies[0].match_index == Index{1});
+  CHECK(replies[0].takes == 8 * cost(100));  // as much as may be under way, less what waits
+
+  server.receive("2", append_of(1, 3, 1, {command(4, 1)}, 4));
+  CHECK(server.sent<AppendReply>("2").empty());  // little waits for its sync
+  server.receive("2", append_of(1, 4, 1, {command(5, 1, body)}, 5));
+  replies = server.sent<AppendReply>("2");
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].received_index == Index{5});
+  CHECK(replies[0].match_index == Index{1});
+  server.persist();
+  replies = server.sent<AppendReply>("2");
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].match_index == Index{5});
+  CHECK(replies[0].takes == 10 * cost(100));
+}
+
+TEST_CASE("append: a follower takes what its disk keeps in a second, and 8 MiB at most") {
+  struct Row {
+    const char* why;
+    std::uint64_t us;  // for a mebibyte
+    std::uint64_t takes;
+  };
+  const Row rows[] = {{"a slow disk", 500'000, 2 << 20},
+                      {"a fast one", 10'000, 8 << 20},
+                      {"one message in any case", 100'000'000, 256 << 10}};
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    OneServer server;
+    server.receive("2", Heartbeat{Term{1}, Index{0}, 0, Index{1}});
+    server.persist();
+    CHECK(server.sent<HeartbeatReply>("2").at(0).takes == 1 << 20);  // not known yet
+    const std::string body((1 << 20) - entry_bytes, 'x');
+    server.receive("2", append_of(1, 1, 0, {command(2, 1, body)}));
+    REQUIRE(server.sent<AppendReply>("2").size() == 1);
+    CHECK(server.sent<AppendReply>("2")[0].takes == 0);
+    server.now_us += row.us;
+    server.persist();
+    REQUIRE(server.sent<AppendReply>("2").size() == 1);
+    CHECK(server.sent<AppendReply>("2")[0].takes == row.takes);
+    server.receive("2", append_of(1, 9, 1));
+    REQUIRE(server.sent<AppendReply>("2").size() == 1);
+    CHECK(server.sent<AppendReply>("2")[0].takes == row.takes);  // in a refusal, too
+  }
+}
+
 TEST_CASE("append: what is durable already is acknowledged at once") {
   OneServer server;
   server.receive("2", append_of(1, 1, 0, {command(2, 1), command(3, 1)}));

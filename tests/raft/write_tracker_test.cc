@@ -20,8 +20,10 @@ Envelope heartbeat_reply(const MemberId& to, std::uint64_t round) {
   return {to, reply};
 }
 
-WriteNumber write(WriteTracker& writes, std::uint64_t last, std::uint64_t now_us = 0) {
+WriteNumber write(WriteTracker& writes, std::uint64_t last, std::uint64_t now_us = 0,
+                  std::uint64_t bytes = 0) {
   const WriteNumber number = writes.begin();
+  writes.add(bytes);
   writes.submit(Index{last}, now_us);
   return number;
 }
@@ -70,6 +72,43 @@ TEST_CASE("write tracker: stuck is a disk on which nothing moves") {
   writes.complete(first, 1100);  // the second waited for this one
   CHECK(!writes.is_stuck(1110, 10));
   CHECK(writes.is_stuck(1111, 10));
+}
+
+TEST_CASE("write tracker: what is not durable is counted, and how fast it becomes so") {
+  WriteTracker writes;
+  CHECK(writes.disk_rate().bytes_per_s() == 0);
+  const WriteNumber first = write(writes, 1, 1'000'000, 1 << 20);
+  const WriteNumber second = write(writes, 2, 1'000'000, 2 << 20);
+  CHECK(writes.undurable_bytes() == 3 << 20);
+  writes.truncate(Index{1});  // the disk has it before it all the same
+  CHECK(writes.undurable_bytes() == 3 << 20);
+  writes.complete(WriteNumber{}, 1'400'000);  // it lives, and is done with nothing
+  CHECK(writes.disk_rate().bytes_per_s() == 0);
+  writes.complete(first, 1'500'000);
+  CHECK(writes.undurable_bytes() == 2 << 20);
+  CHECK(writes.disk_rate().bytes_per_s() == 2 << 20);
+  writes.complete(second, 2'000'000);  // half a second behind the first
+  CHECK(writes.undurable_bytes() == 0);
+  CHECK(writes.disk_rate().bytes_per_s() == 4 << 20);
+}
+
+TEST_CASE("write tracker: of what has arrived, each peer hears once when its term is durable") {
+  WriteTracker writes;
+  const WriteNumber term = write(writes, 0);
+  writes.set_term_write(term);
+  for (std::uint64_t received = 1; received <= 100; ++received) {
+    AppendReply reply;
+    reply.term = Term{1};
+    reply.success = true;
+    reply.received_index = Index{received};
+    writes.defer({}, {somebody, reply});
+  }
+  writes.defer({}, append_reply(1));  // a refusal is another matter
+  writes.complete(term, 0);
+  std::vector<Envelope> sent;
+  writes.release(Term{1}, sent);
+  REQUIRE(sent.size() == 2);
+  CHECK(std::get<AppendReply>(sent[0].message).received_index == Index{100});
 }
 
 TEST_CASE("write tracker: a message waits for its write and for the term's") {

@@ -144,7 +144,13 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
 
   // disks.cc
   void submit(NodeNumber number, storage::Batch batch);
-  std::uint64_t time_of(const storage::Batch& batch);
+  std::uint64_t time_of(const storage::Batch& batch,
+                        std::vector<std::uint64_t>* sync_times = nullptr);
+  std::uint64_t finished_syncs(NodeNumber number) const;
+  void read(NodeNumber number, storage::Batch batch);
+  void begin_read(NodeNumber number);
+  void finish_read(NodeNumber number, std::uint64_t process);
+  void check_untouched(const Machine& machine);
   void finish_batch(NodeNumber number, std::uint64_t process, std::uint64_t batch_number);
   void arm_errors(Machine& machine);
   void break_off_batch(Machine& machine);

@@ -30,6 +30,7 @@ enum class Action : std::uint8_t {
   disk_hung,
   sync_failed,
   read_failed,
+  read_beside_a_batch,
   write_failed,
   short_write,
   no_space,

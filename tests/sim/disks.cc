@@ -13,30 +13,101 @@ void Cluster::submit(NodeNumber number, storage::Batch batch) {
   machine.batch = std::move(batch);
   machine.batch_waits = false;
   const std::uint64_t batch_number = ++machine.batch_number;
+  machine.syncs_before += std::exchange(machine.sync_times_us, {}).size();
   std::uint64_t latency = settings_.disk_bytes_per_ms > 0
-                              ? time_of(*machine.batch)
+                              ? time_of(*machine.batch, &machine.sync_times_us)
                               : 1 + prng_.below(2 * settings_.disk_mean_us);
   if (faulty_ && prng_.chance(settings_.stall_permyriad, 10'000)) {
     coverage_.count(Action::disk_stalled);
-    latency += prng_.below(settings_.stall_most_us);
+    const std::uint64_t stall_us = prng_.below(settings_.stall_most_us);
+    for (std::uint64_t& at_us : machine.sync_times_us) at_us += stall_us;
+    latency += stall_us;
   }
+  for (std::uint64_t& at_us : machine.sync_times_us) at_us += scheduler_.now_us() + turn_us(number);
   scheduler_.in(turn_us(number) + latency, [this, number, process = machine.process, batch_number] {
     finish_batch(number, process, batch_number);
   });
 }
 
 // Each step takes its own time, and a sync that of what was written before.
-std::uint64_t Cluster::time_of(const storage::Batch& batch) {
+std::uint64_t Cluster::time_of(const storage::Batch& batch,
+                               std::vector<std::uint64_t>* sync_times) {
   using storage::Step;
   std::uint64_t bytes = 0, syncs = 0;
+  const auto so_far = [&] {
+    return syncs * settings_.sync_us + 1000 * bytes / settings_.disk_bytes_per_ms;
+  };
   for (const storage::Step& step : batch.steps) {
     if (step.kind == Step::Kind::write) bytes += step.bytes.size();
     if (step.kind == Step::Kind::fill || step.kind == Step::Kind::read) bytes += step.length;
     if (step.kind == Step::Kind::sync || step.kind == Step::Kind::sync_directory) ++syncs;
+    if (sync_times != nullptr && step.kind == Step::Kind::sync) sync_times->push_back(so_far());
   }
-  const std::uint64_t us = syncs * settings_.sync_us + 1000 * bytes / settings_.disk_bytes_per_ms;
+  const std::uint64_t us = so_far();
   if (us > 300'000) coverage_.count(Action::long_batch);
-  return 1 + us * prng_.between(75, 125) / 100;
+  const std::uint64_t percent = prng_.between(75, 125);
+  if (sync_times != nullptr)
+    for (std::uint64_t& at_us : *sync_times) at_us = 1 + at_us * percent / 100;
+  return 1 + us * percent / 100;
+}
+
+std::uint64_t Cluster::finished_syncs(NodeNumber number) const {
+  const Machine& machine = machines_[number];
+  std::uint64_t finished = machine.syncs_before;
+  const std::uint64_t until_us = machine.hung ? machine.hung_since_us : scheduler_.now_us();
+  for (const std::uint64_t at_us : machine.sync_times_us) finished += at_us <= until_us ? 1U : 0U;
+  return finished;
+}
+
+// One after the other, beside whatever batch is under way.
+void Cluster::read(NodeNumber number, storage::Batch batch) {
+  Machine& machine = machines_[number];
+  machine.reads.push_back(std::move(batch));
+  if (machine.reads.size() == 1) begin_read(number);
+}
+
+void Cluster::begin_read(NodeNumber number) {
+  const Machine& machine = machines_[number];
+  const std::uint64_t latency = settings_.disk_bytes_per_ms > 0
+                                    ? time_of(machine.reads.front())
+                                    : 1 + prng_.below(2 * settings_.disk_mean_us);
+  scheduler_.in(turn_us(number) + latency,
+                [this, number, process = machine.process] { finish_read(number, process); });
+}
+
+// What it finds is what is there at its end: whatever was done to the file meanwhile.
+void Cluster::finish_read(NodeNumber number, std::uint64_t process) {
+  Machine& machine = machines_[number];
+  if (machine.process != process) return;
+  machine.read_waits = machine.hung;
+  if (machine.hung) return;
+  const storage::Batch batch = std::move(machine.reads.front());
+  machine.reads.pop_front();
+  if (!machine.reads.empty()) begin_read(number);
+  if (faulty_ && !batch.steps.empty() && prng_.chance(settings_.io_error_permyriad, 10'000)) {
+    machine.disk->fail_call(0, EIO);
+    coverage_.count(Action::read_failed);
+  }
+  machine.disk->forget_failure();
+  auto result = std::make_shared<storage::BatchResult>(storage::run(*machine.disk, batch));
+  const std::optional<int> failure = machine.disk->failure();
+  machine.disk->clear_faults();
+  const auto be_told = [&machine, failure, result](node::Node& node) {
+    machine.disk_failure = failure;
+    node.on_read(std::move(*result));
+  };
+  enter(number, process, {{Source::Kind::reads}, be_told});
+}
+
+// Of the files that are read while this batch is carried out.
+void Cluster::check_untouched(const Machine& machine) {
+  using Does = storage::Step::Kind;
+  for (const storage::Batch& read : machine.reads)
+    for (const storage::Step& from : read.steps)
+      for (const storage::Step& step : machine.batch->steps)
+        if ((step.kind == Does::rename || step.kind == Does::remove) && step.name == from.name)
+          checker_.fail(Invariant::durable_before_said, from.name + " is read and taken away");
+  if (!machine.reads.empty()) coverage_.count(Action::read_beside_a_batch);
 }
 
 namespace {
@@ -99,6 +170,7 @@ void Cluster::finish_batch(NodeNumber number, std::uint64_t process, std::uint64
     machine.batch_waits = true;
     return;
   }
+  check_untouched(machine);
   arm_errors(machine);
   const storage::Batch batch = std::move(*machine.batch);
   machine.batch.reset();
@@ -125,6 +197,7 @@ void Cluster::break_off_batch(Machine& machine) {
 void Cluster::hang_disk(NodeNumber number) {
   coverage_.count(Action::disk_hung);
   machines_[number].hung = true;
+  machines_[number].hung_since_us = scheduler_.now_us();
   log(number, "its disk does not answer any more");
 }
 
@@ -133,6 +206,8 @@ void Cluster::free_disk(NodeNumber number) {
   if (!machine.hung) return;
   machine.hung = false;
   log(number, "its disk answers again");
+  if (machine.read_waits)
+    scheduler_.in(1, [this, number, process = machine.process] { finish_read(number, process); });
   if (!machine.batch_waits) return;
   machine.batch_waits = false;
   scheduler_.in(1, [this, number, process = machine.process, batch = machine.batch_number] {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kv/machine.h"
 #include "node/node.h"
@@ -81,7 +82,7 @@ struct Connection {  // of a client
 
 // Where a process hears something from. What comes from one of these keeps its order.
 struct Source {
-  enum class Kind : std::uint8_t { host, disk, link, client };
+  enum class Kind : std::uint8_t { host, disk, reads, link, client };
   Kind kind = Kind::host;
   std::uint64_t number = 0;  // of a link or client
   friend auto operator<=>(const Source&, const Source&) = default;
@@ -104,7 +105,8 @@ struct Machine {
   std::uint64_t clock_rate_ppm = 1'000'000;  // how far it runs in a true second
   std::uint64_t clock_offset_us = 0;
   // What its disk is in for.
-  bool hung = false;               // batches are not carried out
+  bool hung = false;  // batches are not carried out
+  std::uint64_t hung_since_us = 0;
   bool may_fail_to_start = false;  // an error or a full disk is in its way
   std::optional<int> next_error;   // of a call of the next batch
   bool errors_for_good = false;    // and of every call behind that
@@ -132,7 +134,11 @@ struct Machine {
   std::unique_ptr<node::Node> node;
   std::optional<storage::Batch> batch;  // with the disk now
   std::uint64_t batch_number = 0;
-  bool batch_waits = false;  // for the disk to answer again
+  bool batch_waits = false;                  // for the disk to answer again
+  std::vector<std::uint64_t> sync_times_us;  // when its syncs are finished
+  std::uint64_t syncs_before = 0;            // of earlier batches
+  std::deque<storage::Batch> reads;          // beside it, in order; the first is being carried out
+  bool read_waits = false;
   std::map<node::ClientId, Connection> connections;
   std::uint64_t client_bytes = 0;           // held for all of these
   std::optional<node::StopReason> stopped;  // by itself, for this

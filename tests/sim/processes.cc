@@ -23,6 +23,8 @@ class MachineEnv final : public node::Env {
     return (permille > 0 && prng_.chance(permille, 1000)) || cluster_.turn_is_over(number_);
   }
   void submit(storage::Batch batch) override { cluster_.submit(number_, std::move(batch)); }
+  std::uint64_t finished_syncs() override { return cluster_.finished_syncs(number_); }
+  void read(storage::Batch batch) override { cluster_.read(number_, std::move(batch)); }
   void dial(std::vector<node::PeerAddress> peers) override {
     for (const node::PeerAddress& peer : peers)
       cluster_.network_.dial(number_, static_cast<NodeNumber>(std::stoul(peer.id)));
@@ -244,6 +246,10 @@ void Cluster::end_process(NodeNumber number) {
   machine.process = 0;
   machine.batch.reset();
   machine.batch_waits = false;
+  machine.sync_times_us.clear();
+  machine.syncs_before = 0;
+  machine.reads.clear();
+  machine.read_waits = false;
   machine.next_error.reset();
   machine.next_sync_fails = false;
   machine.paused_until_us = machine.went_on_us = machine.ask_until_us = 0;

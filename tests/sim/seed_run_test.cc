@@ -41,6 +41,20 @@ TEST_CASE("seed run: hosts with a machine of their own") {
   CHECK_FALSE(draw_settings(1, choice).has_proposers());
 }
 
+// It fell behind by more each second while a read of old entries waited for a sync (storage/log_reads).
+TEST_CASE("seed run: a follower restarted under load catches up") {
+  Choice choice;
+  choice.only = Faults{};
+  choice.only->set(static_cast<std::size_t>(Fault::load));
+  choice.only->set(static_cast<std::size_t>(Fault::slow_disk));
+  choice.own_machine = false;
+  SeedRun seed_run(6, choice, false);
+  REQUIRE(seed_run.settings().load == Settings::Load::many);
+  CHECK_FALSE(seed_run.run().has_value());
+  CHECK(seed_run.coverage().of(Action::load_borne) == 1);
+  CHECK(seed_run.coverage().of(CoveragePoint::entries_read_back) > 0);
+}
+
 TEST_CASE("settings: what is switched off changes nothing else") {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     Choice choice;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,8 @@ class Host {
   std::uint64_t save(std::uint64_t term, std::optional<MemberId> voted_for);
   bool begin();   // takes a batch, if there is one
   bool finish();  // carries it out. False where it failed
+  void finish_batch();
+  void finish_reads();
   bool step() { return begin() && finish(); }
   bool finish_in_part(std::uint64_t steps);  // of the next batch: the process is to die then
   bool stop();                               // in good order
@@ -100,6 +103,7 @@ class Host {
   SimDisk* disk_;
   std::optional<storage::ScanResult> found_;
   std::optional<storage::Batch> batch_;
+  std::deque<storage::Batch> reads_;
   std::uint64_t bodies_ = 0;
 };
 
@@ -125,6 +129,7 @@ inline bool Host::scan() {
 inline bool Host::start() {
   storage.reset();
   batch_.reset();
+  reads_.clear();
   return scan() && start_found();
 }
 
@@ -183,20 +188,36 @@ inline std::uint64_t Host::save(std::uint64_t term, std::optional<MemberId> vote
 }
 
 inline bool Host::begin() {
+  while (auto read = storage->take_read(now_us)) reads_.push_back(std::move(*read));
   if (!batch_) batch_ = storage->take_batch(now_us);
-  return batch_.has_value();
+  return batch_.has_value() || !reads_.empty();
 }
 
 inline bool Host::finish() {
-  if (!batch_) return true;
+  finish_batch();
+  finish_reads();
+  return !error;
+}
+
+// What was asked for before the batch, and is read after it.
+inline void Host::finish_reads() {
+  while (!error && !reads_.empty()) {
+    const storage::Batch batch = std::move(reads_.front());
+    reads_.pop_front();
+    auto done = storage->on_read(storage::run(*disk_, batch), now_us);
+    if (!done.status) error = done.status.error();
+    for (auto& read : done.reads) reads.push_back(std::move(read));
+  }
+}
+
+inline void Host::finish_batch() {
+  if (!batch_) return;
   const storage::Batch batch = std::move(*batch_);
   batch_.reset();
   auto done = storage->on_done(storage::run(*disk_, batch), now_us);
   if (!done.status) error = done.status.error();
   durable = raw(done.durable);
   while (history.size() > 1 && history[1].write <= durable) history.erase(history.begin());
-  for (auto& read : done.reads) reads.push_back(std::move(read));
-  return !error;
 }
 
 inline bool Host::finish_in_part(std::uint64_t steps) {
@@ -225,9 +246,10 @@ inline Lines Host::read_all(std::uint64_t max_bytes) {
   while (true) {
     reads.clear();
     const std::uint64_t number = storage->read(Index{lines.size() + 1}, max_bytes);
-    if (!work() || reads.size() != 1 || reads[0].number != number) return lines;
+    if (!work() || reads.empty() || reads[0].number != number) return lines;
     if (reads[0].entries.empty()) return lines;
-    for (const Entry& entry : reads[0].entries) lines.push_back(line_of(entry.view()));
+    for (const auto& read : reads)
+      for (const Entry& entry : read.entries) lines.push_back(line_of(entry.view()));
   }
 }
 

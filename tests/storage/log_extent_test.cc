@@ -50,3 +50,18 @@ TEST_CASE("find_extent: within one segment, and no further than the log goes") {
   CHECK(!find_extent(two_segments(), Index{5}, Index{4}, 1).has_value());
   CHECK(!find_extent({}, Index{1}, Index{4}, 1).has_value());
 }
+
+TEST_CASE("find_extent: where it ends the next one begins") {
+  std::vector<Segment> segments = two_segments();
+  segments[0].end = 100 * unit;
+  segments[0].note(Index{3}, 20 * unit);
+  segments[0].note(Index{5}, 40 * unit);
+  const auto first = find_extent(segments, Index{1}, Index{9}, 1);
+  REQUIRE(first);
+  CHECK(first->ends == Index{2});
+  CHECK(first->offset + first->length == 20 * unit);
+  CHECK(find_extent(segments, Index{3}, Index{9}, 1)->ends == Index{4});
+  CHECK(find_extent(segments, Index{4}, Index{9}, 1 << 20)->ends == Index{4});  // 256 KiB at once
+  CHECK(find_extent(segments, Index{5}, Index{9}, 1)->ends == Index{6});
+  CHECK(find_extent(segments, Index{1}, Index{1}, 1)->ends == Index{1});  // the log ends before
+}

@@ -212,11 +212,33 @@ TEST_CASE("storage: an entry larger than a segment") {
   host.append(1, 2, 10);
   REQUIRE(host.work());
   CHECK(host.read_all(1) == host.lines());
+  CHECK(host.read_all(64 << 20) == host.lines());
   lose_power(disk);
   REQUIRE(host.start());
   CHECK(host.found_lines == host.lines());
   host.truncate(1);
   REQUIRE(host.work());
+  CHECK(host.read_all(1) == host.lines());
+}
+
+TEST_CASE("storage: a batch syncs every 4 MiB, so that a slow disk is seen to work") {
+  SimDisk disk;
+  Host host(disk);
+  REQUIRE(host.start());
+  host.append(1, 1, max_body_bytes);
+  std::uint64_t since_sync = 0, most = 0, written = 0;
+  while (auto batch = host.storage->take_batch(host.now_us)) {
+    for (const Step& step : batch->steps) {
+      if (step.kind == Step::Kind::sync) since_sync = 0;
+      if (step.kind == Step::Kind::write) since_sync += step.bytes.size();
+      if (step.kind == Step::Kind::fill) since_sync += step.length;
+      if (step.kind == Step::Kind::write) written += step.bytes.size();
+      most = std::max(most, since_sync);
+    }
+    REQUIRE(host.storage->on_done(run(disk, *batch), host.now_us).status);
+  }
+  CHECK(written > max_body_bytes);
+  CHECK(most <= sync_every_bytes + 2 * unit);
   CHECK(host.read_all(1) == host.lines());
 }
 

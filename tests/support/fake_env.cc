@@ -187,8 +187,9 @@ void NodeFixture::close() {
 void NodeFixture::settle() {
   while (true) {
     node->flush();
-    if (disk_held || !env.batch || env.stopped) return;
-    run_batch();
+    if (disk_held || env.stopped || (!env.batch && env.reads.empty())) return;
+    if (env.batch) run_batch();
+    run_reads();
   }
 }
 
@@ -197,6 +198,14 @@ void NodeFixture::run_batch() {
   const storage::Batch batch = std::move(*env.batch);
   env.batch.reset();
   node->on_disk(storage::run(*disk, batch));
+}
+
+void NodeFixture::run_reads() {
+  while (!env.reads.empty() && !env.stopped) {
+    const storage::Batch batch = std::move(env.reads.front());
+    env.reads.pop_front();
+    node->on_read(storage::run(*disk, batch));
+  }
 }
 
 void NodeFixture::pass_ms(std::uint64_t ms) {

@@ -53,6 +53,8 @@ class FakeEnv final : public node::Env {
   std::uint64_t next_random = 0x1000;
   std::uint64_t rooms_wanted = 0;
   std::optional<storage::Batch> batch;  // with the disk
+  std::deque<storage::Batch> reads;     // the same, beside it
+  std::uint64_t syncs = 0;
   std::vector<node::PeerAddress> dialed;
   std::map<node::LinkId, std::vector<Frame>> frames;  // sent and not looked at
   std::vector<node::LinkId> closed_links;
@@ -67,6 +69,8 @@ class FakeEnv final : public node::Env {
   std::uint64_t random() override { return next_random += 0x10; }
   bool turn_is_over() override { return short_turns; }
   void submit(storage::Batch given) override;
+  std::uint64_t finished_syncs() override { return syncs; }
+  void read(storage::Batch given) override { reads.push_back(std::move(given)); }
   void dial(std::vector<node::PeerAddress> peers) override { dialed = std::move(peers); }
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
   void close_link(node::LinkId link) override;
@@ -182,6 +186,7 @@ class NodeFixture {
   // Hands on what the node has gathered; lets the disk work unless it is held.
   void settle();
   void run_batch();
+  void run_reads();
   // Time passes; the node is called when it asked to be. A peer that leads sends its heartbeats.
   void pass_ms(std::uint64_t ms);
 
