@@ -181,6 +181,8 @@ void Server::send(node::LinkId link, node::Priority priority, std::string frame)
   links_.send(link, priority, std::move(frame));
 }
 
+std::uint64_t Server::unsent_bytes(node::LinkId link) { return links_.unsent_bytes(link); }
+
 void Server::close_link(node::LinkId link) { links_.close(link); }
 
 std::uint64_t Server::unread_bytes(node::ClientId client) { return clients_.unread_bytes(client); }

@@ -93,6 +93,7 @@ class Server final : private node::Env, private AcceptorOwner {
   void submit(storage::Batch batch) override;
   void dial(std::vector<node::PeerAddress> peers) override;
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
+  std::uint64_t unsent_bytes(node::LinkId link) override;
   void close_link(node::LinkId link) override;
   std::uint64_t unread_bytes(node::ClientId client) override;
   void respond(node::ClientId client, const codec::Request& request,

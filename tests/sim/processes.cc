@@ -42,6 +42,9 @@ class MachineEnv final : public node::Env {
       cluster_.network_.send(number_, link, priority, frame);
     });
   }
+  std::uint64_t unsent_bytes(node::LinkId link) override {
+    return cluster_.network_.unsent_bytes(number_, link);
+  }
   void close_link(node::LinkId link) override {
     cluster_.when_computed(number_, [this, link] { cluster_.network_.close(number_, link); });
   }

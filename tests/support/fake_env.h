@@ -54,6 +54,7 @@ class FakeEnv final : public node::Env {
   std::optional<storage::Batch> batch;  // with the disk
   std::vector<node::PeerAddress> dialed;
   std::map<node::LinkId, std::vector<Frame>> frames;  // sent and not looked at
+  std::map<node::LinkId, std::uint64_t> unsent;
   std::vector<node::LinkId> closed_links;
   std::map<node::ClientId, ClientSeen> clients;
   std::vector<Logged> logged;
@@ -68,6 +69,7 @@ class FakeEnv final : public node::Env {
   void submit(storage::Batch given) override;
   void dial(std::vector<node::PeerAddress> peers) override { dialed = std::move(peers); }
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
+  std::uint64_t unsent_bytes(node::LinkId link) override { return unsent[link]; }
   void close_link(node::LinkId link) override;
   void respond(node::ClientId client, const codec::Request& request,
                const codec::Response& response) override;
