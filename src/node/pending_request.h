@@ -62,6 +62,7 @@ struct ClientQueue {
   bool is_dirty = false;   // in the lists of ClientQueues
   bool is_woken = false;
   bool is_listed = false;
+  bool awaits_credit = false;    // in the queue of the Dispatcher
   std::uint64_t bytes = 0;       // of the requests in the queue
   std::uint64_t kept_bytes = 0;  // of responses that have not left the queue
 

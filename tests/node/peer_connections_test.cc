@@ -97,8 +97,8 @@ TEST_CASE("peer connections: each side says hello first, and says who it is") {
   CHECK(called->server == fixture.node->raft().self());
   CHECK(called->address == Address{"127.0.0.1", 5255});
   CHECK(called->ids == std::vector<std::string>{"0", "1", "2"});
-  CHECK(called->lowest_version == 2);
-  CHECK(called->highest_version == 2);
+  CHECK(called->lowest_version == 3);
+  CHECK(called->highest_version == 3);
   CHECK(called->authentication == 0);
   fixture.peer("0").connect(false);
   const auto answered = fixture.peer("0").take<Hello>();
@@ -113,11 +113,11 @@ TEST_CASE("peer connections: no common version is refused, by numbers") {
   NodeFixture fixture("1");
   REQUIRE(fixture.open());
   const auto newer =
-      greet(fixture, "0", [](Hello& h) { h.lowest_version = h.highest_version = 3; });
+      greet(fixture, "0", [](Hello& h) { h.lowest_version = h.highest_version = 4; });
   REQUIRE(newer.has_value());
   CHECK(newer->why == Why::version);
-  CHECK(newer->text == "node 0 speaks versions 3 to 3 of the peer protocol, node 1 2 to 2");
-  CHECK(fixture.env.count_logged("node 0 is refused: node 0 speaks versions 3 to 3") == 1);
+  CHECK(newer->text == "node 0 speaks versions 4 to 4 of the peer protocol, node 1 3 to 3");
+  CHECK(fixture.env.count_logged("node 0 is refused: node 0 speaks versions 4 to 4") == 1);
   CHECK(
       greet(fixture, "0", [](Hello& h) { h.lowest_version = h.highest_version = 1; }).has_value());
   CHECK_FALSE(greet(fixture, "0", [](Hello& h) { h.highest_version = 7; }).has_value());
