@@ -18,6 +18,7 @@ using Fate = ForwardReply::What;
 // longest result that is sent.
 constexpr std::uint64_t forward_bytes = 128 + codec::max_result_bytes;
 constexpr std::uint64_t write_off_every_us = 100'000;
+constexpr std::uint64_t most_decision_us = 1'000'000;
 
 constexpr std::string_view not_told_text =
     "the write was decided, and its result is not known here: it has taken effect or was refused; "
@@ -28,9 +29,16 @@ constexpr std::string_view not_told_text =
 bool Forwards::may_send(LinkId id) {
   if (connections_.unsent_bytes(id) >= Env::crowded_link_bytes) return false;
   const auto it = links_.find(id);
-  if (it == links_.end() || it->second.bytes < it->second.credit) return true;
+  if (it == links_.end() || it->second.bytes < limit(it->second)) return true;
   if (connections_.unsent_bytes(id) == 0) write_off_abandoned(it->second);
-  return it->second.bytes < it->second.credit;
+  return it->second.bytes < limit(it->second);
+}
+
+// No more than is decided in about a second: what waits here can be refused for certain, what waits
+// at the leader cannot.
+std::uint64_t Forwards::limit(const Link& link) {
+  if (link.decision_us <= most_decision_us) return link.credit;
+  return std::max<std::uint64_t>(link.credit * most_decision_us / link.decision_us, 1);
 }
 
 void Forwards::write_off_abandoned(Link& link) {

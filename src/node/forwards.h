@@ -78,6 +78,7 @@ class Forwards {
     std::uint64_t number = 0;
   };
 
+  static std::uint64_t limit(const Link& link);
   void on_proposed(LinkId link, const codec::ForwardReply& reply);
   void note_proposed(LinkId link, std::uint64_t number, Sent& sent, Index index);
   // Its result will never be known here.

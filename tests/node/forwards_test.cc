@@ -349,6 +349,20 @@ TEST_CASE("forwards: what was lost on its way costs no credit for ever") {
   }
 }
 
+TEST_CASE("forwards: where a decision takes long, less is under way") {
+  for (const std::uint64_t ms : {500U, 4000U}) {
+    CAPTURE(ms);
+    Follower f;
+    const Forward first = f.forward(f.client(), set_large());
+    f.pass_ms(ms);
+    f.leader().say(
+        ForwardReply{first.number, What::result, applied(4), f.leader_last + 1, 1, 4 << 20});
+    for (int i = 0; i < 7; ++i) f.line(f.client(), set_large());
+    f.settle();
+    CHECK(f.leader().take_all<Forward>().size() == (ms == 500 ? 5U : 2U));
+  }
+}
+
 TEST_CASE("forwards: nothing is put onto a link on which much waits already") {
   Follower f;
   const ClientId c = f.client();
