@@ -71,6 +71,8 @@ enum class CoveragePoint : std::uint8_t {
   forward_not_taken,
   forward_lost,
   forward_replaced,
+  forward_waited,        // for credit
+  forward_applied_here,  // before its leader's answer came, or in its place
   proposal_replaced,
   outcome_unknown,
   read_asked_again,

@@ -73,6 +73,7 @@ class In {
   }
   std::uint8_t u8() { return reader_.u8(); }
   std::uint16_t u16() { return reader_.u16(); }
+  std::uint32_t u32() { return reader_.u32(); }
   std::uint64_t u64() { return reader_.u64(); }
   Index index() { return Index{reader_.u64()}; }
   Term term() { return Term{reader_.u64()}; }
@@ -269,6 +270,7 @@ Forward decode_forward(In& in) {
   m.term = in.term();
   m.grows = in.flag();
   m.command = in.bytes(max_body_bytes);
+  m.any_result = in.flag();
   return m;
 }
 
@@ -276,10 +278,12 @@ ForwardReply decode_forward_reply(In& in) {
   ForwardReply m;
   m.number = in.u64();
   const std::uint8_t what = in.u8();
-  if (what > static_cast<std::uint8_t>(ForwardReply::What::replaced)) in.fail();
+  if (what > static_cast<std::uint8_t>(ForwardReply::What::applied)) in.fail();
   m.what = static_cast<ForwardReply::What>(what);
   m.result = in.bytes();
   m.index = in.index();
+  m.count = in.u32();
+  m.credit = in.u64();
   return m;
 }
 
@@ -358,12 +362,13 @@ void encode(const raft::Message& message, std::string& out) {
 }
 
 void encode(const Forward& forward, std::string& out) {
-  Out(out, Kind::forward) << forward.number << forward.term << forward.grows << forward.command;
+  Out(out, Kind::forward) << forward.number << forward.term << forward.grows << forward.command
+                          << forward.any_result;
 }
 
 void encode(const ForwardReply& reply, std::string& out) {
   Out(out, Kind::forward_reply) << reply.number << static_cast<std::uint8_t>(reply.what)
-                                << reply.result << reply.index;
+                                << reply.result << reply.index << reply.count << reply.credit;
 }
 
 void encode(const ReadIndex& request, std::string& out) {

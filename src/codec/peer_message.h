@@ -59,13 +59,17 @@ struct Refused {
   std::string text;
 };
 
-// A client's write on its way to the leader of `term`, and what became of it.
+// A client's write on its way to the leader of `term`, and what became of it. A forward is answered
+// with a refusal, or with `proposed`, and then once more when it has been decided.
 struct Forward {
   std::uint64_t number = 0;  // ascending within a connection
   Term term{};
   bool grows = true;         // may need room: refused when disks are full
   std::string_view command;  // borrowed
+  bool any_result = false;   // the sender cannot apply it itself: the result is sent, however large
 };
+// Longer results are not sent: who asked makes its own when it applies the entry.
+inline constexpr std::size_t max_result_bytes = 256;
 struct ForwardReply {
   enum class What : std::uint8_t {
     result = 0,     // committed and applied: `result` is the state machine's reply
@@ -73,11 +77,15 @@ struct ForwardReply {
     overloaded = 2,
     storage_full = 3,
     replaced = 4,  // another entry was committed in its place: it will never be
+    proposed = 5,  // `count` of them, from `number` on, are the entries from `index` on
+    applied = 6,   // as `result`, which is too long to be sent
   };
   std::uint64_t number = 0;
   What what = What::result;
-  std::string_view result;  // borrowed
-  Index index{};            // result: of the command's entry
+  std::string_view result;   // borrowed
+  Index index{};             // proposed, result, applied: of the command's entry
+  std::uint32_t count = 1;   // proposed
+  std::uint64_t credit = 0;  // bytes of forwards that may be undecided from now on; 0: as before
 };
 
 // From which index on may a read be answered?

@@ -4,6 +4,7 @@
 // Requests of one client take effect in the order sent (docs/design.md, "Order").
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 
@@ -47,6 +48,15 @@ class Dispatcher {
 
  private:
   void dispatch(ClientQueue& client);
+  // Hands on what waits for credit, a write a client in turn.
+  void dispatch_forwards();
+  // Whether one more write may be handed to them now.
+  bool may_send(const Target& target) const;
+  // Whether this client's next write may go there now; else it is queued for credit.
+  bool may_hand_on(const PendingRequest& pending, const Target& target);
+  // Whether it has waited for credit for so long that it would be late: then it is refused, while
+  // that is still certain to be true.
+  bool comes_too_late(const PendingRequest& pending, const Target& target) const;
   // False: neither it nor what follows it may be handed on yet. `after_a_read`: one that is not
   // answered.
   bool dispatch(ClientQueue& client, PendingRequest& pending, const std::optional<Target>& target,
@@ -61,6 +71,14 @@ class Dispatcher {
 
   const Parts p_;
   Target rejected_;
+  struct ForCredit {
+    ClientId client{};
+    std::uint64_t bytes = 0;  // of the write that it would hand on next
+  };
+  std::deque<ForCredit> for_credit_;  // who wait for it, the first to come first
+  std::uint64_t for_credit_bytes_ = 0;
+  const ClientQueue* next_for_credit_ = nullptr;    // whose turn it is
+  const ClientQueue* waited_for_credit_ = nullptr;  // whose it was
 };
 
 }  // namespace zatt::node

@@ -76,8 +76,15 @@ class Env {
   // The peers to be connected to: dial these, and dial again, with back-off, whenever a link ends.
   // Replaces the list before; links to peers no longer named stay until they end.
   virtual void dial(std::vector<PeerAddress> peers) = 0;
-  // One whole frame. In order within its priority; may be lost with the link.
+  // One whole frame. In order within its priority; may be lost with the link. A link over which the
+  // peer takes nothing for a time ends, and so does one for which more than max_unsent_bytes wait:
+  // what may be sent before it is answered is bounded far below that.
   virtual void send(LinkId link, Priority priority, std::string frame) = 0;
+  // How many bytes of frames the connection has not taken yet. Once they were crowded_link_bytes or
+  // more and have fallen below half of that, Node::flush is called.
+  virtual std::uint64_t unsent_bytes(LinkId /*link*/) { return 0; }
+  static constexpr std::uint64_t crowded_link_bytes = 256 << 10;
+  static constexpr std::uint64_t max_unsent_bytes = 256 << 20;
   // Ends the link once what was sent is on its way; Node::on_link_down follows, from the loop.
   virtual void close_link(LinkId link) = 0;
 

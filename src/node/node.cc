@@ -97,9 +97,19 @@ void Node::distribute(const raft::Output& output) {
 void Node::send(const std::vector<raft::Envelope>& envelopes) {
   for (const raft::Envelope& envelope : envelopes) {
     PeerConnection* peer = connections_.find(envelope.to);
-    if (peer != nullptr && bootstrapper_.is_same_cluster(*peer))
+    if (peer == nullptr || !bootstrapper_.is_same_cluster(*peer)) continue;
+    if (!is_withheld(*peer, envelope.message))
       connections_.send(*peer, priority_of(envelope.message), envelope.message);
   }
+}
+
+// Entries are sent again when no answer comes in time. Over a link that is that slow the first ones
+// still wait here, and more of them would only make it worse.
+bool Node::is_withheld(const PeerConnection& peer, const raft::Message& message) const {
+  const auto* append = std::get_if<raft::AppendEntries>(&message);
+  return append != nullptr && !append->entries.empty() &&
+         connections_.unsent_bytes(peer.id) >
+             2 * (options_.max_in_flight_bytes + options_.max_request_bytes);
 }
 
 void Node::apply_committed() {

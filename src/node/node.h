@@ -115,6 +115,8 @@ class Node final : private PeerConnectionsOwner {
   // Hands each part its share of one output.
   void distribute(const raft::Output& output);
   void send(const std::vector<raft::Envelope>& envelopes);
+  // Whether it is left to be sent again later.
+  bool is_withheld(const PeerConnection& peer, const raft::Message& message) const;
   // Lets the machine apply what is committed, and the reads that waited for it go.
   void apply_committed();
   // Whether the disk has failed or is damaged; then this node stops.

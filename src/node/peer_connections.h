@@ -95,6 +95,9 @@ class PeerConnections {
     codec::encode(message, bytes);
     send_bytes(link, priority, bytes);
   }
+  // As Env says.
+  std::uint64_t unsent_bytes(LinkId link) const { return env_.unsent_bytes(link); }
+  std::uint64_t now_us() const { return env_.now_us(); }
   void close(PeerConnection& link);
   // The same, with a line of the log: what it did is no member's way.
   void close_for(PeerConnection& link, const std::string& what);

@@ -188,7 +188,9 @@ void Node::handle(PeerConnection& peer, const codec::Forward& forward) {
 }
 
 void Node::handle(PeerConnection& peer, const codec::ForwardReply& reply) {
-  if (const auto target = writes_.on_forward_reply(peer, reply)) dispatcher_.reject(*target);
+  const Forwards::Answered answered = writes_.on_forward_reply(peer, reply);
+  if (answered.rejected) dispatcher_.reject(*answered.rejected);
+  if (answered.commit) post(*answered.commit);
 }
 
 void Node::handle(PeerConnection& peer, const codec::ReadIndex& request) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "node/write_tracker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -14,8 +15,9 @@ using Forwarded = codec::ForwardReply::What;
 constexpr std::size_t propose_bytes = 1 << 20;
 constexpr std::size_t max_waiters = 100'000;  // proposals that are not applied
 
-constexpr std::string_view replaced_text =
-    "the leader changed before the write was stored; nothing was written";
+// Of writes that others have forwarded and that are not decided. Each of them may pass its share by
+// one write.
+constexpr std::uint64_t max_forwarded_bytes = 8 << 20;
 
 }  // namespace
 
@@ -27,28 +29,18 @@ WriteTracker::WriteTracker(const Options& options, Env& env, const raft::Raft& r
       persister_(persister),
       connections_(connections),
       clients_(clients),
-      admission_(env) {}
+      admission_(env),
+      forwards_(options, persister, connections, clients) {}
 
 void WriteTracker::batch(PendingRequest& pending, const Target& target) {
-  if (target.link == LinkId::none) {
-    return gather(
-        {{pending.id, LinkId::none, 0}, target.term, std::move(*command_of(pending.request))});
-  }
-  PeerConnection* peer = connections_.find_link(target.link);
-  ZATT_ASSERT(peer != nullptr);
-  codec::Forward forward;
-  forward.number = ++peer->last_number_sent;
-  forward.term = target.term;
-  forward.grows = grows(pending);
-  forward.command = *command_of(pending.request);
-  forwards_[peer->id][forward.number] = pending.id;
-  connections_.send(*peer, Priority::bulk, forward);
+  if (target.link != LinkId::none) return forwards_.send(pending, target);
+  gather({{pending.id}, target.term, std::move(*command_of(pending.request))});
 }
 
 void WriteTracker::on_forward(PeerConnection& peer, const codec::Forward& forward) {
   if (forward.number <= peer.last_number_seen) return;  // repeated or overtaken
   peer.last_number_seen = forward.number;
-  const Origin origin{RequestId{}, peer.id, forward.number};
+  const Origin origin{RequestId{}, peer.id, forward.number, forward.any_result};
   if (!raft_.is_leader() || forward.term != raft_.current_term())
     answer_forward(origin, Forwarded::not_taken);
   else if (has_too_many() || !is_in_time(forward.command.size()))
@@ -101,6 +93,7 @@ std::optional<raft::Propose> WriteTracker::next_proposal() {
 void WriteTracker::on_proposed(Index first) {
   if (proposing_.empty()) return;
   ZATT_ASSERT(first > Index{0});
+  tell_proposed(first);
   for (const Waiter& waiter : proposing_) {
     waiters_.emplace(first, waiter);
     ++first;
@@ -121,7 +114,36 @@ void WriteTracker::answer_forward(const Origin& origin, Forwarded what, std::str
                                   Index index) {
   PeerConnection* peer = connections_.find_link(origin.link);
   if (peer == nullptr) return;
-  connections_.send(*peer, Priority::bulk, codec::ForwardReply{origin.number, what, result, index});
+  connections_.send(*peer, Priority::bulk,
+                    codec::ForwardReply{origin.number, what, result, index, 1, credit()});
+}
+
+void WriteTracker::answer_applied(const Origin& origin, std::string_view result, Index index) {
+  if (result.size() <= codec::max_result_bytes || origin.any_result)
+    answer_forward(origin, Forwarded::result, result, index);
+  else
+    answer_forward(origin, Forwarded::applied, {}, index);
+}
+
+// What came together has mostly been proposed together.
+void WriteTracker::tell_proposed(Index first) {
+  for (std::size_t begin = 0, end = 0; begin < proposing_.size(); begin = end) {
+    const Origin& origin = proposing_[begin].origin;
+    end = begin + 1;
+    PeerConnection* peer = connections_.find_link(origin.link);
+    if (peer == nullptr) continue;
+    while (end < proposing_.size() && proposing_[end].origin.link == origin.link &&
+           proposing_[end].origin.number == origin.number + (end - begin))
+      ++end;
+    codec::ForwardReply reply{origin.number, Forwarded::proposed, {}, first + begin};
+    reply.count = static_cast<std::uint32_t>(end - begin);
+    reply.credit = credit();
+    connections_.send(*peer, Priority::bulk, reply);
+  }
+}
+
+std::uint64_t WriteTracker::credit() const {
+  return max_forwarded_bytes / std::max<std::size_t>(connections_.by_id().size(), 1);
 }
 
 void WriteTracker::on_applied(Index index, Term term, std::string_view reply) {
@@ -133,11 +155,12 @@ void WriteTracker::on_applied(Index index, Term term, std::string_view reply) {
     if (!ours)
       finish_replaced(origin);
     else if (origin.link != LinkId::none)
-      answer_forward(origin, Forwarded::result, reply, index);
+      answer_applied(origin, reply, index);
     else if (PendingRequest* pending = clients_.find_request(origin.request))
       clients_.finish_applied(*pending, std::string(reply), index);
   }
   waiters_.erase(first, last);
+  forwards_.on_applied(index, term, reply);
   if (term > settled_term_) give_up_replaced(term);
   settled_term_ = term;
 }
@@ -161,57 +184,6 @@ void WriteTracker::finish_replaced(const Origin& origin) {
     answer_forward(origin, Forwarded::replaced);
   else if (PendingRequest* pending = clients_.find_request(origin.request))
     clients_.finish_error(*pending, ErrorCode::no_leader, replaced_text);
-}
-
-std::optional<Target> WriteTracker::on_forward_reply(PeerConnection& peer,
-                                                     const codec::ForwardReply& reply) {
-  auto& by_number = forwards_[peer.id];
-  const auto it = by_number.find(reply.number);
-  if (it == by_number.end()) return std::nullopt;
-  const RequestId id = it->second;
-  by_number.erase(it);
-  PendingRequest* pending = clients_.find_request(id);
-  if (pending == nullptr) return std::nullopt;
-  switch (reply.what) {
-    case Forwarded::result:
-      clients_.finish_applied(*pending, std::string(reply.result), reply.index);
-      break;
-    case Forwarded::not_taken: {
-      hit(options_.instrumentation, CoveragePoint::forward_not_taken);
-      const Target rejecting = pending->client->target;
-      clients_.return_to_waiting(id);
-      return rejecting;
-    }
-    case Forwarded::overloaded:
-      clients_.finish_error(*pending, ErrorCode::overloaded,
-                            "too many writes wait at the leader already");
-      break;
-    case Forwarded::storage_full:
-      clients_.finish_error(*pending, ErrorCode::storage_full, no_room_text);
-      break;
-    case Forwarded::replaced:
-      hit(options_.instrumentation, CoveragePoint::forward_replaced);
-      clients_.finish_error(*pending, ErrorCode::no_leader, replaced_text);
-      break;
-  }
-  return std::nullopt;
-}
-
-void WriteTracker::lose(LinkId link) {
-  const auto it = forwards_.find(link);
-  if (it == forwards_.end()) return;
-  const std::map<std::uint64_t, RequestId> lost = std::move(it->second);
-  forwards_.erase(it);
-  for (const auto& [number, id] : lost) {
-    PendingRequest* pending = clients_.find_request(id);
-    if (pending == nullptr) continue;
-    hit(options_.instrumentation, CoveragePoint::forward_lost);
-    pending->client->unsettled = true;
-    clients_.finish_error(
-        *pending, ErrorCode::outcome_unknown,
-        "the connection to the leader was lost while it had the write: it may take effect "
-        "now, later or never; a read on this connection settles it");
-  }
 }
 
 bool WriteTracker::has_too_many() const {

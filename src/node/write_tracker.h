@@ -16,15 +16,13 @@
 #include "codec/peer_message.h"
 #include "node/admission.h"
 #include "node/client_queues.h"
+#include "node/forwards.h"
 #include "node/options.h"
 #include "node/peer_connections.h"
 #include "node/persister.h"
 #include "raft/raft.h"
 
 namespace zatt::node {
-
-inline constexpr std::string_view no_room_text =
-    "the disk has no room for this; reads go on. Make room on the disk: deleting keys makes none";
 
 class WriteTracker {
  public:
@@ -37,6 +35,11 @@ class WriteTracker {
   // Takes a client's write, which is writing from now on: to be proposed here, or sent to the
   // leader.
   void batch(PendingRequest& pending, const Target& target);
+  // Whether a client's write may be sent over this link now; see Forwards.
+  bool may_forward(LinkId link) { return forwards_.may_send(link); }
+  bool is_in_time(LinkId link, std::uint64_t deadline_us) const {
+    return forwards_.is_in_time(link, deadline_us);
+  }
   // Takes another member's write, or refuses it.
   void on_forward(PeerConnection& peer, const codec::Forward& forward);
 
@@ -56,11 +59,11 @@ class WriteTracker {
 
   // This entry is applied: what the log says about the proposals at its index.
   void on_applied(Index index, Term term, std::string_view reply);
-  // What the leader says of a forwarded write. Whom to ask no more, where it says that it is not
-  // the leader of that term.
-  std::optional<Target> on_forward_reply(PeerConnection& peer, const codec::ForwardReply& reply);
-  // A connection is gone, and the fate of what was forwarded over it is unknown.
-  void lose(LinkId link);
+  // What the leader says of a forwarded write.
+  Forwards::Answered on_forward_reply(PeerConnection& peer, const codec::ForwardReply& reply) {
+    return forwards_.on_reply(peer, reply);
+  }
+  void lose(LinkId link) { forwards_.lose(link); }
 
   // Why no write may be taken now. Asked of a follower too: what waits for the disk, for a
   // majority, or for the machine is in memory.
@@ -80,6 +83,7 @@ class WriteTracker {
     RequestId request{};
     LinkId link = LinkId::none;
     std::uint64_t number = 0;
+    bool any_result = false;  // whatever its length
   };
   struct Gathered {
     Origin origin;
@@ -96,10 +100,14 @@ class WriteTracker {
   void give_back(const Origin& origin, std::string command);
   void answer_forward(const Origin& origin, codec::ForwardReply::What what,
                       std::string_view result = {}, Index index = {});
+  void answer_applied(const Origin& origin, std::string_view result, Index index);
+  // Says where they were proposed to those who forwarded them, before the entries themselves go.
+  void tell_proposed(Index first);
+  // How much each other member may forward.
+  std::uint64_t credit() const;
   void give_up_replaced(Term term);
   // Another entry was committed in its place.
   void finish_replaced(const Origin& origin);
-  void finish(PendingRequest& pending, Index index, std::string_view reply);
 
   const Options& options_;
   const raft::Raft& raft_;
@@ -113,8 +121,8 @@ class WriteTracker {
   std::vector<Waiter> proposing_;    // the piece with the core
   std::uint64_t proposing_bytes_ = 0;
   std::multimap<Index, Waiter> waiters_;
-  Term settled_term_{};                                            // of the last entry applied
-  std::map<LinkId, std::map<std::uint64_t, RequestId>> forwards_;  // by number
+  Term settled_term_{};  // of the last entry applied
+  Forwards forwards_;
 };
 
 }  // namespace zatt::node

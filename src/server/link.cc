@@ -14,11 +14,13 @@ constexpr int death_s = 5;  // of the peer's machine or its network: then dial a
 
 }  // namespace
 
-Link::Link(loop::Loop& loop, node::LinkId id, Transport transport, Side side, PeerSink& sink,
-           std::function<void()> on_closed)
+Link::Link(loop::Loop& loop, node::LinkId id, const LinkLimits& limits, Transport transport,
+           Side side, PeerSink& sink, std::function<void()> on_closed)
     : id_(id),
+      limits_(limits),
       transport_(std::move(transport)),
       limit_(loop, [this] { on_limit(); }),
+      look_timer_(loop, [this] { look(); }),
       sink_(sink),
       on_closed_(std::move(on_closed)),
       has_magic_(side == Side::answerer) {}
@@ -30,7 +32,7 @@ void Link::begin(std::string_view first) {
   stream().set_events({.on_bytes = [this](std::string_view bytes) { on_bytes(bytes); },
                        .on_end = [this](int sys) { on_end(sys); },
                        .on_written = [this] { flush(); }});
-  transport_.write(std::string(codec::peer_magic));
+  hand_on(std::string(codec::peer_magic));
   stream().read_start();
   if (!has_magic_) limit_.start(magic_limit_ms);
   if (!first.empty()) on_plain(first);
@@ -67,17 +69,36 @@ void Link::send(node::Priority priority, std::string frame) {
   ZATT_ASSERT(frame.size() <= codec::max_frame_bytes);
   waiting_bytes_ += codec::frame_length_bytes + frame.size();
   (priority == node::Priority::control ? control_ : bulk_).push_back(std::move(frame));
-  if (waiting_bytes_ > max_waiting_bytes)
+  if (waiting_bytes_ > limits_.max_unsent_bytes)
     end("the send queue to " + to_string(remote()) + " is full");
 }
 
 void Link::flush() {
   while (!closed_ && waiting_bytes_ > 0 && stream().queued_bytes() < max_handed_bytes)
-    transport_.write(next_chunk());
+    hand_on(next_chunk());
+  if (!closed_ && unsent_bytes() > 0 && !look_timer_.is_active()) {
+    looks_in_vain_ = 0;
+    taken_bytes_ = taken_bytes();
+    look_timer_.start(limits_.look_every_ms());
+  }
   if (closing_ && !closed_ && waiting_bytes_ == 0 && stream().queued_bytes() == 0) {
     whole_ = true;
     end("");
   }
+}
+
+void Link::hand_on(std::string chunk) {
+  handed_bytes_ += chunk.size();
+  transport_.write(std::move(chunk));
+}
+
+void Link::look() {
+  if (closed_ || unsent_bytes() == 0) return;
+  if (taken_bytes_ != taken_bytes()) looks_in_vain_ = 0;
+  taken_bytes_ = taken_bytes();
+  if (looks_in_vain_++ < LinkLimits::looks) return look_timer_.start(limits_.look_every_ms());
+  end("it has taken nothing for " + std::to_string(limits_.stuck_ms / 1000) + " s while " +
+      std::to_string(unsent_bytes() >> 10) + " KiB wait for it");
 }
 
 std::string Link::next_chunk() {
@@ -114,6 +135,7 @@ void Link::end(std::string why) {
   closed_ = true;
   close_reason_ = std::move(why);
   limit_.stop();
+  look_timer_.stop();
   stream().read_stop();
   on_closed_();
 }

@@ -11,12 +11,13 @@ using node::LinkId;
 using node::LogLevel;
 
 PeerLinks::PeerLinks(loop::Loop& loop, LingeringClose& lingering_close, std::uint64_t seed,
-                     PeerSink& sink, LogFunction log)
+                     PeerSink& sink, LogFunction log, const LinkLimits& limits)
     : loop_(loop),
       lingering_close_(lingering_close),
       prng_(seed),
       sink_(sink),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      limits_(limits) {}
 
 void PeerLinks::add(Transport transport, std::string_view first) {
   begin(std::move(transport), Link::Side::answerer, std::nullopt, first);
@@ -27,7 +28,7 @@ void PeerLinks::begin(Transport transport, Link::Side side, std::optional<std::s
   const LinkId id = ++last_id_;
   Entry& entry = links_[id];
   entry.dialed = dialed;
-  entry.link = std::make_unique<Link>(loop_, id, std::move(transport), side, sink_,
+  entry.link = std::make_unique<Link>(loop_, id, limits_, std::move(transport), side, sink_,
                                       [this, id] { over_.push_back(id); });
   sink_.on_link_up(id, std::move(dialed));
   entry.link->begin(first);
@@ -40,6 +41,11 @@ void PeerLinks::send(LinkId id, node::Priority priority, std::string frame) {
   entry.link->send(priority, std::move(frame));
   if (!entry.dirty) dirty_.push_back(id);
   entry.dirty = true;
+}
+
+std::size_t PeerLinks::unsent_bytes(LinkId id) const {
+  const auto found = links_.find(id);
+  return found == links_.end() ? 0 : found->second.link->unsent_bytes();
 }
 
 void PeerLinks::close(LinkId id) {

@@ -31,7 +31,7 @@ class PeerLinks {
  public:
   // `lingering_close` and `sink` are borrowed.
   PeerLinks(loop::Loop& loop, LingeringClose& lingering_close, std::uint64_t seed, PeerSink& sink,
-            LogFunction log);
+            LogFunction log, const LinkLimits& limits = {});
 
   // A peer has called; `first` is what it said after the magic, in plain text.
   void add(Transport transport, std::string_view first);
@@ -39,6 +39,7 @@ class PeerLinks {
   // As node::Env says. dial() takes effect in the next reap().
   void dial(std::vector<node::PeerAddress> peers) { wanted_ = std::move(peers); }
   void send(node::LinkId link, node::Priority priority, std::string frame);
+  std::size_t unsent_bytes(node::LinkId link) const;
   void close(node::LinkId link);
 
   void reap();   // tells of the links that have ended, and removes them
@@ -66,6 +67,7 @@ class PeerLinks {
   Prng prng_;
   PeerSink& sink_;
   const LogFunction log_;
+  const LinkLimits limits_;
   node::LinkId last_id_{};
   std::map<node::LinkId, Entry> links_;
   std::map<std::string, Dialer> dialers_;

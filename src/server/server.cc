@@ -188,6 +188,8 @@ void Server::send(node::LinkId link, node::Priority priority, std::string frame)
   links_.send(link, priority, std::move(frame));
 }
 
+std::uint64_t Server::unsent_bytes(node::LinkId link) { return links_.unsent_bytes(link); }
+
 void Server::close_link(node::LinkId link) { links_.close(link); }
 
 void Server::respond(node::ClientId client, const codec::Request& request,

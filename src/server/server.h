@@ -95,6 +95,7 @@ class Server final : private node::Env, private AcceptorOwner {
   void read(storage::Batch batch) override;
   void dial(std::vector<node::PeerAddress> peers) override;
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
+  std::uint64_t unsent_bytes(node::LinkId link) override;
   void close_link(node::LinkId link) override;
   node::Unread unread(node::ClientId client) override { return clients_.unread(client); }
   void make_room() override { clients_.make_room(); }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kv/reply.h"
+#include "tests/node/protocol_text.h"
 #include "tests/support/fake_env.h"
 
 namespace zatt::node {
@@ -98,7 +99,7 @@ TEST_CASE("propose: a leader tells a forwarder where the command is") {
   const Index last = fixture.node->raft().log().last_index();
   fixture.peer("1").say(Forward{1, Term{1}, true, set_command("k", "1")});
   fixture.let_peers_follow();
-  const auto answer = fixture.peer("1").take<ForwardReply>();
+  const auto answer = test::take_decided(fixture.peer("1"));
   REQUIRE(answer.has_value());
   CHECK(answer->what == ForwardReply::What::result);
   CHECK(answer->index == last + 1);
@@ -188,7 +189,7 @@ TEST_CASE("a cluster of both kinds: a foreign command is committed, answered and
   fixture.lead();
   fixture.peer("1").say(Forward{1, Term{1}, true, "no command of the dictionary"});
   fixture.let_peers_follow();
-  const auto answer = fixture.peer("1").take<ForwardReply>();
+  const auto answer = test::take_decided(fixture.peer("1"));
   REQUIRE(answer.has_value());
   CHECK(kv::decode_reply(answer->result)->outcome == kv::Outcome::malformed);
   CHECK(fixture.store->size() == 0);

@@ -2,12 +2,14 @@
 // What clients and peers of a node say to each other, for its tests.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "codec/peer_message.h"
 #include "kv/reply.h"
+#include "tests/support/fake_env.h"
 
 namespace zatt::test {
 
@@ -38,6 +40,19 @@ inline Lines commands_of(const std::vector<codec::Forward>& forwards) {
   Lines commands;
   for (const codec::Forward& forward : forwards) commands.emplace_back(forward.command);
   return commands;
+}
+
+// What a leader says of forwards, but for where they were proposed.
+inline std::vector<codec::ForwardReply> decided(Peer& peer) {
+  std::vector<codec::ForwardReply> replies = peer.take_all<codec::ForwardReply>();
+  std::erase_if(replies, [](const codec::ForwardReply& reply) {
+    return reply.what == codec::ForwardReply::What::proposed;
+  });
+  return replies;
+}
+inline std::optional<codec::ForwardReply> take_decided(Peer& peer) {
+  const std::vector<codec::ForwardReply> replies = decided(peer);
+  return replies.empty() ? std::nullopt : std::optional(replies.front());
 }
 
 }  // namespace zatt::test

@@ -75,7 +75,7 @@ TEST_CASE("schedule 1: handed to an old leader, then led by the asked node itsel
     const Index last = fixture.node->raft().log().last_index();
     REQUIRE(raw(fixture.node->raft().current_term()) == 2);
     fixture.peer("0").say(Forward{1, Term{1}, true, set_command("w", "1")});
-    const auto answer = fixture.peer("0").take<ForwardReply>();
+    const auto answer = test::take_decided(fixture.peer("0"));
     REQUIRE(answer.has_value());
     CHECK(answer->what == What::not_taken);
     CHECK(fixture.node->raft().log().last_index() == last);
@@ -184,7 +184,7 @@ TEST_CASE("schedule 4: of two in the pipe the first is refused and the second ta
     CHECK_FALSE(fixture.node->raft().is_leader());
     one.say(Forward{2, Term{1}, true, set_command("w", "2")});
     one.say(Forward{3, Term{1}, true, set_command("w", "3")});
-    const auto answers = one.take_all<ForwardReply>();
+    const auto answers = test::decided(one);
     REQUIRE(answers.size() == 2);
     CHECK(answers[0].number == 2);
     CHECK(answers[0].what == What::not_taken);

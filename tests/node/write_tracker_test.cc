@@ -130,7 +130,7 @@ TEST_CASE("writes: replaced by another leader's entry is a definite failure") {
   REQUIRE(replies.size() == 2);
   CHECK(is_error(replies[0], "no_leader", replaced_words));
   CHECK(is_error(replies[1], "no_leader", replaced_words));
-  const auto answer = fixture.peer("1").take<ForwardReply>();
+  const auto answer = test::take_decided(fixture.peer("1"));
   REQUIRE(answer.has_value());
   CHECK(answer->what == What::replaced);
 }
@@ -315,9 +315,9 @@ TEST_CASE("forwards: taken, committed and answered") {
   fixture.lead();
   Peer& one = fixture.peer("1");
   one.say(Forward{1, Term{1}, true, set_command("w", "1")});
-  CHECK_FALSE(one.take<ForwardReply>().has_value());
+  CHECK_FALSE(test::take_decided(one).has_value());
   fixture.let_peers_follow();
-  const auto answer = one.take<ForwardReply>();
+  const auto answer = test::take_decided(one);
   REQUIRE(answer.has_value());
   CHECK(answer->number == 1);
   CHECK(answer->what == What::result);
@@ -335,7 +335,7 @@ TEST_CASE("forwards: repeated and overtaken numbers are dropped without an answe
   one.say(ReadIndex{5, Term{1}, false});
   CHECK(fixture.node->raft().log().last_index() == last + 1);
   fixture.let_peers_follow();
-  CHECK(one.take_all<ForwardReply>().size() == 1);
+  CHECK(test::decided(one).size() == 1);
   CHECK_FALSE(one.take<ReadIndexReply>().has_value());
   // Numbers are of a connection.
   one.connect();
@@ -348,7 +348,7 @@ TEST_CASE("forwards: one hop only, a follower forwards no forward") {
   fixture.follow("0");
   fixture.peer("2").say(Forward{1, Term{1}, true, set_command("w", "1")});
   CHECK_FALSE(fixture.peer("0").take<Forward>().has_value());
-  const auto answer = fixture.peer("2").take<ForwardReply>();
+  const auto answer = test::take_decided(fixture.peer("2"));
   REQUIRE(answer.has_value());
   CHECK(answer->what == What::not_taken);
   fixture.peer("2").say(ReadIndex{2, Term{1}, false});
@@ -364,9 +364,9 @@ TEST_CASE("forwards: a full disk refuses growth and lets deletes pass") {
   REQUIRE(fixture.node->raft().room() == DiskSpace::low);
   Peer& one = fixture.peer("1");
   one.say(Forward{1, Term{1}, true, set_command("w", "1")});
-  CHECK(one.take<ForwardReply>()->what == What::storage_full);
+  CHECK(test::take_decided(one)->what == What::storage_full);
   one.say(Forward{2, Term{1}, false, set_command("w", "1")});
-  CHECK_FALSE(one.take<ForwardReply>().has_value());
+  CHECK_FALSE(test::take_decided(one).has_value());
   const ClientId c = fixture.client();
   fixture.line(c, set("w", 1));
   fixture.line(c, R"({"op":"incr","key":"w"})");
@@ -387,7 +387,7 @@ TEST_CASE("forwards: where the reserve is used up, deletes are refused too") {
     fixture.peer(id).say(raft::HeartbeatReply{Term{1}, 0, Index{2}, Index{2}, DiskSpace::full});
   Peer& one = fixture.peer("1");
   one.say(Forward{1, Term{1}, false, set_command("w", "1")});
-  CHECK(one.take<ForwardReply>()->what == What::storage_full);
+  CHECK(test::take_decided(one)->what == What::storage_full);
   const ClientId c = fixture.client();
   fixture.line(c, R"({"op":"delete","key":"w"})");
   fixture.settle();
@@ -401,7 +401,7 @@ TEST_CASE("forwards: bytes that are no command get an answer and change nothing"
   fixture.lead();
   fixture.peer("1").say(Forward{1, Term{1}, true, "no command"});
   fixture.let_peers_follow();
-  const auto answer = fixture.peer("1").take<ForwardReply>();
+  const auto answer = test::take_decided(fixture.peer("1"));
   REQUIRE(answer.has_value());
   CHECK(kv::decode_reply(answer->result)->outcome == kv::Outcome::malformed);
 }

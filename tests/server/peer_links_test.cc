@@ -28,8 +28,8 @@ struct Peer final : PeerSink {
   std::function<void(LinkId)> then = [](LinkId) {};  // after a frame
   PeerLinks links;
 
-  Peer(World& world, std::uint64_t seed)
-      : links(world.loop, world.lingering_close, seed, *this, world.logger()) {}
+  Peer(World& world, std::uint64_t seed, const LinkLimits& limits)
+      : links(world.loop, world.lingering_close, seed, *this, world.logger(), limits) {}
 
   void on_link_up(LinkId id, std::optional<std::string> whom) override {
     up.push_back(id);
@@ -56,14 +56,15 @@ struct Peer final : PeerSink {
 
 // A caller and an answerer, with a port between them.
 struct Fixture : World, AcceptorOwner {
-  Peer caller{*this, 1};
-  Peer answerer{*this, 2};
+  const LinkLimits limits;
+  Peer caller{*this, 1, limits};
+  Peer answerer{*this, 2, limits};
   std::optional<Acceptor> acceptor;
   Address address{"127.0.0.1", 0};
   bool room = true;
   int clients = 0;
 
-  Fixture() {
+  explicit Fixture(const LinkLimits& link_limits = {}) : limits(link_limits) {
     on_turn = [this] {
       const bool a = caller.turn();
       const bool b = answerer.turn();
@@ -245,8 +246,75 @@ TEST_CASE("PeerLinks: what answers but is no node is named") {
   CHECK(world.caller.down.size() == 1);
 }
 
-TEST_CASE("PeerLinks: a peer that takes nothing is given up at the bound") {
+TEST_CASE("PeerLinks: what waits is known, and falls as the peer reads") {
   Fixture world;
+  world.connect();
+  CHECK(world.caller.links.unsent_bytes(LinkId{1}) == 0);
+  CHECK(world.caller.links.unsent_bytes(LinkId{7}) == 0);  // there is no such link
+  const std::string frame(60'000, 'x');
+  for (int i = 0; i < 400; ++i) world.caller.links.send(LinkId{1}, Priority::bulk, frame);
+  CHECK(world.caller.links.unsent_bytes(LinkId{1}) == 400 * (codec::frame_length_bytes + 60'000));
+  world.turn.run_again();
+  REQUIRE(world.until([&] { return world.answerer.frames.size() == 400; }));
+  CHECK(world.until([&] { return world.caller.links.unsent_bytes(LinkId{1}) == 0; }));
+}
+
+TEST_CASE("PeerLinks: a peer that takes nothing for a time is given up") {
+  Fixture world({.stuck_ms = 200});
+  world.listen();
+  loop::Stream foreigner;
+  loop::Connector connect(world.loop, world.address, 10'000,
+                          [&](loop::Stream stream, std::string) { foreigner = std::move(stream); });
+  REQUIRE(world.until([&] { return static_cast<bool>(foreigner); }));
+  foreigner.write(std::string(codec::peer_magic));
+  REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
+  SUBCASE("while something waits for it") {
+    for (int i = 0; i < 400; ++i)
+      world.answerer.links.send(LinkId{1}, Priority::bulk, std::string(60'000, 'x'));
+    world.turn.run_again();
+    REQUIRE(world.until([&] { return world.answerer.down.size() == 1; }));
+    CHECK(world.answerer.reasons[0].find("it has taken nothing for") == 0);
+  }
+  SUBCASE("not where nothing does") {
+    world.answerer.links.send(LinkId{1}, Priority::bulk, "x");
+    world.turn.run_again();
+    world.pause(600);
+    CHECK(world.answerer.down.empty());
+  }
+}
+
+TEST_CASE("PeerLinks: a peer that takes little is kept") {
+  Fixture world({.stuck_ms = 400});
+  world.listen();
+  loop::Stream foreigner;
+  loop::Connector connect(world.loop, world.address, 10'000,
+                          [&](loop::Stream stream, std::string) { foreigner = std::move(stream); });
+  REQUIRE(world.until([&] { return static_cast<bool>(foreigner); }));
+  foreigner.write(std::string(codec::peer_magic));
+  REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
+  for (int i = 0; i < 400; ++i)
+    world.answerer.links.send(LinkId{1}, Priority::bulk, std::string(60'000, 'x'));
+  world.turn.run_again();
+  // So much in each of many times in which nothing at all would be the end of it.
+  std::size_t taken = 0;
+  foreigner.set_events({.on_bytes =
+                            [&](std::string_view bytes) {
+                              taken += bytes.size();
+                              if (taken > 400'000) foreigner.read_stop();
+                            },
+                        .on_end = [](int) {},
+                        .on_written = [] {}});
+  for (int i = 0; i < 16; ++i) {
+    taken = 0;
+    foreigner.read_start();
+    world.pause(80);
+  }
+  CHECK(world.answerer.down.empty());
+  CHECK(world.answerer.links.unsent_bytes(LinkId{1}) > 0);
+}
+
+TEST_CASE("PeerLinks: a peer for which too much waits is given up at the bound") {
+  Fixture world({.max_unsent_bytes = 64 << 20});
   world.listen();
   loop::Stream foreigner;
   loop::Connector connect(world.loop, world.address, 10'000,

@@ -85,4 +85,9 @@ void Cluster::deliver_link_down(NodeNumber node, node::LinkId link) {
         from_link(link, [=](node::Node& n) { n.on_link_down(link); }));
 }
 
+// Every event ends with a flush, which is all that it takes.
+void Cluster::deliver_link_room(NodeNumber node, node::LinkId link) {
+  enter(node, machines_[node].process, from_link(link, [](node::Node&) {}));
+}
+
 }  // namespace zatt::sim

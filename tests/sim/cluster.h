@@ -87,6 +87,7 @@ class Cluster final : public Endpoints, public Lines, public Hosts {
   void deliver_link_up(NodeNumber node, node::LinkId link, bool dialed, NodeNumber peer) override;
   void deliver_frame(NodeNumber node, node::LinkId link, const Frame& frame) override;
   void deliver_link_down(NodeNumber node, node::LinkId link) override;
+  void deliver_link_room(NodeNumber node, node::LinkId link) override;
 
   // Lines.
   bool open(NodeNumber node, node::ClientId connection) override;

@@ -6,10 +6,8 @@
 namespace zatt::sim {
 namespace {
 
-constexpr std::uint64_t most_stuck_bytes = 8 << 20;     // before a cut; then the sender gives up
-constexpr std::uint64_t most_waiting_bytes = 64 << 20;  // for a slow link: as server/ has it
-constexpr std::uint64_t kernel_bytes = 64 << 10;        // of them it has taken already
-constexpr std::size_t most_past = 8;                    // frames that are remembered, of each way
+constexpr std::uint64_t most_stuck_bytes = 8 << 20;  // before a cut; then the sender gives up
+constexpr std::size_t most_past = 8;                 // frames that are remembered, of each way
 
 }  // namespace
 
@@ -149,10 +147,12 @@ void Network::pass_on(std::uint64_t number, bool to_dialer, Frame frame) {
   const NodeNumber to = to_dialer ? c.dialer : c.answerer;
   const bool overtakes = !perfect_ && prng_.chance(settings_.reorder_permille, 1000);
   const std::uint64_t waits_us = settings_.link_bytes_per_ms > 0 ? pass_slowly(way, frame) : 0;
-  if (waits_us * settings_.link_bytes_per_ms > 1000 * most_waiting_bytes) {
+  if (waits_us * settings_.link_bytes_per_ms > 1000 * node::Env::max_unsent_bytes) {
     coverage_.count(Action::link_overrun);
     return break_connection(number, from);
   }
+  if (unsent_bytes(way) >= node::Env::crowded_link_bytes && !std::exchange(way.crowded, true))
+    tell_of_room(number, to_dialer);
   std::uint64_t at = std::max(scheduler_.now_us() + waits_us + delay(), clogged_until(from, to));
   if (!perfect_) at = std::max(at, way.unread_us);
   if (!overtakes) {
@@ -188,19 +188,6 @@ void Network::take_bytes(NodeNumber from, Direction& way, std::uint64_t bytes) {
   if (bytes == 0) return;
   sent_[from] -= bytes;
   way.bytes -= bytes;
-}
-
-// How long it takes from now on until the last of its bytes is on its way. Control frames wait for
-// each other, and for what the sender's kernel has taken of the others already.
-std::uint64_t Network::pass_slowly(Direction& way, const Frame& frame) {
-  const std::uint64_t now = scheduler_.now_us();
-  const std::uint64_t us = 1000 * frame.bytes.size() / settings_.link_bytes_per_ms;
-  way.bulk_us = std::max(way.bulk_us, now) + us;
-  if (!frame.is_control) return way.bulk_us - now;
-  const std::uint64_t taken_us = now + 1000 * kernel_bytes / settings_.link_bytes_per_ms;
-  if (way.bulk_us - us > taken_us) coverage_.count(Action::bulk_overtaken);
-  way.control_us = std::max(way.control_us, std::min(way.bulk_us - us, taken_us)) + us;
-  return way.control_us - now;
 }
 
 void Network::deliver_later(std::uint64_t number, bool to_dialer, Frame frame,

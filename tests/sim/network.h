@@ -49,6 +49,8 @@ class Endpoints {
                                NodeNumber peer) = 0;
   virtual void deliver_frame(NodeNumber node, node::LinkId link, const Frame& frame) = 0;
   virtual void deliver_link_down(NodeNumber node, node::LinkId link) = 0;
+  // What waited for this link is on its way: see node::Env::unsent_bytes.
+  virtual void deliver_link_room(NodeNumber /*node*/, node::LinkId /*link*/) {}
 };
 
 class Network {
@@ -96,6 +98,8 @@ class Network {
   void replace_unread(NodeNumber a, NodeNumber b);
 
   std::uint64_t delay();
+  // How much its sender has not got rid of yet, where links are slow.
+  std::uint64_t unsent_bytes(NodeNumber from, node::LinkId link) const;
   // Of frames that this node has sent and that are not delivered.
   std::uint64_t bytes_from(NodeNumber from) const { return from < sent_.size() ? sent_[from] : 0; }
 
@@ -110,6 +114,7 @@ class Network {
     std::uint64_t stuck_bytes = 0;
     std::uint64_t jams = 0;   // how often something got stuck
     bool greeted = false;     // a hello has arrived
+    bool crowded = false;     // its sender is told when there is room again
     std::uint64_t bytes = 0;  // sent, and not delivered
     std::uint64_t last() const { return std::max(last_us, last_control_us); }
   };
@@ -152,6 +157,8 @@ class Network {
   void add_bytes(NodeNumber from, Direction& way, const Frame& frame);
   void take_bytes(NodeNumber from, Direction& way, std::uint64_t bytes);
   std::uint64_t pass_slowly(Direction& way, const Frame& frame);
+  std::uint64_t unsent_bytes(const Direction& way) const;
+  void tell_of_room(std::uint64_t number, bool to_dialer);
   std::uint64_t clogged_until(NodeNumber from, NodeNumber to) const;
 
   const Settings& settings_;

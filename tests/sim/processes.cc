@@ -44,6 +44,9 @@ class MachineEnv final : public node::Env {
       cluster_.network_.send(number_, link, priority, frame);
     });
   }
+  std::uint64_t unsent_bytes(node::LinkId link) override {
+    return cluster_.network_.unsent_bytes(number_, link);
+  }
   void close_link(node::LinkId link) override {
     cluster_.when_computed(number_, [this, link] { cluster_.network_.close(number_, link); });
   }
@@ -148,7 +151,7 @@ node::Options Cluster::options_of(NodeNumber number) {
   options.max_in_flight_bytes = settings_.max_in_flight_bytes;
   options.max_log_bytes = machine.max_log_bytes;
   options.max_request_bytes = 2 << 20;
-  if (machine.unread_factor > 1) options.max_buffer_bytes = 4 * options.max_request_bytes;
+  if (machine.unread_factor > 1) options.max_buffer_bytes = 1 << 20;
   options.instrumentation = machine.instrumentation.get();
   return options;
 }

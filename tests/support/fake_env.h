@@ -57,6 +57,7 @@ class FakeEnv final : public node::Env {
   std::uint64_t syncs = 0;
   std::vector<node::PeerAddress> dialed;
   std::map<node::LinkId, std::vector<Frame>> frames;  // sent and not looked at
+  std::map<node::LinkId, std::uint64_t> unsent;
   std::vector<node::LinkId> closed_links;
   std::map<node::ClientId, ClientSeen> clients;
   std::vector<Logged> logged;
@@ -73,6 +74,7 @@ class FakeEnv final : public node::Env {
   void read(storage::Batch given) override { reads.push_back(std::move(given)); }
   void dial(std::vector<node::PeerAddress> peers) override { dialed = std::move(peers); }
   void send(node::LinkId link, node::Priority priority, std::string frame) override;
+  std::uint64_t unsent_bytes(node::LinkId link) override { return unsent[link]; }
   void close_link(node::LinkId link) override;
   void respond(node::ClientId client, const codec::Request& request,
                const codec::Response& response) override;
