@@ -133,7 +133,9 @@ Result<Recovered> recover_directory(Disk& disk, const Options& options, ScanResu
   HardStateFile file(std::move(raised), log.log_end, turn);
   LogWriter writer(incarnation, std::move(log.segments), log.proven_durable,
                    std::move(log.configurations), options.instrumentation);
-  std::vector<Step> steps;
+  // A process that was killed may have given the names that are seen, and not made them durable: a
+  // spare that is used under another name could be found under its first one, too.
+  std::vector<Step> steps{sync_directory_step()};
   const std::vector<Segment> obsolete =
       writer.begin_copied_segment(std::move(*tail), pool, file, steps);
   if (auto begun = run_steps(disk, steps); !begun) return begun.error();

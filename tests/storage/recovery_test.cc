@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <memory>
+#include <string>
 
 #include "storage/format.h"
 #include "tests/storage/harness.h"
@@ -65,6 +67,67 @@ TEST_CASE("rule 16: a repair writes first the slot that it did not read") {
     }
   }
   CHECK(images > 0);
+}
+
+namespace {
+
+// A log that has rolled over, cut back before that, and the process killed at call `n` of the cut.
+std::unique_ptr<SimDisk> killed_in_a_cut(std::uint64_t n) {
+  auto disk = std::make_unique<SimDisk>();
+  Host host(*disk);
+  REQUIRE(host.start());
+  for (int i = 0; i < 20; ++i) {
+    host.append(1, 1, 100);
+    REQUIRE(host.work());
+  }
+  host.truncate(2);
+  disk->crash_at_change(n);  // nothing is done from there on
+  host.work();
+  disk->clear_faults();
+  disk->kill();
+  return disk;
+}
+
+// Works on it, and says what a start then finds wrong.
+std::string work_on(SimDisk& disk) {
+  Host host(disk);
+  if (!host.start()) return "no start: " + to_string(*host.error);
+  if (host.damage) return "damage: " + host.damage->what;
+  for (int i = 0; i < 12; ++i) {
+    host.append(9, 1, 100);
+    if (!host.work()) return "no work";
+  }
+  lose_power(disk);
+  host.scan();
+  if (host.damage) return "later damage: " + host.damage->what;
+  return host.verify();
+}
+
+}  // namespace
+
+TEST_CASE("recovery: a name that a killed process gave is durable before a start builds on it") {
+  std::size_t images = 0;
+  for (std::uint64_t n = 0; n < 30; ++n) {
+    const auto disk = killed_in_a_cut(n);
+    for (std::uint64_t step = 0;; ++step) {
+      const auto starting = disk->clone();
+      Host host(*starting);
+      starting->crash_at_change(step);
+      if (host.start()) break;
+      for (const Crash mode : test::every_crash) {
+        for (std::uint64_t seed = 0; seed < 4; ++seed) {
+          const auto image = starting->clone();
+          lose_power(*image, mode, seed);
+          CAPTURE(n);
+          CAPTURE(step);
+          CAPTURE(static_cast<int>(mode));
+          CHECK(work_on(*image) == "");
+          ++images;
+        }
+      }
+    }
+  }
+  CHECK(images > 1000);
 }
 
 }  // namespace zatt::storage
