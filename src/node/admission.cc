@@ -2,8 +2,15 @@
 #include "node/admission.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace zatt::node {
+
+void Admission::begin_term(Term term) {
+  if (std::exchange(term_, term) == term) return;
+  under_way_.clear();
+  bytes_ = 0;
+}
 
 void Admission::on_proposed(Index last, std::uint64_t bytes) {
   under_way_.push_back({last, bytes, env_.now_us()});
@@ -15,6 +22,7 @@ void Admission::on_applied(Index index) {
   const std::uint64_t now = env_.now_us();
   while (!under_way_.empty() && under_way_.front().last <= index) {
     const std::uint64_t bytes = under_way_.front().bytes;
+    delay_us_ = now - under_way_.front().since_us;
     under_way_.pop_front();
     bytes_ -= bytes;
     answered_bytes_ += bytes;
@@ -34,13 +42,19 @@ void Admission::forget_answered(std::uint64_t now_us) {
   }
 }
 
-bool Admission::has_room(std::uint64_t bytes, std::uint64_t gathered) {
+bool Admission::has_room(std::uint64_t gathered, std::uint64_t first) {
   const std::uint64_t taken = bytes_ + gathered;
-  if (taken == 0 || taken + bytes <= least_bytes) return true;
+  if (taken < least_bytes) return true;
   const std::uint64_t now = env_.now_us();
   forget_answered(now);
   const bool is_behind = !under_way_.empty() && under_way_.front().since_us + old_us < now;
-  return taken + bytes <= std::max(is_behind ? least_bytes : first_bytes, rate());
+  return taken < std::max(is_behind ? least_bytes : first, rate());
+}
+
+bool Admission::is_in_time(std::uint64_t deadline_us) const {
+  if (under_way_.empty()) return true;  // whatever it was like before
+  const std::uint64_t now = env_.now_us();
+  return now + std::max(delay_us_, now - under_way_.front().since_us) * 3 / 2 < deadline_us;
 }
 
 }  // namespace zatt::node

@@ -2,7 +2,8 @@
 // How much a leader takes: no more than its cluster has shown that it can answer in about a second.
 //
 // A queue in bytes alone is minutes long on a slow disk: every write times out, and is carried out
-// all the same. Here what comes too fast is refused at once, and surely not written.
+// all the same. What comes too fast waits for its turn, and is refused, surely not written, as soon
+// as it would come too late.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,10 @@ namespace zatt::node {
 
 class Admission {
  public:
-  // Taken before anything is known: what a slow disk writes within a request's time.
-  static constexpr std::uint64_t first_bytes = 16 << 20;
+  // Taken before anything is known: what a slow disk writes in about a second. Others' writes have
+  // had their turn elsewhere, and are not refused as soon.
+  static constexpr std::uint64_t first_bytes = 4 << 20;
+  static constexpr std::uint64_t first_forwarded_bytes = 16 << 20;
   // Taken however slow it is: one piece is always under way.
   static constexpr std::uint64_t least_bytes = 1 << 20;
   static constexpr std::uint64_t old_us = 1'000'000;
@@ -25,12 +28,17 @@ class Admission {
   // `env` is borrowed for its life.
   explicit Admission(Env& env) : env_(env) {}
 
+  // What was under way in an earlier term is no measure: it may never be answered.
+  void begin_term(Term term);
   // So many bytes of commands are in the log now, up to this index.
   void on_proposed(Index last, std::uint64_t bytes);
   // Everything up to here is answered.
   void on_applied(Index index);
-  // Whether so many bytes more may be taken, beside those taken that are not in the log yet.
-  bool has_room(std::uint64_t bytes, std::uint64_t gathered);
+  // Whether one more may be taken, beside so many bytes that are not in the log yet. `first`: how
+  // much before anything is known. One is let through however large it is.
+  bool has_room(std::uint64_t gathered, std::uint64_t first = first_bytes);
+  // Whether what is taken now is likely to be answered by then.
+  bool is_in_time(std::uint64_t deadline_us) const;
 
  private:
   struct Piece {
@@ -47,8 +55,10 @@ class Admission {
   std::uint64_t rate() const { return answered_bytes_ * 1'000'000 / window_us; }
 
   Env& env_;
+  Term term_{};
   std::deque<Piece> under_way_;
-  std::uint64_t bytes_ = 0;  // of under_way_
+  std::uint64_t bytes_ = 0;     // of under_way_
+  std::uint64_t delay_us_ = 0;  // of the piece that was answered last
   std::deque<Answered> answered_;
   std::uint64_t answered_bytes_ = 0;  // of answered_: within the window
 };

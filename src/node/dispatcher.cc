@@ -11,15 +11,12 @@ using codec::ErrorCode;
 
 constexpr std::string_view too_many_text =
     "too many requests wait already; try again a little later";
-constexpr std::string_view too_fast_text =
-    "writes come faster than the disks of the cluster take them; nothing was written; try again a "
-    "little later";
 
 // More than this would wait for longer than it takes to ask again.
 constexpr std::uint64_t max_for_credit_bytes = 8 << 20;
 
 constexpr std::string_view no_credit_text =
-    "more writes wait for the leader than it takes; nothing was written";
+    "writes come faster than the cluster takes them; nothing was written; try again a little later";
 
 }  // namespace
 
@@ -40,7 +37,6 @@ std::optional<codec::Failure> Dispatcher::refusal_of(PendingRequest& pending) co
   if (p_.clients.has_too_many()) return overloaded(too_many_text);
   if (!is_write(pending)) return std::nullopt;
   if (p_.writes.has_too_many()) return overloaded(too_many_text);
-  if (!p_.writes.is_in_time(command_of(pending.request)->size())) return overloaded(too_fast_text);
   if (for_credit_bytes_ > max_for_credit_bytes) return overloaded(no_credit_text);
   if (p_.raft.is_leader() && p_.writes.has_no_room_for(grows(pending)))
     return codec::Failure{ErrorCode::storage_full, std::string(no_room_text)};
@@ -59,43 +55,42 @@ std::optional<Target> Dispatcher::target() const {
 
 void Dispatcher::dispatch_waiting() {
   p_.clients.visit_woken([this](ClientQueue& client) { dispatch(client); });
-  dispatch_forwards();
+  dispatch_in_turn();
 }
 
-void Dispatcher::dispatch_forwards() {
+void Dispatcher::dispatch_in_turn() {
   if (for_credit_.empty()) return;
   const auto to = target();
-  while (!for_credit_.empty() && to && may_send(*to)) {
+  while (!for_credit_.empty() && to &&
+         (may_send(*to) || !p_.writes.is_in_time(to->link, for_credit_.front().deadline_us))) {
     ClientQueue* client = p_.clients.find(for_credit_.front().client);
     for_credit_bytes_ -= for_credit_.front().bytes;
     for_credit_.pop_front();
     if (client == nullptr) continue;
     client->awaits_credit = false;
-    next_for_credit_ = waited_for_credit_ = client;
+    next_for_credit_ = client;
     dispatch(*client);
-    next_for_credit_ = waited_for_credit_ = nullptr;
+    next_for_credit_ = nullptr;
   }
 }
 
 bool Dispatcher::comes_too_late(const PendingRequest& pending, const Target& target) const {
-  return pending.client == waited_for_credit_ && target.link != LinkId::none &&
-         !p_.writes.is_in_time(target.link, pending.deadline_us);
+  return !p_.writes.is_in_time(target.link, pending.deadline_us);
 }
 
 bool Dispatcher::may_send(const Target& target) const {
-  return target.link == LinkId::none || p_.writes.may_forward(target.link);
+  return target.link == LinkId::none ? p_.writes.may_take() : p_.writes.may_forward(target.link);
 }
 
 // In turn: small writes would else leave no room for large ones, and one client none for others.
 bool Dispatcher::may_hand_on(const PendingRequest& pending, const Target& target) {
   ClientQueue& client = *pending.client;
-  if (target.link == LinkId::none) return true;
   const bool is_its_turn =
       for_credit_.empty() || std::exchange(next_for_credit_, nullptr) == &client;
   if (is_its_turn && may_send(target)) return true;
   if (std::exchange(client.awaits_credit, true)) return false;
   hit(p_.options.instrumentation, CoveragePoint::forward_waited);
-  for_credit_.push_back({client.id, pending.bytes});
+  for_credit_.push_back({client.id, pending.bytes, pending.deadline_us});
   for_credit_bytes_ += pending.bytes;
   return false;
 }
@@ -130,11 +125,11 @@ bool Dispatcher::dispatch(ClientQueue& client, PendingRequest& pending,
   if (client.has_targeted() && client.target != *target) return false;
   if (is_write(pending)) {
     if (after_a_read) return false;  // it must not see this write
-    if (!may_hand_on(pending, *target)) return false;
     if (comes_too_late(pending, *target)) {
       p_.clients.finish_error(pending, ErrorCode::overloaded, no_credit_text);
       return true;
     }
+    if (!may_hand_on(pending, *target)) return false;
     client.target = *target;
     p_.clients.set_state(pending, State::writing);
     if (inject(p_.options.instrumentation, FaultPoint::give_up_soon))

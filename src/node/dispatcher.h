@@ -48,14 +48,14 @@ class Dispatcher {
 
  private:
   void dispatch(ClientQueue& client);
-  // Hands on what waits for credit, a write a client in turn.
-  void dispatch_forwards();
+  // Hands on what waits for credit, a write a client in turn, and refuses what would come too late.
+  void dispatch_in_turn();
   // Whether one more write may be handed to them now.
   bool may_send(const Target& target) const;
   // Whether this client's next write may go there now; else it is queued for credit.
   bool may_hand_on(const PendingRequest& pending, const Target& target);
-  // Whether it has waited for credit for so long that it would be late: then it is refused, while
-  // that is still certain to be true.
+  // Whether it would be late, going by those under way: then it is refused, while that is still
+  // certain to be true.
   bool comes_too_late(const PendingRequest& pending, const Target& target) const;
   // False: neither it nor what follows it may be handed on yet. `after_a_read`: one that is not
   // answered.
@@ -74,11 +74,11 @@ class Dispatcher {
   struct ForCredit {
     ClientId client{};
     std::uint64_t bytes = 0;  // of the write that it would hand on next
+    std::uint64_t deadline_us = 0;
   };
   std::deque<ForCredit> for_credit_;  // who wait for it, the first to come first
   std::uint64_t for_credit_bytes_ = 0;
-  const ClientQueue* next_for_credit_ = nullptr;    // whose turn it is
-  const ClientQueue* waited_for_credit_ = nullptr;  // whose it was
+  const ClientQueue* next_for_credit_ = nullptr;  // whose turn it is
 };
 
 }  // namespace zatt::node

@@ -56,12 +56,18 @@ void Forwards::write_off_abandoned(Link& link) {
   }
 }
 
-bool Forwards::is_in_time(LinkId id, std::uint64_t deadline_us) const {
+bool Forwards::is_in_time(LinkId id, std::uint64_t deadline_us) {
   const auto it = links_.find(id);
-  if (it == links_.end()) return true;
-  const Link& link = it->second;
+  if (it == links_.end() || is_in_time(it->second, deadline_us)) return true;
+  // What counts against it may have been lost long ago.
+  if (connections_.unsent_bytes(id) == 0) write_off_abandoned(it->second);
+  return is_in_time(it->second, deadline_us);
+}
+
+bool Forwards::is_in_time(const Link& link, std::uint64_t deadline_us) const {
+  if (link.sent.empty()) return true;  // whatever it was like before
   const std::uint64_t now = connections_.now_us();
-  const std::uint64_t oldest_us = link.sent.empty() ? 0 : now - link.sent.begin()->second.sent_us;
+  const std::uint64_t oldest_us = now - link.sent.begin()->second.sent_us;
   return now + std::max(link.decision_us, oldest_us) * 3 / 2 < deadline_us;
 }
 

@@ -42,7 +42,7 @@ class Forwards {
   // is always let through, however large, so a bound is passed by one at most.
   bool may_send(LinkId link);
   // Whether what is sent now is likely to be decided by then, going by what others took.
-  bool is_in_time(LinkId link, std::uint64_t deadline_us) const;
+  bool is_in_time(LinkId link, std::uint64_t deadline_us);
   // Takes a client's write, which is writing from now on.
   void send(PendingRequest& pending, const Target& target);
 
@@ -79,6 +79,7 @@ class Forwards {
   };
 
   static std::uint64_t limit(const Link& link);
+  bool is_in_time(const Link& link, std::uint64_t deadline_us) const;
   void on_proposed(LinkId link, const codec::ForwardReply& reply);
   void note_proposed(LinkId link, std::uint64_t number, Sent& sent, Index index);
   // Its result will never be known here.

@@ -43,7 +43,8 @@ void WriteTracker::on_forward(PeerConnection& peer, const codec::Forward& forwar
   const Origin origin{RequestId{}, peer.id, forward.number, forward.any_result};
   if (!raft_.is_leader() || forward.term != raft_.current_term())
     answer_forward(origin, Forwarded::not_taken);
-  else if (has_too_many() || !is_in_time(forward.command.size()))
+  else if (has_too_many() ||
+           !admission().has_room(gathered_bytes_, Admission::first_forwarded_bytes))
     answer_forward(origin, Forwarded::overloaded);
   else if (has_no_room_for(forward.grows))
     answer_forward(origin, Forwarded::storage_full);
@@ -99,7 +100,7 @@ void WriteTracker::on_proposed(Index first) {
     ++first;
   }
   proposing_.clear();
-  admission_.on_proposed(first - 1, proposing_bytes_);
+  admission().on_proposed(first - 1, proposing_bytes_);
 }
 
 void WriteTracker::give_back(const Origin& origin, std::string command) {
@@ -147,7 +148,7 @@ std::uint64_t WriteTracker::credit() const {
 }
 
 void WriteTracker::on_applied(Index index, Term term, std::string_view reply) {
-  admission_.on_applied(index);
+  admission().on_applied(index);
   const auto [first, last] = waiters_.equal_range(index);
   for (auto it = first; it != last; ++it) {
     const auto& [waiter_term, origin] = it->second;

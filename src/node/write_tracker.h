@@ -37,8 +37,9 @@ class WriteTracker {
   void batch(PendingRequest& pending, const Target& target);
   // Whether a client's write may be sent over this link now; see Forwards.
   bool may_forward(LinkId link) { return forwards_.may_send(link); }
-  bool is_in_time(LinkId link, std::uint64_t deadline_us) const {
-    return forwards_.is_in_time(link, deadline_us);
+  bool is_in_time(LinkId link, std::uint64_t deadline_us) {
+    return link == LinkId::none ? admission().is_in_time(deadline_us)
+                                : forwards_.is_in_time(link, deadline_us);
   }
   // Takes another member's write, or refuses it.
   void on_forward(PeerConnection& peer, const codec::Forward& forward);
@@ -68,10 +69,8 @@ class WriteTracker {
   // Why no write may be taken now. Asked of a follower too: what waits for the disk, for a
   // majority, or for the machine is in memory.
   bool has_too_many() const;
-  // Whether a write of so many bytes would be answered soon enough. A follower's leader says so.
-  bool is_in_time(std::uint64_t bytes) {
-    return !raft_.is_leader() || admission_.has_room(bytes, gathered_bytes_);
-  }
+  // Whether this leader may take one more of its own clients' writes.
+  bool may_take() { return admission().has_room(gathered_bytes_); }
   // Whether this leader knows of no room for a write, which `grows` or takes little.
   bool has_no_room_for(bool grows) const;
   std::size_t proposed() const { return waiters_.size(); }
@@ -95,6 +94,11 @@ class WriteTracker {
     Origin origin;
   };
 
+  // Of the term as it is now.
+  Admission& admission() {
+    admission_.begin_term(raft_.current_term());
+    return admission_;
+  }
   void gather(Gathered write);
   // Not proposed here, and for certain: back to whoever asked.
   void give_back(const Origin& origin, std::string command);

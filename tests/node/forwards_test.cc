@@ -357,7 +357,9 @@ TEST_CASE("forwards: where a decision takes long, less is under way") {
     f.pass_ms(ms);
     f.leader().say(
         ForwardReply{first.number, What::result, applied(4), f.leader_last + 1, 1, 4 << 20});
-    for (int i = 0; i < 7; ++i) f.line(f.client(), set_large());
+    std::string line = set_large();
+    line.insert(line.size() - 1, ",\"timeout_ms\":20000");
+    for (int i = 0; i < 7; ++i) f.line(f.client(), line);
     f.settle();
     CHECK(f.leader().take_all<Forward>().size() == (ms == 500 ? 5U : 2U));
   }

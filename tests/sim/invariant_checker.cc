@@ -244,10 +244,15 @@ void InvariantChecker::check_matches(const raft::Raft& raft, Watched& seen) {
 
 std::string InvariantChecker::who_holds(Index index, Term term) const {
   std::string text = "; on disk:";
-  for (const Machine& machine : machines_)
+  for (const Machine& machine : machines_) {
     text += " " + machine.self.id +
             (machine.durable->is_entry_durable(index, term) ? "=yes" : "=no") + "(last " +
-            number(machine.durable->last_index()) + ")";
+            number(machine.durable->last_index());
+    if (machine.in_doubt_up_to > Index{0})
+      text +=
+          ", in doubt " + number(machine.in_doubt_from) + " to " + number(machine.in_doubt_up_to);
+    text += ")";
+  }
   return text;
 }
 
