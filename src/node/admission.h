@@ -37,6 +37,10 @@ class Admission {
   // Whether one more may be taken, beside so many bytes that are not in the log yet. `first`: how
   // much before anything is known. One is let through however large it is.
   bool has_room(std::uint64_t gathered, std::uint64_t first = first_bytes);
+  // About how long so many bytes wait before they are taken; 0 where that is not known.
+  std::uint64_t wait_us(std::uint64_t bytes) const {
+    return rate() == 0 ? 0 : bytes * 1'000'000 / rate();
+  }
   // Whether what is taken now is likely to be answered by then.
   bool is_in_time(std::uint64_t deadline_us) const;
 

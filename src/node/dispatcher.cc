@@ -12,9 +12,6 @@ using codec::ErrorCode;
 constexpr std::string_view too_many_text =
     "too many requests wait already; try again a little later";
 
-// More than this would wait for longer than it takes to ask again.
-constexpr std::uint64_t max_for_credit_bytes = 8 << 20;
-
 constexpr std::string_view no_credit_text =
     "writes come faster than the cluster takes them; nothing was written; try again a little later";
 
@@ -37,7 +34,7 @@ std::optional<codec::Failure> Dispatcher::refusal_of(PendingRequest& pending) co
   if (p_.clients.has_too_many()) return overloaded(too_many_text);
   if (!is_write(pending)) return std::nullopt;
   if (p_.writes.has_too_many()) return overloaded(too_many_text);
-  if (for_credit_bytes_ > max_for_credit_bytes) return overloaded(no_credit_text);
+  if (waits_too_long(pending)) return overloaded(no_credit_text);
   if (p_.raft.is_leader() && p_.writes.has_no_room_for(grows(pending)))
     return codec::Failure{ErrorCode::storage_full, std::string(no_room_text)};
   return std::nullopt;
@@ -76,6 +73,13 @@ void Dispatcher::dispatch_in_turn() {
 
 bool Dispatcher::comes_too_late(const PendingRequest& pending, const Target& target) const {
   return !p_.writes.is_in_time(target.link, pending.deadline_us);
+}
+
+bool Dispatcher::waits_too_long(const PendingRequest& pending) const {
+  if (for_credit_.empty()) return false;
+  const auto to = target();
+  return to &&
+         p_.env.now_us() + p_.writes.wait_us(to->link, for_credit_bytes_) > pending.deadline_us;
 }
 
 bool Dispatcher::may_send(const Target& target) const {

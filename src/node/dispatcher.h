@@ -54,6 +54,8 @@ class Dispatcher {
   bool may_send(const Target& target) const;
   // Whether this client's next write may go there now; else it is queued for credit.
   bool may_hand_on(const PendingRequest& pending, const Target& target);
+  // Whether what waits for its turn already is more than is taken in its time.
+  bool waits_too_long(const PendingRequest& pending) const;
   // Whether it would be late, going by those under way: then it is refused, while that is still
   // certain to be true.
   bool comes_too_late(const PendingRequest& pending, const Target& target) const;

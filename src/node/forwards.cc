@@ -56,6 +56,11 @@ void Forwards::write_off_abandoned(Link& link) {
   }
 }
 
+std::uint64_t Forwards::wait_us(LinkId id, std::uint64_t bytes) const {
+  const auto it = links_.find(id);
+  return it == links_.end() ? 0 : it->second.decision_us * (bytes / limit(it->second));
+}
+
 bool Forwards::is_in_time(LinkId id, std::uint64_t deadline_us) {
   const auto it = links_.find(id);
   if (it == links_.end() || is_in_time(it->second, deadline_us)) return true;

@@ -43,6 +43,8 @@ class Forwards {
   bool may_send(LinkId link);
   // Whether what is sent now is likely to be decided by then, going by what others took.
   bool is_in_time(LinkId link, std::uint64_t deadline_us);
+  // About how long so many bytes wait for credit; 0 where that is not known.
+  std::uint64_t wait_us(LinkId link, std::uint64_t bytes) const;
   // Takes a client's write, which is writing from now on.
   void send(PendingRequest& pending, const Target& target);
 

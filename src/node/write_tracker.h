@@ -41,6 +41,10 @@ class WriteTracker {
     return link == LinkId::none ? admission().is_in_time(deadline_us)
                                 : forwards_.is_in_time(link, deadline_us);
   }
+  // About how long so many bytes wait for their turn to go there; 0 where that is not known.
+  std::uint64_t wait_us(LinkId link, std::uint64_t bytes) {
+    return link == LinkId::none ? admission().wait_us(bytes) : forwards_.wait_us(link, bytes);
+  }
   // Takes another member's write, or refuses it.
   void on_forward(PeerConnection& peer, const codec::Forward& forward);
 

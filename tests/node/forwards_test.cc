@@ -225,11 +225,16 @@ TEST_CASE("forwards: without credit a write waits, and goes when another is deci
   }
 }
 
-TEST_CASE("forwards: where much waits for credit already, more is refused at once") {
+TEST_CASE("forwards: where more waits for credit than is decided in time, more is refused at once") {
   Follower f;
   const ClientId c = f.client();
+  const Forward first = f.forward(c, set_large());
   f.forward(c, set_large());
-  f.forward(c, set_large());
+  f.pass_ms(900);
+  f.leader().say(
+      ForwardReply{first.number, What::result, applied(4), f.leader_last + 1, 1, 1 << 20});
+  f.settle();
+  static_cast<void>(f.replies(c));
   std::size_t refused = 0, waiting = 0;
   for (int i = 0; i < 20; ++i) {
     const ClientId d = f.client();
@@ -239,9 +244,9 @@ TEST_CASE("forwards: where much waits for credit already, more is refused at onc
     said.empty() ? ++waiting : ++refused;
     if (!said.empty()) CHECK(is_error(said[0], "overloaded"));
   }
-  CHECK(waiting == 9);
-  CHECK(refused == 11);
-  CHECK_FALSE(f.is_sent());
+  CHECK(waiting >= 4);  // of 5 s
+  CHECK(refused >= 4);
+  CHECK(f.leader().take_all<Forward>().size() <= 1);
   CHECK(f.replies(c).empty());
 }
 
