@@ -47,8 +47,13 @@ bool Admission::has_room(std::uint64_t gathered, std::uint64_t first) {
   if (taken < least_bytes) return true;
   const std::uint64_t now = env_.now_us();
   forget_answered(now);
-  const bool is_behind = !under_way_.empty() && under_way_.front().since_us + old_us < now;
-  return taken < std::max(is_behind ? least_bytes : first, rate());
+  return taken < std::max(is_behind(now) ? least_bytes : first, rate());
+}
+
+std::uint64_t Admission::wait_us(std::uint64_t bytes) {
+  const std::uint64_t now = env_.now_us();
+  forget_answered(now);
+  return is_behind(now) && rate() > 0 ? bytes * 1'000'000 / rate() : 0;
 }
 
 bool Admission::is_in_time(std::uint64_t deadline_us) const {

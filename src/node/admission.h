@@ -38,9 +38,7 @@ class Admission {
   // much before anything is known. One is let through however large it is.
   bool has_room(std::uint64_t gathered, std::uint64_t first = first_bytes);
   // About how long so many bytes wait before they are taken; 0 where that is not known.
-  std::uint64_t wait_us(std::uint64_t bytes) const {
-    return rate() == 0 ? 0 : bytes * 1'000'000 / rate();
-  }
+  std::uint64_t wait_us(std::uint64_t bytes);
   // Whether what is taken now is likely to be answered by then.
   bool is_in_time(std::uint64_t deadline_us) const;
 
@@ -55,6 +53,10 @@ class Admission {
     std::uint64_t bytes = 0;
   };
   void forget_answered(std::uint64_t now_us);
+  // Whether the oldest write under way is old. Only then is the rate all that there can be.
+  bool is_behind(std::uint64_t now_us) const {
+    return !under_way_.empty() && under_way_.front().since_us + old_us < now_us;
+  }
   // Bytes a second, of late.
   std::uint64_t rate() const { return answered_bytes_ * 1'000'000 / window_us; }
 

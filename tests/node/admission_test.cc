@@ -49,6 +49,22 @@ TEST_CASE("admission: behind by a second, no more than was answered in a second"
   CHECK(fixture.proposed - fixture.applied >= 4);  // its throughput stays
 }
 
+TEST_CASE("admission: how long a wait is, where the rate is all that there can be") {
+  Fixture fixture;
+  fixture.propose();
+  fixture.apply();
+  CHECK(fixture.admission.wait_us(100 * megabyte) == 0);  // nobody has asked for more than that
+  fixture.fill();
+  for (int i = 0; i < 40; ++i) {
+    fixture.env.now += 250'000;
+    fixture.apply();
+    fixture.fill();
+  }
+  fixture.env.now += 1'100'000;
+  CHECK(fixture.admission.wait_us(8 * megabyte) >= 1'500'000);
+  CHECK(fixture.admission.wait_us(8 * megabyte) <= 6'000'000);
+}
+
 TEST_CASE("admission: a fast disk is never held back") {
   Fixture fixture;
   for (int i = 0; i < 2000; ++i) {  // 200 MB/s
