@@ -62,7 +62,9 @@ bool Raft::is_up_to_date(Index last_log_index, Term last_log_term) const {
 }
 
 bool Raft::is_above_floor(Index last_log_index, Term last_log_term) const {
-  if (hard_state_.floor.open_term) return last_log_term > *hard_state_.floor.open_term;
+  // What was promised since it was opened is known where it is lost, too.
+  const auto& open_term = hard_state_.floor.open_term;
+  if (open_term && last_log_term <= *open_term) return false;
   return !is_below_floor() || std::pair(last_log_term, last_log_index) >=
                                   std::pair(hard_state_.floor.term, hard_state_.floor.index);
 }

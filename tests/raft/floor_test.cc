@@ -56,6 +56,21 @@ TEST_CASE("an open floor: no vote but for a log of a later term, however long") 
   CHECK(server.sent<VoteReply>().at(0).granted);
 }
 
+TEST_CASE("an open floor: what is known to have been promised since counts all the same") {
+  // Opened in term 1; then entries up to 10 of term 4 were promised, and lost.
+  OneServer server({command(2, 1)}, {Term{4}, std::nullopt}, {Term{4}, Index{10}, Term{1}});
+  server.receive("2", pre_vote(5, 9, 4));
+  server.receive("2", vote(6, 9, 4));
+  server.persist();
+  for (const VoteReply& reply : server.sent<VoteReply>()) CHECK(!reply.granted);
+  server.receive("3", vote(7, 10, 4));
+  server.persist();
+  CHECK(server.sent<VoteReply>().at(0).granted);
+  server.receive("2", vote(8, 3, 5));
+  server.persist();
+  CHECK(server.sent<VoteReply>().at(0).granted);
+}
+
 TEST_CASE("an open floor: closed by the end that a leader names, once that is durable here") {
   OneServer server({command(2, 1)}, {Term{4}, std::nullopt}, {Term{1}, Index{2}, Term{4}});
   // Longer than the known floor, and verified: nobody has said yet how far it goes.

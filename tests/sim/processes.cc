@@ -182,7 +182,13 @@ void Cluster::start(NodeNumber number) {
   machine.wake_at_us = UINT64_MAX;
   checker_.on_start(number);
   log(number, "started, term " + std::to_string(raw(machine.node->raft().current_term())) +
-                  ", log up to " + std::to_string(raw(machine.node->raft().log().last_index())));
+                  ", log up to " + std::to_string(raw(machine.node->raft().log().last_index())) +
+                  (machine.node->raft().is_below_floor()
+                       ? ", below its floor, entry " +
+                             std::to_string(raw(machine.node->raft().floor().index)) + " of term " +
+                             std::to_string(raw(machine.node->raft().floor().term)) +
+                             (machine.node->raft().floor().open_term ? " at least" : "")
+                       : ""));
   enter(number, machine.process, [](node::Node& n) { n.start(); });
   proposers_.on_process_start(number, machine.process);
 }
