@@ -4,9 +4,9 @@
 
 #include <doctest/doctest.h>
 
-#include <optional>
 #include <string>
 #include <vector>
+
 #include "tests/node/protocol_text.h"
 #include "tests/support/fake_env.h"
 
