@@ -50,7 +50,7 @@ class Client {
   virtual void refuse_line() {}                    // the one begun: see LineGate
   // How much it has read since it began, and its end where that is not enough.
   virtual std::uint64_t taken_bytes() const { return 0; }
-  virtual void make_room() {}
+  virtual void end_for_room() {}
   virtual bool is_closed() const = 0;
   // It is out of the table: says so to whom it concerns.
   virtual void on_removed(LingeringClose& lingering_close, const LogFunction& log) = 0;

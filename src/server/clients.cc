@@ -83,18 +83,16 @@ void Clients::make_room() {
 }
 
 void Clients::look_for_room() {
-  if (!std::exchange(room_is_wanted_, false)) return looks_.clear();
+  if (!std::exchange(room_is_wanted_, false)) return watches_.clear();
   std::vector<ClientId> idle;
   for (const auto& [id, client] : clients_) {
     if (client->unread_bytes() == 0) {
-      looks_.erase(id);
+      watches_.erase(id);
       continue;
     }
     const std::uint64_t taken = client->taken_bytes();
-    Look& look = looks_.try_emplace(id, Look{taken, 0}).first->second;
-    look.in_vain = look.taken_bytes == taken ? look.in_vain + 1 : 0;
-    look.taken_bytes = taken;
-    if (look.in_vain > LineGate::looks_in_vain) idle.push_back(id);
+    ProgressWatch& watch = watches_.try_emplace(id, taken).first->second;
+    if (watch.look(taken) > LineGate::looks_in_vain) idle.push_back(id);
   }
   end_largest(std::move(idle));
   room_timer_.start(limits_.room_look_ms);
@@ -107,7 +105,7 @@ void Clients::end_largest(std::vector<ClientId> idle) {
   const std::size_t enough = unread_bytes_ / 2;
   for (const ClientId id : idle) {
     if (unread_bytes_ <= enough) return;
-    find(id)->make_room();
+    find(id)->end_for_room();
   }
 }
 
@@ -148,7 +146,7 @@ void Clients::remove(ClientId id) {
   clients_.erase(found);
   if (client->is_connection()) --connections_;
   slow_.erase(id);
-  looks_.erase(id);
+  watches_.erase(id);
   client->on_removed(lingering_close_, log_);
 }
 

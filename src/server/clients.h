@@ -23,6 +23,7 @@
 #include "server/in_process_client.h"
 #include "server/line_gate.h"
 #include "server/lingering_close.h"
+#include "server/progress_watch.h"
 
 namespace zatt::server {
 
@@ -93,12 +94,8 @@ class Clients final : private ClientOwner {
   std::vector<node::ClientId> ready_;
   std::set<node::ClientId> slow_;
   loop::Timer slow_timer_;
-  struct Look {
-    std::uint64_t taken_bytes = 0;
-    unsigned in_vain = 0;
-  };
-  std::unordered_map<node::ClientId, Look> looks_;  // while room is wanted
-  bool room_is_wanted_ = false;                     // since the last look
+  std::unordered_map<node::ClientId, ProgressWatch> watches_;  // while room is wanted
+  bool room_is_wanted_ = false;                                // since the last look
   loop::Timer room_timer_;
 };
 

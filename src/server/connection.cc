@@ -61,7 +61,7 @@ void Connection::pull(std::string_view bytes) {
 void Connection::update_line() {
   if (closed_) return;
   const std::size_t kept = protocol_->kept_bytes();
-  owner_.on_input_kept(std::exchange(counted_.input, kept), kept);
+  count_input(kept);
   if (stopped_ || kept <= LineGate::free_bytes) return leave_line_gate();
   LineGate& gate = owner_.line_gate();
   if (line_ == Line::kept) return gate.on_bytes(id_);
@@ -147,15 +147,17 @@ void Connection::on_written() {
   if (stopped_ && wants_requests()) owner_.on_ready(id_);
 }
 
-void Connection::count_unread() {
-  if (closed_) return;
-  const std::size_t unread = unread_bytes();
-  owner_.on_output_unread(std::exchange(counted_.unread, unread), unread);
+void Connection::count_input(std::size_t bytes) {
+  owner_.on_input_kept(std::exchange(counted_.input, bytes), bytes);
+}
+
+void Connection::count_unread(std::size_t bytes) {
+  owner_.on_output_unread(std::exchange(counted_.unread, bytes), bytes);
 }
 
 void Connection::update_pause() {
-  count_unread();
   const std::size_t waiting = unread_bytes();
+  if (!closed_) count_unread(waiting);
   const bool was_slow = is_slow();
   if (waiting >= limits_.pause_bytes) paused_ = true;
   if (paused_ && waiting < limits_.pause_bytes / 2) {
@@ -167,22 +169,15 @@ void Connection::update_pause() {
 }
 
 void Connection::begin_to_look() {
-  looks_in_vain_ = 0;
-  taken_bytes_ = taken_bytes();
+  watch_ = ProgressWatch(taken_bytes());
   owner_.on_slow(id_);
 }
 
-// Looks are counted, not time: while this process stood still, nobody could be seen to read.
 bool Connection::check_progress() {
   if (!is_slow()) return false;
-  const std::uint64_t taken = taken_bytes();
-  if (taken != taken_bytes_) {
-    taken_bytes_ = taken;
-    looks_in_vain_ = 0;
-  } else if (++looks_in_vain_ > ClientLimits::looks) {
+  if (watch_.look(taken_bytes()) > ClientLimits::looks)
     give_up("it has read nothing for " + std::to_string(limits_.stuck_ms / 1000) + " s while " +
             mebibytes(unread_bytes()) + " of replies wait for it");
-  }
   return !closed_;
 }
 
@@ -194,7 +189,7 @@ void Connection::close() {
   if (is_slow()) begin_to_look();
 }
 
-void Connection::make_room() {
+void Connection::end_for_room() {
   give_up("others wait for room, and it has read nothing for a while of " +
           std::to_string(unread_bytes() >> 10) + " KiB that wait for it");
 }
@@ -210,8 +205,8 @@ void Connection::end(std::string reason) {
   close_reason_ = std::move(reason);
   stream().read_stop();
   leave_line_gate();
-  owner_.on_input_kept(std::exchange(counted_.input, 0), 0);
-  owner_.on_output_unread(std::exchange(counted_.unread, 0), 0);
+  count_input(0);
+  count_unread(0);
   owner_.on_ready(id_);
 }
 

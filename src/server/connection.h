@@ -15,6 +15,7 @@
 #include "base/narrow.h"
 #include "node/options.h"
 #include "server/client.h"
+#include "server/progress_watch.h"
 #include "server/server_protocol.h"
 #include "server/transport.h"
 
@@ -63,7 +64,7 @@ class Connection final : public Client {
   std::uint64_t taken_bytes() const override {
     return handed_bytes_ - stream().unacknowledged_bytes();
   }
-  void make_room() override;
+  void end_for_room() override;
   bool is_connection() const override { return true; }
   bool is_closed() const override { return closed_; }
   void on_removed(LingeringClose& lingering_close, const LogFunction& log) override;
@@ -82,7 +83,9 @@ class Connection final : public Client {
   // After a pull: a long line's beginning is kept only where the gate lets it, else no more is read.
   void update_line();
   void leave_line_gate();
-  void count_unread();
+  // Tells the owner what it holds.
+  void count_input(std::size_t bytes);
+  void count_unread(std::size_t bytes);
   bool may_read() const {
     return !stopped_ && !ended_ && !closing_ && !closed_ && line_ != Line::waits;
   }
@@ -106,13 +109,12 @@ class Connection final : public Client {
   std::unique_ptr<ServerProtocol> protocol_;
   std::string out_;
   std::string close_reason_;
-  std::uint64_t taken_bytes_ = 0;  // at the last look
+  ProgressWatch watch_;  // while it is slow
   std::uint64_t handed_bytes_ = 0;
   struct Counted {
     std::size_t input = 0, unread = 0;
   } counted_;  // as the owner has them
   enum class Line : std::uint8_t { short_or_none, waits, kept } line_ = Line::short_or_none;
-  std::uint8_t looks_in_vain_ = 0;
   bool wanted_ = true;    // by the node
   bool paused_ = false;   // too much waits for it
   bool room_ = false;     // not any more, and nobody was told

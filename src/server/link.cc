@@ -77,8 +77,7 @@ void Link::flush() {
   while (!closed_ && waiting_bytes_ > 0 && stream().queued_bytes() < max_handed_bytes)
     hand_on(next_chunk());
   if (!closed_ && unsent_bytes() > 0 && !look_timer_.is_active()) {
-    looks_in_vain_ = 0;
-    taken_bytes_ = taken_bytes();
+    watch_ = ProgressWatch(taken_bytes());
     look_timer_.start(limits_.look_every_ms());
   }
   if (closing_ && !closed_ && waiting_bytes_ == 0 && stream().queued_bytes() == 0) {
@@ -94,9 +93,8 @@ void Link::hand_on(std::string chunk) {
 
 void Link::look() {
   if (closed_ || unsent_bytes() == 0) return;
-  if (taken_bytes_ != taken_bytes()) looks_in_vain_ = 0;
-  taken_bytes_ = taken_bytes();
-  if (looks_in_vain_++ < LinkLimits::looks) return look_timer_.start(limits_.look_every_ms());
+  if (watch_.look(taken_bytes()) < LinkLimits::looks)
+    return look_timer_.start(limits_.look_every_ms());
   end("it has taken nothing for " + std::to_string(limits_.stuck_ms / 1000) + " s while " +
       std::to_string(unsent_bytes() >> 10) + " KiB wait for it");
 }

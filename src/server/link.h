@@ -19,6 +19,7 @@
 #include "loop/timer.h"
 #include "node/env.h"
 #include "server/peer_sink.h"
+#include "server/progress_watch.h"
 #include "server/transport.h"
 
 namespace zatt::server {
@@ -100,8 +101,7 @@ class Link {
   std::deque<std::string> bulk_;
   std::size_t waiting_bytes_ = 0;
   std::uint64_t handed_bytes_ = 0;
-  std::uint64_t taken_bytes_ = 0;  // at the last look
-  std::uint64_t looks_in_vain_ = 0;
+  ProgressWatch watch_;  // while something waits
   std::string close_reason_;
   bool has_magic_;  // the peer has said it
   bool closing_ = false;
