@@ -71,7 +71,7 @@ enum class CoveragePoint : std::uint8_t {
   forward_not_taken,
   forward_lost,
   forward_replaced,
-  forward_waited,        // for credit
+  write_waited,          // for its turn
   forward_applied_here,  // before its leader's answer came, or in its place
   proposal_replaced,
   outcome_unknown,

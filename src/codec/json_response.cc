@@ -10,9 +10,6 @@
 namespace zatt::codec {
 namespace {
 
-// A page's items together; one item may be longer.
-constexpr std::size_t page_bytes = 1024 * 1024;
-
 // Writes the members of one object: where a comma belongs is decided here alone.
 class Members {
  public:

@@ -2,6 +2,7 @@
 // What a node answers, before a protocol has made bytes of it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -54,6 +55,8 @@ struct Applied {
 struct Found {
   std::optional<kv::Item> item;
 };
+// A page's items together; one item may be longer.
+inline constexpr std::size_t page_bytes = 1 << 20;
 struct Page {
   kv::Machine::Cursor cursor;  // from here on, as many as the request wants
   std::uint64_t at = 0;

@@ -59,7 +59,7 @@ std::uint64_t Admission::wait_us(std::uint64_t bytes) {
 bool Admission::is_in_time(std::uint64_t deadline_us) const {
   if (under_way_.empty()) return true;  // whatever it was like before
   const std::uint64_t now = env_.now_us();
-  return now + std::max(delay_us_, now - under_way_.front().since_us) * 3 / 2 < deadline_us;
+  return comes_in_time(now, delay_us_, now - under_way_.front().since_us, deadline_us);
 }
 
 }  // namespace zatt::node

@@ -6,6 +6,7 @@
 // as it would come too late.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 
@@ -13,6 +14,13 @@
 #include "node/env.h"
 
 namespace zatt::node {
+
+// Whether what is handed on now is likely to be decided by then, where one takes so long of late and
+// the oldest has waited for so long: with half as much to spare.
+constexpr bool comes_in_time(std::uint64_t now_us, std::uint64_t usual_us, std::uint64_t oldest_us,
+                             std::uint64_t deadline_us) {
+  return now_us + std::max(usual_us, oldest_us) * 3 / 2 < deadline_us;
+}
 
 class Admission {
  public:

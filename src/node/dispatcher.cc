@@ -12,7 +12,7 @@ using codec::ErrorCode;
 constexpr std::string_view too_many_text =
     "too many requests wait already; try again a little later";
 
-constexpr std::string_view no_credit_text =
+constexpr std::string_view too_fast_text =
     "writes come faster than the cluster takes them; nothing was written; try again a little later";
 
 }  // namespace
@@ -34,7 +34,7 @@ std::optional<codec::Failure> Dispatcher::refusal_of(PendingRequest& pending) co
   if (p_.clients.has_too_many()) return overloaded(too_many_text);
   if (!is_write(pending)) return std::nullopt;
   if (p_.writes.has_too_many()) return overloaded(too_many_text);
-  if (waits_too_long(pending)) return overloaded(no_credit_text);
+  if (waits_too_long(pending)) return overloaded(too_fast_text);
   if (p_.raft.is_leader() && p_.writes.has_no_room_for(grows(pending)))
     return codec::Failure{ErrorCode::storage_full, std::string(no_room_text)};
   return std::nullopt;
@@ -56,46 +56,37 @@ void Dispatcher::dispatch_waiting() {
 }
 
 void Dispatcher::dispatch_in_turn() {
-  if (for_credit_.empty()) return;
+  if (waiting_.empty()) return;
   const auto to = target();
-  while (!for_credit_.empty() && to &&
-         (may_send(*to) || !p_.writes.is_in_time(to->link, for_credit_.front().deadline_us))) {
-    ClientQueue* client = p_.clients.find(for_credit_.front().client);
-    for_credit_bytes_ -= for_credit_.front().bytes;
-    for_credit_.pop_front();
+  while (!waiting_.empty() && to &&
+         (p_.writes.may_take(to->link) ||
+          !p_.writes.is_in_time(to->link, waiting_.front().deadline_us))) {
+    ClientQueue* client = p_.clients.find(waiting_.front().client);
+    waiting_bytes_ -= waiting_.front().bytes;
+    waiting_.pop_front();
     if (client == nullptr) continue;
-    client->awaits_credit = false;
-    next_for_credit_ = client;
+    client->awaits_turn = false;
+    next_in_turn_ = client;
     dispatch(*client);
-    next_for_credit_ = nullptr;
+    next_in_turn_ = nullptr;
   }
 }
 
-bool Dispatcher::comes_too_late(const PendingRequest& pending, const Target& target) const {
-  return !p_.writes.is_in_time(target.link, pending.deadline_us);
-}
-
 bool Dispatcher::waits_too_long(const PendingRequest& pending) const {
-  if (for_credit_.empty()) return false;
+  if (waiting_.empty()) return false;
   const auto to = target();
-  return to &&
-         p_.env.now_us() + p_.writes.wait_us(to->link, for_credit_bytes_) > pending.deadline_us;
-}
-
-bool Dispatcher::may_send(const Target& target) const {
-  return target.link == LinkId::none ? p_.writes.may_take() : p_.writes.may_forward(target.link);
+  return to && p_.env.now_us() + p_.writes.wait_us(to->link, waiting_bytes_) > pending.deadline_us;
 }
 
 // In turn: small writes would else leave no room for large ones, and one client none for others.
 bool Dispatcher::may_hand_on(const PendingRequest& pending, const Target& target) {
   ClientQueue& client = *pending.client;
-  const bool is_its_turn =
-      for_credit_.empty() || std::exchange(next_for_credit_, nullptr) == &client;
-  if (is_its_turn && may_send(target)) return true;
-  if (std::exchange(client.awaits_credit, true)) return false;
-  hit(p_.options.instrumentation, CoveragePoint::forward_waited);
-  for_credit_.push_back({client.id, pending.bytes, pending.deadline_us});
-  for_credit_bytes_ += pending.bytes;
+  const bool is_its_turn = waiting_.empty() || std::exchange(next_in_turn_, nullptr) == &client;
+  if (is_its_turn && p_.writes.may_take(target.link)) return true;
+  if (std::exchange(client.awaits_turn, true)) return false;
+  hit(p_.options.instrumentation, CoveragePoint::write_waited);
+  waiting_.push_back({client.id, pending.bytes, pending.deadline_us});
+  waiting_bytes_ += pending.bytes;
   return false;
 }
 
@@ -129,8 +120,9 @@ bool Dispatcher::dispatch(ClientQueue& client, PendingRequest& pending,
   if (client.has_targeted() && client.target != *target) return false;
   if (is_write(pending)) {
     if (after_a_read) return false;  // it must not see this write
-    if (comes_too_late(pending, *target)) {
-      p_.clients.finish_error(pending, ErrorCode::overloaded, no_credit_text);
+    // It is refused while that is still certain to be true.
+    if (!p_.writes.is_in_time(target->link, pending.deadline_us)) {
+      p_.clients.finish_error(pending, ErrorCode::overloaded, too_fast_text);
       return true;
     }
     if (!may_hand_on(pending, *target)) return false;
@@ -170,8 +162,8 @@ void Dispatcher::expire(PendingRequest& pending) {
       if (is_stale_read(pending.request)) return;  // it only waits for its turn
       if (!target())
         p_.clients.finish_error(pending, ErrorCode::no_leader, p_.status.why_no_leader());
-      else if (is_write(pending) && pending.client->awaits_credit)
-        p_.clients.finish_error(pending, ErrorCode::overloaded, no_credit_text);
+      else if (is_write(pending) && pending.client->awaits_turn)
+        p_.clients.finish_error(pending, ErrorCode::overloaded, too_fast_text);
       else if (is_write(pending))
         p_.clients.finish_error(pending, ErrorCode::no_leader,
                                 "the leader could not be reached in time; nothing was written");

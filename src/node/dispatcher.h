@@ -48,17 +48,12 @@ class Dispatcher {
 
  private:
   void dispatch(ClientQueue& client);
-  // Hands on what waits for credit, a write a client in turn, and refuses what would come too late.
+  // Hands on what waits for its turn, a write a client in turn, and refuses what would come too late.
   void dispatch_in_turn();
-  // Whether one more write may be handed to them now.
-  bool may_send(const Target& target) const;
-  // Whether this client's next write may go there now; else it is queued for credit.
+  // Whether this client's next write may go there now; else it is queued for its turn.
   bool may_hand_on(const PendingRequest& pending, const Target& target);
   // Whether what waits for its turn already is more than is taken in its time.
   bool waits_too_long(const PendingRequest& pending) const;
-  // Whether it would be late, going by those under way: then it is refused, while that is still
-  // certain to be true.
-  bool comes_too_late(const PendingRequest& pending, const Target& target) const;
   // False: neither it nor what follows it may be handed on yet. `after_a_read`: one that is not
   // answered.
   bool dispatch(ClientQueue& client, PendingRequest& pending, const std::optional<Target>& target,
@@ -73,14 +68,14 @@ class Dispatcher {
 
   const Parts p_;
   Target rejected_;
-  struct ForCredit {
+  struct Turn {
     ClientId client{};
     std::uint64_t bytes = 0;  // of the write that it would hand on next
     std::uint64_t deadline_us = 0;
   };
-  std::deque<ForCredit> for_credit_;  // who wait for it, the first to come first
-  std::uint64_t for_credit_bytes_ = 0;
-  const ClientQueue* next_for_credit_ = nullptr;  // whose turn it is
+  std::deque<Turn> waiting_;  // the first to come first
+  std::uint64_t waiting_bytes_ = 0;
+  const ClientQueue* next_in_turn_ = nullptr;  // whose turn it is
 };
 
 }  // namespace zatt::node

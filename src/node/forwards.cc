@@ -72,8 +72,7 @@ bool Forwards::is_in_time(LinkId id, std::uint64_t deadline_us) {
 bool Forwards::is_in_time(const Link& link, std::uint64_t deadline_us) const {
   if (link.sent.empty()) return true;  // whatever it was like before
   const std::uint64_t now = connections_.now_us();
-  const std::uint64_t oldest_us = now - link.sent.begin()->second.sent_us;
-  return now + std::max(link.decision_us, oldest_us) * 3 / 2 < deadline_us;
+  return comes_in_time(now, link.decision_us, now - link.sent.begin()->second.sent_us, deadline_us);
 }
 
 // Long ones are remembered for a while.

@@ -14,6 +14,7 @@
 
 #include "base/types.h"
 #include "codec/peer_message.h"
+#include "node/admission.h"
 #include "node/client_queues.h"
 #include "node/options.h"
 #include "node/peer_connections.h"

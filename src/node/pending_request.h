@@ -63,7 +63,7 @@ struct ClientQueue {
   bool is_woken = false;
   bool is_listed = false;
   bool waits_for_room = false;   // a read of it, that others take
-  bool awaits_credit = false;    // in the queue of the Dispatcher
+  bool awaits_turn = false;      // in the queue of the Dispatcher
   std::uint64_t bytes = 0;       // of the requests in the queue
   std::uint64_t kept_bytes = 0;  // of responses that have not left the queue
 

@@ -40,6 +40,7 @@ void Persister::save_bootstrap(WriteNumber number, ClusterId cluster,
 }
 
 void Persister::submit() {
+  if (disk_busy_ && storage_->read_wake_at_us() == never_us) return;
   const std::uint64_t now_us = env_.now_us();
   while (auto batch = storage_->take_read(now_us)) env_.read(std::move(*batch));
   if (disk_busy_) return;

@@ -52,7 +52,7 @@ void Node::flush() {
 
 // In pieces, as many as the turn has time for: at least one.
 void Node::propose() {
-  if (writes_.must_wait(env_.now_us())) return;
+  if (writes_.has_proposals() && writes_.must_wait(env_.now_us())) return;
   while (auto piece = writes_.next_proposal()) {
     post(std::move(*piece));
     if (env_.turn_is_over()) return;

@@ -8,7 +8,6 @@ namespace zatt::node {
 namespace {
 
 constexpr std::size_t retries_a_flush = 16;
-constexpr std::uint64_t page_bytes = 1 << 20;  // of a scan's answer, and one item more
 
 }  // namespace
 
@@ -63,7 +62,7 @@ bool Responder::has_room(ClientQueue& client, const codec::Read& read) {
     return false;  // Node::on_client_room marks it again
   }
   // Its size is only looked at where it may matter.
-  const std::uint64_t most = page_bytes + options_.max_request_bytes;
+  const std::uint64_t most = codec::page_bytes + options_.max_request_bytes;
   if (clients_.has_room(client, unread, most)) return true;
   const std::uint64_t bytes = service_.answer_bytes(read, clients_.shares().responses);
   if (clients_.has_room(client, unread, bytes)) return true;

@@ -58,7 +58,7 @@ void WriteTracker::gather(Gathered write) {
 }
 
 bool WriteTracker::must_wait(std::uint64_t now_us) {
-  const bool is_wanted = !gathered_.empty() && raft_.has_lagging_voter(now_us);
+  const bool is_wanted = raft_.has_lagging_voter(now_us);
   if (is_wanted && wait_until_us_ == 0) {
     hit(options_.instrumentation, CoveragePoint::proposals_waited_for_a_voter);
     wait_until_us_ = now_us + max_wait_us;

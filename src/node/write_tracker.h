@@ -35,8 +35,11 @@ class WriteTracker {
   // Takes a client's write, which is writing from now on: to be proposed here, or sent to the
   // leader.
   void batch(PendingRequest& pending, const Target& target);
-  // Whether a client's write may be sent over this link now; see Forwards.
-  bool may_forward(LinkId link) { return forwards_.may_send(link); }
+  // Of a client's write, here where there is no link, else over that one (see Forwards): whether one
+  // more may be taken now, and whether it would be decided in time.
+  bool may_take(LinkId link) {
+    return link == LinkId::none ? admission().has_room(gathered_bytes_) : forwards_.may_send(link);
+  }
   bool is_in_time(LinkId link, std::uint64_t deadline_us) {
     return link == LinkId::none ? admission().is_in_time(deadline_us)
                                 : forwards_.is_in_time(link, deadline_us);
@@ -56,7 +59,7 @@ class WriteTracker {
   // `first`: the index of the piece's first command, 0 where the core has refused it all.
   void on_proposed(Index first);
   bool has_proposals() const { return !gathered_.empty(); }
-  // Whether what was taken has to wait for a voter that is behind (raft/pace.cc): for max_wait_us at
+  // Where there are some: whether they have to wait for a voter that is behind (raft/pace.cc): for max_wait_us at
   // most, from the first of it on.
   bool must_wait(std::uint64_t now_us);
   bool is_waiting() const { return wait_until_us_ != 0; }
@@ -73,8 +76,6 @@ class WriteTracker {
   // Why no write may be taken now. Asked of a follower too: what waits for the disk, for a
   // majority, or for the machine is in memory.
   bool has_too_many() const;
-  // Whether this leader may take one more of its own clients' writes.
-  bool may_take() { return admission().has_room(gathered_bytes_); }
   // Whether this leader knows of no room for a write, which `grows` or takes little.
   bool has_no_room_for(bool grows) const;
   std::size_t proposed() const { return waiters_.size(); }

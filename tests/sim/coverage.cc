@@ -65,7 +65,7 @@ constexpr const char* coverage_point_names[] = {
     "forward_not_taken",
     "forward_lost",
     "forward_replaced",
-    "forward_waited",
+    "write_waited",
     "forward_applied_here",
     "proposal_replaced",
     "outcome_unknown",
