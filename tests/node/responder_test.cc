@@ -18,6 +18,11 @@ using test::Lines;
 using test::NodeFixture;
 using test::set_command;
 
+// 600 KB: an answer that shows it is much of what may wait for a client.
+void set_large_k(NodeFixture& fixture) {
+  fixture.ask(R"({"op":"set","key":"k","value":")" + std::string(600'000, 'x') + "\"}");
+}
+
 }  // namespace
 
 TEST_CASE("reads: one that times out does not hold up those behind it") {
@@ -42,8 +47,7 @@ TEST_CASE("reads: one that times out does not hold up those behind it") {
 TEST_CASE("reads: large answers are made only as fast as their client reads them") {
   NodeFixture fixture("0", 1);
   fixture.lead_alone();
-  const std::string large = "\"" + std::string(600'000, 'x') + "\"";
-  fixture.ask(R"({"op":"set","key":"k","value":)" + large + "}");
+  set_large_k(fixture);
   const ClientId c = fixture.client();
   fixture.env.clients[c].reads = false;
   for (int i = 0; i < 20; ++i) fixture.line(c, get_k);
@@ -209,8 +213,7 @@ TEST_CASE("reads: where all room is taken by those who do not read, the others w
   NodeFixture fixture("0", 1);
   fixture.options.max_buffer_bytes = 4 << 20;
   fixture.lead_alone();
-  const std::string large = "\"" + std::string(600'000, 'x') + "\"";
-  fixture.ask(R"({"op":"set","key":"k","value":)" + large + "}");
+  set_large_k(fixture);
   fixture.ask(R"({"op":"set","key":"small","value":1})");
   std::vector<ClientId> idle;
   std::size_t all = 0;
@@ -255,8 +258,7 @@ TEST_CASE("writes: what was refused, for a reason that there is no room to tell,
   NodeFixture fixture("0", 1);
   fixture.options.max_buffer_bytes = 4 << 20;
   fixture.lead_alone();
-  const std::string large = "\"" + std::string(600'000, 'x') + "\"";
-  fixture.ask(R"({"op":"set","key":"k","value":)" + large + "}");
+  set_large_k(fixture);
   const ClientId c = fixture.client();
   fixture.env.clients[c].reads = false;
   const std::string refused = R"({"op":"set","key":"k","value":1,"if":{"rev":9}})";

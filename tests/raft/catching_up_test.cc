@@ -15,6 +15,21 @@ AppendReply refused_at(std::uint64_t rejected) {
   return reply;
 }
 
+// Server 2 has all, which is applied and forgotten; server 3 says that its log ends at `met`.
+void fall_behind(OneServer& server, std::uint64_t met) {
+  const Index last = server.raft.log().last_index();
+  server.persist();
+  server.acknowledge("2", last);
+  server.step(Applied{last});
+  server.receive("3", refused_at(1));
+  AppendReply reply;
+  reply.term = Term{1};
+  reply.success = true;
+  reply.match_index = reply.received_index = Index{met};
+  server.receive("3", reply);
+  REQUIRE(server.output.fetches.size() == 1);
+}
+
 }  // namespace
 
 TEST_CASE("an arrival opens the window and commits nothing") {
@@ -135,16 +150,7 @@ TEST_CASE("what is fetched is sent piece by piece, and no more asked for than ma
   OneServer server(voters({"1", "2", "3"}), options);
   server.elect();
   for (int i = 0; i < 5; ++i) server.propose("x");
-  server.persist();
-  server.acknowledge("2", Index{7});
-  server.step(Applied{Index{7}});
-  server.receive("3", refused_at(1));
-  AppendReply met;
-  met.term = Term{1};
-  met.success = true;
-  met.match_index = met.received_index = Index{1};
-  server.receive("3", met);
-  REQUIRE(server.output.fetches.size() == 1);
+  fall_behind(server, 1);
   const Fetch fetch = server.output.fetches[0];
   CHECK(fetch.first == Index{2});
   CHECK(fetch.last == Index{6});  // what follows is in memory
@@ -173,15 +179,7 @@ TEST_CASE("a fetch that brings nothing is asked for again with the next heartbea
   options.max_log_bytes = 1;
   OneServer server(voters({"1", "2", "3"}), options);
   server.elect();
-  server.persist();
-  server.acknowledge("2", Index{2});
-  server.step(Applied{Index{2}});
-  server.receive("3", refused_at(1));
-  AppendReply met;
-  met.term = Term{1};
-  met.success = true;
-  server.receive("3", met);
-  REQUIRE(server.output.fetches.size() == 1);
+  fall_behind(server, 0);
   server.step(Fetched{server.output.fetches[0].number, {}});
   CHECK(server.output.fetches.empty());
   server.fire();

@@ -96,6 +96,22 @@ struct Fixture : World, AcceptorOwner {
   }
 };
 
+// Who calls the answerer, and is no PeerLinks.
+loop::Stream foreigner_of(Fixture& world) {
+  loop::Stream foreigner;
+  const loop::Connector connect(
+      world.loop, world.address, 10'000,
+      [&](loop::Stream stream, std::string) { foreigner = std::move(stream); });
+  REQUIRE(world.until([&] { return static_cast<bool>(foreigner); }));
+  return foreigner;
+}
+loop::Stream greeted_foreigner(Fixture& world) {
+  loop::Stream foreigner = foreigner_of(world);
+  foreigner.write(std::string(codec::peer_magic));
+  REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
+  return foreigner;
+}
+
 }  // namespace
 
 TEST_CASE("PeerLinks: dials, and frames pass both ways") {
@@ -206,10 +222,7 @@ TEST_CASE("PeerLinks: a closed link sends what it was given, reads no more, and 
 TEST_CASE("PeerLinks: an impossible length ends the link") {
   Fixture world;
   world.listen();
-  loop::Stream foreigner;
-  loop::Connector connect(world.loop, world.address, 10'000,
-                          [&](loop::Stream stream, std::string) { foreigner = std::move(stream); });
-  REQUIRE(world.until([&] { return static_cast<bool>(foreigner); }));
+  loop::Stream foreigner = foreigner_of(world);
   loop::Sink sink;
   sink.attach(foreigner);
   foreigner.write(std::string(codec::peer_magic) + "\xff\xff\xff\xff garbage");
@@ -262,12 +275,7 @@ TEST_CASE("PeerLinks: what waits is known, and falls as the peer reads") {
 TEST_CASE("PeerLinks: a peer that takes nothing for a time is given up") {
   Fixture world({.stuck_ms = 200});
   world.listen();
-  loop::Stream foreigner;
-  loop::Connector connect(world.loop, world.address, 10'000,
-                          [&](loop::Stream stream, std::string) { foreigner = std::move(stream); });
-  REQUIRE(world.until([&] { return static_cast<bool>(foreigner); }));
-  foreigner.write(std::string(codec::peer_magic));
-  REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
+  loop::Stream foreigner = greeted_foreigner(world);
   SUBCASE("while something waits for it") {
     for (int i = 0; i < 400; ++i)
       world.answerer.links.send(LinkId{1}, Priority::bulk, std::string(60'000, 'x'));
@@ -286,12 +294,7 @@ TEST_CASE("PeerLinks: a peer that takes nothing for a time is given up") {
 TEST_CASE("PeerLinks: a peer that takes little is kept") {
   Fixture world({.stuck_ms = 400});
   world.listen();
-  loop::Stream foreigner;
-  loop::Connector connect(world.loop, world.address, 10'000,
-                          [&](loop::Stream stream, std::string) { foreigner = std::move(stream); });
-  REQUIRE(world.until([&] { return static_cast<bool>(foreigner); }));
-  foreigner.write(std::string(codec::peer_magic));
-  REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
+  loop::Stream foreigner = greeted_foreigner(world);
   for (int i = 0; i < 400; ++i)
     world.answerer.links.send(LinkId{1}, Priority::bulk, std::string(60'000, 'x'));
   world.turn.run_again();
@@ -316,12 +319,7 @@ TEST_CASE("PeerLinks: a peer that takes little is kept") {
 TEST_CASE("PeerLinks: a peer for which too much waits is given up at the bound") {
   Fixture world({.max_unsent_bytes = 64 << 20});
   world.listen();
-  loop::Stream foreigner;
-  loop::Connector connect(world.loop, world.address, 10'000,
-                          [&](loop::Stream stream, std::string) { foreigner = std::move(stream); });
-  REQUIRE(world.until([&] { return static_cast<bool>(foreigner); }));
-  foreigner.write(std::string(codec::peer_magic));
-  REQUIRE(world.until([&] { return world.answerer.up.size() == 1; }));
+  loop::Stream foreigner = greeted_foreigner(world);
   for (int i = 0; i < 2000 && world.answerer.down.empty(); ++i) {
     world.answerer.links.send(LinkId{1}, Priority::bulk, std::string(60'000, 'x'));
     if (i % 100 == 0) world.pause(1);

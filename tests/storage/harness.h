@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "storage/format.h"
 #include "storage/storage.h"
 #include "tests/support/sim_disk.h"
 
@@ -43,6 +44,17 @@ inline storage::Options options() {
   given.segment_bytes = 32 << 10;
   given.note_after_us = 1000;
   return given;
+}
+
+// Its number; 0 where there is none.
+inline std::uint64_t newest_segment(const SimDisk& disk) {
+  std::uint64_t newest = 0;
+  for (const std::string& name : disk.names()) {
+    const auto parsed = storage::parse_file_name(name);
+    if (parsed && parsed->kind == storage::FileKind::segment)
+      newest = std::max(newest, parsed->number);
+  }
+  return newest;
 }
 
 inline bool is_prefix(const Lines& shorter, const Lines& longer) {

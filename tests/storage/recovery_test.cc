@@ -18,15 +18,6 @@ using test::Host;
 using test::lose_power;
 using test::SimDisk;
 
-std::string newest_segment_file(const SimDisk& disk) {
-  std::uint64_t newest = 0;
-  for (const std::string& name : disk.names()) {
-    const auto parsed = parse_file_name(name);
-    if (parsed && parsed->kind == FileKind::segment) newest = std::max(newest, parsed->number);
-  }
-  return file_name(FileKind::segment, newest);
-}
-
 }  // namespace
 
 TEST_CASE("rule 16: a repair writes first the slot that it did not read") {
@@ -42,7 +33,7 @@ TEST_CASE("rule 16: a repair writes first the slot that it did not read") {
   host.save(1, std::nullopt);
   REQUIRE(host.finish_in_part(2));
   disk.kill();
-  disk.flip_bit(newest_segment_file(disk), 8 * (2 * 4096 + 21));
+  disk.flip_bit(file_name(FileKind::segment, test::newest_segment(disk)), 8 * (2 * 4096 + 21));
   std::size_t images = 0;
   for (std::uint64_t step = 0;; ++step) {
     const auto repairing = disk.clone();

@@ -17,19 +17,10 @@ namespace {
 using test::Crash;
 using test::Host;
 using test::lose_power;
+using test::newest_segment;
 using test::SimDisk;
 
 std::string segment(std::uint64_t segment) { return file_name(FileKind::segment, segment); }
-
-// Its number; 0 where there is none.
-std::uint64_t newest_segment(const SimDisk& disk) {
-  std::uint64_t newest = 0;
-  for (const std::string& name : disk.names()) {
-    const auto parsed = parse_file_name(name);
-    if (parsed && parsed->kind == FileKind::segment) newest = std::max(newest, parsed->number);
-  }
-  return newest;
-}
 
 // Carries out the next batch up to its call `n`; the power is then off.
 void work_until_call(SimDisk& disk, Host& host, std::uint64_t n) {
