@@ -157,8 +157,9 @@ $(filter %_test.o,$(all_objects)): TEST_FLAGS := -O1 -DDOCTEST_CONFIG_SUPER_FAST
 
 compile = $(CXX) $(CPP_FLAGS) $(module_flags) $(CXX_FLAGS) $(word_flags) $(TEST_FLAGS) -MMD -MP -c $< -o $@
 
-# What a person waits for, or a start reads once, is to be small: it is in each program and library.
-$(filter $(B)/obj/src/cli/% $(B)/obj/src/zattd/%,$(all_objects)) $(B)/obj/src/config.o $(B)/obj/src/storage.o: CXX_FLAGS += -Os
+# What waits for people or for a network, or reads what a start needs once, is to be small: each
+# program and library has it.
+$(filter $(B)/obj/src/cli/% $(B)/obj/src/zattd/%,$(all_objects)) $(B)/obj/src/config.o $(B)/obj/src/client.o: CXX_FLAGS += -Os
 
 # Tests need what users do not.
 $(filter $(B)/obj/tests/%,$(all_objects)): | deps-tests
